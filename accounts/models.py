@@ -1,0 +1,82 @@
+"""The user, and the sessions that he is signed in with."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates users by e-mail address, which is kept in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a user; without a password, one who can only sign in by other means."""
+        if not email:
+            raise ValueError("a user needs an e-mail address")
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a user who may do everything in the admin."""
+        return self.create_user(
+            email, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A developer or a member of staff. Logs in by e-mail; `is_active` false means suspended."""
+
+    email = models.EmailField(unique=True, error_messages={"unique": "This e-mail is taken."})
+    name = models.CharField(max_length=150, blank=True)
+    is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
+    is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="user_email_lower_case", condition=Q(email=Lower("email"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        """Fold the address as the manager does, for the forms of the admin site."""
+        super().clean()
+        self.email = self.email.lower()
+
+
+class Session(models.Model):
+    """A signed-in device: one family of refresh tokens, named by the `sid` claim."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    name = models.CharField(max_length=200, blank=True, help_text="Device or editor.")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(help_text="When the refresh token expires.")
+    refresh_id = models.UUIDField(help_text="The jti of the one refresh token that is good now.")
+    rotated_at = models.DateTimeField(default=timezone.now, help_text="When it was issued.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(name="session_by_user", fields=["user", "-last_used_at"])]
+
+    def __str__(self) -> str:
+        return self.name or "unnamed device"

@@ -1,0 +1,192 @@
+"""The session pair: a short-lived access token and a refresh token, both JWTs.
+
+Every token carries `sid`, the id of its session: one signed-in device, one family of refresh
+tokens. The session's row is the truth. It names the one refresh token that is good now, so that
+rotation is a single conditional UPDATE with a single winner; and every authentication reads it, so
+that a revocation, a suspension or a deletion holds at once, everywhere, whatever becomes of Redis.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
+
+from accounts.errors import InvalidToken, TokenRevoked, TokenSuperseded
+from accounts.jwts import AccessToken, Claims, RefreshToken, read
+from accounts.models import Session, User
+
+if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settings
+    from drf_spectacular.openapi import AutoSchema
+
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Pair:
+    access: str
+    refresh: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a session's access token speaks for."""
+
+    user: User
+    session_id: UUID
+
+    @property
+    def user_id(self) -> int:
+        return self.user.pk
+
+
+def bearer(header: bytes) -> str | None:
+    """Return the credential of an `Authorization: Bearer …` header, or None without one.
+
+    Raises ``InvalidToken`` for a header of another form.
+    """
+    if not header:
+        return None
+    scheme, _, credential = header.decode("latin-1").strip().partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise InvalidToken("The Authorization header must be: Bearer <token>.")
+    return credential.strip()
+
+
+def issue(user: User, *, name: str = "") -> Pair:
+    """Sign a device in: open a session and return its first pair."""
+    now = timezone.now()
+    user.sessions.filter(expires_at__lt=now).delete()
+    token = RefreshToken()
+    session = Session.objects.create(
+        user=user,
+        name=name[:200],
+        refresh_id=UUID(token["jti"]),
+        rotated_at=now,
+        expires_at=now + token.lifetime,
+    )
+    return _pair(token, user_id=user.pk, session_id=session.pk)
+
+
+def refresh(token: str) -> Pair:
+    """Exchange a refresh token for the next pair of its session. Only one of a race succeeds.
+
+    Raises ``TokenSuperseded`` for a loser of that race. Later reuse means that the token was
+    copied: the session is revoked, as ``TokenRevoked`` says.
+    """
+    claims = read(RefreshToken, token)
+    _living(claims)
+    following = RefreshToken()
+    if not _rotate(claims, following):
+        _refuse_reuse(claims)
+    return _pair(following, user_id=claims.user_id, session_id=claims.session_id)
+
+
+def verify(token: str) -> Caller:
+    """Return who an access token speaks for.
+
+    Raises ``InvalidToken`` or ``TokenRevoked``. One query, and one UPDATE a minute.
+    """
+    session = _living(read(AccessToken, token))
+    now = timezone.now()
+    if session.last_used_at <= now - TOUCH_EVERY:
+        stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
+        stale.update(last_used_at=now)
+    return Caller(session.user, session.pk)
+
+
+def revoke(session_id: UUID) -> None:
+    """Sign one device out: its access tokens are refused from now on, too."""
+    _revoke(Q(pk=session_id))
+
+
+def revoke_all(user: User, *, except_: UUID | None = None) -> None:
+    """Sign every device of the user out, or every other one."""
+    _revoke(Q(user=user) & ~Q(pk=except_))
+
+
+def living(user: User) -> QuerySet[Session]:
+    """Return the user's signed-in devices, the last used first."""
+    alive = user.sessions.filter(revoked_at=None, expires_at__gt=timezone.now())
+    return alive.order_by("-last_used_at")
+
+
+def _revoke(which: Q) -> None:
+    Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _living(claims: Claims) -> Session:
+    """Read the session that a token belongs to, with its user, and insist that both are well."""
+    found = Session.objects.select_related("user").filter(
+        pk=claims.session_id, user_id=claims.user_id
+    )
+    session = found.first()
+    if session is None or not session.user.is_active:
+        raise InvalidToken
+    if session.revoked_at:
+        raise TokenRevoked
+    return session
+
+
+def _rotate(claims: Claims, following: RefreshToken) -> bool:
+    """Put the following token in the place of this one, if this one is still good.
+
+    The conditions are on the session's own columns only: PostgreSQL looks at them again after it
+    has waited for another request's update of the row, which it would not do for a joined table.
+    """
+    now = timezone.now()
+    good = Session.objects.filter(pk=claims.session_id, refresh_id=claims.token_id, revoked_at=None)
+    return bool(
+        good.update(
+            refresh_id=UUID(following["jti"]),
+            rotated_at=now,
+            last_used_at=now,
+            expires_at=now + following.lifetime,
+        )
+    )
+
+
+def _refuse_reuse(claims: Claims) -> NoReturn:
+    session = _living(claims)
+    if timezone.now() - session.rotated_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
+        raise TokenSuperseded
+    revoke(session.pk)
+    raise TokenRevoked
+
+
+def _pair(token: RefreshToken, *, user_id: int, session_id: UUID) -> Pair:
+    token["sub"] = str(user_id)
+    token["sid"] = str(session_id)
+    access = token.access_token
+    return Pair(str(access), str(token), int(access.lifetime.total_seconds()))
+
+
+class SessionAuthentication(BaseAuthentication):
+    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``Caller``."""
+
+    def authenticate(self, request: Request) -> tuple[User, Caller] | None:
+        token = bearer(get_authorization_header(request))
+        if token is None:
+            return None
+        caller = verify(token)
+        request._request.caller_id = caller.user_id  # type: ignore[attr-defined]  # noqa: SLF001 - for the access log
+        return caller.user, caller
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.sessions.SessionAuthentication"
+    name = "bearerAuth"
+
+    def get_security_definition(self, auto_schema: "AutoSchema") -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The access token of a session, or an API key.",
+        }

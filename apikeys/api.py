@@ -1,0 +1,106 @@
+"""The JSON doors to API keys. For sessions only: a key can't manage keys."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from apikeys import keys
+from apikeys.models import ApiKey
+from apikeys.serializers import ApiKeySerializer, NewApiKeySerializer
+from config.errors import NotFound
+
+
+class ApiKeysView(APIView):
+    @extend_schema(operation_id="api_keys", responses={200: ApiKeySerializer(many=True)})
+    def get(self, request: Request) -> Response:
+        """List the caller's keys, the newest first."""
+        own = _own(request).order_by("-created_at")
+        return Response(ApiKeySerializer(own, many=True).data)
+
+    @extend_schema(
+        operation_id="create_api_key",
+        request=ApiKeySerializer,
+        responses={201: NewApiKeySerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Make a key. This answer is the only one that shows it."""
+        serializer = ApiKeySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        key, text = keys.create(user=_user(request), **serializer.validated_data)
+        return Response(_shown_once(key, text), status=201, headers={"Cache-Control": "no-store"})
+
+
+class ApiKeyView(APIView):
+    @extend_schema(operation_id="api_key", responses={200: ApiKeySerializer})
+    def get(self, request: Request, key_id: UUID) -> Response:
+        """Show one key."""
+        return Response(ApiKeySerializer(_one(request, key_id)).data)
+
+    @extend_schema(
+        operation_id="replace_api_key",
+        request=ApiKeySerializer,
+        responses={200: ApiKeySerializer},
+    )
+    def put(self, request: Request, key_id: UUID) -> Response:
+        """Replace name, scopes and expiry; what is left out returns to its default."""
+        return _save(request, key_id, partial=False)
+
+    @extend_schema(
+        operation_id="update_api_key",
+        request=ApiKeySerializer,
+        responses={200: ApiKeySerializer},
+    )
+    def patch(self, request: Request, key_id: UUID) -> Response:
+        """Change name, scopes or expiry."""
+        return _save(request, key_id, partial=True)
+
+    @extend_schema(operation_id="revoke_api_key", request=None, responses={204: None})
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        """Revoke the key at once."""
+        keys.revoke(_one(request, key_id))
+        return Response(status=204)
+
+
+class RotateApiKeyView(APIView):
+    @extend_schema(
+        operation_id="rotate_api_key", request=None, responses={200: NewApiKeySerializer}
+    )
+    def post(self, request: Request, key_id: UUID) -> Response:
+        """Replace the secret; the old one is refused at once."""
+        key = _one(request, key_id)
+        text = keys.rotate(key)
+        return Response(_shown_once(key, text), headers={"Cache-Control": "no-store"})
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _own(request: Request) -> QuerySet[ApiKey]:
+    return _user(request).api_keys.filter(revoked_at=None)
+
+
+def _one(request: Request, key_id: UUID) -> ApiKey:
+    key = _own(request).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound
+    return key
+
+
+def _save(request: Request, key_id: UUID, *, partial: bool) -> Response:
+    key = _one(request, key_id)
+    serializer = ApiKeySerializer(key, data=request.data, partial=partial)
+    serializer.is_valid(raise_exception=True)
+    keys.change(key, **serializer.validated_data)
+    return Response(ApiKeySerializer(key).data)
+
+
+def _shown_once(key: ApiKey, text: str) -> dict[str, Any]:
+    return {**ApiKeySerializer(key).data, "key": text}

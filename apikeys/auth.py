@@ -1,0 +1,131 @@
+"""From a request's headers to the key that calls, and what a key may do."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from accounts.models import User
+from accounts.sessions import bearer
+from apikeys.errors import InvalidApiKey, KeyScope
+from apikeys.models import ApiKey
+from apikeys.secrets import PREFIX, digest, is_well_formed
+from config.errors import NotAuthenticated
+
+if TYPE_CHECKING:  # at run time they would come back here, by way of DRF's settings
+    from drf_spectacular.openapi import AutoSchema
+    from rest_framework.views import APIView
+
+__all__ = [
+    "PREFIX",
+    "ApiKeyAuthentication",
+    "SessionOrScopedKey",
+    "credential",
+    "required_scope",
+    "verify",
+]
+
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+def credential(headers: Mapping[str, str]) -> str | None:
+    """Return what claims to be an API key, or None when the caller shows none.
+
+    `X-API-Key` wins over `Authorization: Bearer tgk_…`.
+    """
+    if key := headers.get("X-API-Key", "").strip():
+        return key
+    token = bearer(headers.get("Authorization", "").encode("latin-1", "replace"))
+    return token if token and token.startswith(PREFIX) else None
+
+
+def verify(key: str) -> ApiKey:
+    """Return the key's row, with its user. Raises ``InvalidApiKey``.
+
+    One query, none for a text that can be no key, and one UPDATE a minute.
+    """
+    if not is_well_formed(key):
+        raise InvalidApiKey
+    wanted = digest(key)
+    found = ApiKey.objects.select_related("user").filter(digest=wanted).first()
+    if found is None or not hmac.compare_digest(found.digest, wanted):
+        raise InvalidApiKey
+    _insist_on_life(found)
+    _touch(found)
+    return found
+
+
+def required_scope(view: Any, method: str) -> str | None:
+    """Return the scope that a key needs for this view, or None where no key will do.
+
+    A view says `key_scope = "llm"`, or `key_scopes = {"GET": …, "POST": …}`.
+    """
+    by_method: Mapping[str, str] = getattr(view, "key_scopes", {})
+    scope = by_method.get("GET" if method == "HEAD" else method)
+    return scope or getattr(view, "key_scope", None)
+
+
+def _insist_on_life(key: ApiKey) -> None:
+    if key.revoked_at or not key.user.is_active:
+        raise InvalidApiKey("This API key has been revoked.")
+    if key.expires_at and key.expires_at <= timezone.now():
+        raise InvalidApiKey("This API key has expired.")
+
+
+def _touch(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or key.last_used_at <= now - TOUCH_EVERY:
+        stale = ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at)
+        stale.update(last_used_at=now)
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``ApiKey``."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        text = credential(request.headers)
+        if text is None:
+            return None
+        key = verify(text)
+        request._request.caller_id = key.user_id  # type: ignore[attr-defined]  # noqa: SLF001 - for the access log
+        return key.user, key
+
+
+class SessionOrScopedKey(BasePermission):
+    """The default of every view: a session may do all, a key only what its scopes and the view say.
+
+    So a view that names no scope is closed to keys: none can manage keys or the account.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not request.user.is_authenticated:
+            raise NotAuthenticated
+        if isinstance(request.auth, ApiKey):
+            scope = required_scope(view, request.method or "")
+            if scope not in request.auth.scopes:
+                raise KeyScope(required=scope)
+        return True
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apikeys.auth.ApiKeyAuthentication"
+    name = "apiKeyAuth"
+
+    def get_security_requirement(self, auto_schema: "AutoSchema") -> Any:
+        """Name the scheme only where a key can get in."""
+        scope = required_scope(auto_schema.view, auto_schema.method)
+        return {self.name: []} if scope else None
+
+    def get_security_definition(self, auto_schema: "AutoSchema") -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "An API key; `Authorization: Bearer` takes it as well.",
+        }

@@ -1,0 +1,46 @@
+"""API keys: a recognisable prefix to show, a digest to compare, and never the key itself."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+
+class Scope(models.TextChoices):
+    LLM = "llm", "Call language models"
+    TOKENS_READ = "tokens:read", "Read balance and usage"
+    TOKENS_WRITE = "tokens:write", "Reserve and consume tokens"
+
+
+def default_scopes() -> list[str]:
+    """Give a new key what an editor needs."""
+    return [Scope.LLM.value, Scope.TOKENS_READ.value]
+
+
+class ApiKey(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys"
+    )
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=24, help_text="How the key begins; shown in lists.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the key, in hex.")
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=default_scopes)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                name="api_key_has_a_scope", condition=models.Q(scopes__len__gte=1)
+            )
+        ]
+        indexes = [models.Index(name="api_key_by_user", fields=["user", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… {self.name}"

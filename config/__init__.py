@@ -1,0 +1,1 @@
+"""Settings, URLs, ASGI, error rendering: the frame around the apps."""

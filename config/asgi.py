@@ -1,0 +1,31 @@
+"""The ASGI application: the proxy's routes on the lean handler, all else on Django's own."""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+
+django.setup(set_prefix=False)
+
+from django.conf import settings
+
+from config import checks, lifespan
+from config.handlers import BoundedHandler, LeanHandler
+
+checks.refuse_to_start_unsafely()
+
+_standard = BoundedHandler()
+_lean = LeanHandler()
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Serve one ASGI connection."""
+    if scope["type"] == "http":
+        handler = _lean if scope["path"].startswith(settings.LEAN_PATHS) else _standard
+        await handler(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await lifespan.serve(receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1000})

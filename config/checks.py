@@ -1,0 +1,56 @@
+"""System checks: what production must not lack.
+
+tokengate.E001  SECRET_KEY is missing, short or a placeholder
+tokengate.E002  DEBUG is on while DATABASE_URL is set
+tokengate.E003  ALLOWED_HOSTS is empty or allows every host
+tokengate.E004  the embedded database is used without DEBUG
+tokengate.E005  a CORS origin is a wildcard
+tokengate.W001  no LLM provider is configured
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from config.env import secret_is_weak
+
+
+@register(Tags.security, deploy=True)
+def production_is_safe(**_: Any) -> list[CheckMessage]:
+    """Run with `manage.py check --deploy`, and whenever a web worker starts with DEBUG off."""
+    found: list[CheckMessage] = []
+    if secret_is_weak(settings.SECRET_KEY):
+        hint = "Set SECRET_KEY to 50 or more random characters: openssl rand -base64 48"
+        found.append(Error("SECRET_KEY is missing or weak.", hint=hint, id="tokengate.E001"))
+    if settings.DEBUG and not settings.EMBEDDED:
+        hint = "Unset DEBUG."
+        found.append(Error("DEBUG is on.", hint=hint, id="tokengate.E002"))
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
+        found.append(Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003"))
+    if settings.EMBEDDED and not settings.DEBUG:
+        hint = "Set DATABASE_URL and REDIS_URL."
+        found.append(Error("The embedded database is in use.", hint=hint, id="tokengate.E004"))
+    if "*" in settings.CORS_ALLOWED_ORIGINS:
+        hint = "Name the origins in CORS_ALLOWED_ORIGINS."
+        found.append(Error("CORS is open to everyone.", hint=hint, id="tokengate.E005"))
+    return found
+
+
+@register(deploy=True)
+def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
+    """Warn an operator whose proxy has nobody to ask."""
+    if settings.UPSTREAMS:
+        return []
+    hint = "Set OPENROUTER_API_KEY, GLAMA_API_KEY, REQUESTY_API_KEY or UPSTREAM_BASE_URL."
+    return [Warning("No LLM provider is configured.", hint=hint, id="tokengate.W001")]
+
+
+def refuse_to_start_unsafely() -> None:
+    """End the process with the list of errors, when a production setting is unsafe."""
+    errors = [] if settings.DEBUG else [e for e in production_is_safe() if e.is_serious()]
+    if errors:
+        sys.exit("Not starting:\n" + "\n".join(f"  {e}" for e in errors))

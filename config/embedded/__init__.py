@@ -1,0 +1,22 @@
+"""Real PostgreSQL and Valkey, wherever DATABASE_URL or REDIS_URL is unset.
+
+``database_url`` and ``redis_url`` are pure; ``ensure`` and ``running`` start what is needed.
+``python -m config.embedded -- COMMAND`` runs a command with both variables set.
+"""
+
+from config.embedded.errors import EmbeddedError
+from config.embedded.lifetime import ensure, running
+from config.embedded.places import Profile, data_dir, database_url, is_embedded, redis_url
+from config.embedded.secret import development_secret
+
+__all__ = [
+    "EmbeddedError",
+    "Profile",
+    "data_dir",
+    "database_url",
+    "development_secret",
+    "ensure",
+    "is_embedded",
+    "redis_url",
+    "running",
+]

@@ -1,0 +1,38 @@
+"""Reading the environment: `.env` in development, real variables everywhere else."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if "CI" not in os.environ:
+    env.read_env(str(BASE_DIR / ".env"))  # Real variables win over the file's.
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return Django's settings for a PostgreSQL URL, also one whose host is a socket's folder."""
+    settings: dict[str, Any] = env.db_url_config(url)
+    options = settings.setdefault("OPTIONS", {})
+    settings["HOST"] = options.pop("host", settings["HOST"])
+    return {**settings, "ENGINE": "django.db.backends.postgresql"}
+
+
+def celery_broker(redis_url: str) -> str:
+    """Translate a Redis URL for Celery, which spells unix sockets in its own way."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
+def secret_is_weak(secret: str) -> bool:
+    """Tell whether a signing secret is missing, short, or of too few different characters."""
+    placeholder = re.match(r"(?i)(django-insecure|change-?me|secret|insecure|missing)", secret)
+    return bool(placeholder) or len(secret) < 50 or len(set(secret)) < 10

@@ -1,0 +1,144 @@
+"""The error shape of the API, in one place.
+
+    ApiError
+    ├── InvalidRequest        400   (facts: param, fields)
+    ├── NotAuthenticated      401   InvalidToken, TokenRevoked, InvalidApiKey (in their apps)
+    ├── PermissionDenied      403
+    ├── NotFound              404
+    ├── MethodNotAllowed      405
+    ├── Conflict              409
+    ├── PayloadTooLarge       413
+    ├── UnsupportedMediaType  415
+    ├── RateLimited           429   (facts: retry_after)
+    ├── InternalError         500
+    └── Unavailable           503
+
+The apps subclass these in their own ``errors.py``. The shape is OpenAI's error object
+(https://platform.openai.com/docs/guides/error-codes) plus ``param``, ``request_id`` and
+``retryable``. This module is the lowest floor: it knows no app and no framework.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+
+
+class ApiError(Exception):
+    """A failure that a client is told about, with facts instead of prose.
+
+    ``facts`` become top-level keys of the error object. ``headers`` are sent beside it.
+    """
+
+    status = 500
+    code = "internal_error"
+    message = "Something went wrong on our side."
+    retryable = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **facts: Any,
+    ) -> None:
+        self.message = message or self.message
+        self.param = param
+        self.headers = dict(headers or {})
+        self.facts = facts
+        super().__init__(self.message)
+
+    @property
+    def type(self) -> str:
+        """OpenAI's coarse class of the error."""
+        fallback = "api_error" if self.status >= 500 else "invalid_request_error"
+        return _TYPES.get(self.status, fallback)
+
+    def body(self, request_id: str | None) -> dict[str, Any]:
+        """Build the JSON object that every failing answer under /api carries."""
+        return {
+            "error": {
+                "type": self.type,
+                "code": self.code,
+                "message": self.message,
+                "param": self.param,
+                "request_id": request_id,
+                "retryable": self.retryable,
+                **self.facts,
+            }
+        }
+
+
+class InvalidRequest(ApiError):
+    status = 400
+    code = "invalid_request"
+    message = "The request is not valid."
+
+
+class NotAuthenticated(ApiError):
+    status = 401
+    code = "not_authenticated"
+    message = "Send an access token or an API key: Authorization: Bearer …"
+
+    def __init__(self, message: str | None = None, **facts: Any) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": 'Bearer realm="api"'}, **facts)
+
+
+class PermissionDenied(ApiError):
+    status = 403
+    code = "permission_denied"
+    message = "You may not do this."
+
+
+class NotFound(ApiError):
+    status = 404
+    code = "not_found"
+    message = "There is nothing here."
+
+
+class MethodNotAllowed(ApiError):
+    status = 405
+    code = "method_not_allowed"
+    message = "This method is not allowed here."
+
+
+class Conflict(ApiError):
+    status = 409
+    code = "conflict"
+    message = "The request conflicts with the current state."
+
+
+class PayloadTooLarge(ApiError):
+    status = 413
+    code = "payload_too_large"
+    message = "The request body is too large."
+
+
+class UnsupportedMediaType(ApiError):
+    status = 415
+    code = "unsupported_media_type"
+    message = "Send the body as application/json."
+
+
+class RateLimited(ApiError):
+    status = 429
+    code = "rate_limited"
+    message = "Too many requests."
+    retryable = True
+
+
+class InternalError(ApiError):
+    """An unexpected failure; what happened is in the log, under the request id."""
+
+
+class Unavailable(ApiError):
+    status = 503
+    code = "unavailable"
+    message = "The service is briefly unavailable. Please try again."
+    retryable = True

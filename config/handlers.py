@@ -1,0 +1,143 @@
+"""The two ASGI handlers.
+
+Both read the body with a bound. `LeanHandler` is for the proxy's async routes: URLconf, middleware
+chain, HttpRequest and HttpResponse stay Django's, but no thread is started for a request
+(Django's own handler starts several: for sync signal receivers and sync middleware hooks).
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import set_script_prefix
+from django.utils.module_loading import import_string
+
+from config.rendering import error_response
+
+_SPOOL_ABOVE = 2_500_000
+# Past its limit a body is read and thrown away, so that the client gets to read our answer;
+# past this one the connection is simply answered.
+_DISCARD_AT_MOST = 256_000_000
+
+
+class BoundedHandler(ASGIHandler):
+    """Django's handler, with a bound on the body that no view can forget."""
+
+    max_body = settings.MAX_BODY_BYTES
+
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        """Read the body up to the limit. A longer one is dropped: `.too_large` is then true."""
+        body = _Body(max_size=_SPOOL_ABOVE)
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                body.close()
+                raise RequestAborted
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= self.max_body:
+                body.write(chunk)
+            if not message.get("more_body") or size > _DISCARD_AT_MOST:
+                break
+        body.too_large = size > self.max_body
+        body.seek(0)
+        return body
+
+    def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        request, error = super().create_request(scope, body_file)
+        if request is not None:
+            request.body_too_large = getattr(body_file, "too_large", False)  # type: ignore[attr-defined]
+        return request, error
+
+
+class LeanHandler(BoundedHandler):
+    """Serves async views without a thread, and cancels them the moment the client goes."""
+
+    max_body = settings.MAX_LLM_BODY_BYTES
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        chain: Any = self._get_response_async
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        for path in reversed(settings.LEAN_MIDDLEWARE):
+            chain = import_string(path)(chain)
+        self._middleware_chain = chain
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        serving = asyncio.ensure_future(self._serve(scope, body, send))
+        watching = asyncio.ensure_future(_disconnect(receive))
+        try:
+            await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if not serving.done():
+                serving.cancel()
+            await asyncio.gather(serving, watching, return_exceptions=True)
+            body.close()
+        if not serving.cancelled():
+            serving.result()
+
+    async def _serve(self, scope: Any, body: IO[bytes], send: Any) -> None:
+        set_script_prefix(scope.get("root_path", "") or "/")
+        request, response = self.create_request(scope, body)
+        if request is not None:
+            response = await self._middleware_chain(request)
+        await _send(response, send)
+
+    async def _get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            view, args, kwargs = self.resolve_request(request)
+            response: Any = view(request, *args, **kwargs)
+            answer: HttpResponseBase = await response if asyncio.iscoroutine(response) else response
+            return answer
+        except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
+            return error_response(exc, request)
+
+
+class _Body(tempfile.SpooledTemporaryFile[bytes]):
+    too_large = False
+
+
+async def _disconnect(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(response: Any, send: Any) -> None:
+    if not response.streaming:
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status_code,
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in response.items()
+            ]
+            + [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()],
+        }
+    )
+    if not response.streaming:
+        await send({"type": "http.response.body", "body": response.content})
+        return
+    async with aclosing(_parts(response)) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _parts(response: Any) -> AsyncGenerator[bytes]:
+    """Return the stream as the view made it, without StreamingHttpResponse's wrappers."""
+    return response._iterator  # type: ignore[no-any-return]  # noqa: SLF001

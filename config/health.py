@@ -1,0 +1,75 @@
+"""Health for load balancers: alive, and ready to serve."""
+
+from collections.abc import Callable
+
+from django.core.cache import cache
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config.tasks import HEARTBEAT_KEY
+
+_migrated = False
+
+
+@require_safe
+@never_cache
+def alive(request: HttpRequest) -> JsonResponse:
+    """Answer as long as the process serves at all."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when every part works, or 503 with the names of those that do not."""
+    parts = {name: _works(check) for name, check in _CHECKS.items()}
+    failing = [name for name, works in parts.items() if not works]
+    return JsonResponse(
+        {
+            "status": "unavailable" if failing else "ok",
+            "checks": {name: "ok" if works else "failing" for name, works in parts.items()},
+            "failing": failing,
+        },
+        status=503 if failing else 200,
+    )
+
+
+def _works(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception:  # noqa: BLE001 - whatever it is, this part does not work
+        return False
+
+
+def _database() -> bool:
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
+
+
+def _redis() -> bool:
+    cache.set("health", 1, timeout=5)
+    return bool(cache.get("health"))
+
+
+def _worker() -> bool:
+    return bool(cache.get(HEARTBEAT_KEY))
+
+
+def _migrations() -> bool:
+    global _migrated  # Once true it stays so for this process.
+    if not _migrated:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
+_CHECKS = {
+    "database": _database,
+    "migrations": _migrations,
+    "redis": _redis,
+    "worker": _worker,
+}

@@ -1,0 +1,68 @@
+"""Structured logs: one JSON object a line in production, readable lines in development.
+
+Every line of a request carries its `request_id` (config/middleware.py binds it). Neither bodies
+nor credentials are ever passed to a logger.
+"""
+
+from typing import Any
+
+import structlog
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
+
+def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
+    """Return the `LOGGING` setting, and set structlog up to end in it."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _renderer(as_json=as_json),
+                ],
+                "foreign_pre_chain": _SHARED,
+            }
+        },
+        "filters": {
+            "has_traceback": {
+                "()": "django.utils.log.CallbackFilter",
+                "callback": lambda record: record.exc_info is not None,
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # The access log has every status already; here it is about tracebacks.
+            "django.request": {"level": "ERROR", "filters": ["has_traceback"]},
+            "django.server": {"level": "WARNING"},
+            "uvicorn.access": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+        },
+    }
+
+
+def _renderer(*, as_json: bool) -> Any:
+    if as_json:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=20)

@@ -1,0 +1,99 @@
+"""What every request passes, in the standard and in the lean handler alike."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from config.errors import InvalidRequest, PayloadTooLarge
+from config.rendering import error_response
+
+log = structlog.get_logger("tokengate.access")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_API = "/api/"
+
+Handler = Callable[[HttpRequest], Any]
+
+
+@sync_and_async_middleware
+def request_context(get_response: Handler) -> Handler:
+    """Give the request its id, answer it with that id, and write the access log.
+
+    A sane `X-Request-ID` of the caller's is kept: 1 to 128 characters of ``A-Za-z0-9._:/+=-``.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def async_middleware(request: HttpRequest) -> HttpResponseBase:
+            started = _begin(request)
+            response = _refusal(request) or await get_response(request)
+            return _end(request, response, started)
+
+        return async_middleware
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        started = _begin(request)
+        return _end(request, _refusal(request) or get_response(request), started)
+
+    return middleware
+
+
+@sync_and_async_middleware
+def api_errors(get_response: Handler) -> Handler:
+    """Render what plain Django views under /api raise in the API's shape, also with DEBUG on."""
+    if iscoroutinefunction(get_response):
+
+        async def async_middleware(request: HttpRequest) -> HttpResponseBase:
+            response: HttpResponseBase = await get_response(request)
+            return response
+
+        handler: Any = async_middleware
+    else:
+
+        def middleware(request: HttpRequest) -> HttpResponseBase:
+            response: HttpResponseBase = get_response(request)
+            return response
+
+        handler = middleware
+
+    def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
+        return error_response(exc, request) if request.path.startswith(_API) else None
+
+    handler.process_exception = process_exception
+    return handler  # type: ignore[no-any-return]
+
+
+def _begin(request: HttpRequest) -> float:
+    given = request.headers.get("X-Request-ID", "")
+    request.id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
+    return time.perf_counter()
+
+
+def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+    """Refuse what no view should have to think of."""
+    if getattr(request, "body_too_large", False):
+        return error_response(PayloadTooLarge(), request)
+    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        return error_response(InvalidRequest("The URL holds a NUL byte."), request)
+    return None
+
+
+def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
+    response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        user_id=getattr(request, "caller_id", None),
+        ms=round((time.perf_counter() - started) * 1000, 1),
+    )
+    return response

@@ -1,0 +1,304 @@
+"""The one settings module. Every environment variable is explained in `.env.example`.
+
+Without `DATABASE_URL` this is a development checkout: the embedded servers are used and DEBUG is
+on. With it, nothing is taken for granted: `config.checks` names what production still lacks.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import django_stubs_ext
+
+from config import embedded
+from config.env import BASE_DIR, celery_broker, database, env
+from config.logs import logging_config
+
+django_stubs_ext.monkeypatch()
+
+DATABASE_URL: str = env.str("DATABASE_URL", "") or embedded.database_url()
+EMBEDDED: bool = embedded.is_embedded(DATABASE_URL)
+DEBUG: bool = env.bool("DEBUG", default=EMBEDDED)
+SECRET_KEY: str = env.str("SECRET_KEY", "") or (
+    embedded.development_secret() if DEBUG else "missing: set SECRET_KEY"
+)
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
+PORT: int = env.int("PORT", default=8000)
+
+# Applications
+
+INSTALLED_APPS = [
+    "accounts",
+    "tokens",
+    "apikeys",
+    "billing",
+    "llmproxy",
+    "adminpanel",
+    "config",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+
+# The standard handler: everything but the proxy.
+MIDDLEWARE = [
+    "config.middleware.request_context",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.api_errors",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# The lean handler (config/asgi.py): the proxy's async routes. Native async only.
+LEAN_MIDDLEWARE = [
+    "config.middleware.request_context",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.api_errors",
+]
+LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Databases
+
+DATABASES: dict[str, dict[str, Any]] = {"default": database(DATABASE_URL)}
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool(
+    "DATABASE_TRANSACTION_POOLER", default=False
+)
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 0,
+    "max_size": env.int("DATABASE_POOL_SIZE", default=10),
+    "timeout": 5,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL: str = env.str("REDIS_URL", "") or embedded.redis_url()
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 2,
+        },
+    },
+}
+CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.caches.CountingCache"}
+
+CELERY_BROKER_URL = celery_broker(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BEAT_SCHEDULE = {
+    "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
+    "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
+}
+
+# Who may come in
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "ALGORITHM": "HS256",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+    "USER_ID_CLAIM": "sub",
+    "TOKEN_TYPE_CLAIM": "typ",
+    "LEEWAY": 5,
+}
+# For so long after a rotation, the old refresh token is a lost race; later it is a stolen one.
+REFRESH_GRACE_SECONDS: float = env.float("REFRESH_GRACE_SECONDS", default=10.0)
+
+# Brute force. An address is that of the peer, or what the last proxy adds to X-Forwarded-For.
+TRUSTED_PROXY: bool = env.bool("TRUSTED_PROXY", default=False)
+RATELIMIT_IP_META_KEY = "accounts.attempts.client_address"
+RATELIMIT_USE_CACHE = "attempts"
+LOGIN_RATE_PER_ACCOUNT: str = env.str("LOGIN_RATE_PER_ACCOUNT", "10/5m")
+LOGIN_RATE_PER_ADDRESS: str = env.str("LOGIN_RATE_PER_ADDRESS", "1000/5m" if DEBUG else "100/5m")
+REGISTER_RATE: str = env.str("REGISTER_RATE", "60/m" if DEBUG else "20/h")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apikeys.auth.ApiKeyAuthentication",
+        "accounts.sessions.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apikeys.auth.SessionOrScopedKey"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.rendering.drf_exception_handler",
+}
+
+# Browsers and editors. No cookie is read under /api, so credentials are never allowed.
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGIN_REGEXES = [r"^vscode-webview://[a-z0-9]+$"]
+if DEBUG:
+    CORS_ALLOWED_ORIGIN_REGEXES.append(r"^http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$")
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "user-agent",
+    "x-api-key",
+    "x-request-id",
+    "x-requested-with",
+    # Sent by the OpenAI SDKs, also in a browser.
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "arch",
+            "async",
+            "helper-method",
+            "lang",
+            "os",
+            "package-version",
+            "poll-helper",
+            "retry-count",
+            "runtime",
+            "runtime-version",
+            "timeout",
+        )
+    ),
+]
+CORS_EXPOSE_HEADERS = [
+    "retry-after",
+    "www-authenticate",
+    "x-llm-provider",
+    "x-request-id",
+    "x-tokens-available",
+    "x-tokens-reserved",
+]
+CORS_PREFLIGHT_MAX_AGE = 3600
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REDIRECT_EXEMPT = [r"^api/(v1/)?health"]
+X_FRAME_OPTIONS = "DENY"
+if not DEBUG:
+    SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
+    if TRUSTED_PROXY:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# The proxy
+
+# name -> (base URL, API key): the providers that an operator has set up.
+UPSTREAMS: dict[str, tuple[str, str]] = {
+    name: (env.str(f"{name.upper()}_BASE_URL", base_url), env.str(f"{name.upper()}_API_KEY"))
+    for name, base_url in {
+        "openrouter": "https://openrouter.ai/api/v1",
+        "glama": "https://gateway.glama.ai/v1",
+        "requesty": "https://router.requesty.ai/v1",
+    }.items()
+    if env.str(f"{name.upper()}_API_KEY", "")
+}
+if env.str("UPSTREAM_BASE_URL", ""):
+    UPSTREAMS[env.str("UPSTREAM_NAME", "upstream")] = (
+        env.str("UPSTREAM_BASE_URL"),
+        env.str("UPSTREAM_API_KEY", ""),
+    )
+UPSTREAM_CONNECT_TIMEOUT: float = env.float("UPSTREAM_CONNECT_TIMEOUT", default=5.0)
+UPSTREAM_CONNECTIONS: int = env.int("UPSTREAM_CONNECTIONS", default=1000)
+UPSTREAM_FIRST_BYTE_TIMEOUT: float = env.float("UPSTREAM_FIRST_BYTE_TIMEOUT", default=60.0)
+UPSTREAM_IDLE_TIMEOUT: float = env.float("UPSTREAM_IDLE_TIMEOUT", default=120.0)
+KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
+CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
+RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
+MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
+MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
+
+# Documentation of the API
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tokengate",
+    "DESCRIPTION": "Accounts, plans, tokens and an OpenAI-compatible LLM proxy.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["config.schema.only_unversioned"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema.add_proxy",
+        "config.schema.add_errors",
+    ],
+}
+
+# Static files, time, language, logs
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = DEBUG
+if not DEBUG:
+    STATIC_ROOT = BASE_DIR / "staticfiles"
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_config(level=env.str("LOG_LEVEL", "INFO"), as_json=not DEBUG)

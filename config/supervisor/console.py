@@ -1,0 +1,55 @@
+"""What the supervisor and its children say: one prefixed line each, coloured on a terminal only."""
+
+import os
+import signal
+import sys
+
+_COLOURS = {"run": 1, "upstream": 36, "web": 32, "worker": 33, "beat": 35}
+
+
+class Console:
+    """Standard output, shared by many speakers."""
+
+    def __init__(self) -> None:
+        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._unfinished = ""
+
+    def say(self, name: str, text: str) -> None:
+        """Print a line as ``web      | text``."""
+        self._end_line()
+        self._write(f"{self._prefix(name)} {text}\n")
+
+    def begin(self, step: str) -> None:
+        """Print the first half of a line: what is being done now."""
+        self._end_line()
+        self._write(f"{self._prefix('run')} {step} …")
+        self._unfinished = step
+
+    def finish(self, step: str, *, seconds: float) -> None:
+        """Print the other half, on a line of its own if somebody spoke meanwhile."""
+        if not self._unfinished:
+            self._write(f"{self._prefix('run')} {step} …")
+        self._write(f" {seconds:.1f} s\n")
+        self._unfinished = ""
+
+    def show(self, block: str) -> None:
+        """Print a block as it is."""
+        self._end_line()
+        self._write(f"{block}\n")
+
+    def _end_line(self) -> None:
+        if self._unfinished:
+            self._write("\n")
+            self._unfinished = ""
+
+    def _prefix(self, name: str) -> str:
+        plain = f"{name:8} |"
+        return f"\033[{_COLOURS.get(name, 37)}m{plain}\033[0m" if self._coloured else plain
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError:  # nobody reads us any more (`make run | head`): leave in good order
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            os.kill(os.getpid(), signal.SIGTERM)

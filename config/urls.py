@@ -1,0 +1,37 @@
+"""Every route. `/api/v1/…` is the pinned version of `/api/…`; today they are the same."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config import health
+from config.errors import NotFound
+from config.rendering import error_response
+
+
+def api_not_found(request: HttpRequest) -> HttpResponse:
+    """Answer an unknown path under /api in the API's error shape, also with DEBUG on."""
+    return error_response(NotFound(), request)
+
+
+api: list[URLPattern | URLResolver] = [
+    path("", include("accounts.urls")),
+    path("", include("apikeys.urls")),
+    path("", include("tokens.urls")),
+    path("", include("billing.urls")),
+    path("", include("llmproxy.urls")),
+    path("health", health.alive, name="alive"),
+    path("health/ready", health.ready, name="ready"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^.*$", api_not_found),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("api/", include(api)),
+]

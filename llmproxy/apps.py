@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LlmProxyConfig(AppConfig):
+    name = "llmproxy"
+    verbose_name = "LLM proxy"

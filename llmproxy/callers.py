@@ -1,0 +1,86 @@
+"""Who calls the proxy, and what he may do: from the credential, remembered for a moment."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts import sessions
+from apikeys import auth
+from apikeys.errors import KeyScope
+from config.database import in_thread
+from config.errors import NotAuthenticated
+from tokens.ledger import open_account
+
+# Revocation must be in force everywhere within a second.
+REMEMBER_SECONDS = 0.5
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Caller:
+    user_id: int
+    api_key: UUID | None
+    scopes: frozenset[str] | None
+    plan: str
+    allowed_models: tuple[str, ...]
+    max_output_tokens: int
+
+    def require(self, scope: str) -> None:
+        """Raise ``KeyScope`` unless this is a session, or a key with the scope."""
+        if self.scopes is not None and scope not in self.scopes:
+            raise KeyScope(required=scope)
+
+
+# (is it a key, the credential) -> (until when, the look-up, which all who ask meanwhile share)
+_known: dict[tuple[bool, str], tuple[float, asyncio.Task[Caller]]] = {}
+
+
+async def identify(request: HttpRequest) -> Caller:
+    """Return who calls. Raises ``NotAuthenticated`` or one of its kinds."""
+    who = _credential(request)
+    now = time.monotonic()
+    until, task = _known.get(who, (0.0, None))
+    if task is None or until < now:
+        task = asyncio.create_task(in_thread(_look_up, *who))
+        if len(_known) >= _MOST_REMEMBERED:
+            _known.clear()
+        _known[who] = (now + REMEMBER_SECONDS, task)
+    try:
+        caller = await asyncio.shield(task)
+    except Exception:
+        _known.pop(who, None)  # Only good news is remembered.
+        raise
+    request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
+    return caller
+
+
+def _credential(request: HttpRequest) -> tuple[bool, str]:
+    key = auth.credential(request.headers)
+    if key:
+        return True, key
+    token = sessions.bearer(request.headers.get("Authorization", "").encode("latin-1", "replace"))
+    if not token:
+        raise NotAuthenticated
+    return False, token
+
+
+def _look_up(is_key: bool, credential: str) -> Caller:
+    if is_key:
+        key = auth.verify(credential)
+        return _caller(key.user_id, key.pk, frozenset(key.scopes))
+    return _caller(sessions.verify(credential).user_id, None, None)
+
+
+def _caller(user_id: int, api_key: UUID | None, scopes: frozenset[str] | None) -> Caller:
+    tier = open_account(user_id).tier
+    return Caller(
+        user_id=user_id,
+        api_key=api_key,
+        scopes=scopes,
+        plan=tier.name,
+        allowed_models=tuple(tier.allowed_models),
+        max_output_tokens=tier.max_output_tokens,
+    )

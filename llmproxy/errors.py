@@ -1,0 +1,73 @@
+"""What can go wrong between a client and a model.
+
+ApiError
+├── ModelNotFound           404
+├── ModelNotInPlan          403   model, plan
+├── ContextLengthExceeded   400
+└── UpstreamError           502   the upstream failed; also in-band, mid-stream
+    ├── UpstreamRefusal     4xx   it found the client's own request bad: told as it is
+    ├── UpstreamTimeout     504
+    └── NoUpstream          503   nobody serves the model now
+"""
+
+from typing import Any
+
+from config.errors import ApiError, InvalidRequest, NotFound, PermissionDenied
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"The model {model!r} does not exist.", param="model")
+
+
+class ModelNotInPlan(PermissionDenied):
+    code = "model_not_in_plan"
+
+    def __init__(self, *, model: str, plan: str) -> None:
+        super().__init__(
+            f"The plan {plan!r} does not include the model {model!r}.",
+            param="model",
+            model=model,
+            plan=plan,
+        )
+
+
+class ContextLengthExceeded(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class UpstreamError(ApiError):
+    status = 502
+    code = "upstream_error"
+    message = "The model's provider failed."
+    retryable = True
+
+
+class UpstreamTimeout(UpstreamError):
+    status = 504
+    code = "upstream_timeout"
+    message = "The model's provider did not answer in time."
+
+
+class NoUpstream(UpstreamError):
+    status = 503
+    code = "no_upstream"
+    message = "No provider can serve this model at the moment."
+
+
+class UpstreamRefusal(UpstreamError):
+    """The provider found fault with the request itself; asking elsewhere would not help."""
+
+    retryable = False
+
+    def __init__(self, *, status: int, message: str, param: Any = None, code: Any = None) -> None:
+        super().__init__(message, param=param if isinstance(param, str) else None)
+        self.status = status
+        self.code = _CODES.get(status, "invalid_request")
+        if "context_length" in str(code) or "context length" in message.lower():
+            self.code = "context_length_exceeded"
+
+
+_CODES = {404: "model_not_found", 413: "payload_too_large", 415: "unsupported_media_type"}

@@ -1,0 +1,137 @@
+"""One admitted request, from its hold to its settlement, which always happens and only once."""
+
+import asyncio
+import time
+from typing import Any
+
+import psycopg
+import structlog
+
+from llmproxy import estimate, pricing
+from llmproxy.calls import Call
+from llmproxy.catalog import ServedModel, ServedRoute
+from llmproxy.pricing import Prices
+from llmproxy.usage import OutputTally, Usage
+from tokens import leases, ledger
+from tokens.errors import LedgerUnavailable
+from tokens.ledger import Hold, Receipt
+from tokens.models import UsageRecord
+
+log = structlog.get_logger("tokengate.proxy")
+
+Status = UsageRecord.Status
+Source = UsageRecord.Source
+
+# How long an answer waits for its settlement, which goes on without it when the ledger is away.
+_PATIENCE = 2.0
+_RETRY_AT_MOST = 10.0
+
+_settling: set[asyncio.Task[None]] = set()
+
+
+class Exchange:
+    """What is known of a request while it runs. ``close`` settles it, whatever happens after."""
+
+    def __init__(self, *, call: Call, model: ServedModel, hold: Hold, request_id: str) -> None:
+        self.call = call
+        self.model = model
+        self.hold = hold
+        self.request_id = request_id
+        self.usage: Usage | None = None
+        self.tally = OutputTally()
+        self.attempts: list[dict[str, Any]] = []
+        self.provider = ""
+        self.upstream_id = ""
+        self.has_content = False
+        self.first_byte_ms: int | None = None
+        self._prices = Prices()
+        self._started = time.perf_counter()
+        self._closing: asyncio.Task[None] | None = None
+        leases.keep(hold.id)
+
+    def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
+        """Note one attempt at a provider."""
+        self.provider = route.provider.name
+        self._prices = route.prices
+        self.attempts.append(
+            {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
+        )
+
+    def content_began(self) -> None:
+        """Note that the model has begun to answer: from here on the request costs something."""
+        self.has_content = True
+        self.first_byte_ms = self._elapsed_ms()
+
+    def close(self, status: str) -> None:
+        """Begin to settle; the first call decides. It goes on when the caller is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._settle(self._receipt(status)))
+            _settling.add(self._closing)
+            self._closing.add_done_callback(_settling.discard)
+
+    async def closed(self) -> None:
+        """Wait for the settlement, but not for a ledger that is away."""
+        if self._closing:
+            await asyncio.wait([self._closing], timeout=_PATIENCE)
+
+    async def _settle(self, receipt: Receipt) -> None:
+        charge = pricing.charge(_usage_of(receipt), self.model.weights)
+        pause = 0.1
+        try:
+            while True:
+                try:
+                    await ledger.asettle(hold=self.hold, charge=charge, receipt=receipt)
+                    return
+                except LedgerUnavailable:  # What was used stays known for as long as we live.
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _RETRY_AT_MOST)
+        except psycopg.Error:
+            log.exception("settle_refused", reservation=str(self.hold.id))
+        finally:
+            leases.drop(self.hold.id)
+
+    def _receipt(self, status: str) -> Receipt:
+        usage, source, final = self._used(status)
+        return Receipt(
+            model=self.model.name,
+            status=status,
+            source=source,
+            final=final,
+            provider=self.provider,
+            upstream_id=self.upstream_id,
+            streamed=self.call.stream,
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            cached_tokens=usage.cached,
+            reasoning_tokens=usage.reasoning,
+            price_prompt=self._prices.prompt,
+            price_completion=self._prices.completion,
+            cost=pricing.cost(usage, self._prices),
+            upstream_cost=usage.cost,
+            attempts=self.attempts,
+            first_byte_ms=self.first_byte_ms,
+            duration_ms=self._elapsed_ms(),
+        )
+
+    def _used(self, status: str) -> tuple[Usage, str, bool]:
+        """Return the usage to charge, where it comes from, and whether that is the last word."""
+        if self.usage is not None:
+            return self.usage, Source.REPORTED, True
+        if not self.has_content:
+            return Usage(), Source.NONE, True
+        counted = Usage(estimate.prompt_likely(self.call.body), self.tally.tokens())
+        return counted, Source.ESTIMATED, status == Status.OK
+
+    def _elapsed_ms(self) -> int:
+        return round((time.perf_counter() - self._started) * 1000)
+
+
+async def drain(timeout: float) -> None:
+    """Wait until every request is settled, as a worker does before it ends."""
+    deadline = time.monotonic() + timeout
+    while leases.any_kept() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+        await asyncio.sleep(0.02)
+
+
+def _usage_of(receipt: Receipt) -> Usage:
+    return Usage(receipt.prompt_tokens, receipt.completion_tokens)

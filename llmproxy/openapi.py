@@ -1,0 +1,146 @@
+"""The proxy's part of the OpenAPI document. Bodies are OpenAI's, so only our own is spelled out."""
+
+from typing import Any
+
+_SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}, {"apiKeyAuth": []}]
+
+
+def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": content}
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def _error(description: str) -> dict[str, Any]:
+    return _answer(description, _json("Error"))
+
+
+PROXY_SCHEMAS: dict[str, Any] = {
+    "ChatCompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's chat completion request; fields not named here pass through.",
+        "required": ["model", "messages"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 1},
+            "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "ChatCompletion": {
+        "type": "object",
+        "description": "OpenAI's chat completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "Model": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by", "pricing", "weights", "providers"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "model"},
+            "created": {"type": "integer"},
+            "owned_by": {"type": "string"},
+            "name": {"type": "string"},
+            "type": {"enum": ["chat", "embedding"]},
+            "context_length": {"type": ["integer", "null"]},
+            "max_output_tokens": {"type": ["integer", "null"]},
+            "pricing": {
+                "type": "object",
+                "description": "USD per token, as decimal strings.",
+                "properties": {
+                    "prompt": {"type": ["string", "null"]},
+                    "completion": {"type": ["string", "null"]},
+                },
+            },
+            "weights": {
+                "type": "object",
+                "description": "Tokens charged for each token.",
+                "properties": {
+                    "prompt": {"type": "number"},
+                    "completion": {"type": "number"},
+                },
+            },
+            "providers": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+        },
+    },
+}
+
+PROXY_PATHS: dict[str, Any] = {
+    "/api/llm/chat/completions": {
+        "post": {
+            "operationId": "chat_completions",
+            "summary": "Chat with a model, metered",
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "requestBody": {"required": True, "content": _json("ChatCompletionRequest")},
+            "responses": {
+                "200": {
+                    "description": "The completion, or with stream=true its events up to [DONE].",
+                    "headers": {
+                        name: {"schema": {"type": kind}}
+                        for name, kind in (
+                            ("x-tokens-reserved", "integer"),
+                            ("x-tokens-available", "integer"),
+                            ("x-llm-provider", "string"),
+                            ("X-Request-ID", "string"),
+                        )
+                    },
+                    "content": {
+                        **_json("ChatCompletion"),
+                        "text/event-stream": {"schema": {"type": "string"}},
+                    },
+                },
+                "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
+                "413": _error("The body is too large"),
+                "502": _error("The provider failed"),
+                "504": _error("The provider did not answer in time"),
+            },
+        }
+    },
+    "/api/llm/models": {
+        "get": {
+            "operationId": "models_list",
+            "summary": "The models of the caller's plan",
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "parameters": [
+                {
+                    "name": "all",
+                    "in": "query",
+                    "schema": {"enum": ["1", "true"]},
+                    "description": "Also those that the plan does not include.",
+                }
+            ],
+            "responses": {"200": _answer("The models", _json("ModelList"))},
+        }
+    },
+    "/api/llm/models/{id}": {
+        "get": {
+            "operationId": "models_retrieve",
+            "summary": "One model",
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "parameters": [
+                {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+            "responses": {"200": _answer("The model", _json("Model"))},
+        }
+    },
+}

@@ -1,0 +1,49 @@
+"""What usage costs: in tokens of the balance, by weight, and in USD, by price. Pure."""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from llmproxy.usage import Usage
+
+ONE = Decimal(1)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tokens charged for each prompt and each completion token."""
+
+    prompt: Decimal = ONE
+    completion: Decimal = ONE
+
+
+@dataclass(frozen=True)
+class Prices:
+    """USD per token; None = unknown."""
+
+    prompt: Decimal | None = None
+    completion: Decimal | None = None
+
+
+def charge(usage: Usage, weights: Weights) -> int:
+    """Return the tokens to charge: ceil(prompt x w_in + completion x w_out)."""
+    if weights.prompt == ONE and weights.completion == ONE:
+        return usage.prompt + usage.completion
+    return math.ceil(usage.prompt * weights.prompt + usage.completion * weights.completion)
+
+
+def cost(usage: Usage, prices: Prices) -> Decimal | None:
+    """Return the USD that the tokens cost by the provider's list, or None without prices."""
+    if prices.prompt is None or prices.completion is None:
+        return None
+    return usage.prompt * prices.prompt + usage.completion * prices.completion
+
+
+def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:
+    """Return how many output tokens, for each choice, a hold covers beyond the prompt."""
+    left = held - math.ceil(prompt * weights.prompt)
+    each = choices * weights.completion
+    return _LIMITLESS if not each else math.floor(left / each)
+
+
+_LIMITLESS = 1_000_000_000

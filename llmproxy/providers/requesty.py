@@ -1,0 +1,22 @@
+"""Requesty: https://docs.requesty.ai. Its model list spells prices and sizes in its own way."""
+
+from dataclasses import replace
+
+from llmproxy.providers import base
+from llmproxy.providers.base import Dialect, Entry, Listing
+
+
+def listing(entry: Entry) -> Listing:
+    """Read an entry of Requesty's `/models`."""
+    return replace(
+        base.listing(entry),
+        context_length=base.size(entry.get("context_window")),
+        max_output_tokens=base.size(entry.get("max_output_tokens")),
+        price_prompt=base.price(entry.get("input_price")),
+        price_completion=base.price(entry.get("output_price")),
+    )
+
+
+DIALECT = Dialect(
+    headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"}, listing=listing
+)

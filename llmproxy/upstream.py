@@ -1,0 +1,218 @@
+"""The wire to the providers, over httpx; its errors are mapped here.
+
+UpstreamError (llmproxy.errors)
+└── AttemptFailed    one provider failed; `retryable` tells whether another may be asked
+ListFailed           a model list could not be read
+"""
+
+import asyncio
+import zlib
+from functools import lru_cache
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import httpx
+import orjson
+from django.conf import settings
+
+from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
+from llmproxy.providers import Provider
+from llmproxy.transport import Body, Transport
+
+_ERROR_BODY_BYTES = 65_536
+_MAX_JSON_BYTES = 64_000_000
+_GZIP_OR_ZLIB = 47
+# What a provider says of our account or of its own state: another may be asked, and a user is
+# never told.
+_OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
+
+
+class ListFailed(Exception):
+    """A provider's model list could not be read; the message says why."""
+
+
+class AttemptFailed(Exception):
+    """One provider failed before any content; `error` is what the client would be told."""
+
+    def __init__(self, error: UpstreamError, *, outcome: str, status: int | None = None) -> None:
+        super().__init__(outcome)
+        self.error = error
+        self.outcome = outcome
+        self.status = status
+
+
+class UpstreamAnswer:
+    """A provider's successful answer, its body still to be read; must be closed or finished."""
+
+    def __init__(self, response: httpx.Response, provider: Provider) -> None:
+        self.id = response.headers.get(provider.dialect.id_header, "")[:200]
+        self.is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        self._body = cast("Body", response.stream)
+        # We ask for plain bytes; some compress all the same.
+        encoded = response.headers.get("content-encoding", "") in ("gzip", "deflate")
+        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if encoded else None
+
+    async def read(self, timeout: float | None = None) -> bytes:
+        """Return the bytes that have come since, waiting for some; b"" at the end.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds of silence (call again to wait on), and
+        ``AttemptFailed`` when the connection breaks.
+        """
+        try:
+            data = await self._body.read(timeout)
+            while data and self._inflater:
+                if plain := self._inflater.decompress(data):
+                    return plain
+                data = await self._body.read(timeout)
+        except httpx.HTTPError as error:
+            raise _mapped(error) from error
+        except zlib.error as error:
+            raise AttemptFailed(UpstreamError(), outcome="garbage") from error
+        return data
+
+    async def read_all(self) -> bytes:
+        """Return the whole body. Raises ``AttemptFailed`` when it breaks off."""
+        body = bytearray()
+        while data := await self.read():
+            body += data
+            if len(body) > _MAX_JSON_BYTES:
+                raise AttemptFailed(UpstreamError(), outcome="too_large")
+        return bytes(body)
+
+    def close(self) -> None:
+        """Let go of the connection; an unfinished answer is cancelled at the provider."""
+        self._body.leave()
+
+    def finish(self) -> None:
+        """Let the last bytes of the answer come, so that its connection serves again."""
+        self._body.finish()
+
+
+async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
+    """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else."""
+    request = httpx.Request(
+        "POST",
+        _url(provider.base_url + path),
+        headers={**provider.headers, **_PLAIN},
+        content=body,
+        extensions={"timeout": {"connect": settings.UPSTREAM_CONNECT_TIMEOUT}},
+    )
+    try:
+        response = await _transport().handle_async_request(request)
+    except httpx.HTTPError as error:
+        raise _mapped(error) from error
+    answer = UpstreamAnswer(response, provider)
+    if response.status_code == httpx.codes.OK:
+        return answer
+    try:
+        raise refusal(response.status_code, await _error_object(answer))
+    finally:
+        answer.close()
+
+
+def refusal(status: int, error: dict[str, Any]) -> AttemptFailed:
+    """Turn a provider's error status and error object into a failed attempt."""
+    outcome = f"status_{status}"
+    if status in (408, 504):
+        return AttemptFailed(UpstreamTimeout(), outcome=outcome, status=status)
+    if status in _OPERATORS:
+        return AttemptFailed(NoUpstream(), outcome=outcome, status=status)
+    if not 400 <= status < 500:
+        return AttemptFailed(UpstreamError(), outcome=outcome, status=status)
+    message = error.get("message")
+    told = UpstreamRefusal(
+        status=status,
+        message=message[:2000] if isinstance(message, str) else "The provider refused the request.",
+        param=error.get("param"),
+        code=error.get("code"),
+    )
+    return AttemptFailed(told, outcome=outcome, status=status)
+
+
+def failure_in(body: bytes) -> AttemptFailed:
+    """Turn a 200 that holds no answer (an error object, or nonsense) into a failed attempt."""
+    error = _error_in(body)
+    code = error.get("code")
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    if isinstance(code, int) and 400 <= code < 600:
+        return refusal(code, error)
+    if error.get("type") == "invalid_request_error":
+        return refusal(400, error)
+    return AttemptFailed(
+        UpstreamError(), outcome="error_in_200" if error else "garbage", status=200
+    )
+
+
+def list_models(provider: Provider) -> list[Any]:
+    """Return the entries of a provider's model list. Raises ``ListFailed``."""
+    try:
+        response = httpx.get(
+            f"{provider.base_url}/models", headers=provider.headers, timeout=30, trust_env=False
+        )
+        response.raise_for_status()
+        entries = response.json()["data"]
+    except httpx.HTTPError as error:
+        raise ListFailed(repr(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ListFailed("the list is not an OpenAI model list") from error
+    if not isinstance(entries, list):
+        raise ListFailed("the list is not an OpenAI model list")
+    return entries
+
+
+async def aclose() -> None:
+    """Close the connections to the providers that this event loop holds."""
+    transport = _transports.pop(asyncio.get_running_loop(), None)
+    if transport:
+        await transport.aclose()
+
+
+_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport] = WeakKeyDictionary()
+
+
+def _transport() -> Transport:
+    loop = asyncio.get_running_loop()
+    transport = _transports.get(loop)
+    if transport is None:
+        transport = _transports[loop] = Transport(max_connections=settings.UPSTREAM_CONNECTIONS)
+    return transport
+
+
+@lru_cache(maxsize=64)
+def _url(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+_PLAIN = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "tokengate",
+}
+
+
+def _mapped(error: Exception) -> AttemptFailed:
+    if isinstance(error, httpx.TimeoutException):
+        return AttemptFailed(UpstreamTimeout(), outcome=type(error).__name__)
+    return AttemptFailed(UpstreamError(), outcome=type(error).__name__)
+
+
+async def _error_object(answer: UpstreamAnswer) -> dict[str, Any]:
+    """Read the error object of a failed answer; empty when there is none."""
+    body = b""
+    try:
+        while len(body) < _ERROR_BODY_BYTES and (data := await answer.read()):
+            body += data
+    except AttemptFailed:
+        return {}
+    return _error_in(body)
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    """Return the object in OpenAI's `{"error": {...}}`; empty when there is none."""
+    try:
+        error = orjson.loads(body)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {"message": str(error)}

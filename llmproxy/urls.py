@@ -1,0 +1,9 @@
+from django.urls import path
+
+from llmproxy import views
+
+urlpatterns = [
+    path("llm/chat/completions", views.chat_completions, name="chat-completions"),
+    path("llm/models", views.models, name="models"),
+    path("llm/models/<path:name>", views.model_detail, name="model"),
+]

@@ -1,0 +1,124 @@
+"""What a request used: read from the upstream's own report, or counted here. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from llmproxy import sse
+from llmproxy.estimate import text_tokens
+
+_FOLD_AT = 256_000
+_LARGEST = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Token counts; `cached` is part of `prompt`, `reasoning` of `completion`. Cost in USD."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    cost: Decimal | None = None
+
+
+def reported(value: Any) -> Usage | None:
+    """Read an OpenAI `usage` object; None when it is missing or makes no sense.
+
+    OpenRouter and Requesty add `cost` (USD); embeddings have no completion tokens.
+    """
+    if not isinstance(value, dict):
+        return None
+    prompt = _count(value.get("prompt_tokens"))
+    completion = _count(value.get("completion_tokens", 0))
+    if prompt is None or completion is None:
+        return None
+    return Usage(
+        prompt=prompt,
+        completion=completion,
+        cached=_detail(value.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning=_detail(value.get("completion_tokens_details"), "reasoning_tokens"),
+        cost=_money(value.get("cost", value.get("total_cost"))),
+    )
+
+
+class OutputTally:
+    """Keeps a stream's events until somebody needs to count the output in them.
+
+    Most streams report their usage, so that nothing is ever parsed. Memory is bounded: past
+    256 kB the events are counted and dropped.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+        self._size = 0
+        self._characters = 0
+
+    def add(self, block: bytes) -> None:
+        self._blocks.append(block)
+        self._size += len(block)
+        if self._size > _FOLD_AT:
+            self._fold()
+
+    def add_characters(self, characters: int) -> None:
+        self._characters += characters
+
+    def tokens(self) -> int:
+        """Return how many tokens the output is likely to have."""
+        self._fold()
+        return text_tokens(self._characters)
+
+    def _fold(self) -> None:
+        for event in sse.split(b"".join(self._blocks)):
+            self._characters += output_characters(sse.payload(event))
+        self._blocks.clear()
+        self._size = 0
+
+
+def finishes(chunk: dict[str, Any]) -> bool:
+    """Tell whether a chunk says that some choice has come to its end."""
+    choices = chunk.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
+    )
+
+
+def output_characters(answer: dict[str, Any] | None) -> int:
+    """Count the characters that a model wrote, in a chunk or in a whole answer."""
+    choices = (answer or {}).get("choices")
+    if not isinstance(choices, list):
+        return 0
+    return sum(_written(choice) for choice in choices if isinstance(choice, dict))
+
+
+def _written(choice: dict[str, Any]) -> int:
+    message = choice.get("delta") or choice.get("message") or choice
+    if not isinstance(message, dict):
+        return 0
+    texts = [message.get(key) for key in ("content", "text", "refusal")]
+    texts.append(message.get("reasoning") or message.get("reasoning_content"))
+    for call in message.get("tool_calls") or []:
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict):
+            texts += [function.get("name"), function.get("arguments")]
+    return sum(len(text) for text in texts if isinstance(text, str))
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _LARGEST and value == int(value) else None
+
+
+def _detail(details: Any, key: str) -> int:
+    return (_count(details.get(key)) or 0) if isinstance(details, dict) else 0
+
+
+def _money(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < _LARGEST // 1000 else None

@@ -1,0 +1,109 @@
+"""The proxy's routes: async views that parse, call and answer. OpenAI's paths and shapes."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from apikeys.models import Scope
+from config.errors import MethodNotAllowed
+from llmproxy import calls
+from llmproxy.callers import Caller, identify
+from llmproxy.catalog import ServedModel, catalog
+from llmproxy.errors import ModelNotFound
+from llmproxy.relay import Answer, relay
+from tokens.tiers import allows
+
+
+@csrf_exempt
+async def chat_completions(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/llm/chat/completions."""
+    _allow(request, "POST")
+    caller = await _caller(request)
+    call = calls.parse(calls.CHAT, request.body)
+    return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
+
+
+@csrf_exempt
+async def models(request: HttpRequest) -> HttpResponse:
+    """GET /api/llm/models: those of the caller's plan, or with ?all=1 every one."""
+    _allow(request, "GET", "HEAD")
+    caller = await _caller(request)
+    every = request.GET.get("all") in ("1", "true")
+    listed = [
+        _model(model)
+        for model in (await catalog.models()).values()
+        if model.routes and (every or allows(caller.allowed_models, model.name))
+    ]
+    return _json({"object": "list", "data": listed})
+
+
+@csrf_exempt
+async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
+    """GET /api/llm/models/{id}."""
+    _allow(request, "GET", "HEAD")
+    await _caller(request)
+    model = (await catalog.models()).get(name)
+    if model is None or not model.routes:
+        raise ModelNotFound(name)
+    return _json(_model(model))
+
+
+def _allow(request: HttpRequest, *methods: str) -> None:
+    if request.method not in methods:
+        raise MethodNotAllowed(headers={"Allow": ", ".join((*methods, "OPTIONS"))})
+
+
+async def _caller(request: HttpRequest) -> Caller:
+    caller = await identify(request)
+    caller.require(Scope.LLM)
+    return caller
+
+
+def _response(answer: Answer) -> HttpResponseBase:
+    exchange = answer.exchange
+    headers = {
+        "x-tokens-reserved": str(exchange.hold.amount),
+        "x-tokens-available": str(exchange.hold.available),
+        "x-llm-provider": exchange.provider,
+        "Cache-Control": "no-store",
+    }
+    if isinstance(answer.body, bytes):
+        return HttpResponse(answer.body, content_type="application/json", headers=headers)
+    # Proxies in front of us must not gather the stream.
+    headers["X-Accel-Buffering"] = "no"
+    return StreamingHttpResponse(answer.body, content_type="text/event-stream", headers=headers)
+
+
+def _json(value: Any) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), content_type="application/json")
+
+
+def _usd(price: Decimal | None) -> str | None:
+    """Write a price without exponent and trailing zeros."""
+    return None if price is None else f"{price.normalize():f}"
+
+
+def _model(model: ServedModel) -> dict[str, Any]:
+    prices = model.routes[0].prices
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.name.partition("/")[0] if "/" in model.name else "system",
+        "name": model.title or model.name,
+        "type": model.kind,
+        "context_length": model.context_length,
+        "max_output_tokens": model.max_output_tokens,
+        "pricing": {
+            "prompt": _usd(prices.prompt),
+            "completion": _usd(prices.completion),
+        },
+        "weights": {
+            "prompt": float(model.weights.prompt),
+            "completion": float(model.weights.completion),
+        },
+        "providers": [route.provider.name for route in model.routes],
+    }

@@ -1,0 +1,40 @@
+"""Steps that the tests of sessions share."""
+
+import uuid
+from typing import Any
+
+from rest_framework.test import APIClient
+
+from accounts import sessions
+from accounts.models import User
+from tests.factories import PASSWORD
+
+
+def fresh_email() -> str:
+    """Return an address that no other test, worker or run has tried to log in with."""
+    return f"{uuid.uuid4().hex}@example.com"
+
+
+def log_in(api: APIClient, user: User, password: str = PASSWORD) -> Any:
+    body = {"email": user.email, "password": password}
+    return api.post("/api/auth/login", body, format="json")
+
+
+def refresh(api: APIClient, token: str) -> Any:
+    return api.post("/api/auth/refresh", {"refresh": token}, format="json")
+
+
+def profile(access: str) -> Any:
+    """Ask for something that only a session may have."""
+    return APIClient().get("/api/users/profile", headers={"Authorization": f"Bearer {access}"})
+
+
+def signed_in(api: APIClient, user: User) -> sessions.Pair:
+    """Sign a device in and let the client use its session."""
+    pair = sessions.issue(user)
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
+    return pair
+
+
+def code(response: Any) -> str:
+    return str(response.json()["error"]["code"])

@@ -1,0 +1,160 @@
+"""GET, POST, PUT, PATCH and DELETE /api/api-keys."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from apikeys import auth, keys, secrets
+from apikeys.errors import InvalidApiKey
+from apikeys.models import ApiKey
+from config.errors import Conflict
+from tests.factories import UserFactory
+
+SHOWN = {"id", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at"}
+
+
+def create(api: APIClient, **fields: Any) -> Any:
+    return api.post("/api/api-keys", {"name": "laptop", **fields}, format="json")
+
+
+def test_it_works(signed_in: APIClient, user: User) -> None:
+    response = create(signed_in)
+
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    made = response.json()
+    assert set(made) == SHOWN | {"key"}
+    assert made["key"].startswith(made["prefix"])
+    assert made["scopes"] == ["llm", "tokens:read"]
+    assert auth.verify(made["key"]).user == user
+
+    made.pop("key")
+    (listed,) = signed_in.get("/api/api-keys").json()
+    assert {**listed, "last_used_at": None} == made
+    assert signed_in.get(f"/api/api-keys/{made['id']}").json() == listed
+
+
+def test_scopes_and_expiry_as_asked(signed_in: APIClient) -> None:
+    expiry = timezone.now() + timedelta(days=7)
+    made = create(signed_in, scopes=["tokens:read", "llm", "llm"], expires_at=expiry).json()
+    key = ApiKey.objects.get(pk=made["id"])
+    assert (key.scopes, key.expires_at) == (["llm", "tokens:read"], expiry)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", None),
+        ("name", "x" * 101),
+        ("name", "a\0"),
+        ("scopes", []),
+        ("scopes", None),
+        ("scopes", "llm"),
+        ("scopes", ["root"]),
+        ("scopes", [["llm"]]),
+        ("scopes", [None]),
+        ("expires_at", "2020-01-01T00:00:00Z"),
+        ("expires_at", "soon"),
+        ("expires_at", 10**30),
+    ],
+)
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_unfit_fields(
+    signed_in: APIClient, key: ApiKey, field: str, value: Any, method: str
+) -> None:
+    path = "/api/api-keys" if method == "post" else f"/api/api-keys/{key.pk}"
+    body = {"name": "fit", field: value}
+    response = getattr(signed_in, method)(path, body, format="json")
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "invalid_request")
+    assert error["param"].startswith(field)
+    assert ApiKey.objects.count() == 1
+
+
+def test_patch_changes_what_is_given(signed_in: APIClient, key: ApiKey, text: str) -> None:
+    response = signed_in.patch(f"/api/api-keys/{key.pk}", {"scopes": ["llm"]}, format="json")
+    assert response.status_code == 200
+    assert (response.json()["name"], response.json()["scopes"]) == ("laptop", ["llm"])
+    assert auth.verify(text).scopes == ["llm"]
+    assert signed_in.patch(f"/api/api-keys/{key.pk}", {}, format="json").status_code == 200
+
+
+def test_put_replaces_all(signed_in: APIClient, key: ApiKey) -> None:
+    ApiKey.objects.update(scopes=["llm"], expires_at=timezone.now() + timedelta(days=1))
+    response = signed_in.put(f"/api/api-keys/{key.pk}", {"name": "desk"}, format="json")
+    assert response.status_code == 200
+    after = ApiKey.objects.get()
+    assert (after.name, after.scopes, after.expires_at) == ("desk", ["llm", "tokens:read"], None)
+
+
+def test_what_cannot_be_changed(signed_in: APIClient, key: ApiKey, text: str) -> None:
+    changes = {"id": 1, "prefix": "x", "digest": "x", "user": 1, "revoked_at": None}
+    signed_in.patch(f"/api/api-keys/{key.pk}", changes, format="json")
+    assert auth.verify(text) == key
+
+
+def test_delete_revokes_at_once_and_keeps_the_row(
+    signed_in: APIClient, key: ApiKey, text: str
+) -> None:
+    assert signed_in.delete(f"/api/api-keys/{key.pk}").status_code == 204
+    with pytest.raises(InvalidApiKey):
+        auth.verify(text)
+    assert signed_in.get("/api/api-keys").json() == []
+    assert signed_in.delete(f"/api/api-keys/{key.pk}").status_code == 404
+    assert ApiKey.objects.get().revoked_at is not None
+
+
+def test_a_change_does_not_revive_a_revoked_key(key: ApiKey) -> None:
+    read_before = ApiKey.objects.get()
+    keys.revoke(key)
+    with pytest.raises(Exception, match="nothing here"):
+        keys.change(read_before, name="x")
+    assert ApiKey.objects.get().revoked_at is not None
+
+
+def test_rotate(signed_in: APIClient, key: ApiKey, text: str) -> None:
+    response = signed_in.post(f"/api/api-keys/{key.pk}/rotate")
+    assert response.status_code == 200
+    rotated = response.json()
+    assert rotated["id"] == str(key.pk)
+    assert rotated["key"].startswith(rotated["prefix"])
+    assert auth.verify(rotated["key"]) == key
+    with pytest.raises(InvalidApiKey):
+        auth.verify(text)
+
+
+def test_of_two_rotations_one_wins(key: ApiKey) -> None:
+    read_before = ApiKey.objects.get()
+    text = keys.rotate(key)
+    with pytest.raises(Conflict):
+        keys.rotate(read_before)
+    assert auth.verify(text) == key
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_somebody_elses(signed_in: APIClient, method: str) -> None:
+    theirs, text = keys.create(user=UserFactory.create(), name="theirs")
+    response = getattr(signed_in, method)(
+        f"/api/api-keys/{theirs.pk}", {"name": "x"}, format="json"
+    )
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+    assert signed_in.post(f"/api/api-keys/{theirs.pk}/rotate").status_code == 404
+    assert signed_in.get("/api/api-keys").json() == []
+    assert auth.verify(text).name == "theirs"
+
+
+def test_anonymous(api: APIClient, db: None) -> None:
+    response = api.get("/api/api-keys")
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated")
+
+
+def test_no_key_is_ever_listed(signed_in: APIClient, key: ApiKey, text: str) -> None:
+    answers = signed_in.get("/api/api-keys").content.decode()
+    answers += signed_in.get(f"/api/api-keys/{key.pk}").content.decode()
+    assert text not in answers
+    assert secrets.digest(text) not in answers

@@ -1,0 +1,67 @@
+"""What production must not lack is a failed system check."""
+
+import secrets
+import subprocess
+import sys
+
+import pytest
+from pytest_django import Settings
+
+from config.checks import production_is_safe, something_answers_prompts
+from tests.webserver import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _safe(settings: Settings) -> None:
+    settings.DEBUG = settings.EMBEDDED = False
+    settings.SECRET_KEY = secrets.token_urlsafe(48)
+    settings.ALLOWED_HOSTS = ["api.example.com"]
+    settings.CORS_ALLOWED_ORIGINS = []
+    settings.UPSTREAMS = {"openrouter": ("https://openrouter.ai/api/v1", "key")}
+
+
+def found() -> list[str | None]:
+    return [message.id for message in [*production_is_safe(), *something_answers_prompts()]]
+
+
+def test_it_works() -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize("secret", ["", "short", "x" * 60, "django-insecure-" + "abcdefghij" * 9])
+def test_a_weak_secret(settings: Settings, secret: str) -> None:
+    settings.SECRET_KEY = secret or "missing: set SECRET_KEY"
+    assert found() == ["tokengate.E001"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check"),
+    [
+        ("DEBUG", True, "tokengate.E002"),
+        ("ALLOWED_HOSTS", [], "tokengate.E003"),
+        ("ALLOWED_HOSTS", ["*"], "tokengate.E003"),
+        ("EMBEDDED", True, "tokengate.E004"),
+        ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),
+        ("UPSTREAMS", {}, "tokengate.W001"),
+    ],
+)
+def test_each_lack_has_its_id(settings: Settings, name: str, value: object, check: str) -> None:
+    setattr(settings, name, value)
+
+    assert found() == [check]
+
+
+def test_the_web_server_refuses_to_start_without_a_secret() -> None:
+    environment = {"DATABASE_URL": "postgresql://x/x", "REDIS_URL": "redis://x", "CI": "true"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "import config.asgi"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "tokengate.E001" in ended.stderr

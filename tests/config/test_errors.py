@@ -1,0 +1,92 @@
+"""One error shape everywhere under /api, whoever raises it."""
+
+from typing import Any
+
+import pytest
+from django.http import Http404, HttpRequest
+from django.test import Client, RequestFactory
+from rest_framework import serializers
+from rest_framework.test import APIClient
+
+from config.errors import RateLimited
+from config.rendering import error_response, to_api_error
+from tests.developer import Make
+
+KEYS = {"type", "code", "message", "param", "request_id", "retryable"}
+
+
+@pytest.fixture
+def request_() -> HttpRequest:
+    return RequestFactory().get("/api/x")
+
+
+def test_it_works(client: Client) -> None:
+    answer = client.get("/api/nothing", headers={"X-Request-ID": "abc-1"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+    error = answer.json()["error"]
+    assert set(error) == KEYS
+    assert (error["code"], error["request_id"], error["type"]) == (
+        "not_found",
+        "abc-1",
+        "invalid_request_error",
+    )
+
+
+@pytest.mark.django_db
+def test_drf_says_which_fields_are_bad(api: APIClient) -> None:
+    answer = api.post("/api/auth/register", {"email": "nobody", "password": ""}, format="json")
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "invalid_request")
+    assert set(error["fields"]) == {"email", "password"}
+    assert error["param"] in error["fields"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "code"),
+    [
+        ("application/json", "{", 400, "invalid_request"),
+        ("application/json", "[]", 400, "invalid_request"),
+        ("application/json", '{"email": "a\\u0000@b.c", "password": "x"}', 400, "invalid_request"),
+        ("application/json", "[" * 100_000, 400, "invalid_request"),
+        ("text/plain", "hello", 415, "unsupported_media_type"),
+    ],
+)
+@pytest.mark.django_db
+def test_drf_and_bodies_that_make_no_sense(
+    client: Client, content_type: str, body: str, status: int, code: str
+) -> None:
+    answer = client.post("/api/auth/login", body, content_type=content_type)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_an_unexpected_error_shows_no_internals(request_: HttpRequest) -> None:
+    answer = error_response(RuntimeError("password=hunter2"), request_)
+
+    assert answer.status_code == 500
+    assert b"hunter2" not in answer.content
+    assert b"internal_error" in answer.content
+
+
+def test_a_wait_becomes_a_retry_after_header(request_: HttpRequest) -> None:
+    answer = error_response(RateLimited(retry_after=7), request_)
+
+    assert (answer.status_code, answer["Retry-After"]) == (429, "7")
+
+
+def test_nested_field_errors_are_flattened(request_: HttpRequest) -> None:
+    detail: Any = {"items": [{}, {"name": ["Bad."]}], "non_field_errors": ["Worse."]}
+
+    error = to_api_error(serializers.ValidationError(detail), request_)
+
+    assert error.facts["fields"] == {"items.1.name": ["Bad."], "": ["Worse."]}
+    assert error.param == "items.1.name"
+    assert to_api_error(Http404(), request_).code == "not_found"
+
+
+def test_the_real_server_in_debug_mode_too(developer: Make) -> None:
+    for path in ("/api/nothing", "/api/llm/nothing"):
+        answer = developer().http.get(path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

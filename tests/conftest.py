@@ -1,0 +1,67 @@
+"""What every test may ask for: callers, the demo upstream, and the real server in front of it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pytest_django import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from apikeys import keys
+from llmproxy.models import Model
+from tests.developer import MODEL, Developer, Make
+from tests.factories import RouteFactory, UserFactory
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.tokens.accounts import account
+from tests.webserver import WebServer, demo_server
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    made: User = UserFactory.create()
+    return made
+
+
+@pytest.fixture
+def api() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[UpstreamProcess]:
+    with UpstreamProcess() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def web(
+    upstream: UpstreamProcess, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[WebServer]:
+    with django_db_blocker.unblock(), demo_server(upstream) as server:
+        yield server
+
+
+@pytest.fixture
+def catalog(transactional_db: None) -> Model:
+    """One model, served by the demo upstream."""
+    model: Model = RouteFactory.create(model__name=MODEL).model
+    return model
+
+
+@pytest.fixture
+def developer(web: WebServer, catalog: Model) -> Iterator[Make]:
+    """Make developers with just so many tokens."""
+    made: list[Developer] = []
+
+    def make(tokens: int = 100_000, *, server: WebServer = web) -> Developer:
+        user = account(tokens)
+        _, key = keys.create(user=user, name="test", scopes=["llm", "tokens:read"])
+        headers = {"Authorization": f"Bearer {key}"}
+        http = httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
+        made.append(Developer(user.pk, key, http))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.http.close()

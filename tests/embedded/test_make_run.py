@@ -1,0 +1,89 @@
+"""What a newcomer does: `make run`, paste what it prints, Ctrl-C, and once more."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from config.supervisor.plan import PROVIDERS
+from config.supervisor.probes import first_free, is_free
+from tests.embedded.conftest import ROOT, embedded, environment
+
+_START_SECONDS = 120
+_STOP_SECONDS = 60
+
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="the banner says curl")
+
+
+@contextmanager
+def make_run(data: Path, port: int) -> Iterator[str]:
+    """Run the supervisor, yield what it has printed when all is up, and end it by Ctrl-C."""
+    variables = dict.fromkeys(PROVIDERS, "") | {"PORT": str(port), "DEBUG": "true"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "config.supervisor"],
+        cwd=ROOT,
+        env=environment(data) | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    too_late = Timer(_START_SECONDS, process.terminate)
+    too_late.start()
+    try:
+        yield _read_banner(process)
+    finally:
+        too_late.cancel()
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=_STOP_SECONDS)
+    assert process.returncode == 0, rest
+
+
+def _read_banner(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if "Ctrl-C stops everything" in line:
+            return printed
+    raise AssertionError(printed)
+
+
+def paste(banner: str, after: str) -> str:
+    """Run the command that stands below a heading, as it stands there."""
+    found = re.search(rf"{after}:\n\n(.+?)\n\n", banner, re.DOTALL)
+    assert found, banner
+    command = ["bash", "-c", found.group(1)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@needs_curl
+def test_it_works_and_it_works_again(empty: Path) -> None:
+    port = first_free("127.0.0.1", range(20_000 + os.getpid() % 2_000, 22_000))
+    assert port
+    with make_run(empty, port) as banner:
+        answer = paste(banner, "Stream a completion")
+        first = json.loads(paste(banner, "See what it cost"))
+        manage = [sys.executable, "manage.py", "verify_ledger"]
+        verdict = subprocess.run(manage, cwd=ROOT, env=environment(empty), timeout=60)
+    assert answer.count("data: {") > 2
+    assert answer.rstrip().endswith("data: [DONE]")
+    assert 0 < first["used"] == first["allocated"] - first["available"]
+    assert verdict.returncode == 0
+
+    assert embedded(empty, "--status").stdout.count("stopped") == 2
+    assert is_free("127.0.0.1", port)
+
+    with make_run(empty, port) as again:
+        second = json.loads(paste(again, "See what it cost"))
+    assert second["used"] == first["used"]
+    key = re.compile(r"Demo API key +(\S+)")
+    assert key.findall(again) == key.findall(banner)

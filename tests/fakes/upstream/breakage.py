@@ -1,0 +1,39 @@
+"""Faults that strike before an answer's head, on streams and JSON alike."""
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from tests.fakes.upstream.errors import of_status
+from tests.fakes.upstream.faults import BEFORE_HEAD
+from tests.fakes.upstream.job import Job
+from tests.fakes.upstream.wire import Output, refusal, response
+
+
+async def forever() -> None:
+    """Say nothing until the client leaves."""
+    await asyncio.Event().wait()
+
+
+async def strikes_before_head(job: Job, out: Output) -> bool:
+    """Whether a fault took the answer's place."""
+    if not job.directive.fault & BEFORE_HEAD:
+        return False
+    if job.has("stall_first"):
+        await forever()
+    if job.has("refuse_headers"):
+        out.reset()
+    elif job.has("status"):
+        job.record.status = job.directive.status or 500
+        out.write(refusal(of_status(job.record.status, retry_after=job.directive.retry_after)))
+    else:
+        job.record.status = 200
+        out.write(response(200, orjson.dumps({"error": provider_error(502)}), job.headers()))
+    return True
+
+
+def provider_error(code: int | str) -> dict[str, Any]:
+    """An error as OpenRouter tells it inside an answer: its code a number or a name."""
+    metadata = {"provider_name": "Demo", "raw": "upstream connection lost"}
+    return {"code": code, "message": "Provider disconnected unexpectedly", "metadata": metadata}

@@ -1,0 +1,26 @@
+"""What may go wrong, by name.
+
+``fault=`` takes one name or several joined by ``+`` (``fault=gzip+crlf``). ``after=K`` places a
+mid-stream fault behind the K-th token; ``after=0`` behind the response head, before any event.
+A JSON answer has no middle of tokens: there such a fault strikes after half of the body.
+"""
+
+# Instead of an answer.
+BEFORE_HEAD = frozenset({"refuse_headers", "stall_first", "status", "error_in_200"})
+# In the middle; all of these but `garbage` end the answer.
+MIDWAY = frozenset(
+    {
+        "cut",
+        "cut_tcp",
+        "reset_mid_chunk",
+        "stall_between",
+        "error_chunk",
+        "error_chunk_str",
+        "garbage",
+    }
+)
+# A whole answer whose usage is told oddly.
+USAGE = frozenset({"no_usage", "usage_empty_choices", "usage_twice", "usage_zero", "usage_every"})
+# A whole answer in odd bytes.
+BYTES = frozenset({"gzip", "big_chunk", "split", "comments", "crlf"})
+FAULTS = BEFORE_HEAD | MIDWAY | USAGE | BYTES

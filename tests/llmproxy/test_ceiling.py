@@ -1,0 +1,87 @@
+"""How much is held for a request, and what that hold allows."""
+
+import math
+from decimal import Decimal
+
+import pytest
+
+from llmproxy.ceiling import Ceiling
+from llmproxy.estimate import prompt_ceiling, prompt_likely
+from llmproxy.pricing import Prices, Weights, charge, cost
+from llmproxy.usage import Usage
+
+HALF_AND_THRICE = Weights(Decimal("0.5"), Decimal(3))
+
+
+def test_it_works() -> None:
+    ceiling = Ceiling(prompt=100, output=1000, choices=1, weights=Weights())
+
+    assert (ceiling.amount, ceiling.minimum) == (1100, 116)
+    assert ceiling.output_within(1100) == 1000
+    assert ceiling.output_within(600) == 500
+
+
+def test_weights_and_choices_count() -> None:
+    ceiling = Ceiling(prompt=101, output=10, choices=2, weights=HALF_AND_THRICE)
+
+    assert ceiling.amount == math.ceil(50.5 + 60)
+    assert ceiling.output_within(ceiling.amount) == 10
+    assert ceiling.output_within(51 + 30) == 5
+
+
+@pytest.mark.parametrize(
+    "weights", [Weights(), HALF_AND_THRICE, Weights(Decimal(0), Decimal("0.001"))]
+)
+@pytest.mark.parametrize("held", [120, 500, 999, 5000])
+def test_what_a_hold_allows_never_costs_more_than_the_hold(weights: Weights, held: int) -> None:
+    ceiling = Ceiling(prompt=100, output=1000, choices=3, weights=weights)
+
+    output = ceiling.output_within(held) * 3
+
+    assert charge(Usage(100, output), weights) <= held or ceiling.minimum > held
+
+
+def test_a_free_model_holds_one_token() -> None:
+    ceiling = Ceiling(prompt=5, output=10, choices=1, weights=Weights(Decimal(0), Decimal(0)))
+
+    assert (ceiling.amount, ceiling.minimum, ceiling.output_within(1)) == (1, 1, 10)
+
+
+def test_a_charge_rounds_up_once() -> None:
+    assert charge(Usage(3, 1), HALF_AND_THRICE) == 5
+    assert charge(Usage(0, 0), HALF_AND_THRICE) == 0
+
+
+def test_a_cost_needs_both_prices() -> None:
+    assert cost(Usage(10, 20), Prices(Decimal("0.001"), Decimal("0.002"))) == Decimal("0.050")
+    assert cost(Usage(10, 20), Prices(Decimal("0.001"))) is None
+
+
+def messages(content: object) -> dict[str, object]:
+    return {"messages": [{"role": "user", "content": content}]}
+
+
+def test_the_ceiling_is_above_the_likely() -> None:
+    for text in (
+        "hello world",
+        "x" * 1000,
+        "für alle 🎉",
+        "def f():\n    return 1\n" * 50,
+        "日本語" * 99,
+    ):
+        body = messages(text)
+        assert prompt_ceiling(body) > prompt_likely(body) >= len(text) / 4
+
+
+def test_an_image_counts_as_one_however_large() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 10**6}}
+
+    assert 2000 < prompt_ceiling(messages([{"type": "text", "text": "what?"}, image])) < 2100
+
+
+def test_tools_count() -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "d" * 300}}
+
+    assert (
+        prompt_ceiling({**messages("hi"), "tools": [tool]}) > prompt_ceiling(messages("hi")) + 100
+    )

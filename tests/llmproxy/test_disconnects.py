@@ -1,0 +1,214 @@
+"""Clients that leave, and servers that die: nothing leaks, nothing is charged twice."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from django.core.management import call_command
+
+from llmproxy.models import Model
+from tests.developer import MODEL, Developer, Make
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.webserver import demo_server
+from tokens.models import Entry, Reservation, UsageRecord
+from tokens.verify import verify
+
+CHAT = "/api/llm/chat/completions"
+
+
+def body(content: str) -> dict[str, object]:
+    messages = [{"role": "user", "content": content}]
+    return {"model": MODEL, "messages": messages, "max_tokens": 200, "stream": True}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def nothing_is_held() -> bool:
+    return not Reservation.objects.filter(state="held").exists()
+
+
+def test_leaving_mid_stream_cancels_the_upstream_and_charges_what_came(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    dev = developer()
+    upstream.clear()
+    with dev.http.stream("POST", CHAT, json=body("[[n=200,d=20]]")) as answer:
+        lines = answer.iter_lines()
+        for _ in range(20):
+            next(lines)
+
+    wait_for(nothing_is_held)
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.source, receipt.final) == ("cancelled", "estimated", False)
+    assert 0 < receipt.completion_tokens < 200
+    assert receipt.charged == dev.balance.used > 0
+    wait_for(lambda: upstream.journal()[0]["outcome"] == "cancelled")
+    assert upstream.journal()[0]["chunks_sent"] < 200
+    assert verify() == []
+
+
+def test_leaving_before_the_first_byte_costs_nothing(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    dev = developer()
+    for stream in (True, False):
+        with pytest.raises(httpx.ReadTimeout):
+            dev.http.post(CHAT, json={**body("[[n=5,first=20000]]"), "stream": stream}, timeout=0.3)
+
+    wait_for(nothing_is_held)
+    assert [receipt.charged for receipt in dev.receipts] == [0, 0]
+    assert {receipt.status for receipt in dev.receipts} == {"cancelled"}
+    assert dev.balance.used == 0
+    assert verify() == []
+
+
+def test_leaving_right_after_done_is_a_finished_request(developer: Make) -> None:
+    dev = developer()
+    for _ in range(20):
+        with dev.http.stream("POST", CHAT, json=body("[[n=3]]")) as answer:
+            for line in answer.iter_lines():
+                if line == "data: [DONE]":
+                    break
+
+    wait_for(nothing_is_held)
+    assert [receipt.status for receipt in dev.receipts] == ["ok"] * 20
+    assert dev.balance.used == sum(receipt.charged for receipt in dev.receipts)
+    assert verify() == []
+
+
+async def _leave_at_random(dev: Developer, count: int) -> None:
+    limits = httpx.Limits(max_connections=None)
+    headers = {"Authorization": f"Bearer {dev.key}"}
+    async with httpx.AsyncClient(
+        base_url=dev.http.base_url, headers=headers, limits=limits, trust_env=False
+    ) as client:
+
+        async def one() -> None:
+            try:
+                async with asyncio.timeout(random.uniform(0, 0.8)):
+                    await client.post(CHAT, json=body("[[n=50,d=10]]"))
+            except TimeoutError:
+                pass
+
+        await asyncio.gather(*(one() for _ in range(count)))
+
+
+def test_100_streams_whose_clients_leave_at_random_moments(developer: Make) -> None:
+    dev = developer(1_000_000)
+
+    asyncio.run(_leave_at_random(dev, 100))
+
+    wait_for(nothing_is_held)
+    receipts = dev.receipts
+    assert {receipt.status for receipt in receipts} <= {"ok", "cancelled"}
+    assert dev.balance.used == sum(receipt.charged for receipt in receipts)
+    assert dev.balance.reserved == 0
+    for receipt in receipts:
+        if receipt.status == "ok":
+            assert receipt.completion_tokens == 50
+    assert verify() == []
+
+
+async def _open_streams(dev: Developer, count: int, streaming: asyncio.Event) -> None:
+    limits = httpx.Limits(max_connections=None)
+    headers = {"Authorization": f"Bearer {dev.key}"}
+    running = 0
+
+    async with httpx.AsyncClient(
+        base_url=dev.http.base_url, headers=headers, limits=limits, timeout=60, trust_env=False
+    ) as client:
+
+        async def one() -> None:
+            nonlocal running
+            async with client.stream("POST", CHAT, json=body("[[n=200,d=100]]")) as answer:
+                lines = answer.aiter_lines()
+                await anext(lines)
+                running += 1
+                if running == count:
+                    streaming.set()
+                async for _ in lines:
+                    pass
+
+        await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
+
+
+def test_kill_9_under_50_streams_leaves_holds_that_expire(
+    developer: Make, upstream: UpstreamProcess, catalog: Model
+) -> None:
+    server = demo_server(upstream, RESERVATION_TTL="2")
+    dev = developer(1_000_000, server=server)
+
+    async def kill_under_streams() -> None:
+        streaming = asyncio.Event()
+        clients = asyncio.create_task(_open_streams(dev, 50, streaming))
+        await asyncio.wait_for(streaming.wait(), 30)
+        server.kill()
+        await clients
+
+    asyncio.run(kill_under_streams())
+    held = Reservation.objects.filter(user_id=dev.user_id, state="held")
+    assert held.count() == 50
+
+    def all_expired() -> bool:
+        call_command("expire_reservations", verbosity=0)
+        return not held.exists()
+
+    wait_for(all_expired)
+    assert dev.balance.reserved == 0
+    assert dev.balance.available == 1_000_000
+    assert not Entry.objects.filter(user_id=dev.user_id, kind="usage").exists()
+    assert UsageRecord.objects.filter(user_id=dev.user_id, status="abandoned").count() == 50
+    assert verify() == []
+
+
+def test_a_stream_longer_than_its_hold_keeps_it(developer: Make, upstream: UpstreamProcess) -> None:
+    with demo_server(upstream, RESERVATION_TTL="0.6") as server:
+        dev = developer(server=server)
+        with dev.http.stream("POST", CHAT, json=body("[[n=40,d=50]]")) as answer:
+            for _ in answer.iter_lines():
+                call_command("expire_reservations", verbosity=0)
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.completion_tokens) == ("ok", 40)
+    assert Reservation.objects.get(pk=receipt.id).state == "settled"
+
+
+def test_a_server_told_to_stop_lets_its_streams_end(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    server = demo_server(upstream)
+    dev = developer(server=server)
+    with dev.http.stream("POST", CHAT, json=body("[[n=30,d=30]]")) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        server.process.terminate()
+        assert "data: [DONE]" in list(lines)
+    server.stop()
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.completion_tokens) == ("ok", 30)
+    assert verify() == []
+
+
+def test_a_server_told_to_stop_settles_the_streams_that_do_not_end(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    server = demo_server(upstream, GRACEFUL_TIMEOUT="11")
+    dev = developer(server=server)
+    with dev.http.stream("POST", CHAT, json=body("[[n=200,d=200]]")) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        server.stop()
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.source) == ("cancelled", "estimated")
+    assert nothing_is_held()
+    assert verify() == []

@@ -1,0 +1,161 @@
+"""Micro-batches: many callers share a statement, and each gets his own exact answer."""
+
+import asyncio
+from collections.abc import Coroutine
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+from django.db import connection
+
+from accounts.models import User
+from config.database import connect
+from tests.tokens.accounts import account, parts
+from tokens import ledger
+from tokens.errors import InsufficientTokens, LedgerUnavailable
+from tokens.ledger import Hold, Receipt
+from tokens.models import Reservation, UsageRecord
+from tokens.verify import verify
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+T = TypeVar("T")
+RECEIPT = Receipt(model="test/model")
+
+
+def run(story: Coroutine[Any, Any, T]) -> T:
+    """Run on an event loop of its own, and let go of the ledger's connections after."""
+
+    async def closing() -> T:
+        try:
+            return await story
+        finally:
+            await ledger.aclose()
+
+    return asyncio.run(closing())
+
+
+async def reserve_all(user: User, amounts: list[int]) -> list[Hold | BaseException]:
+    asked = (ledger.areserve(user_id=user.pk, amount=amount, ttl=60) for amount in amounts)
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+def test_it_works() -> None:
+    user = account(10_000)
+
+    async def story() -> int:
+        holds = await reserve_all(user, [10] * 300)
+        closing = (
+            ledger.asettle(hold=hold, charge=7, receipt=RECEIPT)
+            for hold in holds
+            if isinstance(hold, Hold)
+        )
+        return sum(settled.charged for settled in await asyncio.gather(*closing))
+
+    assert run(story()) == 2100
+    assert parts(user) == (10_000, 2100, 0, 0, 0)
+    assert verify() == []
+
+
+def test_one_users_requests_are_served_in_the_order_of_arrival() -> None:
+    user = account(100)
+
+    answers = run(reserve_all(user, [50, 60, 30, 30, 20, 1]))
+
+    held = [answer.amount if isinstance(answer, Hold) else 0 for answer in answers]
+    assert held == [50, 0, 30, 0, 20, 0]
+    assert all(isinstance(answer, Hold | InsufficientTokens) for answer in answers)
+
+
+def test_another_users_empty_balance_is_no_hindrance() -> None:
+    rich, poor = account(1000), account(0)
+
+    async def story() -> list[list[Hold | BaseException]]:
+        everyone = (reserve_all(user, [10] * 100) for user in (rich, poor))
+        return list(await asyncio.gather(*everyone))
+
+    served, refused = run(story())
+    assert all(isinstance(answer, Hold) for answer in served)
+    assert all(isinstance(answer, InsufficientTokens) for answer in refused)
+
+
+def test_a_bad_item_fails_alone() -> None:
+    user = account(1000)
+    too_much = Receipt(model="test/model", cost=Decimal("1e40"))
+
+    async def story() -> list[Any]:
+        holds = [hold for hold in await reserve_all(user, [10] * 20) if isinstance(hold, Hold)]
+        closing = (
+            ledger.asettle(hold=hold, charge=5, receipt=too_much if number == 7 else RECEIPT)
+            for number, hold in enumerate(holds)
+        )
+        return await asyncio.gather(*closing, return_exceptions=True)
+
+    outcomes = run(story())
+
+    failed = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Exception)]
+    assert failed == [7]
+    assert isinstance(outcomes[7], psycopg.errors.NumericValueOutOfRange)
+    assert parts(user)[1] == 19 * 5
+    assert verify() == []
+
+
+async def cut_the_ledgers_connections() -> None:
+    """Do what an administrator, a failover or a network does to the batchers' connections."""
+    admin = await connect()
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'SELECT tokens_%'"
+    )
+    await admin.close()
+
+
+def test_lost_connections_lose_and_double_nothing() -> None:
+    user = account(1_000_000)
+
+    async def pair() -> int:
+        hold = await ledger.areserve(user_id=user.pk, amount=10, ttl=60)
+        return (await ledger.asettle(hold=hold, charge=7, receipt=RECEIPT)).charged
+
+    async def story() -> int:
+        charged = 0
+        for _ in range(8):
+            pairs = [asyncio.create_task(pair()) for _ in range(50)]
+            await asyncio.sleep(0.002)
+            await cut_the_ledgers_connections()
+            charged += sum(await asyncio.gather(*pairs))
+        return charged
+
+    assert run(story()) == 8 * 50 * 7
+    assert parts(user) == (1_000_000, 8 * 50 * 7, 0, 0, 0)
+    assert UsageRecord.objects.count() == 400
+    assert verify() == []
+
+
+def test_an_unreachable_database_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = account(1000)
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    (answer,) = run(reserve_all(user, [10]))
+
+    assert isinstance(answer, LedgerUnavailable)
+
+
+def test_a_caller_who_is_cancelled_holds_nothing() -> None:
+    user = account(1_000_000)
+
+    async def story() -> None:
+        for pause in range(30):
+            asked = asyncio.create_task(ledger.areserve(user_id=user.pk, amount=10, ttl=60))
+            await asyncio.sleep(pause / 5000)
+            asked.cancel()
+            await asyncio.wait([asked])
+            if not asked.cancelled():
+                await ledger.arelease(hold=asked.result())
+
+    run(story())
+
+    assert parts(user) == (1_000_000, 0, 0, 0, 0)
+    assert not Reservation.objects.filter(state="held").exists()
+    assert verify() == []

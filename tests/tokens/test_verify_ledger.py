@@ -1,0 +1,53 @@
+"""The proof finds every kind of disagreement."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tests.tokens.accounts import account
+from tokens import ledger
+from tokens.ledger import HoldContext, Receipt
+from tokens.verify import verify
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def busy() -> int:
+    """An account with something of everything."""
+    user = account(100)
+    ledger.grant(user_id=user.pk, amount=10, source="gift")
+    context = HoldContext(request_id="req-1", endpoint="chat/completions", model="m")
+    hold = ledger.reserve(user_id=user.pk, amount=60, ttl=60, context=context)
+    ledger.settle(hold=hold, charge=30, receipt=Receipt(model="m"))
+    ledger.reserve(user_id=user.pk, amount=5, ttl=60)
+    return user.pk
+
+
+def test_it_works(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("verify_ledger")
+
+    assert "The ledger is right: 1 balances checked." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "rule"),
+    [
+        ("UPDATE tokens_balance SET used = used + 1", "balance equals the sum of its entries"),
+        (
+            "UPDATE tokens_balance SET reserved = reserved + 1",
+            "reserved equals the sum of the held reservations",
+        ),
+        ("UPDATE tokens_grant SET remaining = 9", "bonus equals what is left of the grants"),
+        ("UPDATE tokens_usagerecord SET charged = 31", "a receipt's charge equals its entries"),
+        ("DELETE FROM tokens_usagerecord", "every charge has a receipt"),
+        ("DELETE FROM tokens_usagerecord", "every settled reservation has a receipt"),
+    ],
+)
+def test_damage_is_found(busy: int, damage: str, rule: str) -> None:
+    connection.cursor().execute(damage)
+
+    assert rule in [found.rule for found in verify()]
+    assert rule in [found.rule for found in verify(user_id=busy)]
+    with pytest.raises(CommandError):
+        call_command("verify_ledger")

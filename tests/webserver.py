@@ -1,0 +1,110 @@
+"""The real web server as a process: gunicorn with our configuration, on a test's database."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+from django.db import connection
+
+from tests.fakes.upstream.process import UpstreamProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 30.0
+
+
+class WebServer:
+    """`gunicorn config.asgi` with one worker, unless told otherwise; `env` overrides settings."""
+
+    def __init__(self, env: dict[str, str], *, workers: int = 1) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"{self.url}/api/llm"
+        environment = {
+            **os.environ,
+            "DATABASE_URL": _test_database_url(),
+            "PORT": str(self.port),
+            "WEB_CONCURRENCY": str(workers),
+            "DEBUG": "true",
+            "LOG_LEVEL": "WARNING",
+            **env,
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py"]
+        self.process = subprocess.Popen(
+            [*command, "config.asgi:application"],
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+        self._wait()
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a crash of the machine would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, as an operator would."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+    def __enter__(self) -> "WebServer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the web server ended with {self.process.returncode}")
+            try:
+                httpx.get(f"{self.url}/api/health", timeout=5, trust_env=False).raise_for_status()
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError("the web server did not start")
+
+
+def free_port() -> int:
+    """Return a free port below the ephemeral ones, which outgoing connections take at any time."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+def _test_database_url() -> str:
+    settings = connection.settings_dict
+    host = settings.get("HOST") or settings["OPTIONS"].get("host", "")
+    name, user = settings["NAME"], settings["USER"]
+    if str(host).startswith("/"):
+        return f"postgresql://{user}@/{name}?host={host}"
+    password, port = settings["PASSWORD"], settings["PORT"] or 5432
+    return f"postgresql://{user}:{password}@{host}:{port}/{name}"
+
+
+def demo_server(upstream: UpstreamProcess, **env: str) -> WebServer:
+    """Start a web server whose only provider is the demo upstream."""
+    settings = {
+        "UPSTREAM_BASE_URL": upstream.url,
+        "UPSTREAM_API_KEY": "demo",
+        "UPSTREAM_NAME": "demo",
+        "CATALOG_SECONDS": "0",
+    }
+    return WebServer({**settings, **env})

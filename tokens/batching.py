@@ -1,0 +1,121 @@
+"""Micro-batches: callers that arrive while a statement is in flight share the next one.
+
+Alone, a caller pays one round trip and waits for nobody. Under load a batch carries as many
+callers as came in the meantime, so one commit to disk serves them all.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import orjson
+import psycopg
+
+from config.database import connect
+from tokens.errors import LedgerUnavailable
+
+Item = dict[str, Any]
+Answer = dict[str, Any] | None
+Waiting = tuple[Item, asyncio.Future[Answer]]
+
+MAX_BATCH = 256
+ATTEMPTS = 3
+
+
+class Batcher:
+    """Sends items to one SQL function of the ledger (JSON array in, JSON array out).
+
+    The function must be safe to repeat: after a lost connection the batch is sent again. Belongs
+    to the event loop that first uses it, and holds one database connection, none while idle for
+    a request: nothing of a caller's is kept while the caller streams.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._statement = f"SELECT {function}(%s::jsonb)::text".encode()
+        self._waiting: deque[Waiting] = deque()
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._runner: asyncio.Task[None] | None = None
+
+    def submit(self, item: Item) -> asyncio.Future[Answer]:
+        """Send one item with the next batch; the future holds its own answer.
+
+        It fails with ``LedgerUnavailable`` when the database cannot be reached, and with the
+        ``psycopg.Error`` of this very item when it alone is at fault.
+        """
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        return future
+
+    async def close(self) -> None:
+        """Finish what waits, then close the connection."""
+        if self._runner:
+            await asyncio.wait([self._runner])
+        await self._disconnect()
+
+    async def _run(self) -> None:
+        while self._waiting:
+            size = min(len(self._waiting), MAX_BATCH)
+            await self._serve([self._waiting.popleft() for _ in range(size)])
+
+    async def _serve(self, batch: list[Waiting]) -> None:
+        try:
+            answers = await self._send([item for item, _ in batch])
+        except psycopg.Error as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+            for one in batch if len(batch) > 1 else []:  # One bad item undid them all.
+                await self._serve([one])
+        except Exception as error:  # noqa: BLE001 - a caller must never wait for ever
+            _fail(batch, error)
+        else:
+            _answer(batch, answers)
+
+    async def _send(self, items: list[Item]) -> list[Answer]:
+        payload = orjson.dumps(items).decode()
+        for attempt in range(ATTEMPTS):
+            try:
+                connection = await self._connected()
+                cursor = await connection.execute(self._statement, (payload,))
+                row = await cursor.fetchone()
+            except psycopg.Error as error:
+                if not _is_lost(error, self._connection):
+                    raise
+                await self._disconnect()
+                await asyncio.sleep(0.05 * attempt)
+            else:
+                assert row is not None
+                answers: list[Answer] = orjson.loads(row[0])
+                return answers
+        raise LedgerUnavailable
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect()
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+def _answer(batch: list[Waiting], answers: list[Answer]) -> None:
+    for (_, future), answer in zip(batch, answers, strict=True):
+        if not future.done():
+            future.set_result(answer)
+
+
+def _fail(batch: list[Waiting], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _is_lost(error: psycopg.Error, connection: psycopg.AsyncConnection[Any] | None) -> bool:
+    """Tell a lost or unreachable server, which is asked again, from a bad item."""
+    retryable = psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
+    if connection is None or connection.closed:
+        return True
+    return isinstance(error, retryable | psycopg.errors.AdminShutdown)

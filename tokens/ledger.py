@@ -1,0 +1,328 @@
+"""The only writer of money: grant, reserve, settle, release, renew, expire.
+
+Each use case stands behind two doors, synchronous (in the caller's transaction, over Django's
+connection) and asynchronous (``areserve`` …, in micro-batches); both call the same SQL function
+of ``tokens/sql``. All amounts are whole LLM tokens. Everything may be repeated: a grant by its
+source, a reservation and its settlement by the reservation's id.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import orjson
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.utils import timezone
+
+from config.database import in_thread
+from tokens.batching import Answer, Batcher, Item
+from tokens.errors import InsufficientTokens, ReservationClosed
+from tokens.models import Balance, Entry, UsageRecord
+from tokens.periods import period_at
+from tokens.tiers import default_tier
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Tokens held for one request. ``available`` is what the user had left just after."""
+
+    id: uuid.UUID
+    user_id: int
+    amount: int
+    available: int
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a reservation ended with. ``fresh`` is false when it had been closed before."""
+
+    charged: int
+    available: int
+    fresh: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldContext:
+    """Which request a hold is for; kept for its receipt. An empty endpoint leaves none."""
+
+    request_id: str = ""
+    api_key: uuid.UUID | None = None
+    endpoint: str = ""
+    model: str = ""
+
+
+_NO_CONTEXT = HoldContext()
+
+
+@dataclass(kw_only=True)
+class Receipt:
+    """How a request ended: the columns of a usage record that its caller knows."""
+
+    model: str
+    status: str = UsageRecord.Status.OK
+    source: str = UsageRecord.Source.REPORTED
+    final: bool = True
+    provider: str = ""
+    upstream_id: str = ""
+    streamed: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    price_prompt: Decimal | None = None
+    price_completion: Decimal | None = None
+    cost: Decimal | None = None
+    upstream_cost: Decimal | None = None
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    first_byte_ms: int | None = None
+    duration_ms: int = 0
+
+
+# Accounts and grants
+
+
+def open_account(user_id: int) -> Balance:
+    """Return the user's balance; the first call puts him on the default tier and grants its tokens.
+
+    Raises ``User.DoesNotExist`` for an unknown user.
+    """
+    found = Balance.objects.select_related("tier").filter(user_id=user_id).first()
+    return found or _open(user_id)
+
+
+@transaction.atomic
+def _open(user_id: int) -> Balance:
+    user = get_user_model().objects.get(pk=user_id)
+    tier = default_tier()
+    start, end = period_at(user.date_joined, timezone.now())
+    balance, _ = Balance.objects.get_or_create(
+        user_id=user_id, defaults={"tier": tier, "period_start": start, "period_end": end}
+    )
+    if tier.monthly_tokens:
+        source = f"period:{user_id}:{start.date()}"
+        grant(user_id=user_id, amount=tier.monthly_tokens, source=source, kind=Entry.Kind.ALLOWANCE)
+        balance.refresh_from_db()
+    return balance
+
+
+def grant(
+    *,
+    user_id: int,
+    amount: int,
+    source: str,
+    kind: str = Entry.Kind.BONUS,
+    expires_at: datetime | None = None,
+    note: str = "",
+) -> bool:
+    """Give tokens, once per kind and source; False when they were given before.
+
+    ``source`` names the cause (an invoice id, a staff action). An allowance counts for the running
+    period; a bonus stays until it is spent or expires. Raises ``ValueError`` unless amount > 0.
+    """
+    if amount <= 0:
+        raise ValueError("a grant needs a positive amount")
+    with transaction.atomic():
+        if kind == Entry.Kind.BONUS:
+            open_account(user_id)
+        row = _call("tokens_grant", user_id, kind, amount, source, note, expires_at)
+    return bool(row)
+
+
+# Reservations, synchronous
+
+
+def reserve(
+    *,
+    user_id: int,
+    amount: int,
+    ttl: float,
+    minimum: int | None = None,
+    reservation_id: uuid.UUID | None = None,
+    context: HoldContext | None = None,
+) -> Hold:
+    """Hold ``amount`` tokens for ``ttl`` seconds, or what there is of them down to ``minimum``.
+
+    Without a minimum it is all or nothing. Raises ``InsufficientTokens``, having held nothing.
+    """
+    item = _hold_item(user_id, amount, minimum, ttl, reservation_id, context)
+    answer = _call_batch("tokens_reserve", item)
+    if answer is None:
+        open_account(user_id)
+        answer = _call_batch("tokens_reserve", item)
+    assert answer is not None
+    if not answer["held"]:
+        raise _insufficient(item, answer)
+    return _hold(item, answer)
+
+
+def settle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
+    """Charge what was used, free the rest and write the receipt, in one step, once.
+
+    ``charge`` may pass the hold: it is taken in full. Raises ``ReservationClosed`` for an unknown
+    reservation.
+    """
+    return _settlement(_call_batch("tokens_settle", _close_item(hold, charge, receipt)))
+
+
+def release(*, hold: Hold) -> Settlement:
+    """Free a hold for which nothing ran; leaves no receipt."""
+    return _settlement(_call_batch("tokens_settle", _close_item(hold, 0, None)))
+
+
+def expire(*, at_most: int = 1000) -> int:
+    """Free holds whose deadline has passed; returns how many, ``at_most`` at a time."""
+    return int(_call("tokens_expire", at_most))
+
+
+# Reservations, asynchronous: the hot path
+
+
+async def areserve(
+    *,
+    user_id: int,
+    amount: int,
+    ttl: float,
+    minimum: int | None = None,
+    reservation_id: uuid.UUID | None = None,
+    context: HoldContext | None = None,
+) -> Hold:
+    """Do as ``reserve``; also raises ``LedgerUnavailable``, having held nothing.
+
+    A caller that is cancelled meanwhile holds nothing either.
+    """
+    item = _hold_item(user_id, amount, minimum, ttl, reservation_id, context)
+    answer = await _ask_for_hold(item)
+    if answer is None:
+        await in_thread(open_account, user_id)
+        answer = await _ask_for_hold(item)
+    assert answer is not None
+    if not answer["held"]:
+        raise await in_thread(_insufficient, item, answer)
+    return _hold(item, answer)
+
+
+async def asettle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
+    """Do as ``settle``; also raises ``LedgerUnavailable``: then it may be called again."""
+    return _settlement(await _doors().settle.submit(_close_item(hold, charge, receipt)))
+
+
+async def arelease(*, hold: Hold) -> Settlement:
+    """Do as ``release``; also raises ``LedgerUnavailable``: then it may be called again."""
+    return _settlement(await _doors().settle.submit(_close_item(hold, 0, None)))
+
+
+def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:
+    """Push the deadlines of held reservations to ``ttl`` seconds from now."""
+    _call("tokens_renew", reservation_ids, ttl)
+
+
+async def aclose() -> None:
+    """Finish what is in flight on this event loop and close the ledger's connections."""
+    doors = _open_doors.pop(asyncio.get_running_loop(), None)
+    if doors:
+        await asyncio.gather(doors.reserve.close(), doors.settle.close())
+
+
+async def _ask_for_hold(item: Item) -> Answer:
+    asked = _doors().reserve.submit(item)
+    try:
+        return await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        asked.add_done_callback(partial(_give_back, item))
+        raise
+
+
+def _give_back(item: Item, asked: asyncio.Future[Answer]) -> None:
+    """Release what was held for a caller that had gone by then; failing that, it expires."""
+    answer = None if asked.cancelled() or asked.exception() else asked.result()
+    if answer and answer["held"]:
+        closing = _close_item(_hold(item, answer), 0, None)
+        _doors().settle.submit(closing).add_done_callback(lambda closed: closed.exception())
+
+
+@dataclass
+class _Doors:
+    reserve: Batcher = field(default_factory=lambda: Batcher("tokens_reserve"))
+    settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
+
+
+_open_doors: WeakKeyDictionary[asyncio.AbstractEventLoop, _Doors] = WeakKeyDictionary()
+
+
+def _doors() -> _Doors:
+    loop = asyncio.get_running_loop()
+    doors = _open_doors.get(loop)
+    if doors is None:
+        doors = _open_doors[loop] = _Doors()
+    return doors
+
+
+def _hold_item(
+    user_id: int,
+    amount: int,
+    minimum: int | None,
+    ttl: float,
+    reservation_id: uuid.UUID | None,
+    context: HoldContext | None,
+) -> Item:
+    minimum = amount if minimum is None else minimum
+    if not 0 < minimum <= amount:
+        raise ValueError("a reservation needs 0 < minimum <= amount")
+    return {
+        "id": reservation_id or uuid.uuid4(),
+        "user_id": user_id,
+        "minimum": minimum,
+        "amount": amount,
+        "ttl": ttl,
+        **vars(context or _NO_CONTEXT),
+    }
+
+
+def _hold(item: Item, answer: dict[str, Any]) -> Hold:
+    return Hold(item["id"], item["user_id"], answer["held"], answer["available"])
+
+
+def _close_item(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
+    if charge < 0:
+        raise ValueError("a charge cannot be negative")
+    record = {k: _plain(v) for k, v in vars(receipt).items()} if receipt else None
+    return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": record}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _settlement(answer: dict[str, Any] | None) -> Settlement:
+    if answer is None:
+        raise ReservationClosed("There is no such reservation.")
+    return Settlement(**answer)
+
+
+def _insufficient(item: Item, answer: dict[str, Any]) -> InsufficientTokens:
+    balance = Balance.objects.get(user_id=item["user_id"])
+    return InsufficientTokens(
+        needed=item["minimum"], available=answer["available"], resets_at=balance.period_end
+    )
+
+
+def _call_batch(function: str, item: Item) -> dict[str, Any] | None:
+    answers = _call(function, orjson.dumps([item]).decode())
+    answer: dict[str, Any] | None = (
+        orjson.loads(answers)[0] if isinstance(answers, str) else answers[0]
+    )
+    return answer
+
+
+def _call(function: str, *arguments: Any) -> Any:
+    places = ", ".join(["%s"] * len(arguments))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}({places})", arguments)
+        (value,) = cursor.fetchone()
+    return value

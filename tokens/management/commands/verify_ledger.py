@@ -1,0 +1,23 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from tokens.models import Balance
+from tokens.verify import verify
+
+
+class Command(BaseCommand):
+    help = "Prove the ledger: entries, holds, grants and receipts against every balance."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", type=int, help="Check the user with this id only.")
+
+    def handle(self, *args: Any, user: int | None, **options: Any) -> None:
+        found = verify(user_id=user)
+        for discrepancy in found:
+            self.stderr.write(str(discrepancy))
+        if found:
+            raise CommandError(f"{len(found)} discrepancies")
+        accounts = Balance.objects.count() if user is None else 1
+        self.stdout.write(f"The ledger is right: {accounts} balances checked.")

@@ -1,0 +1,291 @@
+"""What users may spend and what they spent. Only ``tokens.ledger`` writes the money tables.
+
+Every amount is a whole number of LLM tokens. A balance is a locked cache of the append-only
+entries: ``allocated + bonus - used - overdrawn`` equals their sum, and ``reserved`` equals the
+sum of the held reservations; ``manage.py verify_ledger`` proves both.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+def any_model() -> list[str]:
+    """Allow every model: the default of ``Tier.allowed_models``."""
+    return ["*"]
+
+
+class Tier(models.Model):
+    """What a plan allows: the entitlement that the proxy reads, and billing sells."""
+
+    name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
+    title = models.CharField(max_length=80)
+    monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
+    requests_per_minute = models.IntegerField(default=60)
+    tokens_per_minute = models.BigIntegerField(default=100_000)
+    concurrent_requests = models.IntegerField(default=8)
+    max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
+    allowed_models = ArrayField(
+        models.CharField(max_length=200),
+        default=any_model,
+        help_text="Patterns such as openai/* or *:free.",
+    )
+    api_keys = models.IntegerField(default=5, help_text="How many keys a user may have.")
+    features = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="tier_limits_not_negative",
+                condition=Q(monthly_tokens__gte=0)
+                & Q(requests_per_minute__gte=0)
+                & Q(tokens_per_minute__gte=0)
+                & Q(concurrent_requests__gte=0)
+                & Q(max_output_tokens__gte=1)
+                & Q(api_keys__gte=0),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Balance(models.Model):
+    """One row a user: what is left to spend now."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, primary_key=True, related_name="balance"
+    )
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="balances")
+    allocated = models.BigIntegerField(default=0, help_text="Allowance of this period.")
+    used = models.BigIntegerField(default=0, help_text="Spent from the allowance in this period.")
+    bonus = models.BigIntegerField(default=0, help_text="What is left of bonus grants.")
+    reserved = models.BigIntegerField(default=0, help_text="Held for requests that run now.")
+    overdrawn = models.BigIntegerField(
+        default=0,
+        help_text="Charged, but not covered when it was; the next grant pays it first.",
+    )
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="balance_parts_not_negative",
+                condition=Q(allocated__gte=0)
+                & Q(used__gte=0)
+                & Q(bonus__gte=0)
+                & Q(reserved__gte=0)
+                & Q(overdrawn__gte=0),
+            ),
+            models.CheckConstraint(
+                name="balance_used_within_allocated", condition=Q(used__lte=F("allocated"))
+            ),
+            models.CheckConstraint(
+                name="balance_available_not_negative",
+                condition=Q(reserved__lte=F("allocated") + F("bonus") - F("used")),
+            ),
+            models.CheckConstraint(
+                name="balance_period_runs_forward", condition=Q(period_end__gt=F("period_start"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.available} of {self.allocated + self.bonus} tokens"
+
+    @property
+    def available(self) -> int:
+        """Tokens that a new reservation can hold."""
+        return self.allocated + self.bonus - self.used - self.reserved
+
+
+class Grant(models.Model):
+    """Bonus tokens; the soonest to expire burns first."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_grants"
+    )
+    amount = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    source = models.CharField(max_length=200, help_text="Where it came from; grants only once.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="grant_source_unique", fields=["source"]),
+            models.CheckConstraint(
+                name="grant_remaining_within_amount",
+                condition=Q(remaining__gte=0) & Q(remaining__lte=F("amount")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="grant_live_by_user",
+                fields=["user", "expires_at"],
+                condition=Q(remaining__gt=0),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} of {self.amount} bonus tokens"
+
+
+class Entry(models.Model):
+    """One line of the books. Never changed, never deleted: a trigger sees to it."""
+
+    class Kind(models.TextChoices):
+        ALLOWANCE = "allowance"
+        BONUS = "bonus"
+        USAGE = "usage"
+        ADJUSTMENT = "adjustment"
+        EXPIRY = "expiry"
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_entries"
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text="Positive adds to the balance, negative takes.")
+    source = models.CharField(
+        max_length=200, help_text="Invoice, reservation or staff action: with the kind, unique."
+    )
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(name="entry_source_unique", fields=["kind", "source"]),
+            models.CheckConstraint(name="entry_amount_not_zero", condition=~Q(amount=0)),
+        ]
+        indexes = [models.Index(name="entry_by_user", fields=["user", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+d} {self.kind}"
+
+
+class Reservation(models.Model):
+    """Tokens held for one request until it settles, is released, or its deadline passes."""
+
+    class State(models.TextChoices):
+        HELD = "held"
+        SETTLED = "settled"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reservations"
+    )
+    amount = models.BigIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
+    request_id = models.CharField(max_length=128, blank=True)
+    api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
+    endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
+    model = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="reservation_amount_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="reservation_closed_unless_held",
+                condition=Q(state="held", closed_at=None)
+                | (~Q(state="held") & Q(closed_at__isnull=False)),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="reservation_held_by_deadline",
+                fields=["expires_at"],
+                condition=Q(state="held"),
+            ),
+            models.Index(
+                name="reservation_held_by_user", fields=["user"], condition=Q(state="held")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} tokens {self.state}"
+
+
+class UsageRecord(models.Model):
+    """The receipt of one request: tokens by kind, price, every attempt. Never the content."""
+
+    class Status(models.TextChoices):
+        OK = "ok"
+        CANCELLED = "cancelled", "client went away"
+        FAILED = "failed", "upstream failed"
+        ABANDONED = "abandoned", "process died; the hold expired"
+
+    class Source(models.TextChoices):
+        REPORTED = "reported", "by the upstream"
+        ESTIMATED = "estimated", "counted here"
+        NONE = "none", "nothing to charge"
+
+    id = models.UUIDField(primary_key=True, help_text="The reservation's id.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="usage_records"
+    )
+    request_id = models.CharField(max_length=128)
+    api_key = models.UUIDField(null=True, blank=True)
+    endpoint = models.CharField(max_length=32)
+    streamed = models.BooleanField(default=False)
+    model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=64, blank=True)
+    upstream_id = models.CharField(max_length=200, blank=True, help_text="The provider's own id.")
+    status = models.CharField(max_length=16, choices=Status.choices)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    final = models.BooleanField(default=True, help_text="False: the provider's word is awaited.")
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
+    reasoning_tokens = models.BigIntegerField(default=0, help_text="Part of completion_tokens.")
+    charged = models.BigIntegerField(default=0, help_text="Tokens taken from the balance.")
+    price_prompt = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+    )
+    price_completion = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+    )
+    cost = models.DecimalField(
+        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
+    )
+    upstream_cost = models.DecimalField(
+        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, as reported."
+    )
+    attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
+    available_before = models.BigIntegerField(default=0)
+    available_after = models.BigIntegerField(default=0)
+    first_byte_ms = models.IntegerField(null=True, blank=True)
+    duration_ms = models.IntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="usage_tokens_not_negative",
+                condition=Q(prompt_tokens__gte=0)
+                & Q(completion_tokens__gte=0)
+                & Q(cached_tokens__gte=0)
+                & Q(reasoning_tokens__gte=0)
+                & Q(charged__gte=0),
+            )
+        ]
+        indexes = [
+            models.Index(name="usage_by_user", fields=["user", "-created_at", "-id"]),
+            models.Index(name="usage_by_request", fields=["user", "request_id"]),
+            models.Index(
+                name="usage_awaiting_word", fields=["created_at"], condition=Q(final=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens, {self.model}"

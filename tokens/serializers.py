@@ -1,0 +1,126 @@
+"""What the tokens API answers. Serializers shape and validate; the ledger alone writes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tokens.models import Balance, Tier, UsageRecord
+
+
+class BalanceSerializer(serializers.ModelSerializer[Balance]):
+    """`available = allocated + bonus - used - reserved`, never below zero. In LLM tokens."""
+
+    available = serializers.IntegerField(min_value=0, read_only=True)
+    plan = serializers.CharField(source="tier_id", read_only=True)
+
+    class Meta:
+        model = Balance
+        fields = (
+            "allocated",
+            "used",
+            "reserved",
+            "bonus",
+            "available",
+            "period_start",
+            "period_end",
+            "plan",
+        )
+        read_only_fields = fields
+
+
+class LimitsSerializer(serializers.ModelSerializer[Tier]):
+    class Meta:
+        model = Tier
+        fields = (
+            "requests_per_minute",
+            "tokens_per_minute",
+            "concurrent_requests",
+            "max_output_tokens",
+            "allowed_models",
+            "api_keys",
+        )
+        read_only_fields = fields
+
+
+class TierSerializer(serializers.ModelSerializer[Tier]):
+    class Meta:
+        model = Tier
+        fields = ("name", "title", "monthly_tokens")
+        read_only_fields = fields
+
+
+class CallerSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    email = serializers.EmailField()
+    name = serializers.CharField()
+    date_joined = serializers.DateTimeField()
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    """All that an editor shows, in one answer."""
+
+    user = CallerSerializer()
+    plan = TierSerializer()
+    balance = BalanceSerializer()
+    limits = LimitsSerializer()
+
+
+class AttemptSerializer(serializers.Serializer[Any]):
+    provider = serializers.CharField()
+    outcome = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True)
+    ms = serializers.IntegerField()
+
+
+class UsageRecordSerializer(serializers.ModelSerializer[UsageRecord]):
+    """One request. `final` false: the provider's word on what was used is still awaited."""
+
+    settlement = serializers.SerializerMethodField()
+    streamed = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = UsageRecord
+        fields: tuple[str, ...] = (
+            "id",
+            "request_id",
+            "api_key",
+            "endpoint",
+            "streamed",
+            "model",
+            "provider",
+            "status",
+            "source",
+            "settlement",
+            "prompt_tokens",
+            "completion_tokens",
+            "cached_tokens",
+            "reasoning_tokens",
+            "charged",
+            "duration_ms",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    def get_settlement(self, record: UsageRecord) -> str:
+        return "final" if record.final else "provisional"
+
+
+class ReceiptSerializer(UsageRecordSerializer):
+    """One request in full; prices and costs in USD, as decimal strings."""
+
+    attempts = AttemptSerializer(many=True, read_only=True)
+
+    class Meta(UsageRecordSerializer.Meta):
+        fields: tuple[str, ...] = (
+            *UsageRecordSerializer.Meta.fields,
+            "price_prompt",
+            "price_completion",
+            "cost",
+            "upstream_cost",
+            "upstream_id",
+            "attempts",
+            "available_before",
+            "available_after",
+            "first_byte_ms",
+        )
+        read_only_fields = fields

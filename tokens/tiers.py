@@ -1,0 +1,47 @@
+"""The tiers that a fresh installation starts with, and who is on which."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+
+from tokens.models import Tier
+
+DEFAULT_TIER = "free"
+
+
+@dataclass(frozen=True)
+class TierDefaults:
+    title: str
+    monthly_tokens: int
+    requests_per_minute: int
+    tokens_per_minute: int
+    concurrent_requests: int
+    max_output_tokens: int
+    api_keys: int
+    allowed_models: list[str] = field(default_factory=lambda: ["*"])
+
+
+DEFAULTS = {
+    "free": TierDefaults("Free", 100_000, 20, 40_000, 2, 4_096, 2),
+    "pro": TierDefaults("Pro", 5_000_000, 120, 400_000, 10, 16_384, 10),
+    "enterprise": TierDefaults("Enterprise", 50_000_000, 1_000, 4_000_000, 100, 65_536, 100),
+}
+
+
+def seed_tiers() -> list[str]:
+    """Create the tiers that are missing; what staff changed stays. Returns the new names."""
+    return [name for name in DEFAULTS if _seed(name)[1]]
+
+
+def default_tier() -> Tier:
+    """Return the tier of everyone without a plan, made when it is first asked for."""
+    return _seed(DEFAULT_TIER)[0]
+
+
+def allows(patterns: Iterable[str], model: str) -> bool:
+    """Tell whether one of a tier's patterns (``openai/*``) covers the model."""
+    return any(fnmatchcase(model, pattern) for pattern in patterns)
+
+
+def _seed(name: str) -> tuple[Tier, bool]:
+    return Tier.objects.get_or_create(name=name, defaults=asdict(DEFAULTS[name]))

@@ -1,0 +1,75 @@
+"""Proof that the books are right: every cached sum against the rows that it stands for."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """One place where the books disagree: which rule, for which user, and both figures."""
+
+    rule: str
+    user_id: int
+    stored: int
+    counted: int
+
+    def __str__(self) -> str:
+        return f"{self.rule}: user {self.user_id} has {self.stored}, counted {self.counted}"
+
+
+# Each gives (user_id, stored, counted) where the two differ.
+_RULES = {
+    "balance equals the sum of its entries": """
+        SELECT b.user_id, b.allocated + b.bonus - b.used - b.overdrawn, COALESCE(e.total, 0)
+          FROM tokens_balance b
+          LEFT JOIN (SELECT user_id, SUM(amount) AS total FROM tokens_entry GROUP BY user_id) e
+            ON e.user_id = b.user_id
+         WHERE b.allocated + b.bonus - b.used - b.overdrawn <> COALESCE(e.total, 0)""",
+    "reserved equals the sum of the held reservations": """
+        SELECT b.user_id, b.reserved, COALESCE(r.total, 0)
+          FROM tokens_balance b
+          LEFT JOIN (SELECT user_id, SUM(amount) AS total FROM tokens_reservation
+                      WHERE state = 'held' GROUP BY user_id) r ON r.user_id = b.user_id
+         WHERE b.reserved <> COALESCE(r.total, 0)""",
+    "bonus equals what is left of the grants": """
+        SELECT b.user_id, b.bonus, COALESCE(g.total, 0)
+          FROM tokens_balance b
+          LEFT JOIN (SELECT user_id, SUM(remaining) AS total FROM tokens_grant
+                      WHERE remaining > 0 GROUP BY user_id) g ON g.user_id = b.user_id
+         WHERE b.bonus <> COALESCE(g.total, 0)""",
+    "a receipt's charge equals its entries": """
+        SELECT u.user_id, u.charged, COALESCE(-e.amount, 0)
+          FROM tokens_usagerecord u
+          LEFT JOIN tokens_entry e ON e.kind = 'usage' AND e.source = u.id::text
+         WHERE u.charged <> COALESCE(-e.amount, 0)""",
+    "every charge has a receipt": """
+        SELECT e.user_id, -e.amount, 0
+          FROM tokens_entry e
+         WHERE e.kind = 'usage'
+           AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id::text = e.source)""",
+    "every settled reservation has a receipt": """
+        SELECT r.user_id, 1, 0
+          FROM tokens_reservation r
+         WHERE r.state = 'settled'
+           AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id = r.id)""",
+}
+
+
+def verify(*, user_id: int | None = None) -> list[Discrepancy]:
+    """Check every rule, of one user or of all; [] when the books are right.
+
+    It is one statement, so it sees one moment in time, and may run while requests do.
+    """
+    rules = " UNION ALL ".join(
+        f"SELECT {number}, * FROM ({query}) AS rule_{number} (user_id, stored, counted)"  # noqa: S608
+        for number, query in enumerate(_RULES.values())
+    )
+    condition, parameters = ("", []) if user_id is None else ("WHERE user_id = %s", [user_id])
+    names = list(_RULES)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT * FROM ({rules}) AS found (rule, user_id, stored, counted) {condition}",  # noqa: S608
+            parameters,
+        )
+        return [Discrepancy(names[rule], *map(int, row)) for rule, *row in cursor.fetchall()]
