@@ -3,7 +3,7 @@
 tokengate.E001  SECRET_KEY is missing, short or a placeholder
 tokengate.E002  DEBUG is on while DATABASE_URL is set
 tokengate.E003  ALLOWED_HOSTS is empty or allows every host
-tokengate.E004  the embedded database is used without DEBUG
+tokengate.E004  the embedded database or Redis is used without DEBUG
 tokengate.E005  a CORS origin is a wildcard
 tokengate.W001  no LLM provider is configured
 """
@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from config import embedded
 from config.env import secret_is_weak
 
 
@@ -31,9 +32,10 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
         hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
         found.append(Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003"))
-    if settings.EMBEDDED and not settings.DEBUG:
+    embeds = any(map(embedded.is_embedded, (settings.DATABASE_URL, settings.REDIS_URL)))
+    if embeds and not settings.DEBUG:
         hint = "Set DATABASE_URL and REDIS_URL."
-        found.append(Error("The embedded database is in use.", hint=hint, id="tokengate.E004"))
+        found.append(Error("An embedded server is in use.", hint=hint, id="tokengate.E004"))
     if "*" in settings.CORS_ALLOWED_ORIGINS:
         hint = "Name the origins in CORS_ALLOWED_ORIGINS."
         found.append(Error("CORS is open to everyone.", hint=hint, id="tokengate.E005"))

@@ -51,6 +51,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "loggers": {
             # The access log has every status already; here it is about tracebacks.
             "django.request": {"level": "ERROR", "filters": ["has_traceback"]},
+            # Scanners and probes by address: a 400 in the access log is enough.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             "uvicorn.access": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -75,5 +75,6 @@ def redis_url(*, profile: Profile = "run") -> str:
 
 
 def is_embedded(url: str) -> bool:
-    """Whether a database URL is that of the embedded PostgreSQL of this checkout."""
-    return url in (database_url(profile="run"), database_url(profile="test"))
+    """Whether a URL is that of an embedded server of this checkout."""
+    profiles: tuple[Profile, ...] = ("run", "test")
+    return any(url in (database_url(profile=p), redis_url(profile=p)) for p in profiles)

@@ -8,12 +8,15 @@ import pytest
 from pytest_django import Settings
 
 from config.checks import production_is_safe, something_answers_prompts
+from config.embedded import database_url, redis_url
 from tests.webserver import ROOT
 
 
 @pytest.fixture(autouse=True)
 def _safe(settings: Settings) -> None:
     settings.DEBUG = settings.EMBEDDED = False
+    settings.DATABASE_URL = "postgresql://db.example/tokengate"
+    settings.REDIS_URL = "redis://redis.example"
     settings.SECRET_KEY = secrets.token_urlsafe(48)
     settings.ALLOWED_HOSTS = ["api.example.com"]
     settings.CORS_ALLOWED_ORIGINS = []
@@ -40,7 +43,8 @@ def test_a_weak_secret(settings: Settings, secret: str) -> None:
         ("DEBUG", True, "tokengate.E002"),
         ("ALLOWED_HOSTS", [], "tokengate.E003"),
         ("ALLOWED_HOSTS", ["*"], "tokengate.E003"),
-        ("EMBEDDED", True, "tokengate.E004"),
+        ("DATABASE_URL", database_url(), "tokengate.E004"),
+        ("REDIS_URL", redis_url(), "tokengate.E004"),
         ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),
         ("UPSTREAMS", {}, "tokengate.W001"),
     ],

@@ -185,6 +185,7 @@ def test_the_health_check_of_a_server_in_production(upstream: UpstreamProcess) -
     command = [sys.executable, *health_check()[1:]]
     names = ".example.com,127.0.0.1"
     settings = {"DEBUG": "false", "SECRET_KEY": PRODUCTION["SECRET_KEY"], "LOG_LEVEL": "CRITICAL"}
+    settings["REDIS_URL"] = f"{os.environ['REDIS_URL']}&production="  # Not the embedded one's name.
 
     with demo_server(upstream, **settings, ALLOWED_HOSTS=names) as server:
         port = {"PORT": str(server.port)}
