@@ -7,7 +7,6 @@ chain, HttpRequest and HttpResponse stay Django's, but no thread is started for 
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import IO, Any
 
@@ -118,26 +117,25 @@ async def _disconnect(receive: Any) -> None:
 async def _send(response: Any, send: Any) -> None:
     if not response.streaming:
         response.headers.setdefault("Content-Length", str(len(response.content)))
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status_code,
-            "headers": [
-                (name.lower().encode("latin-1"), value.encode("latin-1"))
-                for name, value in response.items()
-            ]
-            + [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()],
-        }
-    )
-    if not response.streaming:
+        await send(_head(response))
         await send({"type": "http.response.body", "body": response.content})
         return
-    async with aclosing(_parts(response)) as parts:
+    # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
+    async with aclosing(response._iterator) as parts:  # noqa: SLF001
+        await send(_head(response))
         async for part in parts:
             await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b""})
 
 
-def _parts(response: Any) -> AsyncGenerator[bytes]:
-    """Return the stream as the view made it, without StreamingHttpResponse's wrappers."""
-    return response._iterator  # type: ignore[no-any-return]  # noqa: SLF001
+def _head(response: Any) -> dict[str, Any]:
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.items()
+    ]
+    cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
+    return {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": headers + cookies,
+    }

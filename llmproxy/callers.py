@@ -45,6 +45,7 @@ async def identify(request: HttpRequest) -> Caller:
     until, task = _known.get(who, (0.0, None))
     if task is None or until < now:
         task = asyncio.create_task(in_thread(_look_up, *who))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         if len(_known) >= _MOST_REMEMBERED:
             _known.clear()
         _known[who] = (now + REMEMBER_SECONDS, task)

@@ -9,9 +9,14 @@ from typing import Any
 import orjson
 
 from config.errors import InvalidRequest
+from llmproxy.estimate import PromptSize, prompt_size
 
 CHAT = "chat/completions"
 _MOST_CHOICES = 128
+# Small texts that would be large objects.
+_MOST_PARTS = 500_000
+_MOST_COMMAS = 2_000_000
+_LARGE = 200_000
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,14 @@ class Call:
     wants_usage: bool
     choices: int
     max_output: int | None
+    prompt: PromptSize
 
 
 def parse(endpoint: str, raw: bytes) -> Call:
-    """Read a request body. Raises ``InvalidRequest`` with the name of the bad field."""
+    """Read a request body. Raises ``InvalidRequest`` with the name of the bad field.
+
+    Takes its time over a large one: see ``is_large``.
+    """
     body = _object(raw)
     model = _typed(body, "model", str, required=True)
     messages = _typed(body, "messages", list, required=True)
@@ -43,7 +52,13 @@ def parse(endpoint: str, raw: bytes) -> Call:
         wants_usage=options.get("include_usage") is True,
         choices=_positive(body, "n", at_most=_MOST_CHOICES) or 1,
         max_output=_max_output(body),
+        prompt=prompt_size(body),
     )
+
+
+def is_large(raw: bytes) -> bool:
+    """Tell whether a body is better read off the event loop."""
+    return len(raw) > _LARGE
 
 
 def for_upstream(call: Call, *, model: str, max_output: int) -> bytes:
@@ -54,19 +69,23 @@ def for_upstream(call: Call, *, model: str, max_output: int) -> bytes:
         body[key] = min(body.get(key) or max_output, max_output)
     if call.stream:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise InvalidRequest("The body is nested too deeply.") from error
+    return orjson.dumps(body)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
+    if raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS:
+        raise InvalidRequest("The body has too many parts.")
     try:
         body = orjson.loads(raw)
+        orjson.dumps(body)  # It will be written anew for a provider.
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+    except orjson.JSONEncodeError as error:
+        raise InvalidRequest("The body is nested too deeply.") from error
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
+    if "models" in body:  # OpenRouter would take one that the plan and the price are not of.
+        raise InvalidRequest("Name one model, in `model`.", param="models")
     return body
 
 

@@ -7,6 +7,7 @@ fixed sum, not by the size of its encoding.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 PER_MESSAGE = 8
@@ -19,24 +20,21 @@ _ATTACHMENTS = frozenset(
 )
 
 
-def prompt_ceiling(body: dict[str, Any]) -> int:
-    """Return the most tokens that the prompt of a request body is expected to have."""
-    ascii_characters, other_bytes, attachments = _measure(body)
-    return (
-        math.ceil(ascii_characters / 3)
-        + math.ceil(other_bytes / 2)
-        + attachments * PER_ATTACHMENT
-        + _frame(body)
-    )
+@dataclass(frozen=True)
+class PromptSize:
+    """A prompt in tokens: about how many it has, and the most that it is expected to have."""
+
+    likely: int
+    ceiling: int
 
 
-def prompt_likely(body: dict[str, Any]) -> int:
-    """Return about how many tokens the prompt of a request body has."""
-    ascii_characters, other_bytes, attachments = _measure(body)
-    return (
-        text_tokens(ascii_characters)
-        + math.ceil(other_bytes / 3)
-        + attachments * PER_ATTACHMENT // 2
+def prompt_size(body: dict[str, Any]) -> PromptSize:
+    """Measure what the model will read of a request body."""
+    plain, other, attachments = _measure(body)
+    frame = PER_REQUEST + PER_MESSAGE * _messages(body)
+    return PromptSize(
+        likely=text_tokens(plain) + math.ceil(other / 3) + attachments * PER_ATTACHMENT // 2,
+        ceiling=math.ceil(plain / 3) + math.ceil(other / 2) + attachments * PER_ATTACHMENT + frame,
     )
 
 
@@ -45,9 +43,9 @@ def text_tokens(characters: int) -> int:
     return math.ceil(characters / 4)
 
 
-def _frame(body: dict[str, Any]) -> int:
+def _messages(body: dict[str, Any]) -> int:
     messages = body.get("messages")
-    return PER_REQUEST + PER_MESSAGE * (len(messages) if isinstance(messages, list) else 1)
+    return len(messages) if isinstance(messages, list) else 1
 
 
 def _measure(body: dict[str, Any]) -> tuple[int, int, int]:
@@ -57,17 +55,36 @@ def _measure(body: dict[str, Any]) -> tuple[int, int, int]:
     while left:  # Not by recursion: a client chooses how deep its JSON goes.
         value = left.pop()
         if isinstance(value, str):
-            here = len(value) if value.isascii() else sum(map(str.isascii, value))
+            here = len(value) if value.isascii() else len(value.encode("ascii", "ignore"))
             plain += here
             other += 0 if value.isascii() else len(value.encode("utf-8", "replace")) - here
         elif isinstance(value, dict):
-            if value.get("type") in _ATTACHMENTS:
-                attachments += 1
-            else:
-                plain += sum(map(len, value))
-                left.extend(value.values())
+            plain += sum(map(len, value))
+            found = _attachments(value.get("content"))
+            attachments += len(found)
+            left.extend(part for key, part in value.items() if key != "content" or not found)
+            left.extend(_rest(value["content"], found) if found else ())
         elif isinstance(value, list):
             left.extend(value)
         else:
             plain += _SCALAR
     return plain, other, attachments
+
+
+def _attachments(content: Any) -> list[Any]:
+    """Return the parts of a message's content that are not text."""
+    if not isinstance(content, list):
+        return []
+    return [
+        part
+        for part in content
+        if isinstance(part, dict)
+        and isinstance(part.get("type"), str)
+        and part["type"] in _ATTACHMENTS
+    ]
+
+
+def _rest(content: list[Any], attachments: list[Any]) -> list[Any]:
+    """Return what is text in a content: the other parts, and what an attachment says beside."""
+    known = set(map(id, attachments))
+    return [part.get("text") if id(part) in known else part for part in content]

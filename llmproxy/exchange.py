@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import structlog
 
-from llmproxy import estimate, pricing
+from llmproxy import pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
@@ -37,12 +38,14 @@ class Exchange:
         self.model = model
         self.hold = hold
         self.request_id = request_id
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
+        self._usage_is_final = False
         self.tally = OutputTally()
         self.attempts: list[dict[str, Any]] = []
         self.provider = ""
         self.upstream_id = ""
         self.has_content = False
+        self.cut_short = False
         self.first_byte_ms: int | None = None
         self._prices = Prices()
         self._started = time.perf_counter()
@@ -62,10 +65,16 @@ class Exchange:
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
+    def note_usage(self, usage: Usage | None, *, final: bool) -> None:
+        """Note the upstream's report; one that comes before the end is not the last word."""
+        if usage is not None:
+            self._usage = usage
+        self._usage_is_final = self._usage_is_final or final
+
     def close(self, status: str) -> None:
         """Begin to settle; the first call decides. It goes on when the caller is cancelled."""
         if self._closing is None:
-            self._closing = asyncio.create_task(self._settle(self._receipt(status)))
+            self._closing = asyncio.create_task(self._settle(status))
             _settling.add(self._closing)
             self._closing.add_done_callback(_settling.discard)
 
@@ -74,21 +83,30 @@ class Exchange:
         if self._closing:
             await asyncio.wait([self._closing], timeout=_PATIENCE)
 
-    async def _settle(self, receipt: Receipt) -> None:
-        charge = pricing.charge(_usage_of(receipt), self.model.weights)
-        pause = 0.1
+    async def _settle(self, status: str) -> None:
         try:
-            while True:
-                try:
-                    await ledger.asettle(hold=self.hold, charge=charge, receipt=receipt)
-                    return
-                except LedgerUnavailable:  # What was used stays known for as long as we live.
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, _RETRY_AT_MOST)
-        except psycopg.Error:
-            log.exception("settle_refused", reservation=str(self.hold.id))
+            receipt = self._receipt(status)
+            try:
+                await self._write(receipt)
+            except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
+                log.exception("receipt_refused", reservation=str(self.hold.id))
+                await self._write(_bare(receipt))
+        except Exception:
+            log.exception("settle_failed", reservation=str(self.hold.id))
         finally:
             leases.drop(self.hold.id)
+
+    async def _write(self, receipt: Receipt) -> None:
+        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
+        charge = pricing.charge(used, self.model.weights)
+        pause = 0.1
+        while True:
+            try:
+                await ledger.asettle(hold=self.hold, charge=charge, receipt=receipt)
+                return
+            except LedgerUnavailable:  # What was used stays known for as long as we live.
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _RETRY_AT_MOST)
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
@@ -115,12 +133,13 @@ class Exchange:
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
         """Return the usage to charge, where it comes from, and whether that is the last word."""
-        if self.usage is not None:
-            return self.usage, Source.REPORTED, True
-        if not self.has_content:
-            return Usage(), Source.NONE, True
-        counted = Usage(estimate.prompt_likely(self.call.body), self.tally.tokens())
-        return counted, Source.ESTIMATED, status == Status.OK
+        if self._usage is not None and self._usage_is_final:
+            return self._usage, Source.REPORTED, True
+        if not self.has_content:  # Whoever was asked may yet say that it did begin.
+            return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
+        said = self._usage or Usage(prompt=self.call.prompt.likely)
+        counted = replace(said, completion=max(said.completion, self.tally.tokens()))
+        return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._started) * 1000)
@@ -133,5 +152,14 @@ async def drain(timeout: float) -> None:
         await asyncio.sleep(0.02)
 
 
-def _usage_of(receipt: Receipt) -> Usage:
-    return Usage(receipt.prompt_tokens, receipt.completion_tokens)
+def _bare(receipt: Receipt) -> Receipt:
+    """Leave out of a receipt all that the upstream could have put into it."""
+    return replace(
+        receipt,
+        upstream_id="",
+        attempts=[],
+        cost=None,
+        upstream_cost=None,
+        cached_tokens=0,
+        reasoning_tokens=0,
+    )

@@ -41,7 +41,7 @@ def cost(usage: Usage, prices: Prices) -> Decimal | None:
 
 def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:
     """Return how many output tokens, for each choice, a hold covers beyond the prompt."""
-    left = held - math.ceil(prompt * weights.prompt)
+    left = held - prompt * weights.prompt
     each = choices * weights.completion
     return _LIMITLESS if not each else math.floor(left / each)
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import orjson
 from django.conf import settings
 
-from llmproxy import calls, estimate, upstream
+from llmproxy import calls, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
-from llmproxy.ceiling import Ceiling
+from llmproxy.ceiling import LEAST_OUTPUT, Ceiling
 from llmproxy.errors import (
     ContextLengthExceeded,
     ModelNotInPlan,
@@ -56,8 +56,9 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         ),
     )
     exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
+    max_output = ceiling.output_within(hold.amount)
     try:
-        answer = await _first_that_answers(exchange, ceiling.output_within(hold.amount))
+        answer = await _first_that_answers(exchange, max_output)
     except asyncio.CancelledError:
         exchange.close(Status.CANCELLED)
         raise
@@ -66,7 +67,8 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         await exchange.closed()
         raise
     if isinstance(answer, Opening):
-        return Answer(exchange, RelayedStream(exchange, answer))
+        most = max_output * call.choices
+        return Answer(exchange, RelayedStream(exchange, answer, most_output=most))
     exchange.close(Status.OK)
     await exchange.closed()
     return Answer(exchange, answer)
@@ -80,16 +82,16 @@ async def _resolve(call: Call, caller: Caller) -> ServedModel:
 
 
 def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
-    prompt = estimate.prompt_ceiling(call.body)
+    prompt = call.prompt.ceiling
     limits = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
     if model.context_length:
-        if estimate.prompt_likely(call.body) >= model.context_length:
+        if call.prompt.likely > 2 * model.context_length:  # No tokenizer is twice as good.
             raise ContextLengthExceeded(
                 f"The prompt is longer than the model's {model.context_length} tokens.",
                 param="messages",
             )
         prompt = min(prompt, model.context_length)
-        limits.append(model.context_length)
+        limits.append(max(model.context_length - call.prompt.likely * 9 // 8, LEAST_OUTPUT))
     output = min(limit for limit in limits if limit is not None)
     return Ceiling(prompt=prompt, output=output, choices=call.choices, weights=model.weights)
 
@@ -107,6 +109,9 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
             _note(exchange, route, began, outcome=failure.outcome, status=failure.status)
             if isinstance(last, UpstreamRefusal):
                 break
+        except asyncio.CancelledError:
+            _note(exchange, route, began, outcome="cancelled", status=None)
+            raise
         else:
             _note(exchange, route, began, outcome="ok", status=200)
             return answer
@@ -117,11 +122,10 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
     try:
         async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT):
             answer = await upstream.post(route.provider, f"/{exchange.call.endpoint}", body)
+            exchange.upstream_id = answer.id
             if exchange.call.stream:
-                opening = await open_stream(answer)
-                exchange.upstream_id = opening.answer.id
-                return opening
-            return await _read_json(exchange, answer)
+                return await open_stream(answer)
+        return await _read_json(exchange, answer)
     except TimeoutError as error:
         raise AttemptFailed(UpstreamTimeout(), outcome="first_byte_timeout") from error
 
@@ -129,19 +133,19 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
 async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> bytes:
     """Read a whole JSON answer and what it used. Raises ``AttemptFailed`` if it is no answer."""
     try:
-        body = await answer.read_all()
+        body = await answer.read_all(timeout=settings.UPSTREAM_IDLE_TIMEOUT)
     finally:
         answer.close()
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    if not isinstance(content, dict) or "choices" not in content:
+    if not isinstance(content, dict) or "choices" not in content or content.get("error"):
         raise upstream.failure_in(body)
-    exchange.upstream_id = answer.id or str(content.get("id") or "")[:200]
-    exchange.content_began()
-    exchange.usage = reported(content.get("usage"))
+    exchange.upstream_id = answer.id or upstream.printable(content.get("id"))
     exchange.tally.add_characters(output_characters(content))
+    exchange.content_began()
+    exchange.note_usage(reported(content.get("usage")), final=True)
     return body
 
 

@@ -4,13 +4,16 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from llmproxy import sse
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
 from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
-from llmproxy.usage import finishes, output_characters, reported
+from llmproxy.usage import finished_choices, output_characters, reported
+
+log = structlog.get_logger("tokengate.proxy")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ async def open_stream(answer: UpstreamAnswer) -> Opening:
     """
     try:
         if not answer.is_stream:
-            raise failure_in(await answer.read_all())
+            raise failure_in(await answer.read_all(settings.UPSTREAM_IDLE_TIMEOUT))
         splitter, held = sse.EventSplitter(), b""
         while True:
             data = await answer.read()
@@ -58,19 +61,20 @@ def _begins(event: bytes) -> bool:
 
 
 def _says_something(chunk: dict[str, Any]) -> bool:
-    return finishes(chunk) or bool(chunk.get("usage")) or output_characters(chunk) > 0
+    return finished_choices(chunk) > 0 or bool(chunk.get("usage")) or output_characters(chunk) > 0
 
 
 class RelayedStream:
     """The events for the client. Whoever has one must ``aclose`` it: that settles the request."""
 
-    def __init__(self, exchange: Exchange, opening: Opening) -> None:
+    def __init__(self, exchange: Exchange, opening: Opening, *, most_output: int) -> None:
         self._exchange = exchange
         self._answer = opening.answer
         self._splitter = opening.splitter
         self._shows_usage = exchange.call.wants_usage
+        self._most_output = most_output
+        self._unfinished = exchange.call.choices
         self._silence = 0.0
-        self._finished = False
         self._done = False
         self._error: UpstreamError | None = None
         exchange.content_began()
@@ -86,7 +90,7 @@ class RelayedStream:
         """End the stream wherever it is: charge what was used, cancel the rest."""
         self._exchange.close(Status.CANCELLED)
         await self._parts.aclose()
-        if self._done:
+        if self._done and not self._exchange.cut_short:
             self._answer.finish()
         else:
             self._answer.close()
@@ -111,47 +115,68 @@ class RelayedStream:
         except TimeoutError:
             self._silence += settings.KEEPALIVE_SECONDS
             if self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
-                self._error = UpstreamTimeout()
+                self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE
         except AttemptFailed as failure:
-            self._error = failure.error
+            self._ended(failure.error)
             return b""
         self._silence = 0.0
         if data:
             return self._splitter.feed(data)
-        self._done = self._finished
-        self._error = None if self._finished else UpstreamError()
-        return b""
+        rest = self._pass(self._splitter.rest())  # It may hold the usage.
+        self._ended(UpstreamError())
+        return rest if self._done else b""
+
+    def _ended(self, error: UpstreamError) -> None:
+        """Note an end without `[DONE]`: right if all choices had finished, else an error."""
+        if self._unfinished <= 0:
+            self._done = True
+        elif not self._done:
+            self._error = self._error or error
 
     def _pass(self, block: bytes) -> bytes:
         """Take note of what a block says; return what of it the client gets."""
-        if not sse.is_remarkable(block):
+        try:
+            if sse.is_remarkable(block):
+                return b"".join([self._pass_event(event) for event in sse.split(block)])
             self._exchange.tally.add(block)
-            return block if self._shows_usage else block.replace(b',"usage":null', b"")
-        return b"".join(self._pass_event(event) for event in sse.split(block))
+            if self._exchange.tally.passes(self._most_output):
+                return block + self._cut_short(block)
+        except Exception:
+            log.exception("stream_not_understood", request_id=self._exchange.request_id)
+            self._error = UpstreamError()
+            return b""
+        return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:
         content = sse.data(event)
-        if self._done or self._error or content == b"[DONE]":
+        if content.strip() == b"[DONE]":
             self._done = not self._error
+            self._exchange.note_usage(None, final=self._done)
             return b""
         chunk = sse.payload(event)
         if chunk is None:
             return event
+        self._unfinished -= finished_choices(chunk)
+        usage = reported(chunk.get("usage"))
+        self._exchange.note_usage(usage, final=usage is not None and self._unfinished <= 0)
         if chunk.get("error"):
-            self._error = failure_in(content).error
+            self._error = self._error or failure_in(content).error
+        if self._done or self._error:
             return b""
         self._exchange.tally.add(event)
-        self._finished = self._finished or finishes(chunk)
-        return self._pass_usage(event, chunk)
+        return self._shown(event, chunk)
 
-    def _pass_usage(self, event: bytes, chunk: dict[str, Any]) -> bytes:
-        usage = reported(chunk.get("usage"))
-        if usage is not None:
-            self._exchange.usage = usage
-            self._finished = True
+    def _shown(self, event: bytes, chunk: dict[str, Any]) -> bytes:
         if self._shows_usage or "usage" not in chunk:
             return event
         if not chunk.get("choices"):
             return b""
         return sse.event({key: value for key, value in chunk.items() if key != "usage"})
+
+    def _cut_short(self, block: bytes) -> bytes:
+        """End a stream that passes its hold as one that has reached its token limit."""
+        self._done = self._exchange.cut_short = True
+        last = next(filter(None, map(sse.payload, reversed(sse.split(block)))), {})
+        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}
+        return sse.event({**last, "choices": [choice]})

@@ -45,8 +45,9 @@ class UpstreamAnswer:
     """A provider's successful answer, its body still to be read; must be closed or finished."""
 
     def __init__(self, response: httpx.Response, provider: Provider) -> None:
-        self.id = response.headers.get(provider.dialect.id_header, "")[:200]
-        self.is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        kind = response.headers.get("content-type", "").lower()
+        self.id = printable(response.headers.get(provider.dialect.id_header))
+        self.is_stream = kind.startswith("text/event-stream")
         self._body = cast("Body", response.stream)
         # We ask for plain bytes; some compress all the same.
         encoded = response.headers.get("content-encoding", "") in ("gzip", "deflate")
@@ -70,14 +71,20 @@ class UpstreamAnswer:
             raise AttemptFailed(UpstreamError(), outcome="garbage") from error
         return data
 
-    async def read_all(self) -> bytes:
-        """Return the whole body. Raises ``AttemptFailed`` when it breaks off."""
+    async def read_all(self, timeout: float) -> bytes:
+        """Return the whole body. Raises ``AttemptFailed`` when it breaks off or falls silent."""
         body = bytearray()
-        while data := await self.read():
+        while data := await self._read_on(timeout):
             body += data
             if len(body) > _MAX_JSON_BYTES:
                 raise AttemptFailed(UpstreamError(), outcome="too_large")
         return bytes(body)
+
+    async def _read_on(self, timeout: float) -> bytes:
+        try:
+            return await self.read(timeout)
+        except TimeoutError as error:
+            raise AttemptFailed(UpstreamTimeout(), outcome="idle_timeout") from error
 
     def close(self) -> None:
         """Let go of the connection; an unfinished answer is cancelled at the provider."""
@@ -133,7 +140,7 @@ def failure_in(body: bytes) -> AttemptFailed:
     """Turn a 200 that holds no answer (an error object, or nonsense) into a failed attempt."""
     error = _error_in(body)
     code = error.get("code")
-    if isinstance(code, str) and code.isdecimal():
+    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
         code = int(code)
     if isinstance(code, int) and 400 <= code < 600:
         return refusal(code, error)
@@ -142,6 +149,11 @@ def failure_in(body: bytes) -> AttemptFailed:
     return AttemptFailed(
         UpstreamError(), outcome="error_in_200" if error else "garbage", status=200
     )
+
+
+def printable(value: Any) -> str:
+    """Return a provider's id as it can be stored: without control characters, not too long."""
+    return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
 
 
 def list_models(provider: Provider) -> list[Any]:

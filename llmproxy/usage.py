@@ -8,6 +8,9 @@ from llmproxy import sse
 from llmproxy.estimate import text_tokens
 
 _FOLD_AT = 256_000
+# A count without a tokenizer must be past doubt before a stream is cut for it.
+_LOOK_EVERY = 64
+_CLEARLY = 1.5
 _LARGEST = 1_000_000_000
 
 
@@ -63,6 +66,12 @@ class OutputTally:
     def add_characters(self, characters: int) -> None:
         self._characters += characters
 
+    def passes(self, tokens: int) -> bool:
+        """Tell whether the output is clearly longer than so many tokens; looks now and then."""
+        if len(self._blocks) < _LOOK_EVERY:
+            return False
+        return self.tokens() > tokens * _CLEARLY + _LOOK_EVERY
+
     def tokens(self) -> int:
         """Return how many tokens the output is likely to have."""
         self._fold()
@@ -75,12 +84,12 @@ class OutputTally:
         self._size = 0
 
 
-def finishes(chunk: dict[str, Any]) -> bool:
-    """Tell whether a chunk says that some choice has come to its end."""
+def finished_choices(chunk: dict[str, Any]) -> int:
+    """Return how many choices come to their end with this chunk."""
     choices = chunk.get("choices")
-    return isinstance(choices, list) and any(
-        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
-    )
+    if not isinstance(choices, list):
+        return 0
+    return sum(1 for choice in choices if isinstance(choice, dict) and choice.get("finish_reason"))
 
 
 def output_characters(answer: dict[str, Any] | None) -> int:
@@ -97,7 +106,8 @@ def _written(choice: dict[str, Any]) -> int:
         return 0
     texts = [message.get(key) for key in ("content", "text", "refusal")]
     texts.append(message.get("reasoning") or message.get("reasoning_content"))
-    for call in message.get("tool_calls") or []:
+    calls = message.get("tool_calls")
+    for call in calls if isinstance(calls, list) else []:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
             texts += [function.get("name"), function.get("arguments")]

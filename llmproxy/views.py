@@ -1,5 +1,6 @@
 """The proxy's routes: async views that parse, call and answer. OpenAI's paths and shapes."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from apikeys.models import Scope
 from config.errors import MethodNotAllowed
 from llmproxy import calls
 from llmproxy.callers import Caller, identify
+from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, catalog
 from llmproxy.errors import ModelNotFound
 from llmproxy.relay import Answer, relay
@@ -22,7 +24,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """POST /api/llm/chat/completions."""
     _allow(request, "POST")
     caller = await _caller(request)
-    call = calls.parse(calls.CHAT, request.body)
+    call = await _parse(calls.CHAT, request.body)
     return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
 
 
@@ -54,6 +56,12 @@ async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
 def _allow(request: HttpRequest, *methods: str) -> None:
     if request.method not in methods:
         raise MethodNotAllowed(headers={"Allow": ", ".join((*methods, "OPTIONS"))})
+
+
+async def _parse(endpoint: str, raw: bytes) -> Call:
+    if calls.is_large(raw):
+        return await asyncio.to_thread(calls.parse, endpoint, raw)
+    return calls.parse(endpoint, raw)
 
 
 async def _caller(request: HttpRequest) -> Caller:

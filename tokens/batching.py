@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import psycopg
+import structlog
 
 from config.database import connect
 from tokens.errors import LedgerUnavailable
@@ -20,6 +21,19 @@ Waiting = tuple[Item, asyncio.Future[Answer]]
 
 MAX_BATCH = 256
 ATTEMPTS = 3
+# The server itself gives up earlier: config.database sets its timeouts.
+SILENCE_SECONDS = 8.0
+
+_FAULTS_OF_AN_ITEM = (psycopg.DataError, psycopg.IntegrityError)
+_WORTH_ANOTHER_TRY = (
+    TimeoutError,
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.SerializationFailure,
+)
+
+log = structlog.get_logger("tokengate.tokens")
 
 
 class Batcher:
@@ -62,30 +76,42 @@ class Batcher:
     async def _serve(self, batch: list[Waiting]) -> None:
         try:
             answers = await self._send([item for item, _ in batch])
-        except psycopg.Error as error:
+        except _FAULTS_OF_AN_ITEM as error:
             if len(batch) == 1:
                 _fail(batch, error)
             for one in batch if len(batch) > 1 else []:  # One bad item undid them all.
                 await self._serve([one])
-        except Exception as error:  # noqa: BLE001 - a caller must never wait for ever
-            _fail(batch, error)
+        except psycopg.errors.LockNotAvailable as error:
+            await self._serve_those_not_locked(batch, error)
+        except Exception:  # A caller must never wait for ever.
+            log.exception("ledger_unavailable", callers=len(batch))
+            _fail(batch, LedgerUnavailable())
         else:
             _answer(batch, answers)
+
+    async def _serve_those_not_locked(self, batch: list[Waiting], error: Exception) -> None:
+        """Somebody keeps a balance locked: its user waits longer, the others do not."""
+        by_user: dict[int, list[Waiting]] = {}
+        for waiting in batch:
+            by_user.setdefault(waiting[0]["user_id"], []).append(waiting)
+        if len(by_user) == 1:
+            log.error("balance_locked", error=repr(error), user_id=batch[0][0]["user_id"])
+            _fail(batch, LedgerUnavailable())
+        for theirs in by_user.values() if len(by_user) > 1 else []:
+            await self._serve(theirs)
 
     async def _send(self, items: list[Item]) -> list[Answer]:
         payload = orjson.dumps(items).decode()
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._connected()
-                cursor = await connection.execute(self._statement, (payload,))
-                row = await cursor.fetchone()
-            except psycopg.Error as error:
+                row = await _fetch(connection, self._statement, payload)
+            except (psycopg.Error, TimeoutError) as error:
                 if not _is_lost(error, self._connection):
                     raise
                 await self._disconnect()
                 await asyncio.sleep(0.05 * attempt)
             else:
-                assert row is not None
                 answers: list[Answer] = orjson.loads(row[0])
                 return answers
         raise LedgerUnavailable
@@ -101,6 +127,22 @@ class Batcher:
             await connection.close()
 
 
+async def _fetch(connection: psycopg.AsyncConnection[Any], statement: bytes, payload: str) -> Any:
+    """Run the statement. Raises ``TimeoutError`` when the server has fallen silent."""
+
+    async def run() -> Any:
+        cursor = await connection.execute(statement, (payload,))
+        return await cursor.fetchone()
+
+    running = asyncio.create_task(run())
+    await asyncio.wait([running], timeout=SILENCE_SECONDS)
+    if not running.done():  # Not cancelled politely: that would wait for the server, too.
+        connection.pgconn.finish()
+        running.cancel()
+        raise TimeoutError
+    return running.result()
+
+
 def _answer(batch: list[Waiting], answers: list[Answer]) -> None:
     for (_, future), answer in zip(batch, answers, strict=True):
         if not future.done():
@@ -113,9 +155,8 @@ def _fail(batch: list[Waiting], error: Exception) -> None:
             future.set_exception(error)
 
 
-def _is_lost(error: psycopg.Error, connection: psycopg.AsyncConnection[Any] | None) -> bool:
+def _is_lost(error: Exception, connection: psycopg.AsyncConnection[Any] | None) -> bool:
     """Tell a lost or unreachable server, which is asked again, from a bad item."""
-    retryable = psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
     if connection is None or connection.closed:
         return True
-    return isinstance(error, retryable | psycopg.errors.AdminShutdown)
+    return isinstance(error, _WORTH_ANOTHER_TRY)

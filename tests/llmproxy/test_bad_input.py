@@ -149,3 +149,43 @@ def test_nul_bytes_in_the_url(developer: Make) -> None:
         "/api/llm/models?all=%00",
     ):
         is_refused(dev.http.get(path), 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function", "function": {"parameters": {"type": ["string", "null"]}}}]},
+        {"messages": [{"role": "user", "content": [{"type": {}, "text": "hi"}]}]},
+        {"response_format": {"type": ["object"], "json_schema": {"type": [1, None, {}]}}},
+        {"stream": None, "max_tokens": None, "stream_options": None, "n": None},
+    ],
+)
+def test_odd_but_legal_json_is_not_our_business(developer: Make, fields: dict[str, object]) -> None:
+    answer = developer().http.post(CHAT, json={"model": MODEL, "messages": HELLO, **fields})
+
+    assert answer.status_code in (200, 400), answer.text
+
+
+def test_a_large_prompt_is_taken(developer: Make) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 5_000_000}}
+    content = [{"type": "text", "text": "What is this?"}, image]
+
+    answer = developer().http.post(
+        CHAT, json={"model": MODEL, "messages": [{"role": "user", "content": content}]}
+    )
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_body_of_countless_parts(developer: Make) -> None:
+    body = b'{"model":"%b","messages":[%b{}]}' % (MODEL.encode(), b"[]," * 800_000)
+
+    is_refused(developer().http.post(CHAT, content=body), 400, "invalid_request")
+
+
+def test_several_models_at_once(developer: Make) -> None:
+    body = {"model": MODEL, "messages": HELLO, "models": ["dear/model"]}
+
+    error = is_refused(developer().http.post(CHAT, json=body), 400, "invalid_request")
+
+    assert error["param"] == "models"

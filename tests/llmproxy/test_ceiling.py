@@ -2,11 +2,12 @@
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from llmproxy.ceiling import Ceiling
-from llmproxy.estimate import prompt_ceiling, prompt_likely
+from llmproxy.estimate import prompt_size
 from llmproxy.pricing import Prices, Weights, charge, cost
 from llmproxy.usage import Usage
 
@@ -57,6 +58,10 @@ def test_a_cost_needs_both_prices() -> None:
     assert cost(Usage(10, 20), Prices(Decimal("0.001"))) is None
 
 
+def ceiling_of(body: dict[str, Any]) -> int:
+    return prompt_size(body).ceiling
+
+
 def messages(content: object) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": content}]}
 
@@ -70,18 +75,16 @@ def test_the_ceiling_is_above_the_likely() -> None:
         "日本語" * 99,
     ):
         body = messages(text)
-        assert prompt_ceiling(body) > prompt_likely(body) >= len(text) / 4
+        assert prompt_size(body).ceiling > prompt_size(body).likely >= len(text) / 4
 
 
 def test_an_image_counts_as_one_however_large() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 10**6}}
 
-    assert 2000 < prompt_ceiling(messages([{"type": "text", "text": "what?"}, image])) < 2100
+    assert 2000 < ceiling_of(messages([{"type": "text", "text": "what?"}, image])) < 2100
 
 
 def test_tools_count() -> None:
     tool = {"type": "function", "function": {"name": "f", "description": "d" * 300}}
 
-    assert (
-        prompt_ceiling({**messages("hi"), "tools": [tool]}) > prompt_ceiling(messages("hi")) + 100
-    )
+    assert ceiling_of({**messages("hi"), "tools": [tool]}) > ceiling_of(messages("hi")) + 100

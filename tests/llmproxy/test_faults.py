@@ -120,6 +120,15 @@ def test_a_usage_of_zero_is_charged_as_zero(developer: Make, stream: bool) -> No
     assert (seen.record.charged, seen.record.source) == (0, "reported")
 
 
+def test_a_usage_before_the_end_is_not_the_last_word(developer: Make) -> None:
+    seen = ask(developer(), "n=50,prompt=10,fault=usage_every+cut,after=20", stream=True)
+
+    assert seen.answer == "upstream_error"
+    record = seen.record
+    assert (record.status, record.final, record.prompt_tokens) == ("failed", False, 10)
+    assert record.completion_tokens >= 20
+
+
 def test_a_cumulative_usage_on_every_chunk_is_charged_once(developer: Make) -> None:
     seen = ask(developer(), "n=30,prompt=10,fault=usage_every", stream=True)
 

@@ -159,3 +159,51 @@ def test_a_caller_who_is_cancelled_holds_nothing() -> None:
     assert parts(user) == (1_000_000, 0, 0, 0, 0)
     assert not Reservation.objects.filter(state="held").exists()
     assert verify() == []
+
+
+def test_a_locked_balance_holds_up_nobody_else() -> None:
+    stuck, other = account(1000), account(1000)
+
+    async def story() -> tuple[Any, Any]:
+        admin = await connect()
+        async with admin.transaction():
+            await admin.execute(
+                "SELECT 1 FROM tokens_balance WHERE user_id = %s FOR UPDATE", [stuck.pk]
+            )
+            theirs = asyncio.create_task(reserve_all(stuck, [10]))
+            ours = asyncio.create_task(reserve_all(other, [10]))
+            answers = await theirs, await ours
+        await admin.close()
+        return answers
+
+    (refused,), (served,) = run(story())
+
+    assert isinstance(refused, LedgerUnavailable)
+    assert isinstance(served, Hold)
+
+
+def test_a_cancelled_statement_is_sent_again() -> None:
+    user = account(1000)
+
+    async def cancel() -> None:
+        admin = await connect()
+        await admin.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'SELECT tokens_%'"
+        )
+        await admin.close()
+
+    async def story() -> int:
+        charged = 0
+        for _ in range(5):
+            holds = [hold for hold in await reserve_all(user, [5] * 20) if isinstance(hold, Hold)]
+            closing = [
+                asyncio.create_task(ledger.asettle(hold=hold, charge=2, receipt=RECEIPT))
+                for hold in holds
+            ]
+            await cancel()
+            charged += sum(settled.charged for settled in await asyncio.gather(*closing))
+        return charged
+
+    assert run(story()) == 5 * 20 * 2
+    assert verify() == []

@@ -21,6 +21,8 @@ MIDWAY = frozenset(
 )
 # A whole answer whose usage is told oddly.
 USAGE = frozenset({"no_usage", "usage_empty_choices", "usage_twice", "usage_zero", "usage_every"})
+# A whole answer that is longer than max_tokens allows.
+DEAF = frozenset({"deaf"})
 # A whole answer in odd bytes.
 BYTES = frozenset({"gzip", "big_chunk", "split", "comments", "crlf"})
-FAULTS = BEFORE_HEAD | MIDWAY | USAGE | BYTES
+FAULTS = BEFORE_HEAD | MIDWAY | USAGE | DEAF | BYTES

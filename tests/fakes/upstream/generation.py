@@ -76,7 +76,8 @@ def plan_chat(body: dict[str, Any], model: Model, directive: Directive) -> Plan:
         plan.finish = "tool_calls"
     else:
         _stop(plan, body.get("stop"))
-    _limit(plan, body.get("max_completion_tokens") or body.get("max_tokens") or model.max_output)
+    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    _limit(plan, model.max_output if "deaf" in directive.fault else asked or model.max_output)
     _swell(plan, directive)
     return plan
 
