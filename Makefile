@@ -53,7 +53,7 @@ imports: $(DEV) ## Check that imports point down only.
 check-deployment: $(DEV)
 	$(call announce,Dockerfile and docker-compose.yml)
 	@$(BIN)/hadolint Dockerfile
-	@SECRET_KEY=example POSTGRES_PASSWORD=example $(BIN)/docker-compose config --quiet
+	@SECRET_KEY=example POSTGRES_PASSWORD=example IDP_OIDC_PRIVATE_KEY=example $(BIN)/docker-compose config --quiet
 
 check-deploy: $(DEV)
 	$(call announce,Django's checks as in production)
@@ -61,6 +61,8 @@ check-deploy: $(DEV)
 		SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 		DATABASE_URL=postgresql://tokengate:example@db.example/tokengate \
 		REDIS_URL=redis://redis.example \
+		EMAIL_URL=smtp+tls://tokengate:example@mail.example:587 \
+		IDP_OIDC_PRIVATE_KEY="$$($(BIN)/python -c 'from config.embedded import development_rsa_key as key; print(key())')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 check-django: $(DEV)

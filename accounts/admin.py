@@ -2,12 +2,22 @@
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import sessions
 from accounts.models import Session, User
+from accounts.revocation import sign_out_everywhere
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not at run time
+    """A password that staff set ends what was signed in by the old one, as any does."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        sign_out_everywhere(user)
+        return user
 
 
 class UserCreationForm(AdminUserCreationForm[User]):
@@ -20,6 +30,7 @@ class UserCreationForm(AdminUserCreationForm[User]):
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User]):
     add_form = UserCreationForm
+    change_password_form = PasswordForm
     list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("email", "name")

@@ -3,20 +3,30 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from accounts import profile, sessions, signin
-from accounts.devices import device_name
-from accounts.models import User
+from accounts import deletion, profile, sessions, signin, verification
+from accounts.doors import (
+    MESSAGE_SENT,
+    OpenView,
+    device_of,
+    django_request,
+    session_of,
+    signed_in,
+    user_of,
+    valid,
+)
+from accounts.errors import EmailTaken
+from accounts.revocation import sign_out_everywhere
+from accounts.schema import takes_a_body
 from accounts.serializers import (
+    DeletionSerializer,
     LoginSerializer,
     LogoutSerializer,
+    MessageSentSerializer,
     PairSerializer,
     RefreshSerializer,
     RegisterSerializer,
@@ -28,43 +38,46 @@ from accounts.serializers import (
 from config.errors import NotFound
 
 
-class _OpenView(APIView):
-    """Open to everyone. What it answers is a credential, so no cache may keep it."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        answer: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-
-
-class RegisterView(_OpenView):
+class RegisterView(OpenView):
     @extend_schema(
-        operation_id="register", request=RegisterSerializer, responses={201: SignedInSerializer}
+        operation_id="register",
+        request=RegisterSerializer,
+        responses={201: SignedInSerializer, 202: MessageSentSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Create an account and sign in."""
-        data = _valid(RegisterSerializer(data=request.data))
-        device = _device(request, data)
-        user = signin.register(request._request, **data)  # noqa: SLF001 - what Django calls it
-        return Response(_signed_in(user, device), status=201)
+        """Create an account and sign in.
+
+        Where e-mail addresses must be verified, the answer is 202 for a new address and for a
+        taken one; logging in comes after verification.
+        """
+        data = valid(RegisterSerializer(data=request.data))
+        device = device_of(request, data)
+        if verification.is_mandatory():
+            return self._ask_to_verify(request, data)
+        user = signin.register(django_request(request), **data)
+        return Response(signed_in(user, device), status=201)
+
+    def _ask_to_verify(self, request: Request, data: dict[str, Any]) -> Response:
+        try:
+            signin.register(django_request(request), **data)
+        except EmailTaken:
+            verification.tell_taken(data["email"])
+        return Response(MESSAGE_SENT, status=202)
 
 
-class LoginView(_OpenView):
+class LoginView(OpenView):
     @extend_schema(
         operation_id="login", request=LoginSerializer, responses={200: SignedInSerializer}
     )
     def post(self, request: Request) -> Response:
         """Sign in with e-mail and password."""
-        data = _valid(LoginSerializer(data=request.data))
-        device = _device(request, data)
-        user = signin.log_in(request._request, **data)  # noqa: SLF001 - what Django calls it
-        return Response(_signed_in(user, device))
+        data = valid(LoginSerializer(data=request.data))
+        device = device_of(request, data)
+        user = signin.log_in(django_request(request), **data)
+        return Response(signed_in(user, device))
 
 
-class RefreshView(_OpenView):
+class RefreshView(OpenView):
     @extend_schema(
         operation_id="refresh", request=RefreshSerializer, responses={200: PairSerializer}
     )
@@ -74,7 +87,7 @@ class RefreshView(_OpenView):
         Each refresh token works once. Of several requests at the same time one gets the pair; the
         others get `invalid_token` with `retryable: true`. Reuse later signs the device out.
         """
-        data = _valid(RefreshSerializer(data=request.data))
+        data = valid(RefreshSerializer(data=request.data))
         return Response(pair_body(sessions.refresh(data["refresh"])))
 
 
@@ -82,10 +95,10 @@ class LogoutView(APIView):
     @extend_schema(operation_id="logout", request=LogoutSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """Sign this device out, or every one; access tokens are refused at once."""
-        if _valid(LogoutSerializer(data=request.data))["all"]:
-            sessions.revoke_all(_user(request))
+        if valid(LogoutSerializer(data=request.data))["all"]:
+            sign_out_everywhere(user_of(request))
         else:
-            sessions.revoke(_session_id(request))
+            sessions.revoke(session_of(request))
         return Response(status=204)
 
 
@@ -93,7 +106,7 @@ class ProfileView(APIView):
     @extend_schema(operation_id="profile", responses={200: UserSerializer})
     def get(self, request: Request) -> Response:
         """Show the caller's own account."""
-        return Response(UserSerializer(_user(request)).data)
+        return Response(UserSerializer(user_of(request)).data)
 
     @extend_schema(
         operation_id="replace_profile", request=UserSerializer, responses={200: UserSerializer}
@@ -110,18 +123,36 @@ class ProfileView(APIView):
         return self._save(request, partial=True)
 
     def _save(self, request: Request, *, partial: bool) -> Response:
-        user = _user(request)
-        changes = _valid(UserSerializer(user, data=request.data, partial=partial))
+        user = user_of(request)
+        changes = valid(UserSerializer(user, data=request.data, partial=partial))
         profile.change(user, **changes)
         return Response(UserSerializer(user).data)
+
+
+class AccountView(APIView):
+    @extend_schema(operation_id="delete_account", request=DeletionSerializer, responses={204: None})
+    @takes_a_body
+    def delete(self, request: Request) -> Response:
+        """Delete the caller's account for good.
+
+        Every session and key ends, personal data is erased; usage is kept, as nobody's.
+        """
+        data = valid(DeletionSerializer(data=request.data))
+        deletion.delete_own(
+            django_request(request),
+            user_of(request),
+            password=data.get("password"),
+            session_id=session_of(request),
+        )
+        return Response(status=204)
 
 
 class SessionsView(APIView):
     @extend_schema(operation_id="sessions", responses={200: SessionSerializer(many=True)})
     def get(self, request: Request) -> Response:
         """List the devices that are signed in, the last used first."""
-        context = {"current": _session_id(request)}
-        alive = sessions.living(_user(request))
+        context = {"current": session_of(request)}
+        alive = sessions.living(user_of(request))
         return Response(SessionSerializer(alive, many=True, context=context).data)
 
 
@@ -129,33 +160,7 @@ class SessionView(APIView):
     @extend_schema(operation_id="revoke_session", request=None, responses={204: None})
     def delete(self, request: Request, session_id: UUID) -> Response:
         """Sign one device out."""
-        if not sessions.living(_user(request)).filter(pk=session_id).exists():
+        if not sessions.living(user_of(request)).filter(pk=session_id).exists():
             raise NotFound
         sessions.revoke(session_id)
         return Response(status=204)
-
-
-def _valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    data: dict[str, Any] = serializer.validated_data
-    return data
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _session_id(request: Request) -> UUID:
-    assert isinstance(request.auth, sessions.Caller)
-    return request.auth.session_id
-
-
-def _device(request: Request, data: dict[str, Any]) -> str:
-    given = data.pop("device_name", "") or request.headers.get("X-Client-Name", "")
-    return device_name(given=given, user_agent=request.headers.get("User-Agent", ""))
-
-
-def _signed_in(user: User, device: str) -> dict[str, Any]:
-    pair = sessions.issue(user, name=device)
-    return {**pair_body(pair), "user": UserSerializer(user).data}

@@ -19,6 +19,11 @@ def count_registration(request: HttpRequest) -> None:
     _count(request, group="register", rate=settings.REGISTER_RATE, key="ip")
 
 
+def count_device_code(request: HttpRequest) -> None:
+    """Raise ``RateLimited`` when this address has started too many device sign-ins."""
+    _count(request, group="device-code", rate=settings.DEVICE_CODE_RATE, key="ip")
+
+
 def count_login(request: HttpRequest, *, email: str) -> None:
     """Raise ``RateLimited`` when this address, or anybody on this account, has tried too often.
 
@@ -33,6 +38,22 @@ def count_login(request: HttpRequest, *, email: str) -> None:
         rate=settings.LOGIN_RATE_PER_ACCOUNT,
         key=lambda *_: f"{email} {last_login}",
     )
+
+
+def count_password(request: HttpRequest, *, user: User) -> None:
+    """Raise ``RateLimited`` when a session has been used to guess its user's password."""
+    rate = settings.LOGIN_RATE_PER_ACCOUNT
+    _count(request, group="password", rate=rate, key=lambda *_: f"{user.pk} {user.last_login}")
+
+
+def count_message(request: HttpRequest, *, email: str) -> None:
+    """Raise ``RateLimited`` when this address has asked for many messages, or this e-mail got them.
+
+    Nobody learns by it whether the e-mail has an account.
+    """
+    _count(request, group="message-address", rate=settings.MESSAGE_RATE_PER_ADDRESS, key="ip")
+    rate = settings.MESSAGE_RATE_PER_EMAIL
+    _count(request, group="message-email", rate=rate, key=lambda *_: email)
 
 
 def client_address(request: HttpRequest) -> str:

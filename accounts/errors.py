@@ -1,16 +1,30 @@
-"""What can go wrong with signing in.
+"""What can go wrong with signing in, and with the account itself.
 
 ApiError
 ├── NotAuthenticated
-│   ├── InvalidToken        401   malformed, expired, of another kind, or of nobody
-│   │   └── TokenSuperseded 401   a refresh token whose race another request has just won
-│   ├── TokenRevoked        401   signed out
-│   └── InvalidCredentials  401   wrong e-mail or password, or suspended
-├── EmailTaken              409
-└── RateLimited             429   retry_after
+│   ├── InvalidToken            401   malformed, expired, of another kind, or of nobody
+│   │   └── TokenSuperseded     401   a refresh token whose race another request has just won
+│   ├── TokenRevoked            401   signed out
+│   └── InvalidCredentials      401   wrong e-mail or password, or suspended
+├── PermissionDenied
+│   ├── EmailNotVerified        403   where verification is mandatory
+│   ├── WrongPassword           403   param
+│   └── ReauthenticationRequired 403
+├── InvalidRequest
+│   ├── WeakPassword            400   param, fields
+│   ├── InvalidKey              400   of a message: unknown, used or expired
+│   ├── InvalidProviderToken    400   param
+│   └── UnknownProvider         400   param
+├── Conflict
+│   ├── EmailTaken              409
+│   ├── PasswordChanged         409   by another request
+│   ├── AccountInUse            409   the other site's account is linked to another user
+│   └── LastLoginMethod         409
+├── LinkExpired                 410   a linking that took too long, or whose session has ended
+└── RateLimited                 429   retry_after
 """
 
-from config.errors import Conflict, NotAuthenticated
+from config.errors import ApiError, Conflict, InvalidRequest, NotAuthenticated, PermissionDenied
 
 
 class InvalidToken(NotAuthenticated):
@@ -41,3 +55,60 @@ class EmailTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__(param="email")
+
+
+class EmailNotVerified(PermissionDenied):
+    code = "email_not_verified"
+    message = "Verify your e-mail address first: the message that we sent says how."
+
+
+class WrongPassword(PermissionDenied):
+    code = "wrong_password"
+    message = "This is not your password."
+
+
+class ReauthenticationRequired(PermissionDenied):
+    code = "reauthentication_required"
+    message = "Sign in again, and repeat this within ten minutes."
+
+
+class WeakPassword(InvalidRequest):
+    message = "This password is too weak."
+
+
+class InvalidKey(InvalidRequest):
+    code = "invalid_key"
+    message = "This key is not valid: it was used, has expired, or was never ours."
+
+
+class InvalidProviderToken(InvalidRequest):
+    code = "invalid_provider_token"
+    message = "The provider did not issue this token for us, or it has expired."
+
+
+class UnknownProvider(InvalidRequest):
+    message = "This provider is not set up here."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, param="provider")
+
+
+class PasswordChanged(Conflict):
+    code = "password_changed"
+    message = "The password was changed by another request."
+
+
+class AccountInUse(Conflict):
+    code = "account_in_use"
+    message = "This account is linked to another user."
+
+
+class LastLoginMethod(Conflict):
+    code = "last_login_method"
+    message = "Set a password or link another account first: you could not log in without this one."
+
+
+class LinkExpired(ApiError):
+    status = 410
+    code = "link_expired"
+    message = "This link was used or has expired. Start again."

@@ -1,4 +1,4 @@
-"""The user, and the sessions that he is signed in with."""
+"""The user, the sessions that he is signed in with, and the codes that were redeemed for them."""
 
 import uuid
 from typing import Any, ClassVar
@@ -80,3 +80,13 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return self.name or "unnamed device"
+
+
+class RedeemedGrant(models.Model):
+    """A code that has been redeemed: to insert its row a second time fails, whatever Redis says."""
+
+    digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the code.")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:12]

@@ -17,6 +17,11 @@ class LowerCaseEmailField(serializers.EmailField):
         return super().to_internal_value(data).lower()
 
 
+class PasswordField(serializers.CharField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=1024, trim_whitespace=False, write_only=True, **kwargs)
+
+
 class DeviceSerializer(serializers.Serializer[Any]):
     device_name = serializers.CharField(
         max_length=200,
@@ -28,7 +33,7 @@ class DeviceSerializer(serializers.Serializer[Any]):
 
 class RegisterSerializer(DeviceSerializer):
     email = LowerCaseEmailField(max_length=254)
-    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+    password = PasswordField()
     name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +46,54 @@ class RegisterSerializer(DeviceSerializer):
 
 class LoginSerializer(DeviceSerializer):
     email = LowerCaseEmailField(max_length=254)
-    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+    password = PasswordField()
+
+
+class PasswordChangeSerializer(serializers.Serializer[Any]):
+    current_password = PasswordField(
+        required=False, help_text="Not needed by a user who has no password yet."
+    )
+    new_password = PasswordField()
+
+
+class EmailSerializer(serializers.Serializer[Any]):
+    email = LowerCaseEmailField(max_length=254)
+
+
+class PasswordResetSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(
+        max_length=200, required=False, help_text="As the message says: <uid>-<token>."
+    )
+    uid = serializers.CharField(max_length=50, required=False)
+    token = serializers.CharField(max_length=150, required=False)
+    new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "key" not in attrs:
+            if not {"uid", "token"} <= attrs.keys():
+                raise serializers.ValidationError({"key": ["Send key, or uid and token."]})
+            attrs["key"] = f"{attrs['uid']}-{attrs['token']}"
+        return attrs
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(max_length=500, help_text="From the message.")
+
+
+class MessageSentSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField(help_text="The same, whether or not there is such an account.")
+
+
+class VerifiedSerializer(serializers.Serializer[Any]):
+    email = serializers.EmailField()
+    verified = serializers.BooleanField()
+
+
+class DeletionSerializer(serializers.Serializer[Any]):
+    password = PasswordField(
+        required=False,
+        help_text="Without one to give, the caller must have signed in within ten minutes.",
+    )
 
 
 class RefreshSerializer(serializers.Serializer[Any]):

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from accounts.errors import InvalidToken, TokenRevoked, TokenSuperseded
+from accounts.errors import InvalidCredentials, InvalidToken, TokenRevoked, TokenSuperseded
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
 
@@ -61,17 +62,23 @@ def bearer(header: bytes) -> str | None:
 
 
 def issue(user: User, *, name: str = "") -> Pair:
-    """Sign a device in: open a session and return its first pair."""
+    """Sign a device in: open a session and return its first pair.
+
+    Raises ``InvalidCredentials`` when the password was changed since ``user`` was read: what signs
+    every session out must not miss the one that is about to be opened.
+    """
     now = timezone.now()
     user.sessions.filter(expires_at__lt=now).delete()
     token = RefreshToken()
-    session = Session.objects.create(
-        user=user,
-        name=name[:200],
-        refresh_id=UUID(token["jti"]),
-        rotated_at=now,
-        expires_at=now + token.lifetime,
-    )
+    with transaction.atomic():
+        _insist_on_same_password(user)
+        session = Session.objects.create(
+            user=user,
+            name=name[:200],
+            refresh_id=UUID(token["jti"]),
+            rotated_at=now,
+            expires_at=now + token.lifetime,
+        )
     return _pair(token, user_id=user.pk, session_id=session.pk)
 
 
@@ -120,6 +127,13 @@ def living(user: User) -> QuerySet[Session]:
 
 def _revoke(which: Q) -> None:
     Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _insist_on_same_password(user: User) -> None:
+    """Hold the user's row, so that a new password waits for the session, and then revokes it."""
+    same = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password)
+    if same.values_list("pk").first() is None:
+        raise InvalidCredentials
 
 
 def _living(claims: Claims) -> Session:

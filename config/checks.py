@@ -5,13 +5,18 @@ tokengate.E002  DEBUG is on while DATABASE_URL is set
 tokengate.E003  ALLOWED_HOSTS is empty or allows every host
 tokengate.E004  the embedded database or Redis is used without DEBUG
 tokengate.E005  a CORS origin is a wildcard
+tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.W001  no LLM provider is configured
+tokengate.W002  e-mails are printed to the console
 """
 
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
@@ -39,6 +44,10 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     if "*" in settings.CORS_ALLOWED_ORIGINS:
         hint = "Name the origins in CORS_ALLOWED_ORIGINS."
         found.append(Error("CORS is open to everyone.", hint=hint, id="tokengate.E005"))
+    if not _is_rsa_key(settings.IDP_OIDC_PRIVATE_KEY):
+        hint = "Set IDP_OIDC_PRIVATE_KEY to a PEM key: openssl genrsa 2048"
+        message = "IDP_OIDC_PRIVATE_KEY is missing or no RSA key."
+        found.append(Error(message, hint=hint, id="tokengate.E006"))
     return found
 
 
@@ -51,8 +60,26 @@ def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
     return [Warning("No LLM provider is configured.", hint=hint, id="tokengate.W001")]
 
 
+@register(deploy=True)
+def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
+    """Warn an operator whose users will wait for messages in vain."""
+    if "console" not in settings.EMAIL_BACKEND:
+        return []
+    hint = "Set EMAIL_URL, such as smtp+tls://user:password@smtp.example.com:587"
+    return [Warning("E-mails are printed to the console.", hint=hint, id="tokengate.W002")]
+
+
 def refuse_to_start_unsafely() -> None:
     """End the process with the list of errors, when a production setting is unsafe."""
     errors = [] if settings.DEBUG else [e for e in production_is_safe() if e.is_serious()]
     if errors:
         sys.exit("Not starting:\n" + "\n".join(f"  {e}" for e in errors))
+
+
+def _is_rsa_key(pem: str) -> bool:
+    """Tell whether this is a private RSA key of 2048 or more bits, in PEM."""
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048

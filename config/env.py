@@ -36,3 +36,29 @@ def secret_is_weak(secret: str) -> bool:
     """Tell whether a signing secret is missing, short, or of too few different characters."""
     placeholder = re.match(r"(?i)(django-insecure|change-?me|secret|insecure|missing)", secret)
     return bool(placeholder) or len(secret) < 50 or len(set(secret)) < 10
+
+
+def social_providers() -> dict[str, dict[str, Any]]:
+    """Return django-allauth's settings of the sign-in providers that the operator has set up."""
+    apps = {
+        "github": _app(env.str("GITHUB_CLIENT_ID", ""), env.str("GITHUB_CLIENT_SECRET", "")),
+        "google": _app(env.str("GOOGLE_CLIENT_ID", ""), env.str("GOOGLE_CLIENT_SECRET", "")),
+        "openid_connect": _app(env.str("OIDC_CLIENT_ID", ""), env.str("OIDC_CLIENT_SECRET", "")),
+    }
+    if app := apps["openid_connect"]:
+        app |= {
+            "provider_id": "oidc",
+            "name": env.str("OIDC_NAME", "Single sign-on"),
+            "settings": {"server_url": env.str("OIDC_SERVER_URL", "")},
+        }
+    providers: dict[str, dict[str, Any]] = {
+        name: {"APPS": [app] if app else [], "OAUTH_PKCE_ENABLED": True}
+        for name, app in apps.items()
+    }
+    providers["github"]["SCOPE"] = ["read:user", "user:email"]
+    providers["google"]["SCOPE"] = ["profile", "email"]
+    return providers
+
+
+def _app(client_id: str, secret: str) -> dict[str, Any]:
+    return {"client_id": client_id, "secret": secret} if client_id else {}

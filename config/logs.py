@@ -1,9 +1,10 @@
 """Structured logs: one JSON object a line in production, readable lines in development.
 
 Every line of a request carries its `request_id` (config/middleware.py binds it). Neither bodies
-nor credentials are ever passed to a logger.
+nor credentials are ever passed to a logger; those that stand in an address are blanked out.
 """
 
+import re
 from typing import Any
 
 import structlog
@@ -17,6 +18,11 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+_IN_ADDRESSES = re.compile(
+    r"(/accounts/(?:confirm-email|password/reset/key)/"
+    r"|[?&](?:code|state|ticket|user_code|id_token|access_token|refresh_token)=)[^/&\s\"'>]+"
+)
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
@@ -36,6 +42,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     _renderer(as_json=as_json),
+                    _without_secrets,
                 ],
                 "foreign_pre_chain": _SHARED,
             }
@@ -60,8 +67,19 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
+            "urllib3": {"level": "WARNING"},
+            "django.db.backends": {"level": "INFO"},  # At DEBUG it writes whatever is stored.
+            "oauthlib": {"level": "WARNING"},  # At DEBUG it writes codes and tokens.
         },
     }
+
+
+def _without_secrets(_logger: Any, _method: str, line: str) -> str:
+    """Blank out the keys of messages and the codes of sign-ins: they are parts of addresses.
+
+    On the finished line, because Django puts addresses into messages, requests and tracebacks.
+    """
+    return _IN_ADDRESSES.sub(r"\1***", line)
 
 
 def _renderer(*, as_json: bool) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import django_stubs_ext
 
 from config import embedded
-from config.env import BASE_DIR, celery_broker, database, env
+from config.env import BASE_DIR, celery_broker, database, env, social_providers
 from config.logs import logging_config
 
 django_stubs_ext.monkeypatch()
@@ -47,6 +47,13 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.idp.oidc",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -58,6 +65,7 @@ MIDDLEWARE = [
     "config.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.api_errors",
+    "accounts.browsers.page_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -66,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 # The lean handler (config/asgi.py): the proxy's async routes. Native async only.
 LEAN_MIDDLEWARE = [
@@ -129,6 +138,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
+    "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -149,6 +159,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+PASSWORD_RESET_TIMEOUT = 3600
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+
 SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
@@ -167,7 +180,62 @@ RATELIMIT_IP_META_KEY = "accounts.attempts.client_address"
 RATELIMIT_USE_CACHE = "attempts"
 LOGIN_RATE_PER_ACCOUNT: str = env.str("LOGIN_RATE_PER_ACCOUNT", "10/5m")
 LOGIN_RATE_PER_ADDRESS: str = env.str("LOGIN_RATE_PER_ADDRESS", "1000/5m" if DEBUG else "100/5m")
+DEVICE_CODE_RATE: str = env.str("DEVICE_CODE_RATE", "600/m" if DEBUG else "30/m")
+MESSAGE_RATE_PER_EMAIL: str = env.str("MESSAGE_RATE_PER_EMAIL", "5/h")
+MESSAGE_RATE_PER_ADDRESS: str = env.str("MESSAGE_RATE_PER_ADDRESS", "60/m" if DEBUG else "20/h")
 REGISTER_RATE: str = env.str("REGISTER_RATE", "60/m" if DEBUG else "20/h")
+
+# The pages under /accounts/ (django-allauth), and the cookie that they sign in with.
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "account_home"
+SESSION_COOKIE_NAME = "tokengate_session"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION: str = env.str("EMAIL_VERIFICATION", "optional")
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if DEBUG else "https"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_logged_out"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a new password, of a linked account
+# Logging in is counted by accounts.attempts, together with the API's logins.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
+
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
+# An e-mail address, even a verified one, opens nobody's account: only a linked account does.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = social_providers()
+
+# Editors sign in here by OpenID Connect (accounts/editors.py).
+IDP_OIDC_ADAPTER = "accounts.adapters.OpenIdAdapter"
+IDP_OIDC_PRIVATE_KEY: str = env.str("IDP_OIDC_PRIVATE_KEY", "", multiline=True) or (
+    embedded.development_rsa_key() if DEBUG else ""
+)
+IDP_OIDC_AUTH_METHODS = ["none"]  # PKCE instead of secrets, which no editor could keep
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 300  # it is exchanged for a session at once
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 30 * 86_400
+IDP_OIDC_DEVICE_CODE_EXPIRES_IN = 600
+IDP_OIDC_RATE_LIMITS = {"device_user_code": "60/m/ip,10/m/user"}
+IDP_OIDC_DEVICE_CODE_INTERVAL: int = env.int("DEVICE_CODE_INTERVAL", default=5)
+# <publisher>.<name> of the editor extension: the host of the redirects that it may ask for.
+EXTENSION_ID: str = env.str("EXTENSION_ID", "tokengate.tokengate")
+
+EMAIL_URL: str = env.str("EMAIL_URL", "consolemail://")
+_mail = env.email_url_config(EMAIL_URL)
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_HOST: str = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"] or ""
+EMAIL_USE_TLS: bool = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "Tokengate <no-reply@localhost>")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -182,7 +250,7 @@ REST_FRAMEWORK = {
 }
 
 # Browsers and editors. No cookie is read under /api, so credentials are never allowed.
-CORS_URLS_REGEX = r"^/api/"
+CORS_URLS_REGEX = r"^/(api|identity/o/api|\.well-known)/"
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^vscode-webview://[a-z0-9]+$"]
 if DEBUG:
@@ -225,7 +293,7 @@ CORS_EXPOSE_HEADERS = [
 CORS_PREFLIGHT_MAX_AGE = 3600
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = "no-referrer"
 SECURE_REDIRECT_EXEMPT = [r"^api/(v1/)?health"]
 X_FRAME_OPTIONS = "DENY"
 if not DEBUG:
@@ -235,6 +303,7 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
     if TRUSTED_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_FAILURE_VIEW = "accounts.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # The proxy
@@ -292,6 +361,7 @@ SPECTACULAR_SETTINGS = {
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_MANIFEST_STRICT = False  # an error page must not fail over its stylesheet
 if not DEBUG:
     STATIC_ROOT = BASE_DIR / "staticfiles"
     STORAGES = {

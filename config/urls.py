@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from accounts import error_pages
 from config import health
 from config.errors import NotFound
 from config.rendering import error_response
@@ -32,6 +33,14 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("admin/", admin.site.urls),
+    path("", include("accounts.page_urls")),
     path("api/v1/", include(api)),
     path("api/", include(api)),
+    re_path(r"", error_pages.not_found),
 ]
+
+handler400 = "accounts.error_pages.bad_request"
+handler403 = "accounts.error_pages.forbidden"
+handler404 = "accounts.error_pages.not_found"
+handler429 = "accounts.error_pages.too_many_requests"
+handler500 = "accounts.error_pages.server_error"

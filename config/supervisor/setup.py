@@ -19,6 +19,7 @@ from django.core.management import call_command
 STEPS: dict[str, dict[str, Any]] = {
     "migrate": {"interactive": False},
     "seed_plans": {},
+    "seed_clients": {},
     "sync_models": {},
     "seed_demo": {"json": True},
 }

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from rest_framework.test import APIClient
 
 from accounts import sessions
@@ -38,3 +39,13 @@ def signed_in(api: APIClient, user: User) -> sessions.Pair:
 
 def code(response: Any) -> str:
     return str(response.json()["error"]["code"])
+
+
+def post(api: APIClient, path: str, **body: Any) -> Any:
+    """Post JSON to a path below /api/."""
+    return api.post(f"/api/{path}", body, format="json")
+
+
+def verify_address(user: User) -> None:
+    """Say that the user's address is known to be his."""
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)

@@ -44,3 +44,10 @@ def test_open_doors(schema: Any, path: str, method: str, status: str) -> None:
 )
 def test_doors_for_sessions_only(schema: Any, path: str, method: str) -> None:
     assert schema["paths"][path][method]["security"] == [{"bearerAuth": []}]
+
+
+def test_deletion_takes_a_body(schema: dict[str, Any]) -> None:
+    operation = schema["paths"]["/api/users/account"]["delete"]
+    [reference] = operation["requestBody"]["content"]["application/json"]["schema"].values()
+    name = reference.rpartition("/")[2]
+    assert set(schema["components"]["schemas"][name]["properties"]) == {"password"}

@@ -7,7 +7,8 @@ import sys
 import pytest
 from pytest_django import Settings
 
-from config.checks import production_is_safe, something_answers_prompts
+from config import embedded
+from config.checks import messages_reach_users, production_is_safe, something_answers_prompts
 from config.embedded import database_url, redis_url
 from tests.webserver import ROOT
 
@@ -20,11 +21,14 @@ def _safe(settings: Settings) -> None:
     settings.SECRET_KEY = secrets.token_urlsafe(48)
     settings.ALLOWED_HOSTS = ["api.example.com"]
     settings.CORS_ALLOWED_ORIGINS = []
+    settings.IDP_OIDC_PRIVATE_KEY = embedded.development_rsa_key()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.UPSTREAMS = {"openrouter": ("https://openrouter.ai/api/v1", "key")}
 
 
 def found() -> list[str | None]:
-    return [message.id for message in [*production_is_safe(), *something_answers_prompts()]]
+    checks = (production_is_safe, something_answers_prompts, messages_reach_users)
+    return [message.id for check in checks for message in check()]
 
 
 def test_it_works() -> None:
@@ -46,6 +50,9 @@ def test_a_weak_secret(settings: Settings, secret: str) -> None:
         ("DATABASE_URL", database_url(), "tokengate.E004"),
         ("REDIS_URL", redis_url(), "tokengate.E004"),
         ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),
+        ("IDP_OIDC_PRIVATE_KEY", "", "tokengate.E006"),
+        ("IDP_OIDC_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----", "tokengate.E006"),
+        ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "tokengate.W002"),
         ("UPSTREAMS", {}, "tokengate.W001"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from config import embedded
 from tests.config.test_env_example import DOCUMENTED
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.webserver import ROOT, demo_server, free_port
@@ -22,7 +23,11 @@ BIN = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
-REQUIRED = {"SECRET_KEY": "example-secret", "POSTGRES_PASSWORD": "p@ss/w:rd"}
+REQUIRED = {
+    "SECRET_KEY": "example-secret",
+    "POSTGRES_PASSWORD": "p@ss/w:rd",
+    "IDP_OIDC_PRIVATE_KEY": "example-key",
+}
 APPS = ["web", "worker", "beat", "migrate"]
 # Of a checkout, or decided by the image and by docker-compose.yml itself.
 NOT_PASSED_ON = {"DATA_DIR", "NO_COLOR", "DEBUG", "HOST", "PORT", "GRACEFUL_TIMEOUT"}
@@ -33,6 +38,7 @@ PRODUCTION = {
     "REDIS_URL": "redis://redis.example",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": "tokengate.example",
+    "IDP_OIDC_PRIVATE_KEY": embedded.development_rsa_key(),
 }
 
 # Loads all of the product, where the packages named as arguments are as good as not installed.
@@ -184,7 +190,8 @@ def test_what_the_image_takes_is_enough(tmp_path: Path) -> None:
 def test_the_health_check_of_a_server_in_production(upstream: UpstreamProcess) -> None:
     command = [sys.executable, *health_check()[1:]]
     names = ".example.com,127.0.0.1"
-    settings = {"DEBUG": "false", "SECRET_KEY": PRODUCTION["SECRET_KEY"], "LOG_LEVEL": "CRITICAL"}
+    keys = {key: PRODUCTION[key] for key in ("SECRET_KEY", "IDP_OIDC_PRIVATE_KEY")}
+    settings = {**keys, "DEBUG": "false", "LOG_LEVEL": "CRITICAL"}
     settings["REDIS_URL"] = f"{os.environ['REDIS_URL']}&production="  # Not the embedded one's name.
 
     with demo_server(upstream, **settings, ALLOWED_HOSTS=names) as server:

@@ -1,0 +1,118 @@
+"""What django-allauth asks us: the one place of its hooks."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.idp.oidc.adapter import DefaultOIDCAdapter
+from allauth.idp.oidc.models import Client
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import link_pages, linking, passwords
+from accounts.attempts import client_address, count_login
+from accounts.editors import GRANTS, SCOPES
+from accounts.error_pages import too_many_requests
+from accounts.errors import PasswordChanged
+from accounts.models import User
+from config.errors import RateLimited
+
+log = structlog.get_logger("tokengate.accounts")
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Signing in on the pages."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request)
+
+    def is_safe_url(self, url: str) -> bool:
+        """Tell whether `next` may lead there: to a path of this site only."""
+        return url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count with the API's logins: two doors, one limit."""
+        try:
+            count_login(request, email=credentials.get("email", "").lower())
+        except RateLimited as limited:
+            response = too_many_requests(request)
+            response.headers["Retry-After"] = str(limited.facts["retry_after"])
+            raise ImmediateHttpResponse(response) from limited
+
+    def set_password(self, user: User, password: str) -> None:
+        """Sign out what the old password has signed in, and let one of several requests win."""
+        try:
+            passwords.replace(user, password=password)
+        except PasswordChanged as lost:
+            raise PermissionDenied(lost.message) from lost
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Log that a message could not be sent, and go on: nobody learns by it who has an account.
+
+        Whoever waits for a message can ask for it again.
+        """
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError as failed:  # SMTPException is one; its text may name the address
+            error = type(failed).__name__
+            log.error("mail_failed", template=template_prefix, error=error)  # noqa: TRY400
+
+    def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Keep what the next page would show out of the API's answers: it would set a cookie."""
+        if not request.path.startswith("/api/"):
+            super().add_message(request, *args, **kwargs)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Signing in by another site."""
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Take out what was started by the API's linking: it signs nobody in."""
+        if ticket := link_pages.ticket_of(sociallogin):
+            raise ImmediateHttpResponse(link_pages.finish(request, ticket, sociallogin))
+
+    def populate_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
+    ) -> User:
+        """Keep the name whole: our users have one field for it."""
+        user: User = super().populate_user(request, sociallogin, data)
+        parts = (data.get("first_name") or "", data.get("last_name") or "")
+        user.name = (data.get("name") or " ".join(parts).strip())[:150]
+        return user
+
+    def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
+        """Lock the user, as the API does, so that two pages cannot remove two last ways in."""
+        User.objects.select_for_update().get(pk=account.user_id)
+        if linking.is_last_way_in(self.request, account):
+            raise self.validation_error("no_password")
+
+
+class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
+    """What editors are told of a user."""
+
+    scope_display = {
+        **DefaultOIDCAdapter.scope_display,
+        "openid": "Know which user you are",
+        "email": "See your e-mail address",
+        "profile": "See your name",
+        "api": "Act for you, and use the tokens of your plan",
+    }
+
+    def get_claims(
+        self, purpose: Any, user: User, client: Client, scopes: Iterable[str], **kwargs: Any
+    ) -> dict[str, Any]:
+        claims: dict[str, Any] = super().get_claims(purpose, user, client, scopes, **kwargs)
+        if "profile" in scopes and user.name:
+            claims["name"] = user.name
+        return claims
+
+    def populate_server_metadata(self, data: dict[str, Any]) -> None:
+        """Tell what the clients of ``accounts.editors`` can do, and no more."""
+        data["scopes_supported"] = list(SCOPES)
+        data["response_types_supported"] = ["code"]
+        data["grant_types_supported"] = sorted(GRANTS)

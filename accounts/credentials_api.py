@@ -1,0 +1,84 @@
+"""The JSON doors to passwords and to the verification of e-mail addresses."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import passwords, verification
+from accounts.doors import MESSAGE_SENT, OpenView, django_request, session_of, user_of, valid
+from accounts.serializers import (
+    EmailSerializer,
+    KeySerializer,
+    MessageSentSerializer,
+    PasswordChangeSerializer,
+    PasswordResetSerializer,
+    VerifiedSerializer,
+)
+
+
+class ChangeView(APIView):
+    @extend_schema(
+        operation_id="change_password", request=PasswordChangeSerializer, responses={204: None}
+    )
+    def post(self, request: Request) -> Response:
+        """Change the password, or set a first one. Every other device is signed out at once."""
+        data = valid(PasswordChangeSerializer(data=request.data))
+        passwords.change(
+            django_request(request),
+            user_of(request),
+            current=data.get("current_password"),
+            new=data["new_password"],
+            session_id=session_of(request),
+        )
+        return Response(status=204)
+
+
+class ResetView(OpenView):
+    @extend_schema(
+        operation_id="request_password_reset",
+        request=EmailSerializer,
+        responses={202: MessageSentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Send a key to set a new password with; the answer tells nothing about the account."""
+        data = valid(EmailSerializer(data=request.data))
+        passwords.request_reset(django_request(request), email=data["email"])
+        return Response(MESSAGE_SENT, status=202)
+
+
+class ConfirmView(OpenView):
+    @extend_schema(
+        operation_id="confirm_password_reset",
+        request=PasswordResetSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Set a new password with the key from the message. Every device is signed out at once."""
+        data = valid(PasswordResetSerializer(data=request.data))
+        passwords.reset(key=data["key"], new=data["new_password"])
+        return Response(status=204)
+
+
+class VerifyView(OpenView):
+    @extend_schema(
+        operation_id="verify_email", request=KeySerializer, responses={200: VerifiedSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Verify an e-mail address with the key from the message, once. Then log in."""
+        data = valid(KeySerializer(data=request.data))
+        address = verification.verify(django_request(request), key=data["key"])
+        return Response({"email": address.email, "verified": True})
+
+
+class ResendView(OpenView):
+    @extend_schema(
+        operation_id="resend_verification",
+        request=EmailSerializer,
+        responses={202: MessageSentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Send the verification key again; the answer tells nothing about the account."""
+        data = valid(EmailSerializer(data=request.data))
+        verification.resend(django_request(request), email=data["email"])
+        return Response(MESSAGE_SENT, status=202)

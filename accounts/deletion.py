@@ -1,0 +1,85 @@
+"""Deleting an account: what could name the user goes, what the books need stays."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import passwords
+from accounts.errors import ReauthenticationRequired
+from accounts.models import Session, User
+from accounts.revocation import sign_out_everywhere
+from accounts.signals import account_deleted
+
+RECENT = timedelta(minutes=10)
+
+
+def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
+    """Delete the caller's account, if he proves to be himself.
+
+    By his password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
+    ``ReauthenticationRequired`` or ``RateLimited``.
+    """
+    if user.has_usable_password():
+        if password is None:
+            raise ReauthenticationRequired("Send your password.")
+        passwords.prove(request, user, password=password)
+    elif not _is_recent(session_id):
+        raise ReauthenticationRequired
+    delete(user)
+
+
+def delete(user: User) -> None:
+    """Delete the account: all of it or, when anything fails, nothing. The second time does nothing.
+
+    Usage and balances keep pointing to the row, which no longer says whose it was.
+    """
+    with transaction.atomic():
+        owner = User.objects.select_for_update().get(pk=user.pk)
+        if owner.email == _nobody(owner):
+            return
+        account_deleted.send(sender=User, user=owner)
+        _forget(owner)
+
+
+def _forget(user: User) -> None:
+    sign_out_everywhere(user)
+    user.sessions.all().delete()  # their names are those of the user's devices
+    SocialAccount.objects.filter(user=user).delete()
+    EmailAddress.objects.filter(user=user).delete()
+    user.groups.clear()
+    user.user_permissions.clear()
+    _forget_in_admin_log(user)
+    User.objects.filter(pk=user.pk).update(
+        email=_nobody(user),
+        name="",
+        password=make_password(None),
+        last_login=None,
+        is_active=False,
+        is_staff=False,
+        is_superuser=False,
+    )
+
+
+def _forget_in_admin_log(user: User) -> None:
+    """The log of staff's actions names what was acted upon, by its text of that day."""
+    users = ContentType.objects.get_for_model(User)
+    entries = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
+    entries.update(object_repr=_nobody(user))
+
+
+def _nobody(user: User) -> str:
+    """An address that nobody can register: it has no top-level domain."""
+    return f"deleted-{user.pk}@invalid"
+
+
+def _is_recent(session_id: UUID) -> bool:
+    since = timezone.now() - RECENT
+    return Session.objects.filter(pk=session_id, created_at__gte=since).exists()

@@ -1,0 +1,83 @@
+"""The pages of errors outside /api. Below it, the same errors have the API's shape.
+
+They ask nothing of the database, which may be what has failed.
+"""
+
+import sys
+
+from django.core import exceptions as django_errors
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from redis.exceptions import RedisError
+
+from config.errors import ApiError, InternalError, Unavailable
+from config.rendering import error_response
+
+# What is raised while PostgreSQL or Redis is away.
+UNAVAILABLE = (RedisError, OperationalError, InterfaceError)
+
+_TITLES = {
+    400: "This request cannot be answered",
+    403: "You may not do this",
+    404: "There is nothing here",
+    429: "Too many attempts",
+    500: "Something went wrong on our side",
+    503: "Back in a moment",
+}
+_HINTS = {
+    400: "Go back and try again. If an editor sent you here, start signing in from it again.",
+    403: "The form has expired, or cookies are blocked. Go back, reload the page and try again.",
+    404: "The address may be mistyped, or the page may have moved.",
+    429: "For your safety we count attempts. Wait a few minutes, then try again.",
+    500: "It has been noted. Please try again in a moment.",
+    503: "A part of the service is restarting. Please try again in a moment.",
+}
+
+
+def error_page(
+    request: HttpRequest, *, status: int, hint: str = "", title: str = ""
+) -> HttpResponse:
+    """Answer with a page that says what happened and what to do."""
+    context = {
+        "title": title or _TITLES[status],
+        "hint": hint or _HINTS[status],
+        "status": status,
+        "request_id": getattr(request, "id", ""),
+    }
+    return HttpResponse(render_to_string("accounts/error.html", context), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, exception or django_errors.BadRequest(), status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, exception or django_errors.PermissionDenied(), status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, exception or Http404(), status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an exception, which is still the current one here."""
+    if isinstance(sys.exc_info()[1], UNAVAILABLE):
+        return _answer(request, Unavailable(), status=503)
+    return _answer(request, InternalError(), status=500)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer for django-allauth's limits, which look this up in the root URLconf."""
+    return error_page(request, status=429)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a good CSRF token (CSRF_FAILURE_VIEW)."""
+    return forbidden(request)
+
+
+def _answer(request: HttpRequest, exc: Exception | ApiError, *, status: int) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return error_response(exc, request)
+    return error_page(request, status=status)

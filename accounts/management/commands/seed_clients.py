@@ -1,0 +1,19 @@
+"""Create the OpenID Connect clients of the editors, or bring them up to date."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from accounts import editors
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Only tell what would change.")
+
+    def handle(self, *, dry_run: bool = False, **_: Any) -> None:
+        changed = editors.seed(dry_run=dry_run)
+        verb = "Would write" if dry_run else "Wrote"
+        self.stdout.write(f"{verb}: {', '.join(changed)}" if changed else "Nothing to do.")

@@ -1,0 +1,32 @@
+"""Paths of the pages, and of OpenID Connect for editors: all outside /api/."""
+
+from allauth.idp.oidc import views
+from allauth.socialaccount.views import connections
+from django.db import transaction
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from accounts import device_page, link_pages, openid, pages
+
+# The names are those by which django-allauth finds its own.
+_openid = [
+    path(".well-known/openid-configuration", views.configuration, name="configuration"),
+    path(".well-known/jwks.json", views.jwks, name="jwks"),
+    path("identity/o/authorize", openid.authorization, name="authorization"),
+    path("identity/o/device", device_page.device, name="device_authorization"),
+    # Signing out asks, and leads nowhere else: allauth's own view would follow any vscode: link.
+    path("identity/o/logout", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
+    path("identity/o/api/token", openid.token, name="token"),
+    path("identity/o/api/revoke", openid.revoke, name="revoke"),
+    path("identity/o/api/device/code", openid.device_code, name="device_code"),
+    path("identity/o/api/userinfo", openid.user_info, name="userinfo"),
+]
+
+urlpatterns = [
+    path("accounts/", pages.home, name="account_home"),
+    path("accounts/logged-out/", pages.logged_out, name="account_logged_out"),
+    path("accounts/link/", link_pages.link, name="account_link"),
+    path("accounts/3rdparty/", transaction.atomic(connections), name="socialaccount_connections"),
+    path("accounts/", include("allauth.urls")),
+    path("", include(([path("", include((_openid, "oidc")))], "idp"))),
+]

@@ -1,0 +1,7 @@
+"""What the floors above may hear of accounts."""
+
+from django.dispatch import Signal
+
+# Sent with `user` inside the transaction that deletes the account: a receiver that raises keeps
+# the account as it was. The user's row is locked, and still says who he was.
+account_deleted = Signal()

@@ -1,0 +1,15 @@
+"""What keys do about what happens to accounts."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.signals import account_deleted
+from apikeys import keys
+
+
+@receiver(account_deleted)
+def revoke_keys(*, user: User, **_: Any) -> None:
+    """End the keys of a deleted account, and forget what their user called them."""
+    keys.revoke_all(user=user)

@@ -1,0 +1,51 @@
+"""However a user is suspended or removed, whatever he was signed in by is refused at once."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts import sessions
+from accounts.models import User
+from apikeys import keys
+from tests.accounts.signing_in import code, fresh_email, log_in, profile, refresh
+from tests.factories import PASSWORD
+
+
+def by_saving(user: User) -> None:
+    user.is_active = False
+    user.save()
+
+
+def by_updating(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def in_the_admin(user: User) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser(fresh_email(), PASSWORD))
+    form = {"email": user.email, "name": user.name}  # is_active is left unchecked
+    assert client.post(f"/admin/accounts/user/{user.pk}/change/", form).status_code == 302
+
+
+def by_removing_the_row(user: User) -> None:
+    User.objects.filter(pk=user.pk).delete()
+
+
+@pytest.mark.parametrize("end", [by_saving, by_updating, in_the_admin, by_removing_the_row])
+def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User], None]) -> None:
+    pair = sessions.issue(user)
+    _, key = keys.create(user=user, name="editor")
+    client.force_login(user)
+
+    end(user)
+
+    api = APIClient()
+    assert (profile(pair.access).status_code, code(profile(pair.access))) == (401, "invalid_token")
+    renewed = refresh(api, pair.refresh)
+    assert (renewed.status_code, code(renewed)) == (401, "invalid_token")
+    by_key = api.get("/api/auth/me", headers={"X-API-Key": key})
+    assert (by_key.status_code, code(by_key)) == (401, "invalid_api_key")
+    assert code(log_in(api, user)) == "invalid_credentials"
+    assert client.get("/accounts/").status_code == 302
