@@ -138,7 +138,8 @@ class Exchange:
         if not self.has_content:  # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         said = self._usage or Usage(prompt=self.call.prompt.likely)
-        counted = replace(said, completion=max(said.completion, self.tally.tokens()))
+        written = self.tally.tokens() - self.call.echoed
+        counted = replace(said, completion=max(said.completion, written))
         return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _elapsed_ms(self) -> int:

@@ -17,6 +17,56 @@ def _error(description: str) -> dict[str, Any]:
     return _answer(description, _json("Error"))
 
 
+def _relayed(
+    name: str, summary: str, request: str, answer: str, *, streams: bool
+) -> dict[str, Any]:
+    """Describe a route that relays to a model."""
+    events = {"text/event-stream": {"schema": {"type": "string"}}} if streams else {}
+    headers = {
+        name: {"schema": {"type": kind}}
+        for name, kind in (
+            ("x-tokens-reserved", "integer"),
+            ("x-tokens-available", "integer"),
+            ("x-llm-provider", "string"),
+            ("X-Request-ID", "string"),
+        )
+    }
+    told = "The answer, or with stream=true its events up to [DONE]." if streams else "The answer."
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["llm"],
+        "security": _SECURITY,
+        "requestBody": {"required": True, "content": _json(request)},
+        "responses": {
+            "200": {
+                "description": told,
+                "headers": headers,
+                "content": {**_json(answer), **events},
+            },
+            "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
+            "413": _error("The body is too large"),
+            "502": _error("The provider failed"),
+            "504": _error("The provider did not answer in time"),
+        },
+    }
+
+
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_INPUT: dict[str, Any] = {
+    "description": "A text, a list of token ids, or a list of up to 2048 of either.",
+    "oneOf": [
+        {"type": "string"},
+        _IDS,
+        {
+            "type": "array",
+            "items": {"oneOf": [{"type": "string"}, _IDS]},
+            "minItems": 1,
+            "maxItems": 2048,
+        },
+    ],
+}
+
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
         "type": "object",
@@ -39,6 +89,46 @@ PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletion": {
         "type": "object",
         "description": "OpenAI's chat completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "CompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's legacy completion request; fields not named here pass through.",
+        "required": ["model", "prompt"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "prompt": _INPUT,
+            "suffix": {"type": ["string", "null"]},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
+            "echo": {"type": ["boolean", "null"]},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "Completion": {
+        "type": "object",
+        "description": "OpenAI's text completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "EmbeddingRequest": {
+        "type": "object",
+        "description": "OpenAI's embedding request; fields not named here pass through.",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
+            "input": _INPUT,
+        },
+        "additionalProperties": True,
+    },
+    "EmbeddingList": {
+        "type": "object",
+        "description": "OpenAI's list of embeddings, as the provider sent it.",
         "additionalProperties": True,
     },
     "Model": {
@@ -84,35 +174,27 @@ PROXY_SCHEMAS: dict[str, Any] = {
 
 PROXY_PATHS: dict[str, Any] = {
     "/api/llm/chat/completions": {
-        "post": {
-            "operationId": "chat_completions",
-            "summary": "Chat with a model, metered",
-            "tags": ["llm"],
-            "security": _SECURITY,
-            "requestBody": {"required": True, "content": _json("ChatCompletionRequest")},
-            "responses": {
-                "200": {
-                    "description": "The completion, or with stream=true its events up to [DONE].",
-                    "headers": {
-                        name: {"schema": {"type": kind}}
-                        for name, kind in (
-                            ("x-tokens-reserved", "integer"),
-                            ("x-tokens-available", "integer"),
-                            ("x-llm-provider", "string"),
-                            ("X-Request-ID", "string"),
-                        )
-                    },
-                    "content": {
-                        **_json("ChatCompletion"),
-                        "text/event-stream": {"schema": {"type": "string"}},
-                    },
-                },
-                "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
-                "413": _error("The body is too large"),
-                "502": _error("The provider failed"),
-                "504": _error("The provider did not answer in time"),
-            },
-        }
+        "post": _relayed(
+            "chat_completions",
+            "Chat with a model, metered",
+            "ChatCompletionRequest",
+            "ChatCompletion",
+            streams=True,
+        )
+    },
+    "/api/llm/completions": {
+        "post": _relayed(
+            "completions",
+            "Complete a text, metered",
+            "CompletionRequest",
+            "Completion",
+            streams=True,
+        )
+    },
+    "/api/llm/embeddings": {
+        "post": _relayed(
+            "embeddings", "Embed texts, metered", "EmbeddingRequest", "EmbeddingList", streams=False
+        )
     },
     "/api/llm/models": {
         "get": {

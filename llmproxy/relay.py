@@ -7,6 +7,7 @@ database is held while the network is waited for.
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -24,6 +25,7 @@ from llmproxy.errors import (
     UpstreamError,
     UpstreamRefusal,
     UpstreamTimeout,
+    WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
 from llmproxy.stream import Opening, RelayedStream, open_stream
@@ -52,7 +54,10 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         minimum=ceiling.minimum,
         ttl=settings.RESERVATION_TTL,
         context=HoldContext(
-            request_id=request_id, api_key=caller.api_key, endpoint=call.endpoint, model=model.name
+            request_id=request_id,
+            api_key=caller.api_key,
+            endpoint=call.endpoint.path,
+            model=model.name,
         ),
     )
     exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
@@ -67,7 +72,7 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         await exchange.closed()
         raise
     if isinstance(answer, Opening):
-        most = max_output * call.choices
+        most = max_output * call.choices + call.echoed
         return Answer(exchange, RelayedStream(exchange, answer, most_output=most))
     exchange.close(Status.OK)
     await exchange.closed()
@@ -78,6 +83,8 @@ async def _resolve(call: Call, caller: Caller) -> ServedModel:
     model = await catalog.find(call.model)
     if not allows(caller.allowed_models, model.name):
         raise ModelNotInPlan(model=model.name, plan=caller.plan)
+    if model.kind != call.endpoint.kind:
+        raise WrongKind(model=model.name, kind=model.kind, endpoint=call.endpoint.path)
     return model
 
 
@@ -85,21 +92,22 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
     limits = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
     if model.context_length:
-        if call.prompt.likely > 2 * model.context_length:  # No tokenizer is twice as good.
+        each = call.prompt.likely // call.prompt.prompts
+        if each > 2 * model.context_length:  # No tokenizer is twice as good.
             raise ContextLengthExceeded(
                 f"The prompt is longer than the model's {model.context_length} tokens.",
-                param="messages",
+                param=call.endpoint.prompt,
             )
-        prompt = min(prompt, model.context_length)
-        limits.append(max(model.context_length - call.prompt.likely * 9 // 8, LEAST_OUTPUT))
+        prompt = min(prompt, model.context_length * call.prompt.prompts)
+        limits.append(max(model.context_length - each * 9 // 8, LEAST_OUTPUT))
     output = min(limit for limit in limits if limit is not None)
-    return Ceiling(prompt=prompt, output=output, choices=call.choices, weights=model.weights)
+    return Ceiling(prompt=prompt, output=output, choices=call.drafts, weights=model.weights)
 
 
 async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
-    for route in exchange.model.routes:
+    for route in _routes(exchange):
         body = calls.for_upstream(exchange.call, model=route.upstream_name, max_output=max_output)
         began = time.perf_counter()
         try:
@@ -118,10 +126,17 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
     raise last
 
 
+def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
+    """Return who may be asked, in order."""
+    if exchange.call.endpoint is calls.EMBEDDINGS:
+        return [route for route in exchange.model.routes if route.provider.dialect.embeddings]
+    return exchange.model.routes
+
+
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
     try:
         async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT):
-            answer = await upstream.post(route.provider, f"/{exchange.call.endpoint}", body)
+            answer = await upstream.post(route.provider, f"/{exchange.call.endpoint.path}", body)
             exchange.upstream_id = answer.id
             if exchange.call.stream:
                 return await open_stream(answer)
@@ -140,7 +155,8 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    if not isinstance(content, dict) or "choices" not in content or content.get("error"):
+    wanted = exchange.call.endpoint.answer
+    if not isinstance(content, dict) or wanted not in content or content.get("error"):
         raise upstream.failure_in(body)
     exchange.upstream_id = answer.id or upstream.printable(content.get("id"))
     exchange.tally.add_characters(output_characters(content))

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 
 from llmproxy import sse
+from llmproxy.calls import CHAT
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
 from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
@@ -178,5 +179,9 @@ class RelayedStream:
         """End a stream that passes its hold as one that has reached its token limit."""
         self._done = self._exchange.cut_short = True
         last = next(filter(None, map(sse.payload, reversed(sse.split(block)))), {})
-        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}
-        return sse.event({**last, "choices": [choice]})
+        nothing: dict[str, Any] = (
+            {"delta": {}} if self._exchange.call.endpoint is CHAT else {"text": ""}
+        )
+        end = {**nothing, "logprobs": None, "finish_reason": "length"}
+        ends = [{"index": index, **end} for index in range(self._exchange.call.choices)]
+        return sse.event({**(last or {}), "choices": ends})

@@ -12,7 +12,7 @@ from apikeys.models import Scope
 from config.errors import MethodNotAllowed
 from llmproxy import calls
 from llmproxy.callers import Caller, identify
-from llmproxy.calls import Call
+from llmproxy.calls import Call, Endpoint
 from llmproxy.catalog import ServedModel, catalog
 from llmproxy.errors import ModelNotFound
 from llmproxy.relay import Answer, relay
@@ -22,9 +22,25 @@ from tokens.tiers import allows
 @csrf_exempt
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """POST /api/llm/chat/completions."""
+    return await _serve(request, calls.CHAT)
+
+
+@csrf_exempt
+async def completions(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/llm/completions: OpenAI's legacy completions."""
+    return await _serve(request, calls.COMPLETIONS)
+
+
+@csrf_exempt
+async def embeddings(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/llm/embeddings."""
+    return await _serve(request, calls.EMBEDDINGS)
+
+
+async def _serve(request: HttpRequest, endpoint: Endpoint) -> HttpResponseBase:
     _allow(request, "POST")
     caller = await _caller(request)
-    call = await _parse(calls.CHAT, request.body)
+    call = await _parse(endpoint, request.body)
     return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
 
 
@@ -58,7 +74,7 @@ def _allow(request: HttpRequest, *methods: str) -> None:
         raise MethodNotAllowed(headers={"Allow": ", ".join((*methods, "OPTIONS"))})
 
 
-async def _parse(endpoint: str, raw: bytes) -> Call:
+async def _parse(endpoint: Endpoint, raw: bytes) -> Call:
     if calls.is_large(raw):
         return await asyncio.to_thread(calls.parse, endpoint, raw)
     return calls.parse(endpoint, raw)
