@@ -139,6 +139,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
     "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
+    "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 

@@ -85,7 +85,9 @@ def read() -> dict[str, ServedModel]:
 
 
 def _route(route: Route, providers: dict[str, Provider]) -> ServedRoute:
-    prices = Prices(route.price_prompt, route.price_completion)
+    prices = Prices(
+        route.price_prompt, route.price_completion, route.price_cached, route.price_request
+    )
     return ServedRoute(providers[route.provider], route.upstream_name, prices)
 
 

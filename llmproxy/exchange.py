@@ -60,6 +60,13 @@ class Exchange:
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
 
+    def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
+        """Note who has accepted the request, so that he can be asked if we die."""
+        self.upstream_id = upstream_id
+        if upstream_id:
+            name = route.provider.name
+            leases.answered_by(self.hold.id, provider=name, upstream_id=upstream_id)
+
     def content_began(self) -> None:
         """Note that the model has begun to answer: from here on the request costs something."""
         self.has_content = True
@@ -124,7 +131,11 @@ class Exchange:
             reasoning_tokens=usage.reasoning,
             price_prompt=self._prices.prompt,
             price_completion=self._prices.completion,
-            cost=pricing.cost(usage, self._prices),
+            price_cached=self._prices.cached,
+            price_request=self._prices.request,
+            weight_prompt=self.model.weights.prompt,
+            weight_completion=self.model.weights.completion,
+            cost=None if source == Source.NONE else pricing.cost(usage, self._prices),
             upstream_cost=usage.cost,
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,

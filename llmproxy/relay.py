@@ -28,6 +28,7 @@ from llmproxy.errors import (
     WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
+from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
 from llmproxy.usage import output_characters, reported
@@ -134,10 +135,11 @@ def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
 
 
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
+    exchange.upstream_id = ""
     try:
         async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT):
             answer = await upstream.post(route.provider, f"/{exchange.call.endpoint.path}", body)
-            exchange.upstream_id = answer.id
+            exchange.answered_by(route, answer.id)
             if exchange.call.stream:
                 return await open_stream(answer)
         return await _read_json(exchange, answer)
@@ -158,7 +160,7 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
     wanted = exchange.call.endpoint.answer
     if not isinstance(content, dict) or wanted not in content or content.get("error"):
         raise upstream.failure_in(body)
-    exchange.upstream_id = answer.id or upstream.printable(content.get("id"))
+    exchange.upstream_id = answer.id or printable(content.get("id"))
     exchange.tally.add_characters(output_characters(content))
     exchange.content_began()
     exchange.note_usage(reported(content.get("usage")), final=True)

@@ -3,6 +3,7 @@
 UpstreamError (llmproxy.errors)
 └── AttemptFailed    one provider failed; `retryable` tells whether another may be asked
 ListFailed           a model list could not be read
+LookupFailed         a later word could not be asked for
 """
 
 import asyncio
@@ -17,7 +18,9 @@ from django.conf import settings
 
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.providers import Provider
+from llmproxy.providers.base import printable
 from llmproxy.transport import Body, Transport
+from llmproxy.usage import Usage
 
 _ERROR_BODY_BYTES = 65_536
 _MAX_JSON_BYTES = 64_000_000
@@ -29,6 +32,10 @@ _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
 
 class ListFailed(Exception):
     """A provider's model list could not be read; the message says why."""
+
+
+class LookupFailed(Exception):
+    """A provider could not be asked for its later word; the message says why."""
 
 
 class AttemptFailed(Exception):
@@ -151,11 +158,6 @@ def failure_in(body: bytes) -> AttemptFailed:
     )
 
 
-def printable(value: Any) -> str:
-    """Return a provider's id as it can be stored: without control characters, not too long."""
-    return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
-
-
 def list_models(provider: Provider) -> list[Any]:
     """Return the entries of a provider's model list. Raises ``ListFailed``."""
     try:
@@ -171,6 +173,26 @@ def list_models(provider: Provider) -> list[Any]:
     if not isinstance(entries, list):
         raise ListFailed("the list is not an OpenAI model list")
     return entries
+
+
+def later_word(provider: Provider, upstream_id: str) -> Usage | None:
+    """Return what a provider says, later, that a request used; None while it does not say.
+
+    Raises ``LookupFailed`` when it cannot be asked.
+    """
+    later = provider.dialect.later
+    if later is None or not upstream_id:
+        return None
+    url = provider.base_url + later.path_of(upstream_id)
+    try:
+        response = httpx.get(url, headers=provider.headers, timeout=10, trust_env=False)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        response.raise_for_status()
+        answer = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise LookupFailed(repr(error)) from error
+    return later.read(answer) if isinstance(answer, dict) else None
 
 
 async def aclose() -> None:
