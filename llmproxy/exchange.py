@@ -42,6 +42,7 @@ class Exchange:
         self._usage_is_final = False
         self.tally = OutputTally()
         self.attempts: list[dict[str, Any]] = []
+        self.route: ServedRoute | None = None
         self.provider = ""
         self.upstream_id = ""
         self.has_content = False
@@ -54,6 +55,7 @@ class Exchange:
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
         """Note one attempt at a provider."""
+        self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
         self.attempts.append(

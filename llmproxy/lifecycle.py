@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy import exchange, upstream
+from llmproxy import exchange, health, upstream
 from tokens import leases, ledger
 
 _DRAIN_SECONDS = 8.0
@@ -14,8 +14,12 @@ _background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin what goes on beside the requests: renewing their holds, noting who answers them."""
-    works = (leases.renew_for_ever(settings.RESERVATION_TTL), leases.trace_for_ever())
+    """Begin what goes on beside the requests: renewing holds, sharing what we see of providers."""
+    works = (
+        leases.renew_for_ever(settings.RESERVATION_TTL),
+        leases.trace_for_ever(),
+        health.share_for_ever(),
+    )
     _background.extend(asyncio.create_task(work) for work in works)
 
 

@@ -162,6 +162,35 @@ PROXY_SCHEMAS: dict[str, Any] = {
             "providers": {"type": "array", "items": {"type": "string"}},
         },
     },
+    "Provider": {
+        "type": "object",
+        "required": ["id", "object", "health", "latency_ms", "last_error", "last_error_at"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "provider"},
+            "health": {
+                "enum": ["up", "degraded", "down"],
+                "description": "degraded: it failed of late; down: it is not asked now.",
+            },
+            "latency_ms": {
+                "type": ["integer", "null"],
+                "description": "Until an answer's first content, on the average of the last ones.",
+            },
+            "last_error": {
+                "type": ["string", "null"],
+                "description": "Its class: status_503, ConnectTimeout, garbage …",
+            },
+            "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
+        },
+    },
+    "ProviderList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Provider"}},
+        },
+    },
     "ModelList": {
         "type": "object",
         "required": ["object", "data"],
@@ -195,6 +224,15 @@ PROXY_PATHS: dict[str, Any] = {
         "post": _relayed(
             "embeddings", "Embed texts, metered", "EmbeddingRequest", "EmbeddingList", streams=False
         )
+    },
+    "/api/llm/providers": {
+        "get": {
+            "operationId": "providers_list",
+            "summary": "How the providers are doing",
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "responses": {"200": _answer("The providers", _json("ProviderList"))},
+        }
     },
     "/api/llm/models": {
         "get": {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 from django.conf import settings
 
-from llmproxy import calls, upstream
+from llmproxy import calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
@@ -108,21 +108,24 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
 async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
-    for route in _routes(exchange):
+    for route in health.askable(_routes(exchange)):
         body = calls.for_upstream(exchange.call, model=route.upstream_name, max_output=max_output)
         began = time.perf_counter()
         try:
             answer = await _attempt(exchange, route, body)
         except AttemptFailed as failure:
             last = failure.error
+            health.failed(route, failure)
             _note(exchange, route, began, outcome=failure.outcome, status=failure.status)
             if isinstance(last, UpstreamRefusal):
                 break
         except asyncio.CancelledError:
+            health.left(route)
             _note(exchange, route, began, outcome="cancelled", status=None)
             raise
         else:
-            _note(exchange, route, began, outcome="ok", status=200)
+            ms = _note(exchange, route, began, outcome="ok", status=200)
+            health.answered(route, ms=ms)
             return answer
     raise last
 
@@ -169,6 +172,8 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
 
 def _note(
     exchange: Exchange, route: ServedRoute, began: float, *, outcome: str, status: int | None
-) -> None:
+) -> int:
+    """Add an attempt to the receipt; returns how many milliseconds it took."""
     ms = round((time.perf_counter() - began) * 1000)
     exchange.tried(route, outcome=outcome, status=status, ms=ms)
+    return ms

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from llmproxy import sse
+from llmproxy import health, sse
 from llmproxy.calls import CHAT
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
@@ -104,6 +104,9 @@ class RelayedStream:
             if self._done or self._error:
                 break
             block = await self._next_block()
+        if self._error and self._exchange.route:
+            broken = AttemptFailed(self._error, outcome="broke_off")
+            health.failed(self._exchange.route, broken)
         # Settled before the client hears of the end: he may leave, or ask for his balance, then.
         self._exchange.close(Status.FAILED if self._error else Status.OK)
         await self._exchange.closed()
