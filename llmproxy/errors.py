@@ -5,6 +5,7 @@ ApiError
 ├── ModelNotInPlan          403   model, plan
 ├── ContextLengthExceeded   400
 ├── WrongKind               400   model, kind
+├── FieldRefused            400   param
 └── UpstreamError           502   the upstream failed; also in-band, mid-stream
     ├── UpstreamRefusal     4xx   it found the client's own request bad: told as it is
     ├── UpstreamTimeout     504
@@ -49,6 +50,13 @@ class WrongKind(InvalidRequest):
             model=model,
             kind=kind,
         )
+
+
+class FieldRefused(InvalidRequest):
+    """The field would spend the operator's money beyond the tokens that are metered."""
+
+    def __init__(self, param: str) -> None:
+        super().__init__(f"{param} is not offered here, or not with this value.", param=param)
 
 
 class UpstreamError(ApiError):

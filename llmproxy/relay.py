@@ -20,6 +20,7 @@ from llmproxy.catalog import ServedModel, ServedRoute, catalog
 from llmproxy.ceiling import LEAST_OUTPUT, Ceiling
 from llmproxy.errors import (
     ContextLengthExceeded,
+    FieldRefused,
     ModelNotInPlan,
     NoUpstream,
     UpstreamError,
@@ -86,6 +87,9 @@ async def _resolve(call: Call, caller: Caller) -> ServedModel:
         raise ModelNotInPlan(model=model.name, plan=caller.plan)
     if model.kind != call.endpoint.kind:
         raise WrongKind(model=model.name, kind=model.kind, endpoint=call.endpoint.path)
+    for route in model.routes:
+        if field := route.provider.dialect.refused_field(call.body):
+            raise FieldRefused(field)
     return model
 
 

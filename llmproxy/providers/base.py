@@ -93,6 +93,33 @@ class LaterWord:
         return self.path + quote(upstream_id, safe="")
 
 
+Refusal = Callable[[Any], bool]
+
+
+def always(value: Any) -> bool:
+    """Refuse a field whatever it says."""
+    return True
+
+
+def costs_more(service_tier: Any) -> bool:
+    """Refuse OpenAI's dearer service: https://platform.openai.com/docs/guides/priority-processing."""
+    return service_tier not in ("auto", "default", "flex")
+
+
+def is_served(tools: Any) -> bool:
+    """Refuse tools that the provider itself runs, and bills by the call."""
+    entries = tools if isinstance(tools, list) else []
+    kinds = [entry.get("type") for entry in entries if isinstance(entry, dict)]
+    return any(kind not in ("function", "custom") for kind in kinds)
+
+
+# Fields by which a client could spend the operator's money beyond the tokens that are metered.
+COSTLY: Mapping[str, Refusal] = {
+    "service_tier": costs_more,
+    "web_search_options": always,
+}
+
+
 @dataclass(frozen=True)
 class Dialect:
     """Where a provider differs from plain OpenAI."""
@@ -102,6 +129,14 @@ class Dialect:
     id_header: str = "x-request-id"
     embeddings: bool = True
     later: LaterWord | None = None
+    costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
+
+    def refused_field(self, body: Entry) -> str | None:
+        """Return the first field of a request that it may not carry to this provider."""
+        for name, refuses in self.costly.items():
+            if body.get(name) is not None and refuses(body[name]):
+                return name
+        return None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts the
 what is billed.
 """
 
-from llmproxy.providers.base import Dialect, Entry, LaterWord, part
+from llmproxy.providers import base
+from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
 from llmproxy.usage import Usage, reported
 
 
@@ -24,8 +25,29 @@ def generation(answer: Entry) -> Usage | None:
     )
 
 
+_ABOUT_PRIVACY = frozenset(("data_collection", "zdr", "require_parameters"))
+
+
+def chooses_the_price(provider: object) -> bool:
+    """Refuse routing preferences, but for those about privacy and features."""
+    return not (isinstance(provider, dict) and provider.keys() <= _ABOUT_PRIVACY)
+
+
+# https://openrouter.ai/docs/features: searches and file parsers are billed by the call; the others
+# choose another model, or another server of it at another price.
+COSTLY = {
+    **base.COSTLY,
+    "plugins": always,
+    "tools": is_served,
+    "models": always,
+    "route": always,
+    "preset": always,
+    "provider": chooses_the_price,
+}
+
 DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     id_header="x-generation-id",
     later=LaterWord("/generation?id=", generation),
+    costly=COSTLY,
 )

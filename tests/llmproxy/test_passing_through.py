@@ -6,6 +6,7 @@ import pytest
 
 from config.errors import InvalidRequest
 from llmproxy import calls
+from llmproxy.providers import DIALECTS, Dialect
 
 HELLO = '"messages":[{"role":"user","content":"hé 🎉"}]'
 
@@ -34,3 +35,43 @@ def test_a_whole_number_of_any_size(number: int) -> None:
 def test_a_number_that_nobody_could_mean() -> None:
     with pytest.raises(InvalidRequest):
         sent(f'"seed":{"9" * 5000}')
+
+
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "by_all"),
+    [
+        ("service_tier", "priority", True),
+        ("web_search_options", {}, True),
+        ("plugins", [{"id": "web"}], False),
+        ("models", ["dear/model"], False),
+        ("route", "fallback", False),
+        ("preset", "mine", False),
+        ("provider", {"sort": "throughput"}, False),
+        ("provider", {"zdr": True, "only": ["dear"]}, False),
+        ("provider", "dear", False),
+        ("tools", [FUNCTION, {"type": "openrouter:web_search"}], False),
+    ],
+)
+def test_what_would_cost_more_than_tokens_is_refused(
+    field: str, value: object, by_all: bool
+) -> None:
+    assert DIALECTS["openrouter"].refused_field({field: value}) == field
+    assert Dialect().refused_field({field: value}) == (field if by_all else None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"service_tier": "auto"},
+        {"service_tier": None, "plugins": None},
+        {"tools": [FUNCTION, {"type": "custom"}]},
+        {"tools": "odd"},
+        {"provider": {"data_collection": "deny", "zdr": True}},
+        {"usage": {"include": True}, "transforms": ["middle-out"], "user": "u"},
+    ],
+)
+def test_what_costs_nothing_more_is_not(fields: dict[str, object]) -> None:
+    assert DIALECTS["openrouter"].refused_field(fields) is None
