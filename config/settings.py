@@ -140,6 +140,8 @@ CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
     "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
     "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
+    "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
+    "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 

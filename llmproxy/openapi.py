@@ -149,6 +149,11 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 "properties": {
                     "prompt": {"type": ["string", "null"]},
                     "completion": {"type": ["string", "null"]},
+                    "cached": {
+                        "type": ["string", "null"],
+                        "description": "For prompt tokens read from the provider's cache.",
+                    },
+                    "request": {"type": ["string", "null"], "description": "For each request."},
                 },
             },
             "weights": {

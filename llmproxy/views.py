@@ -143,6 +143,8 @@ def _model(model: ServedModel) -> dict[str, Any]:
         "pricing": {
             "prompt": _usd(prices.prompt),
             "completion": _usd(prices.completion),
+            "cached": _usd(prices.cached),
+            "request": _usd(prices.request),
         },
         "weights": {
             "prompt": float(model.weights.prompt),

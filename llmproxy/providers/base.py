@@ -11,6 +11,8 @@ from llmproxy.usage import Usage
 
 Entry = dict[str, Any]
 
+_LEAST = Decimal("1e-12")
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -33,7 +35,8 @@ def price(value: Any) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < 1 else None
+    # Twelve places are what the catalog keeps.
+    return amount.quantize(_LEAST) if amount.is_finite() and 0 <= amount < 1 else None
 
 
 def printable(value: Any) -> str:
