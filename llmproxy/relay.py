@@ -29,6 +29,7 @@ from llmproxy.errors import (
     WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
+from llmproxy.late import LateStream, abandon
 from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
@@ -43,7 +44,7 @@ class Answer:
     """What goes to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange
-    body: bytes | RelayedStream
+    body: bytes | RelayedStream | LateStream
 
 
 async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
@@ -65,7 +66,7 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
     exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
     max_output = ceiling.output_within(hold.amount)
     try:
-        answer = await _first_that_answers(exchange, max_output)
+        body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
         exchange.close(Status.CANCELLED)
         raise
@@ -73,12 +74,38 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         exchange.close(Status.FAILED)
         await exchange.closed()
         raise
-    if isinstance(answer, Opening):
-        most = max_output * call.choices + call.echoed
-        return Answer(exchange, RelayedStream(exchange, answer, most_output=most))
+    return Answer(exchange, body)
+
+
+async def _json(exchange: Exchange, max_output: int) -> bytes:
+    body = await _first_that_answers(exchange, max_output)
+    assert isinstance(body, bytes)
     exchange.close(Status.OK)
     await exchange.closed()
-    return Answer(exchange, answer)
+    return body
+
+
+async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateStream:
+    """Return the events; after a while of silence, before it is known who will say them."""
+    call = exchange.call
+    most = max_output * call.choices + call.echoed
+
+    def relayed(opening: Opening) -> RelayedStream:
+        return RelayedStream(exchange, opening, most_output=most)
+
+    opening = asyncio.create_task(_opening(exchange, max_output))
+    try:
+        await asyncio.wait({opening}, timeout=settings.KEEPALIVE_SECONDS)
+    except asyncio.CancelledError:
+        await abandon(opening)
+        raise
+    return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
+
+
+async def _opening(exchange: Exchange, max_output: int) -> Opening:
+    opening = await _first_that_answers(exchange, max_output)
+    assert isinstance(opening, Opening)
+    return opening
 
 
 async def _resolve(call: Call, caller: Caller) -> ServedModel:
@@ -143,12 +170,18 @@ def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
 
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
     exchange.upstream_id = ""
+    loop = asyncio.get_running_loop()
+    content_by = loop.time() + settings.UPSTREAM_CONTENT_TIMEOUT
+
+    def heard() -> None:
+        deadline.reschedule(min(loop.time() + settings.UPSTREAM_IDLE_TIMEOUT, content_by))
+
     try:
-        async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT):
+        async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT) as deadline:
             answer = await upstream.post(route.provider, f"/{exchange.call.endpoint.path}", body)
             exchange.answered_by(route, answer.id)
             if exchange.call.stream:
-                return await open_stream(answer)
+                return await open_stream(answer, heard)
         return await _read_json(exchange, answer)
     except TimeoutError as error:
         raise AttemptFailed(UpstreamTimeout(), outcome="first_byte_timeout") from error

@@ -1,6 +1,6 @@
 """Relaying a stream: bytes through in whole events, read only where usage or an error may be."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,11 @@ class Opening:
     block: bytes
 
 
-async def open_stream(answer: UpstreamAnswer) -> Opening:
+async def open_stream(answer: UpstreamAnswer, heard: Callable[[], None]) -> Opening:
     """Read until the model says something; until then another provider may still be asked.
 
-    Role and comment events are held back. Raises ``AttemptFailed``.
+    Role and comment events are held back; ``heard`` is called for whatever comes. Raises
+    ``AttemptFailed``.
     """
     try:
         if not answer.is_stream:
@@ -37,6 +38,7 @@ async def open_stream(answer: UpstreamAnswer) -> Opening:
         splitter, held = sse.EventSplitter(), b""
         while True:
             data = await answer.read()
+            heard()
             block = splitter.feed(data)
             held += block
             if any(_begins(event) for event in sse.split(block)):
@@ -115,9 +117,10 @@ class RelayedStream:
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence; sets how the stream ended."""
         try:
-            data = await self._answer.read(timeout=settings.KEEPALIVE_SECONDS)
+            pause = min(settings.KEEPALIVE_SECONDS, settings.UPSTREAM_IDLE_TIMEOUT)
+            data = await self._answer.read(timeout=pause)
         except TimeoutError:
-            self._silence += settings.KEEPALIVE_SECONDS
+            self._silence += pause
             if self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
                 self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE

@@ -110,9 +110,10 @@ def _response(answer: Answer) -> HttpResponseBase:
     headers = {
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
-        "x-llm-provider": exchange.provider,
         "Cache-Control": "no-store",
     }
+    if exchange.has_content:  # Else it is still being looked for.
+        headers["x-llm-provider"] = exchange.provider
     if isinstance(answer.body, bytes):
         return HttpResponse(answer.body, content_type="application/json", headers=headers)
     # Proxies in front of us must not gather the stream.
