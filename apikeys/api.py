@@ -13,7 +13,8 @@ from accounts.models import User
 from apikeys import keys
 from apikeys.models import ApiKey
 from apikeys.serializers import ApiKeySerializer, NewApiKeySerializer
-from config.errors import NotFound
+from config.errors import Conflict, NotFound
+from config.openapi import raises
 
 
 class ApiKeysView(APIView):
@@ -68,6 +69,7 @@ class ApiKeyView(APIView):
 
 
 class RotateApiKeyView(APIView):
+    @raises(Conflict)
     @extend_schema(
         operation_id="rotate_api_key", request=None, responses={200: NewApiKeySerializer}
     )

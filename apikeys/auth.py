@@ -88,6 +88,8 @@ def _touch(key: ApiKey) -> None:
 class ApiKeyAuthentication(BaseAuthentication):
     """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``ApiKey``."""
 
+    errors = (InvalidApiKey,)
+
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         text = credential(request.headers)
         if text is None:
@@ -102,6 +104,8 @@ class SessionOrScopedKey(BasePermission):
 
     So a view that names no scope is closed to keys: none can manage keys or the account.
     """
+
+    errors = (KeyScope,)
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:

@@ -138,7 +138,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
-    "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
+    "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -245,7 +245,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apikeys.auth.SessionOrScopedKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ErrorSchema",
     "EXCEPTION_HANDLER": "config.rendering.drf_exception_handler",
 }
 
@@ -353,7 +353,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.add_proxy",
-        "config.schema.add_errors",
+        "config.schema.add_error",
     ],
 }
 

@@ -2,6 +2,48 @@
 
 from typing import Any
 
+from accounts.errors import InvalidToken, TokenRevoked
+from apikeys.errors import InvalidApiKey, KeyScope
+from config.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from config.openapi import error_answers
+from llmproxy.errors import (
+    ContextLengthExceeded,
+    ModelNotFound,
+    ModelNotInPlan,
+    NoUpstream,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from tokens.errors import InsufficientTokens
+
+_OF_EVERY_ROUTE = (
+    InvalidRequest,
+    NotAuthenticated,
+    InvalidToken,
+    TokenRevoked,
+    InvalidApiKey,
+    KeyScope,
+    Unavailable,
+)
+_OF_A_CALL = (
+    *_OF_EVERY_ROUTE,
+    ContextLengthExceeded,
+    InsufficientTokens,
+    ModelNotInPlan,
+    ModelNotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UpstreamError,
+    NoUpstream,
+    UpstreamTimeout,
+)
+
 _SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}, {"apiKeyAuth": []}]
 
 
@@ -11,10 +53,6 @@ def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-
-
-def _error(description: str) -> dict[str, Any]:
-    return _answer(description, _json("Error"))
 
 
 PROXY_SCHEMAS: dict[str, Any] = {
@@ -107,10 +145,7 @@ PROXY_PATHS: dict[str, Any] = {
                         "text/event-stream": {"schema": {"type": "string"}},
                     },
                 },
-                "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
-                "413": _error("The body is too large"),
-                "502": _error("The provider failed"),
-                "504": _error("The provider did not answer in time"),
+                **error_answers(_OF_A_CALL),
             },
         }
     },
@@ -128,7 +163,10 @@ PROXY_PATHS: dict[str, Any] = {
                     "description": "Also those that the plan does not include.",
                 }
             ],
-            "responses": {"200": _answer("The models", _json("ModelList"))},
+            "responses": {
+                "200": _answer("The models", _json("ModelList")),
+                **error_answers(_OF_EVERY_ROUTE),
+            },
         }
     },
     "/api/llm/models/{id}": {
@@ -140,7 +178,10 @@ PROXY_PATHS: dict[str, Any] = {
             "parameters": [
                 {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
-            "responses": {"200": _answer("The model", _json("Model"))},
+            "responses": {
+                "200": _answer("The model", _json("Model")),
+                **error_answers((*_OF_EVERY_ROUTE, ModelNotFound)),
+            },
         }
     },
 }
