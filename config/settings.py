@@ -357,6 +357,10 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# Operators' eyes
+
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+
 # Static files, time, language, logs
 
 STATIC_URL = "/static/"
