@@ -360,6 +360,7 @@ SPECTACULAR_SETTINGS = {
 # Operators' eyes
 
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 
 # Static files, time, language, logs
 
