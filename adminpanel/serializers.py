@@ -15,9 +15,9 @@ _MOST_DAYS = 366
 
 
 class UserQuerySerializer(serializers.Serializer[Any]):
-    search = serializers.CharField(max_length=200, default="", help_text="In e-mail and name.")
-    plan = serializers.SlugField(max_length=50, default="")
-    status = serializers.ChoiceField(choices=sorted(users.STATUSES), default="")
+    search = serializers.CharField(max_length=200, required=False, help_text="In e-mail and name.")
+    plan = serializers.SlugField(max_length=50, required=False)
+    status = serializers.ChoiceField(choices=sorted(users.STATUSES), required=False)
     ordering = serializers.ChoiceField(
         choices=[sign + name for name in users.ORDERINGS for sign in ("", "-")],
         default="-date_joined",
