@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from llmproxy import sse
+from llmproxy import health, sse
+from llmproxy.calls import CHAT
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
 from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
@@ -103,6 +104,9 @@ class RelayedStream:
             if self._done or self._error:
                 break
             block = await self._next_block()
+        if self._error and self._exchange.route:
+            broken = AttemptFailed(self._error, outcome="broke_off")
+            health.failed(self._exchange.route, broken)
         # Settled before the client hears of the end: he may leave, or ask for his balance, then.
         self._exchange.close(Status.FAILED if self._error else Status.OK)
         await self._exchange.closed()
@@ -178,5 +182,9 @@ class RelayedStream:
         """End a stream that passes its hold as one that has reached its token limit."""
         self._done = self._exchange.cut_short = True
         last = next(filter(None, map(sse.payload, reversed(sse.split(block)))), {})
-        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}
-        return sse.event({**last, "choices": [choice]})
+        nothing: dict[str, Any] = (
+            {"delta": {}} if self._exchange.call.endpoint is CHAT else {"text": ""}
+        )
+        end = {**nothing, "logprobs": None, "finish_reason": "length"}
+        ends = [{"index": index, **end} for index in range(self._exchange.call.choices)]
+        return sse.event({**(last or {}), "choices": ends})

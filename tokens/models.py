@@ -245,6 +245,10 @@ class Reservation(models.Model):
     api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
     endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
     model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+    )
+    upstream_id = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -312,6 +316,22 @@ class UsageRecord(models.Model):
     price_completion = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
     )
+    price_cached = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
+    )
+    weight_prompt = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    weight_completion = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
     cost = models.DecimalField(
         max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
     )
@@ -320,7 +340,14 @@ class UsageRecord(models.Model):
     )
     attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
     available_before = models.BigIntegerField(default=0)
-    available_after = models.BigIntegerField(default=0)
+    available_after = models.BigIntegerField(
+        default=0,
+        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+    )
+    asked = models.IntegerField(
+        null=True, blank=True, help_text="How often the provider was asked for its later word."
+    )
+    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
     first_byte_ms = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
