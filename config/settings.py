@@ -138,7 +138,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
-    "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
+    "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
+    "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
+    "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
@@ -248,7 +250,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apikeys.auth.SessionOrScopedKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ErrorSchema",
     "EXCEPTION_HANDLER": "config.rendering.drf_exception_handler",
 }
 
@@ -361,9 +363,14 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.add_proxy",
-        "config.schema.add_errors",
+        "config.schema.add_error",
     ],
 }
+
+# Operators' eyes
+
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 
 # Static files, time, language, logs
 

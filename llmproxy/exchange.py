@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from llmproxy import pricing
+from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
@@ -58,6 +58,7 @@ class Exchange:
         self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
+        metrics.ATTEMPTS.labels(route.provider.name, outcome).inc()
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
@@ -100,6 +101,7 @@ class Exchange:
             except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
                 log.exception("receipt_refused", reservation=str(self.hold.id))
                 await self._write(_bare(receipt))
+            _count(receipt)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
         finally:
@@ -164,6 +166,17 @@ async def drain(timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while leases.any_kept() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
         await asyncio.sleep(0.02)
+
+
+def _count(receipt: Receipt) -> None:
+    metrics.SETTLED.labels(receipt.status, receipt.source).inc()
+    if receipt.first_byte_ms is None:
+        return
+    provider = receipt.provider
+    metrics.FIRST_BYTE.labels(provider).observe(receipt.first_byte_ms / 1000)
+    metrics.TOKENS.labels(provider, "prompt").inc(receipt.prompt_tokens)
+    metrics.TOKENS.labels(provider, "completion").inc(receipt.completion_tokens)
+    metrics.COST.labels(provider).inc(float(receipt.upstream_cost or receipt.cost or 0))
 
 
 def _bare(receipt: Receipt) -> Receipt:

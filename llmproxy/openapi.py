@@ -2,6 +2,48 @@
 
 from typing import Any
 
+from accounts.errors import InvalidToken, TokenRevoked
+from apikeys.errors import InvalidApiKey, KeyScope
+from config.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from config.openapi import error_answers
+from llmproxy.errors import (
+    ContextLengthExceeded,
+    ModelNotFound,
+    ModelNotInPlan,
+    NoUpstream,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from tokens.errors import InsufficientTokens
+
+_OF_EVERY_ROUTE = (
+    InvalidRequest,
+    NotAuthenticated,
+    InvalidToken,
+    TokenRevoked,
+    InvalidApiKey,
+    KeyScope,
+    Unavailable,
+)
+_OF_A_CALL = (
+    *_OF_EVERY_ROUTE,
+    ContextLengthExceeded,
+    InsufficientTokens,
+    ModelNotInPlan,
+    ModelNotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UpstreamError,
+    NoUpstream,
+    UpstreamTimeout,
+)
+
 _SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}, {"apiKeyAuth": []}]
 
 
@@ -11,10 +53,6 @@ def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-
-
-def _error(description: str) -> dict[str, Any]:
-    return _answer(description, _json("Error"))
 
 
 def _relayed(
@@ -44,10 +82,7 @@ def _relayed(
                 "headers": headers,
                 "content": {**_json(answer), **events},
             },
-            "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
-            "413": _error("The body is too large"),
-            "502": _error("The provider failed"),
-            "504": _error("The provider did not answer in time"),
+            **error_answers(_OF_A_CALL),
         },
     }
 
@@ -236,7 +271,10 @@ PROXY_PATHS: dict[str, Any] = {
             "summary": "How the providers are doing",
             "tags": ["llm"],
             "security": _SECURITY,
-            "responses": {"200": _answer("The providers", _json("ProviderList"))},
+            "responses": {
+                "200": _answer("The providers", _json("ProviderList")),
+                **error_answers(_OF_EVERY_ROUTE),
+            },
         }
     },
     "/api/llm/models": {
@@ -253,7 +291,10 @@ PROXY_PATHS: dict[str, Any] = {
                     "description": "Also those that the plan does not include.",
                 }
             ],
-            "responses": {"200": _answer("The models", _json("ModelList"))},
+            "responses": {
+                "200": _answer("The models", _json("ModelList")),
+                **error_answers(_OF_EVERY_ROUTE),
+            },
         }
     },
     "/api/llm/models/{id}": {
@@ -265,7 +306,10 @@ PROXY_PATHS: dict[str, Any] = {
             "parameters": [
                 {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
-            "responses": {"200": _answer("The model", _json("Model"))},
+            "responses": {
+                "200": _answer("The model", _json("Model")),
+                **error_answers((*_OF_EVERY_ROUTE, ModelNotFound)),
+            },
         }
     },
 }

@@ -14,7 +14,7 @@ DROP FUNCTION tokens_claim_provisional(integer), tokens_trace(uuid[], text[], te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tokens", "0002_ledger"),
+        ("tokens", "0003_allowances"),
     ]
 
     operations = [

@@ -30,7 +30,7 @@ BEGIN
                COALESCE(g.expires_at > balance.period_end, true) AS outlives_period
           FROM tokens_grant g
          WHERE g.user_id = account AND g.remaining < g.amount
-           AND (g.expires_at IS NULL OR g.expires_at > clock_timestamp())
+           AND (g.expires_at IS NULL OR g.expires_at > tokens_now())
          ORDER BY g.expires_at DESC NULLS FIRST, g.id DESC
     LOOP
         IF NOT pot.outlives_period AND to_allowance = 0 THEN
@@ -80,7 +80,7 @@ BEGIN
         ) WITH ORDINALITY AS said(id, user_id, charge, record, position)
         ORDER BY user_id, position
     LOOP
-        PERFORM 1 FROM tokens_balance WHERE user_id = item.user_id FOR UPDATE;
+        PERFORM tokens_roll(item.user_id);
         SELECT * INTO receipt FROM tokens_usagerecord
          WHERE id = item.id AND user_id = item.user_id FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
@@ -91,6 +91,8 @@ BEGIN
                 PERFORM tokens_burn(item.user_id, difference);
             ELSIF difference < 0 THEN
                 PERFORM tokens_refund(item.user_id, -difference, item.id::text);
+                PERFORM tokens_lapse(item.user_id);
+                PERFORM tokens_set_due(item.user_id);
             END IF;
             IF difference <> 0 THEN
                 INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
