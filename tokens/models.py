@@ -288,6 +288,7 @@ class UsageRecord(models.Model):
 
     class Source(models.TextChoices):
         REPORTED = "reported", "by the upstream"
+        CLIENT = "client", "by the client, who called a provider himself"
         ESTIMATED = "estimated", "counted here"
         NONE = "none", "nothing to charge"
 
@@ -373,3 +374,22 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charged} tokens, {self.model}"
+
+
+class IdempotentAnswer(models.Model):
+    """What was answered to a request with an `Idempotency-Key`, for when it comes again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotent_answers"
+    )
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.SmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="idempotency_key_once", fields=["user", "key"])]
+
+    def __str__(self) -> str:
+        return self.key

@@ -4,7 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tokens.models import Balance, Tier, UsageRecord
+from tokens.models import Balance, Reservation, Tier, UsageRecord
+
+# What a JSON number holds exactly in every client.
+MOST_TOKENS = 2**53 - 1
 
 
 class BalanceSerializer(serializers.ModelSerializer[Balance]):
@@ -25,6 +28,23 @@ class BalanceSerializer(serializers.ModelSerializer[Balance]):
             "period_end",
             "plan",
         )
+        read_only_fields = fields
+
+
+class ReserveSerializer(serializers.Serializer[Any]):
+    amount = serializers.IntegerField(min_value=1, max_value=MOST_TOKENS)
+    ttl = serializers.IntegerField(
+        min_value=1,
+        max_value=3600,
+        default=300,
+        help_text="Seconds until the tokens are free again, unless they were consumed.",
+    )
+
+
+class HeldSerializer(serializers.ModelSerializer[Reservation]):
+    class Meta:
+        model = Reservation
+        fields = ("id", "amount", "expires_at")
         read_only_fields = fields
 
 

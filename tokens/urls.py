@@ -5,6 +5,7 @@ from tokens import api
 urlpatterns = [
     path("auth/me", api.MeView.as_view(), name="me"),
     path("tokens/balance", api.BalanceView.as_view(), name="balance"),
+    path("tokens/reserve", api.ReserveView.as_view(), name="reserve"),
     path("tokens/usage", api.UsageView.as_view(), name="usage"),
     path("tokens/usage/<path:request_id>", api.ReceiptView.as_view(), name="receipt"),
 ]

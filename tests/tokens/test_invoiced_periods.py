@@ -1,6 +1,7 @@
 """Periods that an invoice pays: they begin once by its id, and wait for the next one."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def user() -> User:
     return made
 
 
-def pay(user: User, source: str, start: datetime = START, **more: str) -> bool:
+def pay(user: User, source: str, start: datetime = START, **more: Any) -> bool:
     return allowances.renew_period(user_id=user.pk, tier="pro", start=start, source=source, **more)
 
 
