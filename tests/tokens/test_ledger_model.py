@@ -261,6 +261,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.reserve(100, ttl)
         self.let_time_pass(1)
         self.pay_invoice(tier, "schedule")
+        if ttl < 0:
+            self.expire_holds()
 
     @precondition(lambda self: self.holds)
     @rule(choice=moments)
