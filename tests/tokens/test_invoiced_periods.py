@@ -1,7 +1,6 @@
 """Periods that an invoice pays: they begin once by its id, and wait for the next one."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -30,8 +29,10 @@ def user() -> User:
     return made
 
 
-def pay(user: User, source: str, start: datetime = START, **more: Any) -> bool:
-    return allowances.renew_period(user_id=user.pk, tier="pro", start=start, source=source, **more)
+def pay(user: User, source: str, start: datetime = START, renews_by: str = "invoice") -> bool:
+    return allowances.renew_period(
+        user_id=user.pk, tier="pro", start=start, source=source, renews_by=renews_by
+    )
 
 
 def days(user: User) -> list[str]:
