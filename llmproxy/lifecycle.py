@@ -5,7 +5,7 @@ import asyncio
 from django.conf import settings
 
 from llmproxy import exchange, upstream
-from tokens import leases, ledger
+from tokens import leases, ledger, limits
 
 _DRAIN_SECONDS = 8.0
 
@@ -15,6 +15,7 @@ _renewal: asyncio.Task[None] | None = None
 async def start() -> None:
     """Begin to renew the holds of running requests."""
     global _renewal  # One for each worker process.
+    await limits.connect()
     _renewal = asyncio.create_task(leases.renew_for_ever(settings.RESERVATION_TTL))
 
 
@@ -24,4 +25,5 @@ async def stop() -> None:
     if _renewal:
         _renewal.cancel()
     await ledger.aclose()
+    await limits.aclose()
     await upstream.aclose()

@@ -20,7 +20,7 @@ from llmproxy.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from tokens.errors import InsufficientTokens
+from tokens.errors import ConcurrencyLimited, InsufficientTokens, LimitReached
 
 _OF_EVERY_ROUTE = (
     InvalidRequest,
@@ -35,6 +35,8 @@ _OF_A_CALL = (
     *_OF_EVERY_ROUTE,
     ContextLengthExceeded,
     InsufficientTokens,
+    LimitReached,
+    ConcurrencyLimited,
     ModelNotInPlan,
     ModelNotFound,
     PayloadTooLarge,
@@ -54,6 +56,14 @@ def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
 def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
+
+# Of two limits on requests (the plan's and the key's), the one with less left. A reset is the time
+# until nothing counts any more: "6ms", "59.95s", "1m0s".
+_RATE_LIMIT_HEADERS = [
+    (f"x-ratelimit-{what}-{kind}", "string" if what == "reset" else "integer")
+    for kind in ("requests", "tokens")
+    for what in ("limit", "remaining", "reset")
+]
 
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
@@ -137,6 +147,7 @@ PROXY_PATHS: dict[str, Any] = {
                             ("x-tokens-reserved", "integer"),
                             ("x-tokens-available", "integer"),
                             ("x-llm-provider", "string"),
+                            *_RATE_LIMIT_HEADERS,
                             ("X-Request-ID", "string"),
                         )
                     },

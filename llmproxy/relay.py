@@ -1,8 +1,8 @@
 """The story of one request to a model, from top to bottom.
 
-authenticate (views) -> resolve the model -> estimate the ceiling -> reserve -> open an upstream,
-failing over until the first content byte -> relay -> settle, which always runs. Nothing of the
-database is held while the network is waited for.
+authenticate (views) -> resolve the model -> estimate the ceiling -> admit (limits) -> reserve ->
+open an upstream, failing over until the first content byte -> relay -> settle, which always runs.
+Nothing of the database is held while the network is waited for.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 from django.conf import settings
 
+from config.errors import ApiError
 from llmproxy import calls, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
@@ -29,8 +30,9 @@ from llmproxy.exchange import Exchange, Status
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
 from llmproxy.usage import output_characters, reported
-from tokens import ledger
+from tokens import ledger, limits
 from tokens.ledger import HoldContext
+from tokens.limits import Slot
 from tokens.tiers import allows
 
 
@@ -46,6 +48,24 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
+    slot = await limits.admit(
+        user_id=caller.user_id,
+        api_key=caller.api_key,
+        limits=caller.limits,
+        tokens=ceiling.amount,
+    )
+    try:
+        return await _serve(call, caller, request_id, model, ceiling, slot)
+    except BaseException as error:
+        slot.release(charged=0)  # Unless the settlement has done so.
+        if isinstance(error, ApiError):
+            error.headers.update(slot.headers)
+        raise
+
+
+async def _serve(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+) -> Answer:
     hold = await ledger.areserve(
         user_id=caller.user_id,
         amount=ceiling.amount,
@@ -55,7 +75,7 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
             request_id=request_id, api_key=caller.api_key, endpoint=call.endpoint, model=model.name
         ),
     )
-    exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
+    exchange = Exchange(call=call, model=model, hold=hold, slot=slot, request_id=request_id)
     max_output = ceiling.output_within(hold.amount)
     try:
         answer = await _first_that_answers(exchange, max_output)

@@ -73,6 +73,7 @@ async def _caller(request: HttpRequest) -> Caller:
 def _response(answer: Answer) -> HttpResponseBase:
     exchange = answer.exchange
     headers = {
+        **exchange.slot.headers,
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
         "x-llm-provider": exchange.provider,
