@@ -134,7 +134,7 @@ class _Pipe(asyncio.Protocol):
             return reply
         if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words)  # type: ignore[arg-type]  # takes any length)
+        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # any length
         self._waiting.append(reply)
         if self._watch is None:
             self._silent_turns = 0
