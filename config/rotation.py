@@ -32,8 +32,8 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     """
     text = path.read_text() if path.exists() else ""
     for name, value in variables.items():
-        line = f"{name}={value}"
-        text, found = re.subn(rf"(?m)^{name}=.*$", lambda _, line=line: line, text)
+        line = f"{name}={value}"  # of base64's letters only, so nothing in it is an escape
+        text, found = re.subn(rf"(?m)^{name}=.*$", line, text)
         if not found:
             text += ("" if text.endswith("\n") or not text else "\n") + line + "\n"
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600

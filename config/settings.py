@@ -139,6 +139,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
     "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
+    "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
+    "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
+    "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
+    "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
+    "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -331,7 +336,12 @@ if env.str("UPSTREAM_BASE_URL", ""):
 UPSTREAM_CONNECT_TIMEOUT: float = env.float("UPSTREAM_CONNECT_TIMEOUT", default=5.0)
 UPSTREAM_CONNECTIONS: int = env.int("UPSTREAM_CONNECTIONS", default=1000)
 UPSTREAM_FIRST_BYTE_TIMEOUT: float = env.float("UPSTREAM_FIRST_BYTE_TIMEOUT", default=60.0)
+UPSTREAM_CONTENT_TIMEOUT: float = env.float("UPSTREAM_CONTENT_TIMEOUT", default=300.0)
 UPSTREAM_IDLE_TIMEOUT: float = env.float("UPSTREAM_IDLE_TIMEOUT", default=120.0)
+BREAKER_FAILURES: int = env.int("BREAKER_FAILURES", default=5)
+BREAKER_WINDOW_SECONDS: float = env.float("BREAKER_WINDOW_SECONDS", default=30.0)
+BREAKER_PAUSE_SECONDS: float = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
+CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)

@@ -23,6 +23,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("tokens.urls")),
     path("", include("billing.urls")),
     path("", include("llmproxy.urls")),
+    path("", include("adminpanel.urls")),
     path("health", health.alive, name="alive"),
     path("health/ready", health.ready, name="ready"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -14,7 +14,7 @@ PER_MESSAGE = 8
 PER_REQUEST = 8
 PER_ATTACHMENT = 2_000
 _SCALAR = 6  # Characters: a number, true or null is a token or two.
-_READ_BY_THE_MODEL = ("messages", "prompt", "input", "tools", "functions", "response_format")
+_READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
 _ATTACHMENTS = frozenset(
     ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
 )
@@ -22,19 +22,33 @@ _ATTACHMENTS = frozenset(
 
 @dataclass(frozen=True)
 class PromptSize:
-    """A prompt in tokens: about how many it has, and the most that it is expected to have."""
+    """A prompt in tokens: about how many it has, and the most that it is expected to have.
+
+    ``prompts`` tells how many it is made of: each has the model's context to itself.
+    """
 
     likely: int
     ceiling: int
+    prompts: int = 1
 
 
 def prompt_size(body: dict[str, Any]) -> PromptSize:
     """Measure what the model will read of a request body."""
-    plain, other, attachments = _measure(body)
+    plain, other, attachments = _measure([body[key] for key in _READ_BY_THE_MODEL if key in body])
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
     return PromptSize(
         likely=text_tokens(plain) + math.ceil(other / 3) + attachments * PER_ATTACHMENT // 2,
         ceiling=math.ceil(plain / 3) + math.ceil(other / 2) + attachments * PER_ATTACHMENT + frame,
+    )
+
+
+def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
+    """Measure plain texts and lists of token ids, which are ``prompts`` in all."""
+    plain, other, _ = _measure([*texts])
+    return PromptSize(
+        likely=text_tokens(plain) + math.ceil(other / 3) + token_ids,
+        ceiling=math.ceil(plain / 3) + math.ceil(other / 2) + token_ids + PER_MESSAGE * prompts,
+        prompts=prompts,
     )
 
 
@@ -48,10 +62,9 @@ def _messages(body: dict[str, Any]) -> int:
     return len(messages) if isinstance(messages, list) else 1
 
 
-def _measure(body: dict[str, Any]) -> tuple[int, int, int]:
+def _measure(left: list[Any]) -> tuple[int, int, int]:
     """Count ASCII characters, bytes of others, and attachments in what the model reads."""
     plain = other = attachments = 0
-    left = [body[key] for key in _READ_BY_THE_MODEL if key in body]
     while left:  # Not by recursion: a client chooses how deep its JSON goes.
         value = left.pop()
         if isinstance(value, str):

@@ -48,6 +48,7 @@ class Exchange:
         self._usage_is_final = False
         self.tally = OutputTally()
         self.attempts: list[dict[str, Any]] = []
+        self.route: ServedRoute | None = None
         self.provider = ""
         self.upstream_id = ""
         self.has_content = False
@@ -60,12 +61,20 @@ class Exchange:
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
         """Note one attempt at a provider."""
+        self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
         metrics.ATTEMPTS.labels(route.provider.name, outcome).inc()
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
+
+    def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
+        """Note who has accepted the request, so that he can be asked if we die."""
+        self.upstream_id = upstream_id
+        if upstream_id:
+            name = route.provider.name
+            leases.answered_by(self.hold.id, provider=name, upstream_id=upstream_id)
 
     def content_began(self) -> None:
         """Note that the model has begun to answer: from here on the request costs something."""
@@ -138,7 +147,11 @@ class Exchange:
             reasoning_tokens=usage.reasoning,
             price_prompt=self._prices.prompt,
             price_completion=self._prices.completion,
-            cost=pricing.cost(usage, self._prices),
+            price_cached=self._prices.cached,
+            price_request=self._prices.request,
+            weight_prompt=self.model.weights.prompt,
+            weight_completion=self.model.weights.completion,
+            cost=None if source == Source.NONE else pricing.cost(usage, self._prices),
             upstream_cost=usage.cost,
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
@@ -152,7 +165,8 @@ class Exchange:
         if not self.has_content:  # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         said = self._usage or Usage(prompt=self.call.prompt.likely)
-        counted = replace(said, completion=max(said.completion, self.tally.tokens()))
+        written = self.tally.tokens() - self.call.echoed
+        counted = replace(said, completion=max(said.completion, written))
         return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _elapsed_ms(self) -> int:

@@ -65,6 +65,55 @@ _RATE_LIMIT_HEADERS = [
     for what in ("limit", "remaining", "reset")
 ]
 
+
+def _relayed(
+    name: str, summary: str, request: str, answer: str, *, streams: bool
+) -> dict[str, Any]:
+    """Describe a route that relays to a model."""
+    events = {"text/event-stream": {"schema": {"type": "string"}}} if streams else {}
+    headers = {
+        name: {"schema": {"type": kind}}
+        for name, kind in (
+            ("x-tokens-reserved", "integer"),
+            ("x-tokens-available", "integer"),
+            ("x-llm-provider", "string"),
+            *_RATE_LIMIT_HEADERS,
+            ("X-Request-ID", "string"),
+        )
+    }
+    told = "The answer, or with stream=true its events up to [DONE]." if streams else "The answer."
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["llm"],
+        "security": _SECURITY,
+        "requestBody": {"required": True, "content": _json(request)},
+        "responses": {
+            "200": {
+                "description": told,
+                "headers": headers,
+                "content": {**_json(answer), **events},
+            },
+            **error_answers(_OF_A_CALL),
+        },
+    }
+
+
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_INPUT: dict[str, Any] = {
+    "description": "A text, a list of token ids, or a list of up to 2048 of either.",
+    "oneOf": [
+        {"type": "string"},
+        _IDS,
+        {
+            "type": "array",
+            "items": {"oneOf": [{"type": "string"}, _IDS]},
+            "minItems": 1,
+            "maxItems": 2048,
+        },
+    ],
+}
+
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
         "type": "object",
@@ -89,6 +138,46 @@ PROXY_SCHEMAS: dict[str, Any] = {
         "description": "OpenAI's chat completion object, as the provider sent it.",
         "additionalProperties": True,
     },
+    "CompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's legacy completion request; fields not named here pass through.",
+        "required": ["model", "prompt"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "prompt": _INPUT,
+            "suffix": {"type": ["string", "null"]},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
+            "echo": {"type": ["boolean", "null"]},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "Completion": {
+        "type": "object",
+        "description": "OpenAI's text completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "EmbeddingRequest": {
+        "type": "object",
+        "description": "OpenAI's embedding request; fields not named here pass through.",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
+            "input": _INPUT,
+        },
+        "additionalProperties": True,
+    },
+    "EmbeddingList": {
+        "type": "object",
+        "description": "OpenAI's list of embeddings, as the provider sent it.",
+        "additionalProperties": True,
+    },
     "Model": {
         "type": "object",
         "required": ["id", "object", "created", "owned_by", "pricing", "weights", "providers"],
@@ -107,6 +196,11 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 "properties": {
                     "prompt": {"type": ["string", "null"]},
                     "completion": {"type": ["string", "null"]},
+                    "cached": {
+                        "type": ["string", "null"],
+                        "description": "For prompt tokens read from the provider's cache.",
+                    },
+                    "request": {"type": ["string", "null"], "description": "For each request."},
                 },
             },
             "weights": {
@@ -118,6 +212,35 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 },
             },
             "providers": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "Provider": {
+        "type": "object",
+        "required": ["id", "object", "health", "latency_ms", "last_error", "last_error_at"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "provider"},
+            "health": {
+                "enum": ["up", "degraded", "down"],
+                "description": "degraded: it failed of late; down: it is not asked now.",
+            },
+            "latency_ms": {
+                "type": ["integer", "null"],
+                "description": "Until an answer's first content, on the average of the last ones.",
+            },
+            "last_error": {
+                "type": ["string", "null"],
+                "description": "Its class: status_503, ConnectTimeout, garbage …",
+            },
+            "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
+        },
+    },
+    "ProviderList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Provider"}},
         },
     },
     "ModelList": {
@@ -132,31 +255,37 @@ PROXY_SCHEMAS: dict[str, Any] = {
 
 PROXY_PATHS: dict[str, Any] = {
     "/api/llm/chat/completions": {
-        "post": {
-            "operationId": "chat_completions",
-            "summary": "Chat with a model, metered",
+        "post": _relayed(
+            "chat_completions",
+            "Chat with a model, metered",
+            "ChatCompletionRequest",
+            "ChatCompletion",
+            streams=True,
+        )
+    },
+    "/api/llm/completions": {
+        "post": _relayed(
+            "completions",
+            "Complete a text, metered",
+            "CompletionRequest",
+            "Completion",
+            streams=True,
+        )
+    },
+    "/api/llm/embeddings": {
+        "post": _relayed(
+            "embeddings", "Embed texts, metered", "EmbeddingRequest", "EmbeddingList", streams=False
+        )
+    },
+    "/api/llm/providers": {
+        "get": {
+            "operationId": "providers_list",
+            "summary": "How the providers are doing",
             "tags": ["llm"],
             "security": _SECURITY,
-            "requestBody": {"required": True, "content": _json("ChatCompletionRequest")},
             "responses": {
-                "200": {
-                    "description": "The completion, or with stream=true its events up to [DONE].",
-                    "headers": {
-                        name: {"schema": {"type": kind}}
-                        for name, kind in (
-                            ("x-tokens-reserved", "integer"),
-                            ("x-tokens-available", "integer"),
-                            ("x-llm-provider", "string"),
-                            *_RATE_LIMIT_HEADERS,
-                            ("X-Request-ID", "string"),
-                        )
-                    },
-                    "content": {
-                        **_json("ChatCompletion"),
-                        "text/event-stream": {"schema": {"type": "string"}},
-                    },
-                },
-                **error_answers(_OF_A_CALL),
+                "200": _answer("The providers", _json("ProviderList")),
+                **error_answers(_OF_EVERY_ROUTE),
             },
         }
     },

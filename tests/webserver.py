@@ -107,5 +107,6 @@ def demo_server(upstream: UpstreamProcess, **env: str) -> WebServer:
         "UPSTREAM_API_KEY": "demo",
         "UPSTREAM_NAME": "demo",
         "CATALOG_SECONDS": "0",
+        "BREAKER_FAILURES": "0",  # Tests break it on purpose.
     }
     return WebServer({**settings, **env})

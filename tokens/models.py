@@ -39,6 +39,10 @@ class Tier(models.Model):
     )
     api_keys = models.IntegerField(default=5, help_text="How many keys a user may have.")
     features = models.JSONField(default=dict, blank=True)
+    carries_over = models.BooleanField(
+        default=False,
+        help_text="Unspent allowance carries into the next period: one allowance at most.",
+    )
 
     class Meta:
         constraints = [
@@ -60,6 +64,10 @@ class Tier(models.Model):
 class Balance(models.Model):
     """One row a user: what is left to spend now."""
 
+    class Renewer(models.TextChoices):
+        SCHEDULE = "schedule", "monthly, on the anniversary"
+        INVOICE = "invoice", "when an invoice is paid"
+
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, primary_key=True, related_name="balance"
     )
@@ -72,8 +80,20 @@ class Balance(models.Model):
         default=0,
         help_text="Charged, but not covered when it was; the next grant pays it first.",
     )
+    lapsing = models.BigIntegerField(
+        default=0,
+        help_text="Part of allocated: its time is over, but running requests hold it.",
+    )
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
+    renews_by = models.CharField(max_length=8, choices=Renewer.choices, default=Renewer.SCHEDULE)
+    anchor = models.DateTimeField(help_text="The schedule's months are counted from here.")
+    due_at = models.DateTimeField(
+        null=True, help_text="When a period or a bonus ends next; nobody spends past it."
+    )
+    notified = models.SmallIntegerField(
+        default=0, help_text="Percent used that the user was told of in this period."
+    )
 
     class Meta:
         constraints = [
@@ -86,6 +106,13 @@ class Balance(models.Model):
                 & Q(overdrawn__gte=0),
             ),
             models.CheckConstraint(
+                name="balance_lapsing_within_unspent",
+                condition=Q(lapsing__gte=0) & Q(lapsing__lte=F("allocated") - F("used")),
+            ),
+            models.CheckConstraint(
+                name="balance_renewer_known", condition=Q(renews_by__in=["schedule", "invoice"])
+            ),
+            models.CheckConstraint(
                 name="balance_used_within_allocated", condition=Q(used__lte=F("allocated"))
             ),
             models.CheckConstraint(
@@ -96,6 +123,7 @@ class Balance(models.Model):
                 name="balance_period_runs_forward", condition=Q(period_end__gt=F("period_start"))
             ),
         ]
+        indexes = [models.Index(name="balance_by_due", fields=["due_at"])]
 
     def __str__(self) -> str:
         return f"{self.available} of {self.allocated + self.bonus} tokens"
@@ -172,6 +200,35 @@ class Entry(models.Model):
         return f"{self.amount:+d} {self.kind}"
 
 
+class Adjustment(models.Model):
+    """Something done to a balance once by its source, also when no token moved."""
+
+    class Kind(models.TextChoices):
+        RENEWAL = "renewal", "period paid by an invoice"
+        TIER = "tier", "plan change"
+        TAKE_BACK = "take_back", "refund or dispute"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_adjustments"
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    source = models.CharField(max_length=180, help_text="Invoice, refund or staff action.")
+    tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new one."
+    )
+    amount = models.BigIntegerField(default=0, help_text="Tokens given, or taken if negative.")
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="adjustment_source_unique", fields=["kind", "source"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+d} {self.kind}"
+
+
 class Reservation(models.Model):
     """Tokens held for one request until it settles, is released, or its deadline passes."""
 
@@ -191,6 +248,10 @@ class Reservation(models.Model):
     api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
     endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
     model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+    )
+    upstream_id = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -258,6 +319,22 @@ class UsageRecord(models.Model):
     price_completion = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
     )
+    price_cached = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
+    )
+    weight_prompt = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    weight_completion = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
     cost = models.DecimalField(
         max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
     )
@@ -266,7 +343,14 @@ class UsageRecord(models.Model):
     )
     attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
     available_before = models.BigIntegerField(default=0)
-    available_after = models.BigIntegerField(default=0)
+    available_after = models.BigIntegerField(
+        default=0,
+        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+    )
+    asked = models.IntegerField(
+        null=True, blank=True, help_text="How often the provider was asked for its later word."
+    )
+    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
     first_byte_ms = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)

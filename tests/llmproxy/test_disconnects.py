@@ -1,7 +1,9 @@
 """Clients that leave, and servers that die: nothing leaks, nothing is charged twice."""
 
 import asyncio
+import json
 import random
+import socket
 import time
 from collections.abc import Callable
 
@@ -221,3 +223,22 @@ def test_a_server_told_to_stop_settles_the_streams_that_do_not_end(
     assert (receipt.status, receipt.source) == ("cancelled", "estimated")
     assert nothing_is_held()
     assert verify() == []
+
+
+def test_a_client_that_stops_reading_is_taken_to_be_gone(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    with demo_server(upstream, CLIENT_SEND_TIMEOUT="0.5") as server, socket.socket() as client:
+        dev = developer(server=server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        content = json.dumps({**body("[[n=50,d=100,fault=big_chunk,after=1]]"), "max_tokens": 5000})
+        client.sendall(
+            f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {dev.key}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n{content}".encode()
+        )
+        wait_for(lambda: UsageRecord.objects.filter(user_id=dev.user_id).exists())
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.source) == ("cancelled", "estimated")
+    assert nothing_is_held()
