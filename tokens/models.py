@@ -25,9 +25,12 @@ class Tier(models.Model):
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
     title = models.CharField(max_length=80)
     monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
-    requests_per_minute = models.IntegerField(default=60)
-    tokens_per_minute = models.BigIntegerField(default=100_000)
-    concurrent_requests = models.IntegerField(default=8)
+    requests_per_minute = models.IntegerField(default=60, help_text="0 allows none.")
+    tokens_per_minute = models.BigIntegerField(
+        default=100_000,
+        help_text="What a request may use at most counts, then what it used. 0 allows none.",
+    )
+    concurrent_requests = models.IntegerField(default=8, help_text="0 allows none.")
     max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
     allowed_models = ArrayField(
         models.CharField(max_length=200),

@@ -62,6 +62,33 @@ class LimitsSerializer(serializers.ModelSerializer[Tier]):
         read_only_fields = fields
 
 
+class WindowSerializer(serializers.Serializer[Any]):
+    """What is left of a minute. `resets_at`: when all of it is free again, if nothing comes."""
+
+    limit = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    resets_at = serializers.DateTimeField()
+
+
+class SlotsSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+
+
+class LimitsNowSerializer(serializers.Serializer[Any]):
+    """The limits of plan and key, and what is left of them now. Reading counts for nothing."""
+
+    plan = serializers.CharField()
+    requests_per_minute = WindowSerializer()
+    tokens_per_minute = WindowSerializer()
+    concurrent_requests = SlotsSerializer()
+    key_requests_per_minute = WindowSerializer(
+        allow_null=True, help_text="Null for a session, and for a key without a limit of its own."
+    )
+    max_output_tokens = serializers.IntegerField()
+    allowed_models = serializers.ListField(child=serializers.CharField())
+
+
 class TierSerializer(serializers.ModelSerializer[Tier]):
     class Meta:
         model = Tier
