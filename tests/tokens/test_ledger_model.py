@@ -185,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
         key = sorted(self.holds)[choice % len(self.holds)]
         return self.holds.pop(key), key
 
-    @rule(amount=tokens, days=st.none() | st.integers(0, 90))
+    @rule(amount=tokens, days=st.sampled_from([None, 0, 10, 90]))
     def give_bonus(self, amount: int, days: int | None) -> None:
         self.model.pass_time()
         ends = NEVER if days is None else self.model.now + timedelta(days=days, hours=1)
@@ -247,6 +247,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def let_time_pass(self, hours: int) -> None:
         self.model.now += timedelta(hours=hours)
         set_clock(self.model.now)
+
+    @rule(amount=tokens, percent=st.sampled_from([30, 100]))
+    def spend_with_a_bonus_for_ever(self, amount: int, percent: int) -> None:
+        self.give_bonus(amount, None)
+        self.reserve(40, 1e9)
+        if self.holds:
+            self.settle(self.count, percent)
 
     @rule(amount=tokens, days=st.sampled_from([5, 40]), percent=st.sampled_from([60, 100]))
     def bonus_ends_while_held(self, amount: int, days: int, percent: int) -> None:
