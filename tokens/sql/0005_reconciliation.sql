@@ -80,7 +80,7 @@ BEGIN
         ) WITH ORDINALITY AS said(id, user_id, charge, record, position)
         ORDER BY user_id, position
     LOOP
-        PERFORM tokens_roll(item.user_id);
+        PERFORM tokens_roll(user_id) FROM tokens_balance WHERE user_id = item.user_id;
         SELECT * INTO receipt FROM tokens_usagerecord
          WHERE id = item.id AND user_id = item.user_id FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
