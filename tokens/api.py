@@ -1,11 +1,8 @@
 """What a user may spend, and what he spent: /api/tokens/*, and /api/auth/me."""
 
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,7 +19,6 @@ from tokens.serializers import (
     MeSerializer,
     ReceiptSerializer,
     ReserveSerializer,
-    UsageRecordSerializer,
 )
 
 READ = "tokens:read"
@@ -87,24 +83,6 @@ class ReserveView(APIView):
         hold = ledger.reserve(user_id=caller_id(request), context=context, **asked.validated_data)
         held = Reservation.objects.get(pk=hold.id)
         return Response(HeldSerializer(held).data, status=201)
-
-
-class UsagePages(CursorPagination):
-    ordering = ("-created_at", "-id")
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
-
-
-@extend_schema(tags=["tokens"], summary="What was used, newest first")
-class UsageView(ListAPIView[UsageRecord]):
-    key_scope = READ
-    serializer_class = UsageRecordSerializer
-    pagination_class = UsagePages
-    queryset = UsageRecord.objects.none()
-
-    def get_queryset(self) -> Any:
-        return UsageRecord.objects.filter(user_id=caller_id(self.request))
 
 
 class ReceiptView(APIView):
