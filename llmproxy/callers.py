@@ -15,6 +15,8 @@ from apikeys.errors import KeyScope
 from config.database import in_thread
 from config.errors import NotAuthenticated
 from tokens.ledger import open_account
+from tokens.limit_states import Limits
+from tokens.tiers import limits_of
 
 # Revocation must be in force everywhere within a second.
 REMEMBER_SECONDS = 0.5
@@ -27,10 +29,10 @@ class Caller:
     plan: str
     allowed_models: tuple[str, ...]
     max_output_tokens: int
+    limits: Limits
     api_key: UUID | None = None
     scopes: frozenset[str] | None = None
     allowed_ips: tuple[str, ...] = ()
-    key_requests_per_minute: int | None = None
     key_token_budget: int | None = None
 
     def require(self, scope: str) -> None:
@@ -89,12 +91,13 @@ def _look_up(is_key: bool, credential: str) -> Caller:
     return _caller(sessions.verify(credential).user_id)
 
 
-def _caller(user_id: int, **of_key: Any) -> Caller:
+def _caller(user_id: int, *, key_requests_per_minute: int | None = None, **of_key: Any) -> Caller:
     tier = open_account(user_id).tier
     return Caller(
         user_id=user_id,
         plan=tier.name,
         allowed_models=tuple(tier.allowed_models),
         max_output_tokens=tier.max_output_tokens,
+        limits=limits_of(tier, key_requests_per_minute=key_requests_per_minute),
         **of_key,
     )

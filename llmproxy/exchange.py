@@ -16,6 +16,7 @@ from llmproxy.usage import OutputTally, Usage
 from tokens import leases, ledger
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import Hold, Receipt
+from tokens.limits import Slot
 from tokens.models import UsageRecord
 
 log = structlog.get_logger("tokengate.proxy")
@@ -25,6 +26,8 @@ Source = UsageRecord.Source
 
 # How long an answer waits for its settlement, which goes on without it when the ledger is away.
 _PATIENCE = 2.0
+# The next request may come by another worker: its slot should be free by then, if Redis is there.
+_PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
 
 _settling: set[asyncio.Task[None]] = set()
@@ -33,10 +36,13 @@ _settling: set[asyncio.Task[None]] = set()
 class Exchange:
     """What is known of a request while it runs. ``close`` settles it, whatever happens after."""
 
-    def __init__(self, *, call: Call, model: ServedModel, hold: Hold, request_id: str) -> None:
+    def __init__(
+        self, *, call: Call, model: ServedModel, hold: Hold, slot: Slot, request_id: str
+    ) -> None:
         self.call = call
         self.model = model
         self.hold = hold
+        self.slot = slot
         self.request_id = request_id
         self._usage: Usage | None = None
         self._usage_is_final = False
@@ -96,20 +102,22 @@ class Exchange:
     async def _settle(self, status: str) -> None:
         try:
             receipt = self._receipt(status)
+            freed = self.slot.release(charged=self._charge(receipt))
             try:
                 await self._write(receipt)
             except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
                 log.exception("receipt_refused", reservation=str(self.hold.id))
                 await self._write(_bare(receipt))
             _count(receipt)
+            await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
         finally:
+            self.slot.release(charged=self.hold.amount)
             leases.drop(self.hold.id)
 
     async def _write(self, receipt: Receipt) -> None:
-        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
-        charge = pricing.charge(used, self.model.weights)
+        charge = self._charge(receipt)
         pause = 0.1
         while True:
             try:
@@ -118,6 +126,10 @@ class Exchange:
             except LedgerUnavailable:  # What was used stays known for as long as we live.
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _RETRY_AT_MOST)
+
+    def _charge(self, receipt: Receipt) -> int:
+        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
+        return pricing.charge(used, self.model.weights)
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)

@@ -5,7 +5,7 @@ import asyncio
 from django.conf import settings
 
 from llmproxy import exchange, health, upstream
-from tokens import leases, ledger
+from tokens import leases, ledger, limits
 
 _DRAIN_SECONDS = 8.0
 
@@ -15,6 +15,7 @@ _background: list[asyncio.Task[None]] = []
 
 async def start() -> None:
     """Begin what goes on beside the requests: renewing holds, sharing what we see of providers."""
+    await limits.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
         leases.trace_for_ever(),
@@ -30,4 +31,5 @@ async def stop() -> None:
         task.cancel()
     _background.clear()
     await ledger.aclose()
+    await limits.aclose()
     await upstream.aclose()

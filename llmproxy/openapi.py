@@ -20,7 +20,7 @@ from llmproxy.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from tokens.errors import InsufficientTokens
+from tokens.errors import ConcurrencyLimited, InsufficientTokens, LimitReached
 
 _OF_EVERY_ROUTE = (
     InvalidRequest,
@@ -35,6 +35,8 @@ _OF_A_CALL = (
     *_OF_EVERY_ROUTE,
     ContextLengthExceeded,
     InsufficientTokens,
+    LimitReached,
+    ConcurrencyLimited,
     ModelNotInPlan,
     ModelNotFound,
     PayloadTooLarge,
@@ -55,6 +57,15 @@ def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
+# Of two limits on requests (the plan's and the key's), the one with less left. A reset is the time
+# until nothing counts any more: "6ms", "59.95s", "1m0s".
+_RATE_LIMIT_HEADERS = [
+    (f"x-ratelimit-{what}-{kind}", "string" if what == "reset" else "integer")
+    for kind in ("requests", "tokens")
+    for what in ("limit", "remaining", "reset")
+]
+
+
 def _relayed(
     name: str, summary: str, request: str, answer: str, *, streams: bool
 ) -> dict[str, Any]:
@@ -66,6 +77,7 @@ def _relayed(
             ("x-tokens-reserved", "integer"),
             ("x-tokens-available", "integer"),
             ("x-llm-provider", "string"),
+            *_RATE_LIMIT_HEADERS,
             ("X-Request-ID", "string"),
         )
     }

@@ -1,8 +1,8 @@
 """The story of one request to a model, from top to bottom.
 
-authenticate (views) -> resolve the model -> estimate the ceiling -> reserve -> open an upstream,
-failing over until the first content byte -> relay -> settle, which always runs. Nothing of the
-database is held while the network is waited for.
+authenticate (views) -> resolve the model -> estimate the ceiling -> admit (limits) -> reserve ->
+open an upstream, failing over until the first content byte -> relay -> settle, which always runs.
+Nothing of the database is held while the network is waited for.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 from django.conf import settings
 
+from config.errors import ApiError
 from llmproxy import calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
@@ -34,8 +35,9 @@ from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
 from llmproxy.usage import output_characters, reported
-from tokens import ledger
+from tokens import ledger, limits
 from tokens.ledger import HoldContext
+from tokens.limits import Slot
 from tokens.tiers import allows
 
 
@@ -51,20 +53,24 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
-    hold = await ledger.areserve(
+    slot = await limits.admit(
         user_id=caller.user_id,
-        amount=ceiling.amount,
-        minimum=ceiling.minimum,
-        ttl=settings.RESERVATION_TTL,
-        context=HoldContext(
-            request_id=request_id,
-            api_key=caller.api_key,
-            endpoint=call.endpoint.path,
-            model=model.name,
-        ),
+        api_key=caller.api_key,
+        limits=caller.limits,
+        tokens=ceiling.amount,
     )
-    exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
-    max_output = ceiling.output_within(hold.amount)
+    try:
+        return await _serve(call, caller, request_id, model, ceiling, slot)
+    except ApiError as error:
+        error.headers.update(slot.headers)
+        raise
+
+
+async def _serve(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+) -> Answer:
+    exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+    max_output = ceiling.output_within(exchange.hold.amount)
     try:
         body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
@@ -75,6 +81,29 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         await exchange.closed()
         raise
     return Answer(exchange, body)
+
+
+async def _reserve(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+) -> Exchange:
+    """Hold what the request may cost. Whatever forbids it, the slot is free again."""
+    try:
+        hold = await ledger.areserve(
+            user_id=caller.user_id,
+            amount=ceiling.amount,
+            minimum=ceiling.minimum,
+            ttl=settings.RESERVATION_TTL,
+            context=HoldContext(
+                request_id=request_id,
+                api_key=caller.api_key,
+                endpoint=call.endpoint.path,
+                model=model.name,
+            ),
+        )
+    except BaseException:
+        slot.release(charged=0)
+        raise
+    return Exchange(call=call, model=model, hold=hold, slot=slot, request_id=request_id)
 
 
 async def _json(exchange: Exchange, max_output: int) -> bytes:

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from llmproxy import views
+from llmproxy import consumption_api, views
 
 urlpatterns = [
+    path("tokens/consume", consumption_api.ConsumeView.as_view(), name="consume"),
     path("llm/chat/completions", views.chat_completions, name="chat-completions"),
     path("llm/completions", views.completions, name="completions"),
     path("llm/embeddings", views.embeddings, name="embeddings"),

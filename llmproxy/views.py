@@ -108,6 +108,7 @@ async def _caller(request: HttpRequest) -> Caller:
 def _response(answer: Answer) -> HttpResponseBase:
     exchange = answer.exchange
     headers = {
+        **exchange.slot.headers,
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
         "Cache-Control": "no-store",

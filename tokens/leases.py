@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from config.database import in_thread
-from tokens import ledger
+from tokens import ledger, limits
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -48,6 +48,7 @@ async def renew_for_ever(ttl: float) -> None:
     """Renew what is kept, three times in each term; a failure is made good by the next turn."""
     while True:
         await asyncio.sleep(ttl / 3)
+        await _renew_slots()
         if _running:
             try:
                 await in_thread(ledger.renew, reservation_ids=list(_running), ttl=ttl)
@@ -68,3 +69,10 @@ async def trace_for_ever(pause: float = 2.0) -> None:
                 await in_thread(ledger.trace, answering=noting)
             except Exception:
                 log.exception("tracing_failed", holds=len(noting))
+
+
+async def _renew_slots() -> None:
+    try:
+        await limits.renew()
+    except Exception:
+        log.exception("renewal_of_slots_failed")

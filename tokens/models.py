@@ -25,9 +25,12 @@ class Tier(models.Model):
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
     title = models.CharField(max_length=80)
     monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
-    requests_per_minute = models.IntegerField(default=60)
-    tokens_per_minute = models.BigIntegerField(default=100_000)
-    concurrent_requests = models.IntegerField(default=8)
+    requests_per_minute = models.IntegerField(default=60, help_text="0 allows none.")
+    tokens_per_minute = models.BigIntegerField(
+        default=100_000,
+        help_text="What a request may use at most counts, then what it used. 0 allows none.",
+    )
+    concurrent_requests = models.IntegerField(default=8, help_text="0 allows none.")
     max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
     allowed_models = ArrayField(
         models.CharField(max_length=200),
@@ -288,6 +291,7 @@ class UsageRecord(models.Model):
 
     class Source(models.TextChoices):
         REPORTED = "reported", "by the upstream"
+        CLIENT = "client", "by the client, who called a provider himself"
         ESTIMATED = "estimated", "counted here"
         NONE = "none", "nothing to charge"
 
@@ -373,3 +377,22 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charged} tokens, {self.model}"
+
+
+class IdempotentAnswer(models.Model):
+    """What was answered to a request with an `Idempotency-Key`, for when it comes again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotent_answers"
+    )
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.SmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="idempotency_key_once", fields=["user", "key"])]
+
+    def __str__(self) -> str:
+        return self.key

@@ -89,7 +89,7 @@ _RULES = {
            AND e.source = CASE a.kind WHEN 'renewal' THEN a.source
                                       ELSE a.kind || ':' || a.source END
          WHERE a.amount <> COALESCE(e.amount, 0)
-           AND (a.kind <> 'renewal' OR a.amount <> 0)""",
+           AND NOT (a.kind = 'renewal' AND a.amount = 0)""",
     "every plan change and refund in the books has its adjustment": """
         SELECT e.user_id, e.amount, 0
           FROM tokens_entry e

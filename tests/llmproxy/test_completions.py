@@ -64,7 +64,7 @@ def test_a_stream_that_passes_its_hold_ends_as_one_that_is_full(developer: Make)
     dev = developer()
 
     *_, last = completions(dev).create(
-        model=MODEL, prompt="[[n=5000,fault=deaf]]", max_tokens=20, n=2, stream=True
+        model=MODEL, prompt="[[n=5000,d=1,fault=deaf]]", max_tokens=20, n=2, stream=True
     )
 
     ends = [(choice.index, choice.text, choice.finish_reason) for choice in last.choices]

@@ -15,6 +15,8 @@ from llmproxy.models import Model
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.webserver import demo_server
+from tokens import limits
+from tokens.limit_states import Limits
 from tokens.models import Entry, Reservation, UsageRecord
 from tokens.verify import verify
 
@@ -142,6 +144,11 @@ async def _open_streams(dev: Developer, count: int, streaming: asyncio.Event) ->
         await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
 
 
+def slots_taken(dev: Developer) -> int:
+    roomy = Limits(1_000, 1_000, 1_000)
+    return 1_000 - limits.peek(user_id=dev.user_id, api_key=None, limits=roomy).slots_left
+
+
 def test_kill_9_under_50_streams_leaves_holds_that_expire(
     developer: Make, upstream: UpstreamProcess, catalog: Model
 ) -> None:
@@ -152,6 +159,7 @@ def test_kill_9_under_50_streams_leaves_holds_that_expire(
         streaming = asyncio.Event()
         clients = asyncio.create_task(_open_streams(dev, 50, streaming))
         await asyncio.wait_for(streaming.wait(), 30)
+        assert slots_taken(dev) >= 50
         server.kill()
         await clients
 
@@ -168,6 +176,7 @@ def test_kill_9_under_50_streams_leaves_holds_that_expire(
     assert dev.balance.available == 1_000_000
     assert not Entry.objects.filter(user_id=dev.user_id, kind="usage").exists()
     assert UsageRecord.objects.filter(user_id=dev.user_id, status="abandoned").count() == 50
+    wait_for(lambda: slots_taken(dev) == 0)
     assert verify() == []
 
 

@@ -29,8 +29,10 @@ def user() -> User:
     return made
 
 
-def pay(user: User, source: str, start: datetime = START, **more: str) -> bool:
-    return allowances.renew_period(user_id=user.pk, tier="pro", start=start, source=source, **more)
+def pay(user: User, source: str, start: datetime = START, renews_by: str = "invoice") -> bool:
+    return allowances.renew_period(
+        user_id=user.pk, tier="pro", start=start, source=source, renews_by=renews_by
+    )
 
 
 def days(user: User) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-SQL = Path(__file__).parent.parent / "sql" / "0007_reconciliation.sql"
+SQL = Path(__file__).parent.parent / "sql" / "0005_reconciliation.sql"
 
 UNDO = """
 DROP FUNCTION tokens_claim_provisional(integer), tokens_trace(uuid[], text[], text[]),
@@ -14,7 +14,7 @@ DROP FUNCTION tokens_claim_provisional(integer), tokens_trace(uuid[], text[], te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tokens", "0003_allowances"),
+        ("tokens", "0004_say_that_zero_allows_none"),
     ]
 
     operations = [
