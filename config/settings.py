@@ -144,6 +144,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
+    "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
