@@ -1,7 +1,7 @@
 """Making, rotating and revoking keys: the only writer of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from apikeys import secrets
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey, default_scopes
 from config.errors import Conflict, NotFound
+from tokens import usage
 from tokens.ledger import open_account
 
 
@@ -39,6 +40,13 @@ def living(user: User) -> QuerySet[ApiKey]:
     """Return the user's keys that are neither revoked nor expired, the newest first."""
     good = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return user.api_keys.filter(good, revoked_at=None).order_by("-created_at")
+
+
+def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
+    """Return what each of the user's keys has used in this calendar month (UTC), by its id."""
+    now = timezone.now().astimezone(UTC)
+    month = usage.Filter(since=datetime(now.year, now.month, 1, tzinfo=UTC))
+    return {str(sums["group"]): sums for sums in usage.sums(user.pk, month, "key")}
 
 
 def change(key: ApiKey, **fields: Any) -> None:
