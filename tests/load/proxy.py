@@ -94,7 +94,7 @@ def _developer(email: str) -> Developer:
     balance = ledger.open_account(user.pk)
     balance.tier_id = _TIER
     balance.save(update_fields=["tier"])
-    ledger.grant(user_id=user.pk, amount=_PLENTY, source="bench")
+    ledger.grant(user_id=user.pk, amount=_PLENTY, source=f"bench:{user.pk}")
     user.api_keys.all().delete()
     _, key = keys.create(user=user, name="bench")
     return Developer(user.pk, key)
