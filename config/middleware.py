@@ -74,7 +74,7 @@ def api_errors(get_response: Handler) -> Handler:
 def _begin(request: HttpRequest) -> float:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     # An id is no secret, so it need not come from the system's randomness, which is slow.
-    request.id = given if _SANE_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]  # noqa: S311
+    request.id = given if _SANE_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
     return time.perf_counter()

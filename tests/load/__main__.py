@@ -12,6 +12,7 @@ _COMMAND = "make bench"
 def main() -> int:
     options = _options()
     with stage.database():
+        # Models can be imported only once Django is set up.
         from tests.load import proxy, report, rounds
 
         proxy.prepare()

@@ -85,9 +85,7 @@ def _nginx() -> Contender:
 
     def command(site: Site, port: int) -> list[str]:
         config = site.folder / "nginx.conf"
-        config.write_text(
-            _NGINX.format(folder=site.folder, port=port, upstream=site.upstream_port)
-        )
+        config.write_text(_NGINX.format(folder=site.folder, port=port, upstream=site.upstream_port))
         return [program or "", "-e", "stderr", "-c", str(config)]
 
     missing = "" if program else "not installed"

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from accounts.models import User
 from apikeys import keys
 from llmproxy.models import Model, Route
-from tests.load.contenders import Contender, Site
+from tests.load.contenders import Contender
 from tests.load.upstream import MODEL
 from tokens import ledger
 from tokens.models import Tier

@@ -1,7 +1,6 @@
 """Rounds: every contender once in each, so that what disturbs the machine disturbs them all."""
 
 import random
-import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -85,7 +84,3 @@ def _round(
         measured.setdefault((scenario.name, one.contender.name), []).append(figures)
         said = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         print(f"{number + 1} {scenario.name:6} {one.contender.name:22} {said}", flush=True)  # noqa: T201
-
-
-def median(figures: list[Figures], name: str) -> float:
-    return statistics.median(one[name] for one in figures)

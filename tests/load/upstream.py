@@ -1,4 +1,4 @@
-"""``python -m tests.load.upstream PORT``: an OpenAI-compatible upstream that is never the bottleneck.
+"""``python -m tests.load.upstream PORT``: an upstream that is never the bottleneck.
 
 All that it says is made beforehand. The prompt steers it: ``[[n=100,d=20]]`` is an answer of 100
 chunks, 20 ms apart (with ``"stream": true``), or a JSON answer after 20 ms. Without a pause, each

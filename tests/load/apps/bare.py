@@ -25,7 +25,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     response = await _transport.handle_async_request(request)
     body = cast("Body", response.stream)
     kept = (b"content-type", b"content-length")
-    headers = [(name.lower(), value) for name, value in response.headers.raw if name.lower() in kept]
+    headers = [
+        (name.lower(), value) for name, value in response.headers.raw if name.lower() in kept
+    ]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     while data := await body.read():
         await send({"type": "http.response.body", "body": data, "more_body": True})
