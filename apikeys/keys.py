@@ -7,8 +7,10 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sessions import REVOKED
 from apikeys import secrets
 from apikeys.models import ApiKey, default_scopes
+from config.database import announce
 from config.errors import Conflict, NotFound
 
 
@@ -38,6 +40,7 @@ def change(key: ApiKey, **fields: Any) -> None:
     """
     if fields and not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**fields):
         raise NotFound
+    announce(REVOKED)
     for name, value in fields.items():
         setattr(key, name, value)
 
@@ -51,6 +54,7 @@ def rotate(key: ApiKey) -> str:
     traces = _traces(text)
     if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**traces):
         raise Conflict("This key was rotated or revoked by another request.")
+    announce(REVOKED)
     key.prefix, key.digest = traces["prefix"], traces["digest"]
     return text
 
@@ -58,12 +62,14 @@ def rotate(key: ApiKey) -> str:
 def revoke(key: ApiKey) -> None:
     """End the key. Its row stays: usage records name it."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    announce(REVOKED)
 
 
 def revoke_all(*, user: User) -> None:
     """End every key of a user who leaves. The rows stay, without the names that he gave them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
+    announce(REVOKED)
 
 
 def _traces(text: str) -> dict[str, Any]:

@@ -11,5 +11,5 @@ from ``/proc``: they hold even where the machine is shared.
 
 How the files fit: ``contenders`` (who runs) and ``proxy`` (ours, with everything on) are measured
 by ``scenarios``, which send ``client`` (the load) through them to ``upstream`` (the far end), and
-read ``processes`` (CPU and memory); ``rounds`` interleaves, ``report`` writes. ``soak`` stands alone.
+read ``processes`` (CPU, memory); ``rounds`` interleaves, ``report`` writes. ``soak`` stands alone.
 """

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tests.load import stage
 
-_COMMAND = "make bench"
-
 
 def main() -> int:
     options = _options()
@@ -23,11 +21,15 @@ def main() -> int:
             only=set(options.scenario),
             names=set(options.contender),
         )
-    section = report.section(measured, found, callers=options.callers, command=_COMMAND)
+    section = report.section(measured, found, callers=options.callers, command=_command())
     sys.stdout.write(section)
     if options.write:
         report.write(Path(options.write), section)
     return 0
+
+
+def _command() -> str:
+    return " ".join(["python -m tests.load", *sys.argv[1:]])
 
 
 def _options() -> argparse.Namespace:
