@@ -19,8 +19,8 @@ def section(measured: Measured, found: list[Contender], *, callers: int, command
     """Return the section as Markdown: how it was measured, and a table for each scenario."""
     parts = [_BEGIN, "## The proxy", _conditions(callers, command)]
     parts += [_table(scenario, measured) for scenario in SCENARIOS if _was_run(scenario, measured)]
-    if missing := [c.name for c in found if c.missing]:
-        parts.append(f"Not installed, so not measured: {', '.join(missing)}.")
+    if missing := [f"{c.name} ({c.missing})" for c in found if c.missing]:
+        parts.append(f"Not measured: {', '.join(missing)}.")
     return "\n\n".join([*parts, _END]) + "\n"
 
 
