@@ -121,7 +121,7 @@ def _litellm() -> Contender:
     return Contender(
         "LiteLLM proxy",
         command=command,
-        env=lambda _: {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"},
+        env=lambda _: _LITELLM_ENV,
         missing="" if Path(program).is_file() else "not installed",
         slow=True,
     )
@@ -156,6 +156,12 @@ http {{
   }}
 }}
 """
+
+_LITELLM_ENV = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOG": "ERROR",
+    "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # It asks for no key then.
+}
 
 _LITELLM = """
 model_list:

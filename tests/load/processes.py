@@ -79,7 +79,8 @@ class Server:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                     return
             time.sleep(0.1)
-        raise RuntimeError(f"{self._command[-1]} did not start: see {self._log}")
+        command = " ".join(self._command)
+        raise RuntimeError(f"{command} did not start: see {self._log}")
 
 
 def family(pid: int) -> list[int]:
