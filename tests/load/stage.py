@@ -4,6 +4,8 @@ Imported before Django's settings are: they read where the servers are.
 """
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ def folder() -> Path:
 @contextmanager
 def database() -> Iterator[None]:
     """Start PostgreSQL and Valkey, beside the load, and set Django up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Not without ending the servers.
     _, core = cores()
     if core is not None:
         os.sched_setaffinity(0, {core})
