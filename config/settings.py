@@ -80,7 +80,6 @@ MIDDLEWARE = [
 LEAN_MIDDLEWARE = [
     "config.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
-    "config.middleware.api_errors",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
 
