@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.google",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.idp.oidc",
+    "djstripe",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -334,6 +335,23 @@ MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
+
+# Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put him.
+
+STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE: str = env.str("STRIPE_API_BASE", "https://api.stripe.com")
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+if STRIPE_API_BASE != "https://api.stripe.com":
+    STRIPE_API_HOST = STRIPE_API_BASE  # as dj-stripe calls it
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
+# Days after a failed payment in which the plan is kept.
+BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
+# Days of a first subscription that cost nothing.
+BILLING_TRIAL_DAYS: int = env.int("BILLING_TRIAL_DAYS", default=0)
+# Where Stripe's pages lead back to; by default the address that the request came to.
+PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API
 
