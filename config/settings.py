@@ -139,6 +139,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
+    "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
+    "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }

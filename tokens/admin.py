@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from tokens.models import Balance, Entry, Grant, Reservation, Tier, UsageRecord
+from tokens.models import Adjustment, Balance, Entry, Grant, Reservation, Tier, UsageRecord
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -51,6 +51,13 @@ class GrantAdmin(ReadOnlyAdmin):
 class EntryAdmin(ReadOnlyAdmin):
     list_display = ("id", "user", "kind", "amount", "source", "created_at")
     list_filter = ("kind",)
+    search_fields = ("user__email", "source")
+
+
+@admin.register(Adjustment)
+class AdjustmentAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "kind", "tier", "amount", "source", "note")
+    list_filter = ("kind", "tier")
     search_fields = ("user__email", "source")
 
 

@@ -17,12 +17,13 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
-from django.utils import timezone
+from django.db import transaction
+from django.db.models import DateTimeField, F, Func, Q
 
 from config.database import in_thread
 from tokens.batching import Answer, Batcher, Item
 from tokens.errors import InsufficientTokens, ReservationClosed
+from tokens.functions import call as _call
 from tokens.models import Balance, Entry, UsageRecord
 from tokens.periods import period_at
 from tokens.tiers import default_tier
@@ -88,27 +89,37 @@ class Receipt:
 
 
 def open_account(user_id: int) -> Balance:
-    """Return the user's balance; the first call puts him on the default tier and grants its tokens.
+    """Return the user's balance, up to date: nothing in it is past its time.
+
+    The first call puts him on the default tier and grants its tokens.
 
     Raises ``User.DoesNotExist`` for an unknown user.
     """
-    found = Balance.objects.select_related("tier").filter(user_id=user_id).first()
-    return found or _open(user_id)
+    return _find(user_id) or _open(user_id)
+
+
+def _find(user_id: int) -> Balance | None:
+    now = Func(function="tokens_now", output_field=DateTimeField())
+    balances = Balance.objects.select_related("tier").filter(user_id=user_id)
+    found = balances.alias(now=now).annotate(is_due=Q(due_at__lte=F("now"))).first()
+    if found and found.is_due:
+        _call("tokens_roll", user_id)
+        return balances.get()
+    return found
 
 
 @transaction.atomic
 def _open(user_id: int) -> Balance:
     user = get_user_model().objects.get(pk=user_id)
     tier = default_tier()
-    start, end = period_at(user.date_joined, timezone.now())
-    balance, _ = Balance.objects.get_or_create(
-        user_id=user_id, defaults={"tier": tier, "period_start": start, "period_end": end}
-    )
+    start, end = period_at(user.date_joined, _call("tokens_now"))
+    opening = {"tier": tier, "period_start": start, "period_end": end}
+    opening |= {"anchor": user.date_joined, "due_at": end}
+    Balance.objects.get_or_create(user_id=user_id, defaults=opening)
     if tier.monthly_tokens:
         source = f"period:{user_id}:{start.date()}"
         grant(user_id=user_id, amount=tier.monthly_tokens, source=source, kind=Entry.Kind.ALLOWANCE)
-        balance.refresh_from_db()
-    return balance
+    return Balance.objects.select_related("tier").get(user_id=user_id)
 
 
 def grant(
@@ -318,11 +329,3 @@ def _call_batch(function: str, item: Item) -> dict[str, Any] | None:
         orjson.loads(answers)[0] if isinstance(answers, str) else answers[0]
     )
     return answer
-
-
-def _call(function: str, *arguments: Any) -> Any:
-    places = ", ".join(["%s"] * len(arguments))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}({places})", arguments)
-        (value,) = cursor.fetchone()
-    return value

@@ -36,6 +36,10 @@ class Tier(models.Model):
     )
     api_keys = models.IntegerField(default=5, help_text="How many keys a user may have.")
     features = models.JSONField(default=dict, blank=True)
+    carries_over = models.BooleanField(
+        default=False,
+        help_text="Unspent allowance carries into the next period: one allowance at most.",
+    )
 
     class Meta:
         constraints = [
@@ -57,6 +61,10 @@ class Tier(models.Model):
 class Balance(models.Model):
     """One row a user: what is left to spend now."""
 
+    class Renewer(models.TextChoices):
+        SCHEDULE = "schedule", "monthly, on the anniversary"
+        INVOICE = "invoice", "when an invoice is paid"
+
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, primary_key=True, related_name="balance"
     )
@@ -69,8 +77,20 @@ class Balance(models.Model):
         default=0,
         help_text="Charged, but not covered when it was; the next grant pays it first.",
     )
+    lapsing = models.BigIntegerField(
+        default=0,
+        help_text="Part of allocated: its time is over, but running requests hold it.",
+    )
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
+    renews_by = models.CharField(max_length=8, choices=Renewer.choices, default=Renewer.SCHEDULE)
+    anchor = models.DateTimeField(help_text="The schedule's months are counted from here.")
+    due_at = models.DateTimeField(
+        null=True, help_text="When a period or a bonus ends next; nobody spends past it."
+    )
+    notified = models.SmallIntegerField(
+        default=0, help_text="Percent used that the user was told of in this period."
+    )
 
     class Meta:
         constraints = [
@@ -83,6 +103,13 @@ class Balance(models.Model):
                 & Q(overdrawn__gte=0),
             ),
             models.CheckConstraint(
+                name="balance_lapsing_within_unspent",
+                condition=Q(lapsing__gte=0) & Q(lapsing__lte=F("allocated") - F("used")),
+            ),
+            models.CheckConstraint(
+                name="balance_renewer_known", condition=Q(renews_by__in=["schedule", "invoice"])
+            ),
+            models.CheckConstraint(
                 name="balance_used_within_allocated", condition=Q(used__lte=F("allocated"))
             ),
             models.CheckConstraint(
@@ -93,6 +120,7 @@ class Balance(models.Model):
                 name="balance_period_runs_forward", condition=Q(period_end__gt=F("period_start"))
             ),
         ]
+        indexes = [models.Index(name="balance_by_due", fields=["due_at"])]
 
     def __str__(self) -> str:
         return f"{self.available} of {self.allocated + self.bonus} tokens"
@@ -164,6 +192,35 @@ class Entry(models.Model):
             models.CheckConstraint(name="entry_amount_not_zero", condition=~Q(amount=0)),
         ]
         indexes = [models.Index(name="entry_by_user", fields=["user", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+d} {self.kind}"
+
+
+class Adjustment(models.Model):
+    """Something done to a balance once by its source, also when no token moved."""
+
+    class Kind(models.TextChoices):
+        RENEWAL = "renewal", "period paid by an invoice"
+        TIER = "tier", "plan change"
+        TAKE_BACK = "take_back", "refund or dispute"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_adjustments"
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    source = models.CharField(max_length=180, help_text="Invoice, refund or staff action.")
+    tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new one."
+    )
+    amount = models.BigIntegerField(default=0, help_text="Tokens given, or taken if negative.")
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="adjustment_source_unique", fields=["kind", "source"])
+        ]
 
     def __str__(self) -> str:
         return f"{self.amount:+d} {self.kind}"

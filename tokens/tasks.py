@@ -1,8 +1,10 @@
 """What Celery does for tokens."""
 
+from collections.abc import Callable
+
 from celery import shared_task
 
-from tokens import ledger
+from tokens import allowances, ledger, notices
 
 _BATCH = 1000
 
@@ -10,8 +12,24 @@ _BATCH = 1000
 @shared_task
 def expire_reservations() -> int:
     """Free every hold whose deadline has passed; returns how many."""
-    total = freed = ledger.expire(at_most=_BATCH)
-    while freed == _BATCH:
-        freed = ledger.expire(at_most=_BATCH)
-        total += freed
+    return _all(ledger.expire)
+
+
+@shared_task
+def reset_allowances() -> int:
+    """Renew every allowance and end every bonus whose time has come; returns how many balances."""
+    return _all(allowances.roll_due)
+
+
+@shared_task
+def notify_low_balances() -> int:
+    """Tell users who have used most or all of their allowance; returns how many."""
+    return notices.send_due()
+
+
+def _all(some: Callable[..., int]) -> int:
+    total = done = some(at_most=_BATCH)
+    while done == _BATCH:
+        done = some(at_most=_BATCH)
+        total += done
     return total

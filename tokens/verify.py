@@ -53,6 +53,43 @@ _RULES = {
           FROM tokens_reservation r
          WHERE r.state = 'settled'
            AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id = r.id)""",
+    "what is over is free to nobody": """
+        SELECT user_id, allocated + bonus - used - reserved, 0
+          FROM tokens_balance
+         WHERE lapsing > 0 AND allocated + bonus - used - reserved > 0""",
+    "a balance falls due when its period or a bonus ends": """
+        SELECT b.user_id, COALESCE(extract(epoch FROM b.due_at), 0),
+               extract(epoch FROM LEAST(p.ends, g.ends))
+          FROM tokens_balance b
+          LEFT JOIN (SELECT user_id, period_end AS ends FROM tokens_balance
+                      WHERE renews_by = 'schedule') p ON p.user_id = b.user_id
+          LEFT JOIN (SELECT user_id, min(expires_at) AS ends FROM tokens_grant
+                      WHERE remaining > 0 GROUP BY user_id) g ON g.user_id = b.user_id
+         WHERE COALESCE(b.due_at, 'infinity') > LEAST(p.ends, g.ends)""",
+    "an expired bonus took no more than it had": """
+        SELECT g.user_id, g.amount - g.remaining, -e.total
+          FROM tokens_grant g
+          JOIN (SELECT split_part(source, ':', 2)::bigint AS id, SUM(amount) AS total
+                  FROM tokens_entry WHERE kind = 'expiry' AND source LIKE 'bonus:%%'
+                 GROUP BY 1) e ON e.id = g.id
+         WHERE g.remaining > 0 OR -e.total > g.amount""",
+    "an expiry only takes": """
+        SELECT user_id, amount, 0 FROM tokens_entry WHERE kind = 'expiry' AND amount > 0""",
+    "an adjustment equals its entry": """
+        SELECT a.user_id, a.amount, COALESCE(e.amount, 0)
+          FROM tokens_adjustment a
+          LEFT JOIN tokens_entry e
+            ON e.kind = CASE a.kind WHEN 'renewal' THEN 'allowance' ELSE 'adjustment' END
+           AND e.source = CASE a.kind WHEN 'renewal' THEN a.source
+                                      ELSE a.kind || ':' || a.source END
+         WHERE a.amount <> COALESCE(e.amount, 0)
+           AND (a.kind <> 'renewal' OR a.amount <> 0)""",
+    "every plan change and refund in the books has its adjustment": """
+        SELECT e.user_id, e.amount, 0
+          FROM tokens_entry e
+         WHERE e.kind = 'adjustment' AND e.source ~ '^(tier|take_back):'
+           AND NOT EXISTS (SELECT 1 FROM tokens_adjustment a
+                            WHERE a.kind || ':' || a.source = e.source)""",
 }
 
 

@@ -1,0 +1,18 @@
+"""The ledger's clock in the hand of a test."""
+
+from datetime import UTC, datetime
+
+from django.db import connection
+
+
+def set_clock(moment: datetime | str) -> datetime:
+    """Let it be that moment for periods and bonuses, until the test is rolled back."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION tokens_now() RETURNS timestamptz LANGUAGE sql"
+            f" AS $$ SELECT '{moment.isoformat()}'::timestamptz $$"
+        )
+    return moment

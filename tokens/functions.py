@@ -1,0 +1,14 @@
+"""The door to the SQL functions of ``tokens/sql``, in the caller's transaction."""
+
+from typing import Any
+
+from django.db import connection
+
+
+def call(function: str, *arguments: Any) -> Any:
+    """Call one function over Django's connection and return what it answers."""
+    places = ", ".join(["%s"] * len(arguments))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}({places})", arguments)
+        (value,) = cursor.fetchone()
+    return value

@@ -1,0 +1,69 @@
+"""Telling users that their tokens run low: at 80 % and at 100 % used, once each a period.
+
+Found by a look over the balances every few minutes, so settling a request pays nothing for it.
+The look is one pass over a narrow table; an index would have to be kept up by each request.
+"""
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import F, QuerySet
+from django.template.loader import render_to_string
+
+from tokens.models import Balance
+from tokens.signals import balance_low
+
+log = structlog.get_logger("tokengate.tokens")
+
+# The highest first: who leaps over both is told once.
+LEVELS = (100, 80)
+
+
+def send_due() -> int:
+    """Tell everyone who is to be told; returns how many were. Two runs at once tell once.
+
+    A letter that cannot be sent is given back for the next run.
+    """
+    return sum(
+        _tell(user_id, level)
+        for level in LEVELS
+        for user_id in _low(level).values_list("user_id", flat=True)
+    )
+
+
+def _low(level: int) -> QuerySet[Balance]:
+    """Balances with so little left, bonus included, whose user has not been told.
+
+    Not those of suspended and deleted users, nor those without an allowance.
+    """
+    left = F("allocated") + F("bonus") - F("used")
+    few = Balance.objects.alias(left_percent=left * 100)
+    return few.filter(
+        left_percent__lte=F("allocated") * (100 - level),
+        notified__lt=level,
+        allocated__gt=0,
+        user__is_active=True,
+    )
+
+
+def _tell(user_id: int, level: int) -> bool:
+    before = Balance.objects.values_list("notified", flat=True).get(pk=user_id)
+    if not _low(level).filter(pk=user_id, notified=before).update(notified=level):
+        return False
+    balance = Balance.objects.select_related("user", "tier").get(pk=user_id)
+    try:
+        _mail(balance, level)
+    except OSError:  # smtplib's errors are OSErrors, too.
+        log.exception("balance_mail_failed", user_id=user_id)
+        told = Balance.objects.filter(pk=user_id, notified=level)
+        told.filter(period_start=balance.period_start).update(notified=before)
+        return False
+    balance_low.send_robust(Balance, user_id=user_id, percent=level, available=balance.available)
+    return True
+
+
+def _mail(balance: Balance, level: int) -> None:
+    facts = {"balance": balance, "level": level, "left": balance.available + balance.reserved}
+    subject = render_to_string("tokens/balance_low_subject.txt", facts).strip()
+    text = render_to_string("tokens/balance_low.txt", facts)
+    send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [balance.user.email])
