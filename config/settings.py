@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import django_stubs_ext
+from celery.schedules import crontab
 
 from config import embedded
 from config.env import BASE_DIR, celery_broker, database, env, social_providers
@@ -142,6 +143,12 @@ CELERY_BEAT_SCHEDULE = {
     "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
+    "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
+    "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
+    "sync-stripe": {
+        "task": "billing.tasks.sync_stripe",
+        "schedule": crontab(hour="3", minute="17"),
+    },
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -350,8 +357,6 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Days of a first subscription that cost nothing.
-BILLING_TRIAL_DAYS: int = env.int("BILLING_TRIAL_DAYS", default=0)
 # Where Stripe's pages lead back to; by default the address that the request came to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
