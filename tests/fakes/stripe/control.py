@@ -9,7 +9,7 @@ POST /_test/take         held deliveries as signed requests, for a test to deliv
 POST /_test/settle       {"seconds": 10}: wait until nothing is on its way
 POST /_test/resend       {"event": "evt_…"}
 POST /_test/fail         {"kind": "500" | "429" | "timeout" | "lost", "times": 2, "path": "/v1/"}
-POST /_test/dispute      {"charge": "ch_…"} or {"dispute": "dp_…", "status": "won"}
+POST /_test/dispute      {"charge": "ch_…"} or {"dispute": "du_…", "status": "won"}
 POST /_test/authenticate {"intent": "pi_…", "passes": true}
 POST /_test/decline      {"payment_method": "pm_…", "decline_code": "insufficient_funds" | null}
 POST /_test/reset        {"keep_endpoints": true}

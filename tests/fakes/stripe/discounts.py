@@ -149,7 +149,7 @@ def create(world: World, given: Obj, *, customer: str, subscription: str | None 
     """Redeem ``given`` (a coupon, a promotion code or a discount); raise ApiError if it is void."""
     if known := given.get("discount"):
         return world.store.get("discount", known, param="discounts")
-    coupon, promotion = _redeemed(world, given)
+    coupon, promotion = redeemable(world, given)
     _count(world, coupon, promotion)
     made = world.new(
         "discount",
@@ -172,7 +172,8 @@ def create(world: World, given: Obj, *, customer: str, subscription: str | None 
     return made
 
 
-def _redeemed(world: World, given: Obj) -> tuple[Obj, Obj | None]:
+def redeemable(world: World, given: Obj) -> tuple[Obj, Obj | None]:
+    """Return the coupon, and the promotion code if it is one; raise ApiError if it is void."""
     if ident := given.get("promotion_code"):
         promotion = world.store.get("promotion_code", ident, param="discounts[0][promotion_code]")
         _check_promotion(world, promotion)

@@ -103,7 +103,7 @@ def authenticate(world: World, intent: Obj, *, passes: bool) -> Obj:
         raise invalid("This payment does not wait for authentication.")
     method = world.store.objects[intent["payment_method"]]
     if intent["object"] == "setup_intent":
-        return _set_up(world, intent, method) if passes else _not_set_up(world, intent)
+        return finish_setup(world, intent, method) if passes else _not_set_up(world, intent)
     if passes:
         status = payments.attempt(world, intent, method, authenticated=True)
     else:
@@ -206,10 +206,10 @@ def confirm_setup(world: World, params: Obj, *, intent: str) -> Obj:
                      next_action={"type": "redirect_to_url", "redirect_to_url": back})  # fmt: skip
         world.emit("setup_intent.requires_action", found)
         return found
-    return _set_up(world, found, method)
+    return finish_setup(world, found, method)
 
 
-def _set_up(world: World, intent: Obj, method: Obj) -> Obj:
+def finish_setup(world: World, intent: Obj, method: Obj) -> Obj:
     customer = world.store.find("customer", intent["customer"])
     if customer is not None:
         payment_methods.attach_to(world, method, customer)

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from tests.fakes.stripe import invoices, items, lines, listing, payment_methods, subscriptions
+from tests.fakes.stripe import (
+    invoices,
+    items,
+    lines,
+    listing,
+    payment_methods,
+    periods,
+    subscriptions,
+)
 from tests.fakes.stripe import subscription_changes as changes
 from tests.fakes.stripe.errors import invalid, required
 from tests.fakes.stripe.lines import Line
@@ -149,7 +157,7 @@ def preview(world: World, params: Obj) -> Obj:
     parts = items.asked_for(world, details["items"], param="subscription_details[items]")
     interval, count = items.rhythm(parts)
     now = world.now()
-    period = now, subscriptions.periods.step(now, interval=interval, count=count)
+    period = now, periods.step(now, interval=interval, count=count)
     wanted = lines.for_period(world, parts, period)
     return _shown(
         world,
@@ -193,7 +201,7 @@ def _next_invoice(world: World, subscription: Obj, change: "changes.Change | Non
     anchor = subscription["billing_cycle_anchor"]
     period = (
         end,
-        subscriptions.periods.end_after(end, anchor=anchor, interval=interval, count=count),
+        periods.end_after(end, anchor=anchor, interval=interval, count=count),
     )
     prorations = change.prorations if change else []
     pending = subscriptions.pending_items(world, subscription)

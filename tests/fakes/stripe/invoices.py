@@ -219,7 +219,9 @@ def method_of(world: World, invoice: Obj) -> Obj | None:
     return world.store.find("payment_method", _method_id(world, invoice, customer))
 
 
-def collect(world: World, invoice: Obj, *, method: Obj | None = None) -> str:
+def collect(
+    world: World, invoice: Obj, *, method: Obj | None = None, authenticated: bool = False
+) -> str:
     """Charge it, and let everything follow from the outcome; return the PaymentIntent's status."""
     method = method or method_of(world, invoice)
     invoice["attempt_count"] += 1
@@ -227,7 +229,9 @@ def collect(world: World, invoice: Obj, *, method: Obj | None = None) -> str:
     if method is None:
         return follow(world, invoice, "requires_payment_method")
     intent = world.store.objects[invoice["_intent"]]
-    return follow(world, invoice, payments.attempt(world, intent, method))
+    return follow(
+        world, invoice, payments.attempt(world, intent, method, authenticated=authenticated)
+    )
 
 
 def follow(world: World, invoice: Obj, status: str) -> str:

@@ -30,12 +30,12 @@ def listing(data: list[Any], *, url: str, has_more: bool = False) -> Obj:
 def difference(before: Obj, after: Obj) -> Obj:
     """Return the former values of what differs, as an event's ``previous_attributes``."""
     changed: Obj = {}
-    for key in before.keys() | after.keys():
+    for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
-        if old == new:
-            continue
-        nested = isinstance(old, dict) and isinstance(new, dict)
-        changed[key] = difference(old, new) if nested else old
+        if isinstance(old, dict) and isinstance(new, dict):
+            old, new = difference(old, new), {}
+        if old != new:
+            changed[key] = old
     return changed
 
 

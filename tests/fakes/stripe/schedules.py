@@ -137,10 +137,10 @@ def _laid_out(world: World, subscription: Obj, schedule: Obj, given: list[Obj]) 
     if not given:
         raise required("phases")
     phases: list[Obj] = []
-    start = given[0].get("start_date", schedule["phases"][0]["start_date"])
+    start = _moment(world, given[0].get("start_date", schedule["phases"][0]["start_date"]))
     for index, entry in enumerate(given):
         parts = items.asked_for(world, entry["items"], param=f"phases[{index}][items]")
-        begins = _moment(world, entry.get("start_date"), start)
+        begins = _moment(world, entry.get("start_date", start))
         if begins != start and index:
             message = "The `start_date` of a phase must match the `end_date` of the one before."
             raise invalid(message, param=f"phases[{index}][start_date]")
@@ -150,15 +150,13 @@ def _laid_out(world: World, subscription: Obj, schedule: Obj, given: list[Obj]) 
     return phases
 
 
-def _moment(world: World, given: Any, default: int) -> int:
-    if given is None:
-        return _moment(world, default, 0) if default == "now" else int(default)
+def _moment(world: World, given: Any) -> int:
     return world.now() if given == "now" else int(given)
 
 
 def _end_of(world: World, entry: Obj, parts: list[Part], start: int, param: str) -> int:
     if "end_date" in entry:
-        end = _moment(world, entry["end_date"], 0)
+        end = _moment(world, entry["end_date"])
     else:
         interval, count = items.rhythm(parts)
         duration = entry.get("duration") or {"interval": interval, "interval_count": count}

@@ -10,6 +10,7 @@ from tests.fakes.stripe import (
     lines,
     payment_methods,
     payments,
+    periods,
     standing,
     subscriptions,
 )
@@ -135,7 +136,7 @@ def new_period(world: World, change: Change) -> Period:
     """Return the period that a reset begins."""
     now = world.now()
     interval, count = items.rhythm(change.after)
-    return now, subscriptions.periods.step(now, interval=interval, count=count)
+    return now, periods.step(now, interval=interval, count=count)
 
 
 def _due(world: World, subscription: Obj, change: Change, params: Obj) -> int:
