@@ -96,8 +96,8 @@ def create_endpoint(world: World, params: Obj, *, secret: str | None = None) -> 
     """Register an endpoint; ``secret`` is made up unless given. Only this answer shows it."""
     url = params["url"]
     if not url.startswith(("http://", "https://")):
-        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", param="url",
-                      code="url_invalid")  # fmt: skip
+        message = "Invalid URL: An explicit scheme (such as https) must be provided."
+        raise invalid(message, param="url", code="url_invalid")
     if not params["enabled_events"]:
         raise invalid("You must enable at least one event.", param="enabled_events")
     ident = world.store.new_id("we")

@@ -94,11 +94,10 @@ class App:
         await asyncio.gather(self.mail.run(), self._tick())
 
     async def _tick(self) -> None:
-        while True:
+        while await asyncio.sleep(_TICK_SECONDS, True):
             while renewals.run_next(self.world, until=self.world.now()):
-                await asyncio.sleep(0)
+                pass
             self._snapshot.write()
-            await asyncio.sleep(_TICK_SECONDS)
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:

@@ -41,11 +41,11 @@ def _credit(world: World, subscription: Obj, *, at_once: bool) -> None:
     customer = world.store.get("customer", subscription["customer"])
     parts = items.parts_of(world, subscription)
     period = items.period_of(world, subscription)
-    credits = lines.unused(world, before=parts, period=period, at=world.now())
+    credited = lines.unused(world, before=parts, period=period, at=world.now())
     if not at_once:
         return
     invoice = invoices.draft(
-        world, customer, credits, reason="manual", currency=subscription["currency"],
+        world, customer, credited, reason="manual", currency=subscription["currency"],
         subscription=subscription,
     )  # fmt: skip
     invoices.announce(world, invoice)

@@ -29,6 +29,6 @@ def read(world: World, given: dict[str, str], *, email: str | None) -> Obj:
 def _expiry(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"\s*([0-9]{1,2})\s*/?\s*((?:20)?[0-9]{2})\s*", text)
     if found is None:
-        raise ApiError(402, "Your card's expiration date is incomplete.", code="invalid_expiry_month",
-                       param="exp_month")  # fmt: skip
+        message = "Your card's expiration date is incomplete."
+        raise ApiError(402, message, code="invalid_expiry_month", param="exp_month")
     return int(found[1]), 2000 + int(found[2]) % 100

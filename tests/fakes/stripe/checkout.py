@@ -41,7 +41,7 @@ def create(world: World, params: Obj) -> Obj:
     _check_customer(world, params)
     rows = [] if mode == "setup" else _line_items(world, params, mode)
     ident = world.store.new_id("cs_test")
-    session = world.new(
+    return world.new(
         "checkout.session",
         "cs_test",
         id=ident,
@@ -82,7 +82,6 @@ def create(world: World, params: Obj) -> Obj:
         _payment_data=params.get("payment_intent_data") or {},
         _promotion=None,
     )
-    return session
 
 
 def _check_customer(world: World, params: Obj) -> None:

@@ -5,7 +5,7 @@ from html import escape
 from tests.fakes.stripe import card_form, checkout, html
 from tests.fakes.stripe.errors import ApiError
 from tests.fakes.stripe.html import Page
-from tests.fakes.stripe.lines import every, money
+from tests.fakes.stripe.lines import TIMES, every, money
 from tests.fakes.stripe.store import Obj
 from tests.fakes.stripe.world import World
 
@@ -110,7 +110,7 @@ def _form(world: World, session: Obj, given: Form, message: str | None) -> Page:
     body = f"""{back}<h1>{title}</h1>{_summary(world, session)}{_promotion(world, session)}
 <section><h2>Pay with card</h2>{html.problem(message)}<form method="post">
 {_email_field(world, session, given)}{html.card_fields(given)}
-<button class="wide" name="action" value="pay" data-testid="hosted-payment-submit-button">{title}</button>
+<button class="wide" name="action" value="pay">{title}</button>
 </form></section>
 <section><details><summary>Test cards</summary>{html.test_cards(fills=True)}</details></section>"""
     return html.page(title, body, status=402 if message else 200)
@@ -138,7 +138,7 @@ def _row(row: Obj) -> str:
     rate = money(row["amount_subtotal"], row["currency"])
     recurring = row["price"]["recurring"]
     often = f" per {every(recurring)}" if recurring else ""
-    many = f"{row['quantity']} × " if row["quantity"] != 1 else ""
+    many = f"{row['quantity']} {TIMES} " if row["quantity"] != 1 else ""
     name = f"{many}{escape(row['description'])}"
     return f'<div class="row"><span>{name}</span><span>{rate}{often}</span></div>'
 

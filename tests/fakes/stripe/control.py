@@ -1,7 +1,7 @@
 """The control door, for tests. All bodies and answers are JSON.
 
 POST /_test/advance      {"days": 31} or {"hours": 2} or {"to": 1767225600}, "settle": true
-POST /_test/settings     {"finalization_seconds": 0, "retry_days": [3, 5], "after_retries": "unpaid"}
+POST /_test/settings     {"finalization_seconds": 0, "retry_days": [3], "after_retries": "unpaid"}
 POST /_test/delivery     {"mode": "held", "retry_seconds": 0.05, "delay_seconds": 1}
 GET  /_test/deliveries   ?state= &type=
 POST /_test/release      {"order": ["invoice.paid", "evt_…"]}: held deliveries; without, all

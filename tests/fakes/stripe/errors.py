@@ -78,7 +78,8 @@ def bad_key(key: str) -> ApiError:
 def same_key_other_params(key: str) -> ApiError:
     message = (
         "Keys for idempotent requests can only be used with the same parameters they were first "
-        f"used with. Try using a key other than '{key}' if you meant to execute a different request."
+        f"used with. Try using a key other than '{key}' if you meant to execute a different "
+        "request."
     )
     return ApiError(400, message, kind="idempotency_error")
 

@@ -15,7 +15,7 @@ def show(world: World, _: str, given: dict[str, str]) -> Page:
         "events": "event",
     }
     rows = "".join(
-        f'<div class="row"><span>{name}</span><span>{len(world.store.ids.get(kind, []))}</span></div>'
+        f'<div class="row"><span>{name}</span><span>{world.store.count(kind)}</span></div>'
         for name, kind in counts.items()
     )
     endpoints = "".join(
@@ -23,7 +23,7 @@ def show(world: World, _: str, given: dict[str, str]) -> Page:
         for one in world.store.oldest_first("webhook_endpoint")
     )
     body = f"""<h1>A stand-in for Stripe</h1>
-<p>It speaks Stripe's API (version <code>{world.api_version}</code>), shows checkout, billing portal and
+<p>It speaks Stripe's API (version <code>{world.api_version}</code>), shows checkout, portal and
 invoices, and sends signed webhooks. It runs on this machine only, and no money moves. Set
 <code>STRIPE_SECRET_KEY</code> to use Stripe itself.</p>
 <section><h2>Test cards</h2><p class="soft">Any date to come, any three digits as CVC.</p>

@@ -7,8 +7,8 @@ from tests.fakes.stripe import cards
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1f36; --soft: #5c6479; --line: #dfe3ec; --page: #f5f7fb;
-  --card: #fff; --main: #4f46e5; --on-main: #fff; --bad: #b3093c; --bad-page: #fdeef2; --good: #0b6b46;
-  --good-page: #e6f6ee; }
+  --card: #fff; --main: #4f46e5; --on-main: #fff; --bad: #b3093c; --bad-page: #fdeef2;
+  --good: #0b6b46; --good-page: #e6f6ee; }
 @media (prefers-color-scheme: dark) { :root { --ink: #eef0f6; --soft: #a2a9ba; --line: #333a4d;
   --page: #12151d; --card: #1b202c; --main: #8b87ff; --on-main: #12151d; --bad: #ff9db5;
   --bad-page: #3a1822; --good: #7fe0b2; --good-page: #14311f; } }
@@ -23,7 +23,8 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   padding: 1.25rem; margin: 1rem 0; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 1.25rem 0 .25rem; }
 h2 { font-size: 1.0625rem; margin: 0 0 .75rem; }
-p { margin: .25rem 0 .75rem; } .soft { color: var(--soft); } .big { font-size: 2rem; font-weight: 650; }
+p { margin: .25rem 0 .75rem; } .soft { color: var(--soft); }
+.big { font-size: 2rem; font-weight: 650; }
 label { display: block; font-size: .875rem; font-weight: 550; margin: .75rem 0 .25rem; }
 input { width: 100%; font: inherit; color: inherit; background: var(--page); padding: .6rem .7rem;
   border: 1px solid var(--line); border-radius: .5rem; }
@@ -99,15 +100,24 @@ def entry(label: str, name: str, *, value: str = "", more: str = "") -> str:
 
 def card_fields(given: dict[str, str]) -> str:
     """Return the fields of a card, named as on Stripe's own page."""
-    number = entry("Card number", "cardNumber", value=given.get("cardNumber", ""),
-                   more='placeholder="4242 4242 4242 4242" inputmode="numeric" required '
-                   'autocomplete="off"')  # fmt: skip
-    expiry = entry("Expires", "cardExpiry", value=given.get("cardExpiry", ""),
-                   more='placeholder="12 / 34" required autocomplete="off"')  # fmt: skip
-    cvc = entry("CVC", "cardCvc", value=given.get("cardCvc", ""),
-                more='placeholder="123" inputmode="numeric" required autocomplete="off"')  # fmt: skip
-    name = entry("Name on the card", "billingName", value=given.get("billingName", ""),
-                 more='autocomplete="off"')  # fmt: skip
+    off = 'required autocomplete="off"'
+    digits = f'inputmode="numeric" {off}'
+    number = entry(
+        "Card number",
+        "cardNumber",
+        value=given.get("cardNumber", ""),
+        more=f'placeholder="4242 4242 4242 4242" {digits}',
+    )
+    expiry = entry(
+        "Expires",
+        "cardExpiry",
+        value=given.get("cardExpiry", ""),
+        more=f'placeholder="12 / 34" {off}',
+    )
+    cvc = entry(
+        "CVC", "cardCvc", value=given.get("cardCvc", ""), more=f'placeholder="123" {digits}'
+    )
+    name = entry("Name on the card", "billingName", value=given.get("billingName", ""))
     return f'{number}<div class="two"><div>{expiry}</div><div>{cvc}</div></div>{name}'
 
 

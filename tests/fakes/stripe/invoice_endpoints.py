@@ -190,8 +190,8 @@ def _of_change(world: World, subscription: Obj, details: Obj, params: Obj) -> Ob
     else:
         wanted = _next_invoice(world, subscription, change)
     at = details.get("proration_date")
-    return _shown(world, customer, wanted, subscription, params,
-                  currency=subscription["currency"], reason="upcoming", proration_date=at)  # fmt: skip
+    given = {"currency": subscription["currency"], "reason": "upcoming", "proration_date": at}
+    return _shown(world, customer, wanted, subscription, params, **given)
 
 
 def _next_invoice(world: World, subscription: Obj, change: "changes.Change | None") -> list[Line]:

@@ -72,8 +72,8 @@ def _page(world: World, invoice: Obj, message: str | None) -> Page:
 
 
 def _total(words: str, amount: int, currency: str) -> str:
-    shown = money(amount, currency)
-    return f'<tr><td><strong>{words}</strong></td><td class="amount"><strong>{shown}</strong></td></tr>'
+    shown = f"<strong>{money(amount, currency)}</strong>"
+    return f'<tr><td><strong>{words}</strong></td><td class="amount">{shown}</td></tr>'
 
 
 def _payment(invoice: Obj, message: str | None) -> str:

@@ -12,6 +12,7 @@ from tests.fakes.stripe.store import Obj
 from tests.fakes.stripe.world import World
 
 Period = tuple[int, int]
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def prorated(
 ) -> list[Line]:
     """Return the credits for the rest of ``before`` and the charges for the rest of ``after``."""
     gone, come = _unlike(before, after), _unlike(after, before)
-    credits = [_rest(world, part, period, at, sign=-1) for part in gone]
-    return credits + [_rest(world, part, period, at, sign=1) for part in come]
+    credited = [_rest(world, part, period, at, sign=-1) for part in gone]
+    return credited + [_rest(world, part, period, at, sign=1) for part in come]
 
 
 def unused(world: World, *, before: list[Part], period: Period, at: int) -> list[Line]:
@@ -84,7 +85,7 @@ def _unlike(parts: list[Part], others: list[Part]) -> list[Part]:
 def _rest(world: World, part: Part, period: Period, at: int, *, sign: int) -> Line:
     start, end = period
     amount = sign * share(part.amount, left=end - at, whole=end - start)
-    many = f"{part.quantity} × " if part.quantity != 1 else ""
+    many = f"{part.quantity} {TIMES} " if part.quantity != 1 else ""
     day = datetime.fromtimestamp(at, UTC)
     kind = "Unused" if sign < 0 else "Remaining"
     text = f"{kind} time on {many}{_name(world, part)} after {day.day:02d} {day:%b %Y}"
@@ -104,7 +105,7 @@ def _name(world: World, part: Part) -> str:
 def _at_price(world: World, part: Part) -> str:
     recurring = part.price["recurring"]
     rate = f" (at {money(part.price['unit_amount'], part.price['currency'])} / {every(recurring)})"
-    return f"{part.quantity} × {_name(world, part)}{rate if recurring else ''}"
+    return f"{part.quantity} {TIMES} {_name(world, part)}{rate if recurring else ''}"
 
 
 def every(recurring: Obj | None) -> str:

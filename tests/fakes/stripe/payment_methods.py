@@ -172,7 +172,10 @@ def attach(world: World, params: Obj, *, payment_method: str) -> Obj:
 def detach(world: World, params: Obj, *, payment_method: str) -> Obj:
     method = world.store.get("payment_method", payment_method)
     if method["customer"] is None:
-        message = "The payment method you provided is not attached to a customer so detachment is impossible."
+        message = (
+            "The payment method you provided is not attached to a customer so detachment is "
+            "impossible."
+        )
         raise invalid(message)
     return detach_from_owner(world, method)
 

@@ -14,6 +14,7 @@ def new_intent(
     world: World, *, amount: int, currency: str, customer: str | None, **given: Any
 ) -> Obj:
     ident = world.store.new_id("pi")
+    lacks = "requires_confirmation" if given.get("payment_method") else "requires_payment_method"
     intent = world.new(
         "payment_intent",
         "pi",
@@ -53,7 +54,7 @@ def new_intent(
         source=None,
         statement_descriptor=None,
         statement_descriptor_suffix=None,
-        status="requires_confirmation" if given.get("payment_method") else "requires_payment_method",
+        status=lacks,
         transfer_data=None,
         transfer_group=None,
         _invoice=given.get("invoice"),
@@ -275,7 +276,7 @@ def balance(world: World, *, kind: str, source: Obj, amount: int, fee: int = 0) 
     """Enter a movement of the account's own balance."""
     fees = [{"amount": fee, "application": None, "currency": source["currency"],
              "description": "Stripe processing fees", "type": "stripe_fee"}]  # fmt: skip
-    return world.new(
+    made = world.new(
         "balance_transaction",
         "txn",
         amount=amount,
@@ -292,3 +293,5 @@ def balance(world: World, *, kind: str, source: Obj, amount: int, fee: int = 0) 
         status="pending",
         type=kind,
     )
+    del made["livemode"]
+    return made

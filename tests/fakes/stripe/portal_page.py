@@ -182,7 +182,8 @@ def _invoices(world: World, customer: Obj, features: Obj) -> str:
         return ""
     rows = "".join(
         f'<tr><td><a href="{escape(one["hosted_invoice_url"])}">{day(one["created"])}</a></td>'
-        f'<td>{one["status"]}</td><td class="amount">{money(one["total"], one["currency"])}</td></tr>'
+        f"<td>{one['status']}</td>"
+        f'<td class="amount">{money(one["total"], one["currency"])}</td></tr>'
         for one in world.store.newest_first("invoice")
         if one["customer"] == customer["id"] and one["hosted_invoice_url"]
     )

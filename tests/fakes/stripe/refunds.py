@@ -7,6 +7,18 @@ from tests.fakes.stripe.store import Obj
 from tests.fakes.stripe.world import World
 
 _FEE = 1500  # of a dispute
+_BACK_TO_CARD = {
+    "reference": "8012345678901234",
+    "reference_status": "available",
+    "reference_type": "acquirer_reference_number",
+    "type": "refund",
+}
+_DISPUTED_CARD = {
+    "brand": "visa",
+    "case_type": "chargeback",
+    "network": "visa",
+    "network_reason_code": "10",
+}
 
 
 def retrieve_charge(world: World, params: Obj, *, charge: str) -> Obj:
@@ -32,9 +44,7 @@ def create(world: World, params: Obj) -> Obj:
         charge=charge["id"],
         currency=charge["currency"],
         customer=charge["customer"],
-        destination_details={"card": {"reference": "8012345678901234", "reference_status": "available",
-                                      "reference_type": "acquirer_reference_number",
-                                      "type": "refund"}, "type": "card"},
+        destination_details={"card": dict(_BACK_TO_CARD), "type": "card"},
         metadata=merged({}, params.get("metadata") or {}),
         payment_intent=charge["payment_intent"],
         payment_method=charge["payment_method"],
@@ -112,14 +122,18 @@ def dispute(
         currency=charge["currency"],
         enhanced_eligibility_types=[],
         evidence=_no_evidence(),
-        evidence_details={"due_by": world.in_days(9), "enhanced_eligibility": {}, "has_evidence": False,
-                          "past_due": False, "submission_count": 0},
+        evidence_details={
+            "due_by": world.in_days(9),
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
         is_charge_refundable=False,
         metadata={},
         network_reason_code="10",
         payment_intent=charge["payment_intent"],
-        payment_method_details={"card": {"brand": "visa", "case_type": "chargeback",
-                                         "network_reason_code": "10"}, "type": "card"},
+        payment_method_details={"card": dict(_DISPUTED_CARD), "type": "card"},
         reason=reason,
         status="needs_response",
     )  # fmt: skip

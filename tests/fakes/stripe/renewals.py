@@ -24,9 +24,8 @@ def run_next(world: World, *, until: int) -> bool:
     first = min((due for due in _all(world) if due.at <= until), default=None)
     if first is None:
         return False
-    # What was overdue happens now: the past cannot be changed.
-    with world.clock.standing(max(first.at, min(world.now(), until))):
-        first.run(world, first.obj)
+    world.clock.move_to(first.at)
+    first.run(world, first.obj)
     return True
 
 
@@ -37,14 +36,18 @@ def _all(world: World) -> Iterator[Due]:
     for subscription in world.store.newest_first("subscription"):
         if subscription["status"] not in standing.OVER:
             yield from _of_subscription(world, subscription)
+    yield from _of_invoices(world)
+    for session in world.store.newest_first("checkout.session"):
+        if session["status"] == "open":
+            yield Due(session["expires_at"], 5, expire_session, session)
+
+
+def _of_invoices(world: World) -> Iterator[Due]:
     for invoice in world.store.newest_first("invoice"):
         if invoice["status"] == "draft" and invoice["automatically_finalizes_at"]:
             yield Due(invoice["automatically_finalizes_at"], 3, _finalize, invoice)
         if invoice["status"] == "open" and invoice["next_payment_attempt"]:
             yield Due(invoice["next_payment_attempt"], 4, retry, invoice)
-    for session in world.store.newest_first("checkout.session"):
-        if session["status"] == "open":
-            yield Due(session["expires_at"], 5, expire_session, session)
 
 
 def _of_subscription(world: World, subscription: Obj) -> Iterator[Due]:

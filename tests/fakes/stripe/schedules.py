@@ -126,8 +126,8 @@ def _open(world: World, schedule: str) -> Obj:
     found = world.store.get("subscription_schedule", schedule)
     if found["status"] != "active":
         message = (
-            f"You cannot update a subscription schedule that is currently in the `{found['status']}` "
-            "status. It must be in `not_started` or `active`."
+            "You cannot update a subscription schedule that is currently in the "
+            f"`{found['status']}` status. It must be in `not_started` or `active`."
         )
         raise invalid(message)
     return found
@@ -196,7 +196,7 @@ def _enter(world: World, schedule: Obj, phase: Obj) -> None:
 
 
 def _matched(before: list[Part], wanted: list[Part]) -> list[Part]:
-    """Return ``wanted`` on the items that are there, in their order, so that they keep their ids."""
+    """Return ``wanted`` on the items that are there, in order, so that they keep their ids."""
     matched = []
     for index, part in enumerate(wanted):
         item = before[index].item if index < len(before) else ""

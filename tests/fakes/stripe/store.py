@@ -43,6 +43,9 @@ class Store:
     def oldest_first(self, kind: str) -> list[Obj]:
         return [self.objects[ident] for ident in self.ids.get(kind, [])]
 
+    def count(self, kind: str) -> int:
+        return len(self.ids.get(kind, []))
+
     def find(self, kind: str, ident: Any) -> Obj | None:
         obj = self.objects.get(ident) if isinstance(ident, str) else None
         return obj if obj is not None and obj["object"] == kind else None

@@ -72,9 +72,9 @@ def _check_open(subscription: Obj, params: Obj) -> None:
             raise invalid(message)
     if subscription["schedule"] and any(key in params for key in _CANCELLING):
         message = (
-            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, "
-            "and updating any cancelation behavior directly is not allowed. Please update the "
-            "schedule instead."
+            "The subscription is managed by the subscription schedule "
+            f"`{subscription['schedule']}`, and updating any cancelation behavior directly is not "
+            "allowed. Please update the schedule instead."
         )
         raise invalid(message)
 
