@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from stripe._request_options import RequestOptions
+from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import is_typeddict
 
 from tests.fakes.stripe.errors import invalid, required
@@ -88,7 +89,7 @@ def _read(hint: Any, value: Any, *, at: str) -> Any:
 def _read_union(hints: tuple[Any, ...], value: Any, *, at: str) -> Any:
     if value == "" and any("" in typing.get_args(hint) for hint in hints):
         return None
-    wanted = [hint for hint in hints if hint is not type(None)]
+    wanted = [hint for hint in hints if typing.get_origin(hint) is not UntypedStripeObject]
     choices = [hint for hint in wanted if typing.get_origin(hint) is typing.Literal]
     for choice in choices:
         if value in typing.get_args(choice):
