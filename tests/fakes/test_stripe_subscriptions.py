@@ -93,7 +93,9 @@ def test_cancelled_at_the_periods_end_and_resumed(fake: StripeProcess, shop: Sho
     shop.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
     fake.advance(to=end)
     over = shop.v1.subscriptions.retrieve(subscription.id)
-    assert (over.status, over.ended_at) == ("canceled", pytest.approx(end, abs=5))
+    assert over.status == "canceled"
+    assert over.ended_at
+    assert end <= over.ended_at < end + 60
     with pytest.raises(stripe.InvalidRequestError, match="canceled subscription"):
         shop.switch(over, shop.max)
 

@@ -43,7 +43,7 @@ def faults_of(client: StripeClient) -> list[str]:
     found: set[str] = set()
     for path, kind in _LISTED.items():
         answer = client.raw_request("get", f"/v1/{path}", limit=100)
-        rows = client.deserialize(answer, api_mode="V1").to_dict()["data"]  # type: ignore[no-untyped-call]
+        rows = client.deserialize(answer, api_mode="V1").to_dict()["data"]
         found |= {f"no {path}"} if not rows else set()
         for row in rows:
             found |= set(_faults(row, kind, kind.__name__))

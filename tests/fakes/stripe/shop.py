@@ -29,7 +29,7 @@ class Shop:
                 "currency": "usd",
                 "lookup_key": f"{name}_{interval}".lower(),
                 "product_data": {"name": name},
-                "recurring": {"interval": interval},  # type: ignore[typeddict-item]
+                "recurring": {"interval": interval},
                 "unit_amount": amount,
             }
         )
