@@ -6,12 +6,16 @@ that was left by a process that died runs out, and is then made good from what S
 
 from datetime import timedelta
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from billing import gateway, state
 from billing.errors import AlreadySubscribed, SubscriptionBusy
 from billing.models import Customer, Price, Subscription
+from config.errors import ApiError
+
+log = structlog.get_logger("tokengate.billing")
 
 S = Subscription.Status
 CLAIM = timedelta(minutes=3)  # longer than all calls of one request with their retries
@@ -85,12 +89,18 @@ def settle(row: Subscription, *, give_up: bool) -> Subscription | None:
 
 
 def settle_late() -> int:
-    """Settle every claim whose time is over; returns how many."""
+    """Settle every claim whose time is over; returns how many. Where it fails, next time."""
     late = Subscription.objects.filter(claimed_until__lte=timezone.now(), ended_at=None)
-    rows = list(late)
-    for row in rows:
+    return sum(_settled(row) for row in late)
+
+
+def _settled(row: Subscription) -> bool:
+    try:
         settle(row, give_up=True)
-    return len(rows)
+    except ApiError as failed:
+        log.error("claim_not_settled", subscription=row.pk, error=failed.code)  # noqa: TRY400
+        return False
+    return True
 
 
 def _made_of(row: Subscription, *, give_up: bool) -> str | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import stripe
 import structlog
+from django.conf import settings
 from djstripe import models
 
 from billing.errors import BillingUnavailable
@@ -29,8 +30,11 @@ def copy(found: dict[str, Any]) -> bool:
     model = _COPIES.get(found["object"])
     if model is None:
         return False
+    stripe.api_base = settings.STRIPE_API_BASE  # dj-stripe's calls go by this
+    key = settings.STRIPE_SECRET_KEY
     try:
-        model.sync_from_stripe_data(model(id=found["id"]).api_retrieve())
+        now = model(id=found["id"]).api_retrieve(api_key=key)
+        model.sync_from_stripe_data(now, api_key=key)
     except stripe.InvalidRequestError:
         log.info("not_mirrored", object=found["object"], id=found["id"])  # deleted meanwhile
         return False

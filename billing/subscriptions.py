@@ -113,7 +113,10 @@ def _is_first(claim: Subscription) -> bool:
 def _pay_with(payment_method: str, claim: Subscription, fields: dict[str, Any]) -> Outcome:
     key = str(claim.pk)
     customer_id = fields["customer"]
-    gateway.attach_card(payment_method=payment_method, customer_id=customer_id, key=key)
+    try:
+        gateway.attach_card(payment_method=payment_method, customer_id=customer_id, key=key)
+    except InvalidRequest as wrong:
+        raise InvalidRequest(wrong.message, param="payment_method") from wrong
     made = gateway.create_subscription({**fields, "payment_behavior": "allow_incomplete"}, key=key)
     return _after_payment(made)
 
@@ -177,7 +180,7 @@ def change(user: User, *, plan: str, interval: str | None) -> Outcome:
     if _is_next(row, price):
         raise SamePlan
     if (row.plan_id, row.interval) == (price.plan_id, price.interval):
-        return Outcome(_undo_change(row))
+        return Outcome(_stay(row))
     if row.next_plan_id or row.cancel_at_period_end:
         row = _stay(row)
     if proration.is_upgrade(now=_offer(row.plan, row.interval), wanted=_offer_of(price)):
@@ -205,12 +208,12 @@ def _upgrade(row: Subscription, price: Price) -> Outcome:
         fields["trial_end"] = "now"
     key = f"{row.pk}:{row.version}:{price.pk}"
     changed = gateway.update_subscription(_at_stripe(row), fields, key=key)
-    if changed.get("pending_update"):
-        return _after_failed_upgrade(row, changed)
-    return Outcome(_read(changed["id"]))
+    if read.price_of(changed) == price.pk:
+        return Outcome(_read(changed["id"]))
+    return _after_failed_upgrade(changed)
 
 
-def _after_failed_upgrade(row: Subscription, changed: gateway.Obj) -> Outcome:
+def _after_failed_upgrade(changed: gateway.Obj) -> Outcome:
     """Ask the payer to confirm, or take a declined change back."""
     invoice = changed["latest_invoice"]
     intent = _intent(invoice)
@@ -227,10 +230,6 @@ def _downgrade(row: Subscription, price: Price) -> Subscription:
     key = f"{row.pk}:{row.version}:{price.pk}"
     gateway.schedule_change(found, price_id=price.pk, key=key)
     return _read(_at_stripe(row))
-
-
-def _undo_change(row: Subscription) -> Subscription:
-    return _stay(row)
 
 
 def _stay(row: Subscription) -> Subscription:

@@ -7,6 +7,8 @@ of times (``billing.state``).
 """
 
 import json
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import stripe
@@ -31,6 +33,29 @@ from config.queue import enqueue
 log = structlog.get_logger("tokengate.billing")
 
 TOLERANCE = 300  # seconds that a signature is good for
+# What the endpoint at Stripe has to send. Others are stored, and that is all.
+EVENTS = (
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "invoice.finalized",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.expired",
+    "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.closed",
+)
 
 
 @csrf_exempt
@@ -71,9 +96,18 @@ def _verified(request: HttpRequest, secret: str) -> Obj:
     except (stripe.SignatureVerificationError, ValueError) as refused:
         log.warning("webhook_refused", reason=type(refused).__name__)
         raise WebhookRefused from refused
-    if not isinstance(event, dict) or event.get("object") != "event":
+    if not _is_event(event):
         raise WebhookRefused
     return event
+
+
+def _is_event(found: Any) -> bool:
+    if not isinstance(found, dict) or found.get("object") != "event":
+        return False
+    named = all(isinstance(found.get(name), str) for name in ("id", "type"))
+    data = found.get("data")
+    about = data.get("object") if isinstance(data, dict) else None
+    return named and isinstance(found.get("created"), int) and isinstance(about, dict)
 
 
 def store(event: Obj) -> StripeEvent:
@@ -106,22 +140,20 @@ def process(event: StripeEvent, *, again: bool = False) -> None:
 def _answer(kind: str, found: Obj) -> None:
     """Bring up to date what the event is about."""
     match kind.split("."):
-        case ["customer", "subscription", *_]:
+        case _ if kind not in EVENTS:
+            pass  # stored, and that is all
+        case ["customer", "subscription", _]:
             state.refresh(found["id"])
-        case ["invoice", "paid" | "payment_succeeded" | "payment_failed" | "voided"]:
+        case ["invoice", _]:
             _refresh(read.subscription_of(found))
-        case ["invoice", "payment_action_required" | "marked_uncollectible" | "finalized"]:
-            _refresh(read.subscription_of(found))
-        case ["checkout", "session", "completed" | "async_payment_succeeded"]:
-            _refresh(read.identifier(found.get("subscription")))
         case ["checkout", "session", "expired"]:
             _give_up(found)
+        case ["checkout", "session", _]:
+            _refresh(read.identifier(found.get("subscription")))
         case ["charge", "refunded"]:
             refunds.after_refund(found["id"])
-        case ["charge", "dispute", "created" | "closed" | "funds_withdrawn"]:
+        case ["charge", "dispute", _]:
             refunds.after_dispute(found["id"])
-        case _:
-            pass  # stored, and that is all
 
 
 def _refresh(subscription_id: str | None) -> None:
@@ -144,9 +176,9 @@ def _finish(event: StripeEvent) -> None:
             return
         if event.type == "customer.subscription.trial_will_end":
             _warn_of_trial_end(event.payload["data"]["object"])
+        transaction.on_commit(partial(enqueue, "billing.tasks.mirror", event.pk))
     lag = (now - event.created_at).total_seconds()
     log.info("webhook_processed", type=event.type, id=event.pk, lag_seconds=round(lag, 1))
-    enqueue("billing.tasks.mirror", event.pk)
 
 
 def _warn_of_trial_end(found: Obj) -> None:

@@ -1,4 +1,4 @@
-"""A shop for each test: the plans, with their prices at a fake Stripe that holds its events back."""
+"""A shop for each test: the plans, sold at a fake Stripe that holds its events back."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.plans import seed_plans, sell_at_stripe
+from billing.webhooks import EVENTS
 from tests.accounts.signing_in import fresh_email, signed_in
 from tests.billing.shop import Shop
 from tests.factories import UserFactory
@@ -24,7 +25,7 @@ def stripe_process() -> Iterator[StripeProcess]:
 def shop(stripe_process: StripeProcess, settings: Settings, db: None) -> Shop:
     """Sell at the fake Stripe; its events wait until a test delivers them."""
     stripe_process.reset(keep_endpoints=False)
-    endpoint = stripe_process.webhook("http://127.0.0.1:9/held")
+    endpoint = stripe_process.webhook("http://127.0.0.1:9/held", events=EVENTS)
     stripe_process.deliver("held")
     settings.STRIPE_SECRET_KEY = stripe_process.api_key
     settings.STRIPE_API_BASE = stripe_process.base_url

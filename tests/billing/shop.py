@@ -8,6 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from billing import gateway
 from billing.models import Invoice, Subscription
 from tests.fakes.stripe.process import StripeProcess
 from tokens.ledger import open_account
@@ -21,6 +22,7 @@ Delivery = dict[str, Any]
 class Shop:
     def __init__(self, fake: StripeProcess) -> None:
         self.fake = fake
+        self._http = Client(raise_request_exception=False)
 
     def take(self) -> list[Delivery]:
         """Take what Stripe has to tell, oldest first, without telling it."""
@@ -34,11 +36,17 @@ class Shop:
     def tell(self, event: Delivery, **changed: Any) -> Any:
         given = {**event, **changed}
         headers = {
-            name: value for name, value in given["headers"].items() if name.lower() != "content-type"
+            name: value
+            for name, value in given["headers"].items()
+            if name.lower() != "content-type"
         }
-        return Client(raise_request_exception=False).post(
+        return self._http.post(
             "/api/stripe/webhook/", given["body"], content_type="application/json", headers=headers
         )
+
+    def card_of(self, customer: str) -> str:
+        """Return the id of the card that a customer's invoices charge."""
+        return str(gateway.customer(customer)["invoice_settings"]["default_payment_method"])
 
     def shuffled(self, events: Sequence[Delivery], seed: int) -> list[Delivery]:
         return random.Random(seed).sample(list(events), len(events))
