@@ -31,6 +31,7 @@ class Store:
     def add(self, obj: Obj) -> Obj:
         self.objects[obj["id"]] = obj
         self.ids.setdefault(obj["object"], []).append(obj["id"])
+        self.changed = True
         return obj
 
     def remove(self, obj: Obj) -> None:
@@ -80,6 +81,7 @@ class Store:
         self.counts = saved["counts"]
         for obj in saved["objects"]:
             self.add(obj)
+        self.changed = False
 
 
 _NOUNS = {
