@@ -15,7 +15,7 @@ from django.conf import settings
 
 from billing import readings
 from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
-from config.errors import InvalidRequest
+from config.errors import ApiError, InvalidRequest
 
 log = structlog.get_logger("tokengate.billing")
 
@@ -34,26 +34,39 @@ def is_set_up() -> bool:
 
 
 def _asks_stripe(function: Callable[P, T]) -> Callable[P, T]:
-    """Turn Stripe's errors into ours: the one border."""
+    """Turn Stripe's errors into ours: the one border.
+
+    A call whose answer breaks off is made once more, which the library leaves to us.
+    """
 
     @wraps(function)
     def asking(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return function(*args, **kwargs)
-        except stripe.CardError as declined:
-            error = declined.error
-            code = getattr(error, "decline_code", None) or declined.code
-            raise CardDeclined(declined.user_message, decline_code=code) from declined
-        except stripe.IdempotencyError as busy:
-            raise SubscriptionBusy from busy
-        except stripe.InvalidRequestError as wrong:
-            log.warning("stripe_refused", call=function.__name__, error=str(wrong))
-            raise InvalidRequest(wrong.user_message, param=wrong.param) from wrong
+            try:
+                return function(*args, **kwargs)
+            except stripe.APIConnectionError as lost:
+                if lost.should_retry:
+                    raise
+                return function(*args, **kwargs)
         except stripe.StripeError as failed:
-            log.error("stripe_failed", call=function.__name__, error=str(failed))  # noqa: TRY400
-            raise BillingUnavailable from failed
+            raise _ours(failed, call=function.__name__) from failed
 
     return asking
+
+
+def _ours(failed: stripe.StripeError, *, call: str) -> ApiError:
+    match failed:
+        case stripe.CardError():
+            code = getattr(failed.error, "decline_code", None) or failed.code
+            return CardDeclined(failed.user_message, decline_code=code)
+        case stripe.IdempotencyError():
+            return SubscriptionBusy()
+        case stripe.InvalidRequestError():
+            log.warning("stripe_refused", call=call, error=str(failed))
+            return InvalidRequest(failed.user_message, param=failed.param)
+        case _:
+            log.error("stripe_failed", call=call, error=str(failed))
+            return BillingUnavailable()
 
 
 @cache

@@ -176,7 +176,8 @@ def _finish(event: StripeEvent) -> None:
             return
         if event.type == "customer.subscription.trial_will_end":
             _warn_of_trial_end(event.payload["data"]["object"])
-        transaction.on_commit(partial(enqueue, "billing.tasks.mirror", event.pk))
+        if event.type in EVENTS:
+            transaction.on_commit(partial(enqueue, "billing.tasks.mirror", event.pk))
     lag = (now - event.created_at).total_seconds()
     log.info("webhook_processed", type=event.type, id=event.pk, lag_seconds=round(lag, 1))
 

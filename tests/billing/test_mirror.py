@@ -14,7 +14,9 @@ def test_it_works(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     shop.deliver()
 
-    for event in StripeEvent.objects.filter(type__in=["invoice.paid", "customer.subscription.created"]):
+    for event in StripeEvent.objects.filter(
+        type__in=["invoice.paid", "customer.subscription.created"]
+    ):
         tasks.mirror(event.pk)
 
     found = json.dumps(models.Subscription.objects.get().stripe_data)
