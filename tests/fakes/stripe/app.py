@@ -42,11 +42,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = await _read(scope, receive)
-        try:
-            await self._answer(request, receive, send)
-        finally:
+
+        async def send_saved(message: Scope) -> None:
+            """Answer only once what was done is kept."""
             self._snapshot.write()
+            await send(message)
+
+        await self._answer(await _read(scope, receive), receive, send_saved)
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         if request.path.startswith("/_test/"):
