@@ -4,6 +4,8 @@ The only place of billing that writes to the ledger. All of it happens once, by 
 by what took place.
 """
 
+from django.db.models import F
+
 from billing.models import Interval, Invoice, Price, Subscription
 from billing.readings import Bought
 from tokens import allowances
@@ -43,6 +45,25 @@ def restore(subscription: Subscription, *, source: str) -> None:
 def withdraw(subscription: Subscription, *, source: str) -> None:
     """Put the user back on the free plan, which renews by itself."""
     _change(subscription, tier=DEFAULT_TIER, source=source, renews_by=allowances.SCHEDULE)
+
+
+def close_paid_years() -> int:
+    """Have the last month of a paid year wait for the next invoice; returns how many years.
+
+    The schedule would go on for ever. There is a month's time to do this in.
+    """
+    last_months = Subscription.objects.filter(
+        interval=Interval.YEAR,
+        ended_at=None,
+        entitled=True,
+        user__balance__renews_by=allowances.SCHEDULE,
+        user__balance__period_end__gte=F("period_end"),
+    )
+    rows = list(last_months)
+    for row in rows:
+        source = f"last-month:{row.pk}:{row.period_end}"
+        _change(row, tier=row.plan_id, source=source, renews_by=allowances.INVOICE)
+    return len(rows)
 
 
 def take_back(invoice: Invoice, *, wanted: int, source: str) -> int:

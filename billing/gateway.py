@@ -159,9 +159,9 @@ def customer(customer_id: str) -> Obj:
 
 
 @_asks_stripe
-def forget_customer(customer_id: str, *, key: str) -> None:
-    """Erase name and address of somebody who has left; Stripe keeps the invoices."""
-    _v1().customers.update(customer_id, {"email": "", "name": ""}, _once(key))
+def delete_customer(customer_id: str, *, key: str) -> None:
+    """Erase name, address and cards of somebody who has left; Stripe keeps his invoices."""
+    _v1().customers.delete(customer_id, {}, _once(key))
 
 
 @_asks_stripe

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from billing import claims, customers, gateway, subscriptions
+from billing.errors import BillingUnavailable
 from billing.models import Customer, Subscription
 from config.errors import ApiError
 
@@ -26,10 +27,17 @@ def end_marked() -> int:
 
 
 def forget(user_id: int) -> None:
-    """Erase name and address of a user who has left at Stripe, which keeps his invoices."""
+    """Erase name, address and cards of a user who has left at Stripe, which keeps his invoices.
+
+    Only once his subscription has ended. Raises ``BillingUnavailable``: then it is to be repeated.
+    """
     customer = Customer.objects.filter(user_id=user_id).first()
-    if customer and gateway.is_set_up():
-        gateway.forget_customer(customer.stripe_id, key=f"forget:{customer.stripe_id}")
+    if customer is None or not gateway.is_set_up():
+        return
+    if Subscription.objects.filter(user_id=user_id, ended_at=None).exists():
+        raise BillingUnavailable
+    if not gateway.customer(customer.stripe_id).get("deleted"):
+        gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")
 
 
 def make_missing_customers(*, at_most: int = 500) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+_TOO_SOON = 0.01  # of a period: what happened by then says nothing about the rest
 LIMITS = (
     "monthly_tokens",
     "requests_per_minute",
@@ -74,4 +75,4 @@ def price_of_change(
 def projection(*, used: int, period: Period, moment: datetime) -> int:
     """Return how many tokens the period ends with, if it goes on like this."""
     gone = 1 - period.rest(moment)
-    return used if gone <= 0 else round(used / gone)
+    return round(used / max(gone, _TOO_SOON))

@@ -198,7 +198,7 @@ def _is_next(row: Subscription, price: Price) -> bool:
 
 def _upgrade(row: Subscription, price: Price) -> Outcome:
     """Charge the difference, or leave all as it was. An upgrade ends a trial."""
-    found = gateway.subscription(_at_stripe(row))
+    found = _without_schedule(row)
     fields: dict[str, Any] = {
         "items": [{"id": found["items"]["data"][0]["id"], "price": price.pk}],
         "proration_behavior": "always_invoice",
@@ -226,7 +226,7 @@ def _after_failed_upgrade(changed: gateway.Obj) -> Outcome:
 
 
 def _downgrade(row: Subscription, price: Price) -> Subscription:
-    found = gateway.subscription(_at_stripe(row))
+    found = _without_schedule(row)
     key = f"{row.pk}:{row.version}:{price.pk}"
     gateway.schedule_change(found, price_id=price.pk, key=key)
     return _read(_at_stripe(row))
@@ -234,14 +234,23 @@ def _downgrade(row: Subscription, price: Price) -> Subscription:
 
 def _stay(row: Subscription) -> Subscription:
     """Forget that the plan was to change or to end."""
-    found = gateway.subscription(_at_stripe(row))
-    if isinstance(found.get("schedule"), dict):
-        schedule = found["schedule"]["id"]
-        gateway.release_schedule(schedule, key=f"{schedule}:release")
+    found = _without_schedule(row)
     if read.ends_with_period(found):
         key = f"{row.pk}:{row.version}:resume"
         gateway.update_subscription(_at_stripe(row), {"cancel_at_period_end": False}, key=key)
     return _read(_at_stripe(row))
+
+
+def _without_schedule(row: Subscription) -> gateway.Obj:
+    """Return the subscription, freed of what a schedule has in store for it.
+
+    A schedule outlives the change that it was made for by a period, and allows no other change.
+    """
+    found = gateway.subscription(_at_stripe(row))
+    schedule = found.get("schedule")
+    if isinstance(schedule, dict) and schedule["status"] in ("active", "not_started"):
+        gateway.release_schedule(schedule["id"], key=f"{schedule['id']}:release")
+    return found
 
 
 # Leaving, and coming back
@@ -257,8 +266,7 @@ def cancel(user: User, *, now: bool) -> Subscription:
         return end_now(row)
     if row.cancel_at_period_end:
         return row
-    if row.next_plan_id:
-        row = _stay(row)
+    _without_schedule(row)
     key = f"{row.pk}:{row.version}:cancel"
     gateway.update_subscription(_at_stripe(row), {"cancel_at_period_end": True}, key=key)
     return _read(_at_stripe(row))

@@ -5,7 +5,7 @@ from functools import partial
 from celery import shared_task
 
 from accounts.models import User
-from billing import claims, customers, gateway, leaving, messages, state, sync, webhooks
+from billing import allocation, claims, customers, gateway, leaving, messages, state, sync, webhooks
 from billing import mirror as mirroring
 from billing.models import StripeEvent
 from config.errors import Unavailable
@@ -56,6 +56,7 @@ def end_grace() -> int:
 @shared_task
 def mend() -> None:
     """Take up what was left undone: claims of processes that died, events, deleted accounts."""
+    allocation.close_paid_years()
     if gateway.is_set_up():
         claims.settle_late()
         webhooks.retry_failed()

@@ -46,7 +46,9 @@ class Shop:
 
     def card_of(self, customer: str) -> str:
         """Return the id of the card that a customer's invoices charge."""
-        return str(gateway.customer(customer)["invoice_settings"]["default_payment_method"])
+        default = gateway.customer(customer)["invoice_settings"]["default_payment_method"]
+        subscription, *_ = gateway.subscriptions_of(customer)
+        return str(subscription["default_payment_method"] or default)
 
     def shuffled(self, events: Sequence[Delivery], seed: int) -> list[Delivery]:
         return random.Random(seed).sample(list(events), len(events))
