@@ -25,7 +25,6 @@ T = TypeVar("T")
 
 _TIMEOUT = (5, 30)  # seconds to connect, and to answer
 _RETRIES = 2
-_INVOICES = 24  # of a subscription, the latest
 _STATES = ["latest_invoice.confirmation_secret", "latest_invoice.payments", "schedule"]
 
 
@@ -188,9 +187,9 @@ def subscription(subscription_id: str) -> Obj:
 
 
 @_asks_stripe
-def invoices_of(subscription_id: str) -> list[Obj]:
-    """Return the latest invoices, the oldest first."""
-    asked = {"subscription": subscription_id, "limit": _INVOICES, "expand": ["data.payments"]}
+def invoices_of(subscription_id: str, *, at_most: int) -> list[Obj]:
+    """Return the latest invoices, the oldest first; 100 at most."""
+    asked = {"subscription": subscription_id, "limit": at_most, "expand": ["data.payments"]}
     return [_plain(found) for found in reversed(_v1().invoices.list(asked).data)]
 
 

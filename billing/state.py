@@ -30,6 +30,7 @@ GOOD = (S.ACTIVE, S.TRIALING)
 MARK = "tokengate_subscription"
 
 _ATTEMPTS = 8
+_INVOICES = 6  # the latest: what any event can be about, and those that its forerunners were about
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def refresh(stripe_id: str) -> Subscription | None:
     raise SubscriptionBusy
 
 
-def take_reading(stripe_id: str) -> Reading:
+def take_reading(stripe_id: str, *, invoices: int = _INVOICES) -> Reading:
     """Read all that ``write`` needs. Asks the network, so no transaction may be open."""
     version = _version(stripe_id)
     subscription = gateway.subscription(stripe_id)
-    invoices = gateway.invoices_of(stripe_id)
-    prices.learn({read.price_of(subscription), *_prices(subscription, invoices)})
-    return Reading(subscription, invoices, version)
+    bills = gateway.invoices_of(stripe_id, at_most=invoices)
+    prices.learn({read.price_of(subscription), *_prices(subscription, bills)})
+    return Reading(subscription, bills, version)
 
 
 def write(reading: Reading, *, user_id: int) -> Subscription | None:

@@ -45,7 +45,7 @@ def sync(*, dry_run: bool) -> list[str]:
 
 def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
     try:
-        reading = state.take_reading(stripe_id)
+        reading = state.take_reading(stripe_id, invoices=100)
         owner = customers.user_of(str(read.identifier(reading.subscription["customer"])))
         if owner is None:
             return [f"{stripe_id}: is nobody's here"]
