@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny
@@ -29,6 +29,13 @@ from billing.serializers import (
 )
 
 TAGS = ["subscriptions"]
+_ERROR = {"$ref": "#/components/schemas/Error"}
+_DECLINED = OpenApiResponse(_ERROR, "`card_declined`, with Stripe's `decline_code`")
+_CONFLICT = OpenApiResponse(
+    _ERROR, "`already_subscribed`, `not_subscribed`, `same_plan`, or `subscription_busy`: try again"
+)
+_AWAY = OpenApiResponse(_ERROR, "`billing_unavailable`: no payments now")
+_REFUSALS = {409: _CONFLICT, 503: _AWAY}
 
 
 def pages_url(request: Request) -> str:
@@ -59,7 +66,11 @@ class CurrentView(APIView):
 
 
 class SubscribeView(APIView):
-    @extend_schema(tags=TAGS, request=SubscribeSerializer, responses={201: OutcomeSerializer})
+    @extend_schema(
+        tags=TAGS,
+        request=SubscribeSerializer,
+        responses={201: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+    )
     def post(self, request: Request) -> Response:
         """Subscribe: with a payment method at once, without one by a page of Stripe's.
 
@@ -79,7 +90,11 @@ class SubscribeView(APIView):
 
 
 class UpgradeView(APIView):
-    @extend_schema(tags=TAGS, request=ChangePlanSerializer, responses=OutcomeSerializer)
+    @extend_schema(
+        tags=TAGS,
+        request=ChangePlanSerializer,
+        responses={200: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+    )
     def put(self, request: Request) -> Response:
         """Change the plan: up at once, for the difference in price; down when the period ends."""
         asked = valid(ChangePlanSerializer(data=request.data))
@@ -89,7 +104,11 @@ class UpgradeView(APIView):
 
 
 class CancelView(APIView):
-    @extend_schema(tags=TAGS, request=CancelSerializer, responses=SubscriptionSerializer)
+    @extend_schema(
+        tags=TAGS,
+        request=CancelSerializer,
+        responses={200: SubscriptionSerializer, **_REFUSALS},
+    )
     def post(self, request: Request) -> Response:
         """End the subscription when its period does, or at once."""
         asked = valid(CancelSerializer(data=request.data))
@@ -98,7 +117,7 @@ class CancelView(APIView):
 
 
 class ResumeView(APIView):
-    @extend_schema(tags=TAGS, request=None, responses=SubscriptionSerializer)
+    @extend_schema(tags=TAGS, request=None, responses={200: SubscriptionSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
         """Go on after all: what was to end or to change with the period does not."""
         subscriptions.resume(user_of(request))
@@ -106,7 +125,7 @@ class ResumeView(APIView):
 
 
 class PortalView(APIView):
-    @extend_schema(tags=TAGS, request=None, responses=PortalSerializer)
+    @extend_schema(tags=TAGS, request=None, responses={200: PortalSerializer, 503: _AWAY})
     def post(self, request: Request) -> Response:
         """Open Stripe's page for the caller's cards, addresses and invoices."""
         url = subscriptions.portal(user_of(request), pages=pages_url(request))

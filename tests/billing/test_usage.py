@@ -60,8 +60,8 @@ def offer(plan: str, interval: str) -> Offer:
     ],
 )
 def test_changes(now: tuple[str, str], wanted: tuple[str, str], up: bool, due: int) -> None:
-    offers = {"now": offer(*now), "wanted": offer(*wanted)}
+    a, b = offer(*now), offer(*wanted)
     half = START + timedelta(days=15)
 
-    assert is_upgrade(**offers) is up
-    assert price_of_change(**offers, period=MONTH, moment=half) == due
+    assert is_upgrade(now=a, wanted=b) is up
+    assert price_of_change(now=a, wanted=b, period=MONTH, moment=half) == due
