@@ -19,7 +19,17 @@ from accounts.doors import (
     user_of,
     valid,
 )
-from accounts.errors import EmailTaken
+from accounts.errors import (
+    EmailNotVerified,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidToken,
+    ReauthenticationRequired,
+    TokenRevoked,
+    TokenSuperseded,
+    WeakPassword,
+    WrongPassword,
+)
 from accounts.revocation import sign_out_everywhere
 from accounts.schema import takes_a_body
 from accounts.serializers import (
@@ -35,10 +45,12 @@ from accounts.serializers import (
     UserSerializer,
     pair_body,
 )
-from config.errors import NotFound
+from config.errors import NotFound, RateLimited
+from config.openapi import raises
 
 
 class RegisterView(OpenView):
+    @raises(EmailTaken, WeakPassword, RateLimited)
     @extend_schema(
         operation_id="register",
         request=RegisterSerializer,
@@ -66,6 +78,7 @@ class RegisterView(OpenView):
 
 
 class LoginView(OpenView):
+    @raises(InvalidCredentials, EmailNotVerified, RateLimited)
     @extend_schema(
         operation_id="login", request=LoginSerializer, responses={200: SignedInSerializer}
     )
@@ -78,6 +91,7 @@ class LoginView(OpenView):
 
 
 class RefreshView(OpenView):
+    @raises(InvalidToken, TokenSuperseded, TokenRevoked)
     @extend_schema(
         operation_id="refresh", request=RefreshSerializer, responses={200: PairSerializer}
     )
@@ -130,6 +144,7 @@ class ProfileView(APIView):
 
 
 class AccountView(APIView):
+    @raises(WrongPassword, ReauthenticationRequired, RateLimited)
     @extend_schema(operation_id="delete_account", request=DeletionSerializer, responses={204: None})
     @takes_a_body
     def delete(self, request: Request) -> Response:

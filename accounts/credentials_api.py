@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from accounts import passwords, verification
 from accounts.doors import MESSAGE_SENT, OpenView, django_request, session_of, user_of, valid
+from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
 from accounts.serializers import (
     EmailSerializer,
     KeySerializer,
@@ -15,9 +16,12 @@ from accounts.serializers import (
     PasswordResetSerializer,
     VerifiedSerializer,
 )
+from config.errors import RateLimited
+from config.openapi import raises
 
 
 class ChangeView(APIView):
+    @raises(WeakPassword, WrongPassword, PasswordChanged, RateLimited)
     @extend_schema(
         operation_id="change_password", request=PasswordChangeSerializer, responses={204: None}
     )
@@ -35,6 +39,7 @@ class ChangeView(APIView):
 
 
 class ResetView(OpenView):
+    @raises(RateLimited)
     @extend_schema(
         operation_id="request_password_reset",
         request=EmailSerializer,
@@ -48,6 +53,7 @@ class ResetView(OpenView):
 
 
 class ConfirmView(OpenView):
+    @raises(InvalidKey, WeakPassword)
     @extend_schema(
         operation_id="confirm_password_reset",
         request=PasswordResetSerializer,
@@ -61,6 +67,7 @@ class ConfirmView(OpenView):
 
 
 class VerifyView(OpenView):
+    @raises(InvalidKey)
     @extend_schema(
         operation_id="verify_email", request=KeySerializer, responses={200: VerifiedSerializer}
     )
@@ -72,6 +79,7 @@ class VerifyView(OpenView):
 
 
 class ResendView(OpenView):
+    @raises(RateLimited)
     @extend_schema(
         operation_id="resend_verification",
         request=EmailSerializer,

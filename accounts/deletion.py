@@ -19,6 +19,8 @@ from accounts.revocation import sign_out_everywhere
 from accounts.signals import account_deleted
 
 RECENT = timedelta(minutes=10)
+# How the address of a deleted account ends: nobody can register it, it has no top-level domain.
+NOBODY = "@invalid"
 
 
 def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
@@ -76,8 +78,7 @@ def _forget_in_admin_log(user: User) -> None:
 
 
 def _nobody(user: User) -> str:
-    """An address that nobody can register: it has no top-level domain."""
-    return f"deleted-{user.pk}@invalid"
+    return f"deleted-{user.pk}{NOBODY}"
 
 
 def _is_recent(session_id: UUID) -> bool:

@@ -7,12 +7,15 @@ from rest_framework.response import Response
 
 from accounts import extension
 from accounts.doors import OpenView
+from accounts.errors import InvalidToken
 from accounts.serializers import SignedInSerializer, UserSerializer, pair_body
 from accounts.sessions import bearer
-from config.errors import NotAuthenticated
+from config.errors import NotAuthenticated, PermissionDenied
+from config.openapi import raises
 
 
 class ExtensionTokenView(OpenView):
+    @raises(NotAuthenticated, InvalidToken, PermissionDenied)
     @extend_schema(
         operation_id="exchange_extension_token",
         request=None,

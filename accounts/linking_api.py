@@ -9,11 +9,19 @@ from rest_framework.views import APIView
 
 from accounts import link_tickets, linking
 from accounts.doors import django_request, session_of, user_of, valid
+from accounts.errors import (
+    AccountInUse,
+    InvalidProviderToken,
+    LastLoginMethod,
+    LinkExpired,
+    UnknownProvider,
+)
 from accounts.linking_serializers import (
     LinkedAccountSerializer,
     LinkSerializer,
     LinkStartedSerializer,
 )
+from config.openapi import raises
 
 
 class AccountsView(APIView):
@@ -24,6 +32,7 @@ class AccountsView(APIView):
         """List the accounts of other sites that the caller can log in by."""
         return Response(LinkedAccountSerializer(linking.linked(user_of(request)), many=True).data)
 
+    @raises(UnknownProvider, InvalidProviderToken, AccountInUse, LinkExpired)
     @extend_schema(
         operation_id="link_oauth_account",
         request=LinkSerializer,
@@ -57,6 +66,7 @@ class AccountsView(APIView):
 
 
 class AccountView(APIView):
+    @raises(LastLoginMethod)
     @extend_schema(operation_id="unlink_oauth_account", request=None, responses={204: None})
     def delete(self, request: Request, account_id: int) -> Response:
         """Unlink an account. The last way to log in cannot be removed."""

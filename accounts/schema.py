@@ -2,12 +2,12 @@
 
 from typing import Any, TypeVar
 
-from drf_spectacular.openapi import AutoSchema
+from config.openapi import ErrorSchema
 
 View = TypeVar("View")
 
 
-class _WithBody(AutoSchema):
+class _WithBody(ErrorSchema):
     """It leaves the bodies of DELETE out, which OpenAPI 3.1 allows."""
 
     def _get_request_body(self, direction: str = "request") -> Any:

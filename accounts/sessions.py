@@ -125,6 +125,11 @@ def living(user: User) -> QuerySet[Session]:
     return alive.order_by("-last_used_at")
 
 
+def forget_expired() -> None:
+    """Delete the rows whose last refresh token has expired: none of their tokens is good."""
+    Session.objects.filter(expires_at__lt=timezone.now()).delete()
+
+
 def _revoke(which: Q) -> None:
     Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
 
@@ -184,6 +189,8 @@ def _pair(token: RefreshToken, *, user_id: int, session_id: UUID) -> Pair:
 
 class SessionAuthentication(BaseAuthentication):
     """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``Caller``."""
+
+    errors = (InvalidToken, TokenRevoked)
 
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:
         token = bearer(get_authorization_header(request))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 
@@ -38,8 +39,11 @@ def seed_demo() -> Demo:
 
 
 def _user(email: str, password: str, **fields: bool) -> User:
-    found = User.objects.filter(email=email).first()
-    return found or User.objects.create_user(email, password, **fields)
+    user = User.objects.filter(email=email).first()
+    user = user or User.objects.create_user(email, password, **fields)
+    address = {"user": user, "email": email}
+    EmailAddress.objects.get_or_create(**address, defaults={"verified": True, "primary": True})
+    return user
 
 
 def _key(user: User) -> str:

@@ -1,5 +1,6 @@
 """The JSON doors to API keys. For sessions only: a key can't manage keys."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,11 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from apikeys import keys
+from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey
-from apikeys.serializers import ApiKeySerializer, NewApiKeySerializer
-from config.errors import NotFound
+from apikeys.serializers import ApiKeySerializer, NewApiKeySerializer, RotationSerializer
+from config.errors import Conflict, NotFound
+from config.openapi import raises
 
 
 class ApiKeysView(APIView):
@@ -23,6 +26,7 @@ class ApiKeysView(APIView):
         own = _own(request).order_by("-created_at")
         return Response(ApiKeySerializer(own, many=True).data)
 
+    @raises(TooManyKeys)
     @extend_schema(
         operation_id="create_api_key",
         request=ApiKeySerializer,
@@ -48,7 +52,7 @@ class ApiKeyView(APIView):
         responses={200: ApiKeySerializer},
     )
     def put(self, request: Request, key_id: UUID) -> Response:
-        """Replace name, scopes and expiry; what is left out returns to its default."""
+        """Replace all that can be set; what is left out returns to its default."""
         return _save(request, key_id, partial=False)
 
     @extend_schema(
@@ -57,7 +61,7 @@ class ApiKeyView(APIView):
         responses={200: ApiKeySerializer},
     )
     def patch(self, request: Request, key_id: UUID) -> Response:
-        """Change name, scopes or expiry."""
+        """Change what is given."""
         return _save(request, key_id, partial=True)
 
     @extend_schema(operation_id="revoke_api_key", request=None, responses={204: None})
@@ -68,13 +72,19 @@ class ApiKeyView(APIView):
 
 
 class RotateApiKeyView(APIView):
+    @raises(Conflict)
     @extend_schema(
-        operation_id="rotate_api_key", request=None, responses={200: NewApiKeySerializer}
+        operation_id="rotate_api_key",
+        request=RotationSerializer,
+        responses={200: NewApiKeySerializer},
     )
     def post(self, request: Request, key_id: UUID) -> Response:
-        """Replace the secret; the old one is refused at once."""
+        """Replace the secret; the old one is refused at once, or after an overlap."""
         key = _one(request, key_id)
-        text = keys.rotate(key)
+        rotation = RotationSerializer(data=request.data)
+        rotation.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=rotation.validated_data["overlap_seconds"])
+        text = keys.rotate(key, overlap=overlap)
         return Response(_shown_once(key, text), headers={"Cache-Control": "no-store"})
 
 

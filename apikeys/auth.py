@@ -1,19 +1,22 @@
 """From a request's headers to the key that calls, and what a key may do."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.attempts import client_address
 from accounts.models import User
 from accounts.sessions import bearer
-from apikeys.errors import InvalidApiKey, KeyScope
+from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from apikeys.models import ApiKey
 from apikeys.secrets import PREFIX, digest, is_well_formed
 from config.errors import NotAuthenticated
@@ -45,20 +48,24 @@ def credential(headers: Mapping[str, str]) -> str | None:
     return token if token and token.startswith(PREFIX) else None
 
 
-def verify(key: str) -> ApiKey:
-    """Return the key's row, with its user. Raises ``InvalidApiKey``.
+def verify(text: str) -> ApiKey:
+    """Return the key's row, with its user; where from it may be used is for the door to ask.
 
-    One query, none for a text that can be no key, and one UPDATE a minute.
+    Raises ``InvalidApiKey``. One query, none for a text that can be no key, and one UPDATE a
+    minute.
     """
-    if not is_well_formed(key):
+    if not is_well_formed(text):
         raise InvalidApiKey
-    wanted = digest(key)
-    found = ApiKey.objects.select_related("user").filter(digest=wanted).first()
-    if found is None or not hmac.compare_digest(found.digest, wanted):
-        raise InvalidApiKey
-    _insist_on_life(found)
-    _touch(found)
-    return found
+    key = _found(digest(text))
+    _insist_on_life(key)
+    _touch(key)
+    return key
+
+
+def insist_on_address(allowed: Sequence[str], address: str) -> None:
+    """Raise ``AddressNotAllowed`` unless a network holds the address, or there are none."""
+    if allowed and not any(ip_address(address) in ip_network(network) for network in allowed):
+        raise AddressNotAllowed
 
 
 def required_scope(view: Any, method: str) -> str | None:
@@ -69,6 +76,18 @@ def required_scope(view: Any, method: str) -> str | None:
     by_method: Mapping[str, str] = getattr(view, "key_scopes", {})
     scope = by_method.get("GET" if method == "HEAD" else method)
     return scope or getattr(view, "key_scope", None)
+
+
+def _found(wanted: str) -> ApiKey:
+    """Return the key with this digest, or with this one before its last rotation."""
+    now = timezone.now()
+    either = Q(digest=wanted) | Q(previous_digest=wanted, previous_until__gt=now)
+    key = ApiKey.objects.select_related("user").filter(either).first()
+    if key is None or not any(
+        hmac.compare_digest(stored, wanted) for stored in (key.digest, key.previous_digest or "")
+    ):
+        raise InvalidApiKey
+    return key
 
 
 def _insist_on_life(key: ApiKey) -> None:
@@ -88,12 +107,16 @@ def _touch(key: ApiKey) -> None:
 class ApiKeyAuthentication(BaseAuthentication):
     """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``ApiKey``."""
 
+    errors = (InvalidApiKey, AddressNotAllowed)
+
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         text = credential(request.headers)
         if text is None:
             return None
+        inner = request._request  # noqa: SLF001 - DRF offers no public way to it
         key = verify(text)
-        request._request.caller_id = key.user_id  # type: ignore[attr-defined]  # noqa: SLF001 - for the access log
+        insist_on_address(key.allowed_ips, client_address(inner))
+        inner.caller_id = key.user_id  # type: ignore[attr-defined]  # for the access log
         return key.user, key
 
 
@@ -102,6 +125,8 @@ class SessionOrScopedKey(BasePermission):
 
     So a view that names no scope is closed to keys: none can manage keys or the account.
     """
+
+    errors = (KeyScope,)
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:

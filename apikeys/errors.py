@@ -1,11 +1,13 @@
 """What can go wrong with API keys.
 
 ApiError
-├── InvalidApiKey   401   unknown, mistyped, expired or revoked
-└── KeyScope        403   required
+├── InvalidApiKey      401   unknown, mistyped, expired or revoked
+├── KeyScope           403   required
+├── AddressNotAllowed  403   the key's allow-list does not hold the caller's address
+└── TooManyKeys        409   limit
 """
 
-from config.errors import NotAuthenticated, PermissionDenied
+from config.errors import Conflict, NotAuthenticated, PermissionDenied
 
 
 class InvalidApiKey(NotAuthenticated):
@@ -20,3 +22,14 @@ class KeyScope(PermissionDenied):
         """Without a scope that would do, nothing but a session will."""
         lacks = f"This API key lacks the scope {required}."
         super().__init__(lacks if required else "An API key cannot do this.", required=required)
+
+
+class AddressNotAllowed(PermissionDenied):
+    message = "This API key may not be used from this address."
+
+
+class TooManyKeys(Conflict):
+    message = "The plan allows no more API keys."
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"The plan allows {limit} API keys: revoke one first.", limit=limit)

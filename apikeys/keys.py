@@ -1,38 +1,48 @@
 """Making, rotating and revoking keys: the only writer of them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from apikeys import secrets
+from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey, default_scopes
 from config.errors import Conflict, NotFound
+from tokens.ledger import open_account
 
 
+@transaction.atomic
 def create(
-    *,
-    user: User,
-    name: str,
-    scopes: Sequence[str] | None = None,
-    expires_at: datetime | None = None,
+    *, user: User, name: str, scopes: Sequence[str] | None = None, **fields: Any
 ) -> tuple[ApiKey, str]:
-    """Make a key. The text that comes with it is the key itself: show it now or never."""
+    """Make a key. The text that comes with it is the key itself: show it now or never.
+
+    ``fields`` are the other columns that its owner may set. Raises ``TooManyKeys`` when his plan
+    allows no more; the lock on his row makes requests at the same time count each other.
+    """
+    limit = open_account(user.pk).tier.api_keys
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if living(user).count() >= limit:
+        raise TooManyKeys(limit=limit)
     text = secrets.new_key()
-    key = ApiKey.objects.create(
-        user=user,
-        name=name,
-        scopes=list(scopes or default_scopes()),
-        expires_at=expires_at,
-        **_traces(text),
-    )
+    scopes = list(scopes or default_scopes())
+    key = ApiKey.objects.create(user=user, name=name, scopes=scopes, **fields, **_traces(text))
     return key, text
 
 
+def living(user: User) -> QuerySet[ApiKey]:
+    """Return the user's keys that are neither revoked nor expired, the newest first."""
+    good = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return user.api_keys.filter(good, revoked_at=None).order_by("-created_at")
+
+
 def change(key: ApiKey, **fields: Any) -> None:
-    """Change name, scopes or expiry, and nothing else: a rotation meanwhile stands.
+    """Change what its owner may set, and nothing else: a rotation meanwhile stands.
 
     Raises ``NotFound`` when the key was revoked meanwhile.
     """
@@ -42,16 +52,18 @@ def change(key: ApiKey, **fields: Any) -> None:
         setattr(key, name, value)
 
 
-def rotate(key: ApiKey) -> str:
-    """Give the key a new text, which is returned; the old one is refused at once.
+def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
+    """Give the key a new text, which is returned; the old one is good for ``overlap`` more.
 
-    Raises ``Conflict`` when the key was rotated or revoked meanwhile.
+    The one before that is refused at once. Raises ``Conflict`` when the key was rotated or
+    revoked meanwhile.
     """
     text = secrets.new_key()
-    traces = _traces(text)
-    if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**traces):
+    changes = _traces(text) | _overlapping(key, overlap)
+    if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**changes):
         raise Conflict("This key was rotated or revoked by another request.")
-    key.prefix, key.digest = traces["prefix"], traces["digest"]
+    for name, value in changes.items():
+        setattr(key, name, value)
     return text
 
 
@@ -64,6 +76,12 @@ def revoke_all(*, user: User) -> None:
     """End every key of a user who leaves. The rows stay, without the names that he gave them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
+
+
+def _overlapping(key: ApiKey, overlap: timedelta) -> dict[str, Any]:
+    if not overlap:
+        return {"previous_digest": None, "previous_until": None}
+    return {"previous_digest": key.digest, "previous_until": timezone.now() + overlap}
 
 
 def _traces(text: str) -> dict[str, Any]:

@@ -28,17 +28,48 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=24, help_text="How the key begins; shown in lists.")
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the key, in hex.")
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=default_scopes)
+    allowed_ips = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        help_text="Addresses and networks (CIDR) that may use the key; empty: any.",
+    )
+    requests_per_minute = models.IntegerField(
+        null=True, blank=True, help_text="Beside the plan's own limit."
+    )
+    monthly_token_budget = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens of a calendar month (UTC)."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    previous_digest = models.CharField(
+        max_length=64,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="Of the secret before the last rotation.",
+    )
+    previous_until = models.DateTimeField(
+        null=True, blank=True, help_text="How long that one is still good."
+    )
 
     class Meta:
         verbose_name = "API key"
         constraints = [
             models.CheckConstraint(
                 name="api_key_has_a_scope", condition=models.Q(scopes__len__gte=1)
-            )
+            ),
+            models.CheckConstraint(
+                name="api_key_limits_positive",
+                condition=models.Q(requests_per_minute__gte=1)
+                & models.Q(monthly_token_budget__gte=1),
+            ),
+            models.CheckConstraint(
+                name="api_key_previous_secret_ends",
+                condition=models.Q(previous_digest=None) | models.Q(previous_until__isnull=False),
+            ),
         ]
         indexes = [models.Index(name="api_key_by_user", fields=["user", "-created_at"])]
 

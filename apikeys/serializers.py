@@ -1,6 +1,8 @@
 """The JSON of API keys."""
 
 from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -18,11 +20,45 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         default=default_scopes,
     )
 
+    allowed_ips = serializers.ListField(
+        child=serializers.CharField(max_length=43),
+        max_length=50,
+        default=list,
+        help_text="Addresses and networks (CIDR) that may use the key; none: any.",
+    )
+    requests_per_minute = serializers.IntegerField(
+        min_value=1, max_value=1_000_000, allow_null=True, default=None
+    )
+    monthly_token_budget = serializers.IntegerField(
+        min_value=1,
+        max_value=2**53,
+        allow_null=True,
+        default=None,
+        help_text="Tokens of a calendar month (UTC).",
+    )
+
     class Meta:
         model = ApiKey
-        fields = ("id", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at")
+        fields = (
+            "id",
+            "name",
+            "prefix",
+            "scopes",
+            "allowed_ips",
+            "requests_per_minute",
+            "monthly_token_budget",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        )
         read_only_fields = ("id", "prefix", "created_at", "last_used_at")
         extra_kwargs = {"expires_at": {"default": None}}
+
+    def validate_allowed_ips(self, networks: list[str]) -> list[str]:
+        try:
+            return sorted({str(ip_network(each, strict=False)) for each in networks})
+        except ValueError as unreadable:
+            raise serializers.ValidationError(f"{unreadable}.") from unreadable
 
     def validate_scopes(self, scopes: list[str]) -> list[str]:
         return sorted(set(scopes))
@@ -31,6 +67,15 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         if expires_at and expires_at <= timezone.now():
             raise serializers.ValidationError("This is in the past.")
         return expires_at
+
+
+class RotationSerializer(serializers.Serializer[Any]):
+    overlap_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=7 * 86_400,
+        default=0,
+        help_text="For so long the old key is good beside the new one.",
+    )
 
 
 class NewApiKeySerializer(ApiKeySerializer):

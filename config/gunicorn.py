@@ -1,5 +1,10 @@
 """gunicorn's configuration: `gunicorn -c config/gunicorn.py config.asgi:application`."""
 
+import os
+import shutil
+import tempfile
+from typing import Any
+
 from config.env import env
 
 bind = f"{env.str('HOST', '127.0.0.1')}:{env.int('PORT', 8000)}"
@@ -18,3 +23,16 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Make the folder where the workers share their metrics (config/metrics.py).
+
+    It has to be named before a worker imports prometheus_client.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tokengate-metrics-")
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -121,11 +121,48 @@ async def _send(response: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": response.content})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
-    async with aclosing(response._iterator) as parts:  # noqa: SLF001
-        await send(_head(response))
-        async for part in parts:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    with _Patience(settings.CLIENT_SEND_TIMEOUT) as patience:
+        async with aclosing(response._iterator) as parts:  # noqa: SLF001
+            await send(_head(response))
+            async for part in parts:
+                patience.sending()
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                patience.sent()
+            await send({"type": "http.response.body", "body": b""})
+
+
+class _Patience:
+    """Cancels the current task when its client takes nothing for so many seconds.
+
+    A client that has stopped reading looks like one that is alive. One timer for a stream, not
+    one for each part: it is off by half the time at most.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._since: float | None = None
+
+    def __enter__(self) -> "_Patience":
+        self._timer = self._loop.call_later(self._seconds / 2, self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def sending(self) -> None:
+        self._since = self._loop.time()
+
+    def sent(self) -> None:
+        self._since = None
+
+    def _look(self) -> None:
+        if self._since is not None and self._loop.time() - self._since >= self._seconds:
+            assert self._task is not None
+            self._task.cancel()
+            return
+        self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
 
 def _head(response: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _IN_ADDRESSES = re.compile(
     r"(/accounts/(?:confirm-email|password/reset/key)/"
     r"|[?&](?:code|state|ticket|user_code|id_token|access_token|refresh_token)=)[^/&\s\"'>]+"
 )
+_CREDENTIALS = re.compile(r"\btgk_[0-9A-Za-z]{20,}|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
@@ -76,12 +77,14 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     }
 
 
-def _without_secrets(_logger: Any, _method: str, line: str) -> str:
-    """Blank out the keys of messages and the codes of sign-ins: they are parts of addresses.
+def without_secrets(text: str) -> str:
+    """Blank out API keys, JWTs, and in addresses the keys of messages and the codes of sign-ins."""
+    return _CREDENTIALS.sub("***", _IN_ADDRESSES.sub(r"\1***", text))
 
-    On the finished line, because Django puts addresses into messages, requests and tracebacks.
-    """
-    return _IN_ADDRESSES.sub(r"\1***", line)
+
+def _without_secrets(_logger: Any, _method: str, line: str) -> str:
+    """Do so on the finished line: Django puts addresses into messages, requests and tracebacks."""
+    return without_secrets(line)
 
 
 def _renderer(*, as_json: bool) -> Any:

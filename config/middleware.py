@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from config.errors import InvalidRequest, PayloadTooLarge
+from config.instruments import request_timer
 from config.rendering import error_response
 
 log = structlog.get_logger("tokengate.access")
@@ -88,12 +89,20 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
 
 def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
     response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+    seconds = time.perf_counter() - started
+    request_timer(_route(request), request.method or "", response.status_code)(seconds)
     log.info(
         "request",
         method=request.method,
         path=request.path,
         status=response.status_code,
         user_id=getattr(request, "caller_id", None),
-        ms=round((time.perf_counter() - started) * 1000, 1),
+        ms=round(seconds * 1000, 1),
     )
     return response
+
+
+def _route(request: HttpRequest) -> str:
+    """Return the pattern of the URL, of which there are few, and not the URL."""
+    match = request.resolver_match
+    return match.route if match else "none"

@@ -22,6 +22,7 @@ from rest_framework.views import set_rollback
 
 from config import errors
 from config.errors import ApiError
+from config.instruments import ERRORS
 
 log = structlog.get_logger("tokengate.errors")
 
@@ -75,7 +76,13 @@ def body(error: ApiError, request: HttpRequest) -> bytes:
 
 
 def to_api_error(exc: BaseException, request: HttpRequest) -> ApiError:
-    """Map an exception to what the client is told."""
+    """Map an exception to what the client is told, and count it."""
+    error = _mapped(exc, request)
+    ERRORS.labels(error.code).inc()
+    return error
+
+
+def _mapped(exc: BaseException, request: HttpRequest) -> ApiError:
     if isinstance(exc, ApiError):
         return exc
     if isinstance(exc, drf_errors.ValidationError):

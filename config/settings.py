@@ -140,15 +140,19 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
+    "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
     "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
-    "forget-expired-grants": {"task": "accounts.tasks.forget_expired_grants", "schedule": 3600.0},
     "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
     "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
     "sync-stripe": {
         "task": "billing.tasks.sync_stripe",
         "schedule": crontab(hour="3", minute="17"),
     },
+    "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
+    "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
+    "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
+    "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -255,7 +259,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apikeys.auth.SessionOrScopedKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ErrorSchema",
     "EXCEPTION_HANDLER": "config.rendering.drf_exception_handler",
 }
 
@@ -296,6 +300,11 @@ CORS_EXPOSE_HEADERS = [
     "retry-after",
     "www-authenticate",
     "x-llm-provider",
+    *(
+        f"x-ratelimit-{what}-{kind}"
+        for what in ("limit", "remaining", "reset")
+        for kind in ("requests", "tokens")
+    ),
     "x-request-id",
     "x-tokens-available",
     "x-tokens-reserved",
@@ -336,10 +345,18 @@ if env.str("UPSTREAM_BASE_URL", ""):
 UPSTREAM_CONNECT_TIMEOUT: float = env.float("UPSTREAM_CONNECT_TIMEOUT", default=5.0)
 UPSTREAM_CONNECTIONS: int = env.int("UPSTREAM_CONNECTIONS", default=1000)
 UPSTREAM_FIRST_BYTE_TIMEOUT: float = env.float("UPSTREAM_FIRST_BYTE_TIMEOUT", default=60.0)
+UPSTREAM_CONTENT_TIMEOUT: float = env.float("UPSTREAM_CONTENT_TIMEOUT", default=300.0)
 UPSTREAM_IDLE_TIMEOUT: float = env.float("UPSTREAM_IDLE_TIMEOUT", default=120.0)
+BREAKER_FAILURES: int = env.int("BREAKER_FAILURES", default=5)
+BREAKER_WINDOW_SECONDS: float = env.float("BREAKER_WINDOW_SECONDS", default=30.0)
+BREAKER_PAUSE_SECONDS: float = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
+CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
+# A minute: the plans' limits speak of it. How long Redis may keep a request waiting.
+LIMITS_WINDOW = 60.0
+LIMITS_REDIS_TIMEOUT: float = env.float("LIMITS_REDIS_TIMEOUT", default=0.1)
 MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.
@@ -382,9 +399,14 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.add_proxy",
-        "config.schema.add_errors",
+        "config.schema.add_error",
     ],
 }
+
+# Operators' eyes
+
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 
 # Static files, time, language, logs
 

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts import error_pages
-from config import health
+from config import health, metrics
 from config.errors import NotFound
 from config.rendering import error_response
 
@@ -23,6 +23,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("tokens.urls")),
     path("", include("billing.urls")),
     path("", include("llmproxy.urls")),
+    path("", include("adminpanel.urls")),
     path("health", health.alive, name="alive"),
     path("health/ready", health.ready, name="ready"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -32,6 +33,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("metrics", metrics.scrape, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("accounts.page_urls")),
     path("billing/", include("billing.page_urls")),

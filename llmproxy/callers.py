@@ -3,16 +3,20 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 
 from accounts import sessions
+from accounts.attempts import client_address
 from apikeys import auth
 from apikeys.errors import KeyScope
 from config.database import in_thread
 from config.errors import NotAuthenticated
 from tokens.ledger import open_account
+from tokens.limit_states import Limits
+from tokens.tiers import limits_of
 
 # Revocation must be in force everywhere within a second.
 REMEMBER_SECONDS = 0.5
@@ -22,11 +26,14 @@ _MOST_REMEMBERED = 10_000
 @dataclass(frozen=True)
 class Caller:
     user_id: int
-    api_key: UUID | None
-    scopes: frozenset[str] | None
     plan: str
     allowed_models: tuple[str, ...]
     max_output_tokens: int
+    limits: Limits
+    api_key: UUID | None = None
+    scopes: frozenset[str] | None = None
+    allowed_ips: tuple[str, ...] = ()
+    key_token_budget: int | None = None
 
     def require(self, scope: str) -> None:
         """Raise ``KeyScope`` unless this is a session, or a key with the scope."""
@@ -54,6 +61,8 @@ async def identify(request: HttpRequest) -> Caller:
     except Exception:
         _known.pop(who, None)  # Only good news is remembered.
         raise
+    if caller.allowed_ips:
+        auth.insist_on_address(caller.allowed_ips, client_address(request))
     request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
     return caller
 
@@ -71,17 +80,24 @@ def _credential(request: HttpRequest) -> tuple[bool, str]:
 def _look_up(is_key: bool, credential: str) -> Caller:
     if is_key:
         key = auth.verify(credential)
-        return _caller(key.user_id, key.pk, frozenset(key.scopes))
-    return _caller(sessions.verify(credential).user_id, None, None)
+        return _caller(
+            key.user_id,
+            api_key=key.pk,
+            scopes=frozenset(key.scopes),
+            allowed_ips=tuple(key.allowed_ips),
+            key_requests_per_minute=key.requests_per_minute,
+            key_token_budget=key.monthly_token_budget,
+        )
+    return _caller(sessions.verify(credential).user_id)
 
 
-def _caller(user_id: int, api_key: UUID | None, scopes: frozenset[str] | None) -> Caller:
+def _caller(user_id: int, *, key_requests_per_minute: int | None = None, **of_key: Any) -> Caller:
     tier = open_account(user_id).tier
     return Caller(
         user_id=user_id,
-        api_key=api_key,
-        scopes=scopes,
         plan=tier.name,
         allowed_models=tuple(tier.allowed_models),
         max_output_tokens=tier.max_output_tokens,
+        limits=limits_of(tier, key_requests_per_minute=key_requests_per_minute),
+        **of_key,
     )

@@ -5,13 +5,13 @@ change is in force everywhere soon, and no request waits for the database.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
 from config.database import in_thread
 from llmproxy.errors import ModelNotFound, NoUpstream
-from llmproxy.models import Model, Route
+from llmproxy.models import Alias, Model, ProviderState, Route
 from llmproxy.pricing import Prices, Weights
 from llmproxy.providers import Provider, configured
 
@@ -21,6 +21,7 @@ class ServedRoute:
     provider: Provider
     upstream_name: str
     prices: Prices
+    priority: int = 100
 
 
 @dataclass(frozen=True)
@@ -37,30 +38,47 @@ class ServedModel:
     routes: tuple[ServedRoute, ...]
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What was in the database: models by name, their other names, and whom staff switched off."""
+
+    models: dict[str, ServedModel] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    switched_off: frozenset[str] = frozenset()
+
+
 class Catalog:
-    """The models by name, as they were when last read."""
+    """The models, as they were when last read."""
 
     def __init__(self) -> None:
-        self._models: dict[str, ServedModel] = {}
+        self._snapshot = Snapshot()
         self._read_at = float("-inf")
 
     async def models(self) -> dict[str, ServedModel]:
-        """Return every visible model that some configured provider serves."""
+        """Return every visible model, by name; some provider serves those that have routes."""
+        return (await self.snapshot()).models
+
+    async def snapshot(self) -> Snapshot:
+        """Return all that is known, a few seconds old at most."""
         if time.monotonic() - self._read_at > settings.CATALOG_SECONDS:
             self._read_at = time.monotonic()  # The others go on with what there is.
             try:
-                self._models = await in_thread(read)
+                self._snapshot = await in_thread(read)
             except Exception:
-                if not self._models:
+                if not self._snapshot.models:
                     self._read_at = float("-inf")
                     raise
-        elif not self._models:
-            self._models = await in_thread(read)
-        return self._models
+        elif not self._snapshot.models:
+            self._snapshot = await in_thread(read)
+        return self._snapshot
 
     async def find(self, name: str) -> ServedModel:
-        """Return one model. Raises ``ModelNotFound``, or ``NoUpstream`` when nobody serves it."""
-        model = (await self.models()).get(name)
+        """Return one model, by its name or an alias.
+
+        Raises ``ModelNotFound``, or ``NoUpstream`` when nobody serves it.
+        """
+        known = await self.snapshot()
+        model = known.models.get(name) or known.models.get(known.aliases.get(name, ""))
         if model is None:
             raise ModelNotFound(name)
         if not model.routes:
@@ -71,22 +89,27 @@ class Catalog:
 catalog = Catalog()
 
 
-def read() -> dict[str, ServedModel]:
-    """Read the visible models, and the enabled routes to providers that are configured."""
+def read() -> Snapshot:
+    """Read the visible models, and the routes to providers that are configured and not off."""
     providers = configured()
+    off = frozenset(ProviderState.objects.filter(enabled=False).values_list("name", flat=True))
     routes: dict[str, list[ServedRoute]] = {}
-    for route in Route.objects.filter(enabled=True).order_by("priority", "id"):
-        if route.provider in providers:
+    for route in Route.objects.filter(enabled=True, listed=True).order_by("priority", "id"):
+        if route.provider in providers and route.provider not in off:
             routes.setdefault(route.model_id, []).append(_route(route, providers))
-    return {
+    models = {
         model.name: _model(model, routes.get(model.name, []))
         for model in Model.objects.filter(visible=True).order_by("name")
     }
+    return Snapshot(models, dict(Alias.objects.values_list("name", "model_id")), off)
 
 
 def _route(route: Route, providers: dict[str, Provider]) -> ServedRoute:
-    prices = Prices(route.price_prompt, route.price_completion)
-    return ServedRoute(providers[route.provider], route.upstream_name, prices)
+    prices = Prices(
+        route.price_prompt, route.price_completion, route.price_cached, route.price_request
+    )
+    provider = providers[route.provider]
+    return ServedRoute(provider, route.upstream_name, prices, route.priority)
 
 
 def _model(model: Model, routes: list[ServedRoute]) -> ServedModel:

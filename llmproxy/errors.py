@@ -4,6 +4,8 @@ ApiError
 ├── ModelNotFound           404
 ├── ModelNotInPlan          403   model, plan
 ├── ContextLengthExceeded   400
+├── WrongKind               400   model, kind
+├── FieldRefused            400   param
 └── UpstreamError           502   the upstream failed; also in-band, mid-stream
     ├── UpstreamRefusal     4xx   it found the client's own request bad: told as it is
     ├── UpstreamTimeout     504
@@ -36,6 +38,25 @@ class ModelNotInPlan(PermissionDenied):
 
 class ContextLengthExceeded(InvalidRequest):
     code = "context_length_exceeded"
+
+
+class WrongKind(InvalidRequest):
+    """The model is not one for this endpoint."""
+
+    def __init__(self, *, model: str, kind: str, endpoint: str) -> None:
+        super().__init__(
+            f"The model {model!r} is of kind {kind!r}: {endpoint} does not take it.",
+            param="model",
+            model=model,
+            kind=kind,
+        )
+
+
+class FieldRefused(InvalidRequest):
+    """The field would spend the operator's money beyond the tokens that are metered."""
+
+    def __init__(self, param: str) -> None:
+        super().__init__(f"{param} is not offered here, or not with this value.", param=param)
 
 
 class UpstreamError(ApiError):

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from llmproxy import pricing
+from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
@@ -16,6 +16,7 @@ from llmproxy.usage import OutputTally, Usage
 from tokens import leases, ledger
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import Hold, Receipt
+from tokens.limits import Slot
 from tokens.models import UsageRecord
 
 log = structlog.get_logger("tokengate.proxy")
@@ -25,6 +26,8 @@ Source = UsageRecord.Source
 
 # How long an answer waits for its settlement, which goes on without it when the ledger is away.
 _PATIENCE = 2.0
+# The next request may come by another worker: its slot should be free by then, if Redis is there.
+_PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
 
 _settling: set[asyncio.Task[None]] = set()
@@ -33,15 +36,19 @@ _settling: set[asyncio.Task[None]] = set()
 class Exchange:
     """What is known of a request while it runs. ``close`` settles it, whatever happens after."""
 
-    def __init__(self, *, call: Call, model: ServedModel, hold: Hold, request_id: str) -> None:
+    def __init__(
+        self, *, call: Call, model: ServedModel, hold: Hold, slot: Slot, request_id: str
+    ) -> None:
         self.call = call
         self.model = model
         self.hold = hold
+        self.slot = slot
         self.request_id = request_id
         self._usage: Usage | None = None
         self._usage_is_final = False
         self.tally = OutputTally()
         self.attempts: list[dict[str, Any]] = []
+        self.route: ServedRoute | None = None
         self.provider = ""
         self.upstream_id = ""
         self.has_content = False
@@ -54,11 +61,20 @@ class Exchange:
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
         """Note one attempt at a provider."""
+        self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
+        metrics.ATTEMPTS.labels(route.provider.name, outcome).inc()
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
+
+    def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
+        """Note who has accepted the request, so that he can be asked if we die."""
+        self.upstream_id = upstream_id
+        if upstream_id:
+            name = route.provider.name
+            leases.answered_by(self.hold.id, provider=name, upstream_id=upstream_id)
 
     def content_began(self) -> None:
         """Note that the model has begun to answer: from here on the request costs something."""
@@ -86,19 +102,22 @@ class Exchange:
     async def _settle(self, status: str) -> None:
         try:
             receipt = self._receipt(status)
+            freed = self.slot.release(charged=self._charge(receipt))
             try:
                 await self._write(receipt)
             except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
                 log.exception("receipt_refused", reservation=str(self.hold.id))
                 await self._write(_bare(receipt))
+            _count(receipt)
+            await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
         finally:
+            self.slot.release(charged=self.hold.amount)
             leases.drop(self.hold.id)
 
     async def _write(self, receipt: Receipt) -> None:
-        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
-        charge = pricing.charge(used, self.model.weights)
+        charge = self._charge(receipt)
         pause = 0.1
         while True:
             try:
@@ -107,6 +126,10 @@ class Exchange:
             except LedgerUnavailable:  # What was used stays known for as long as we live.
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _RETRY_AT_MOST)
+
+    def _charge(self, receipt: Receipt) -> int:
+        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
+        return pricing.charge(used, self.model.weights)
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
@@ -124,7 +147,11 @@ class Exchange:
             reasoning_tokens=usage.reasoning,
             price_prompt=self._prices.prompt,
             price_completion=self._prices.completion,
-            cost=pricing.cost(usage, self._prices),
+            price_cached=self._prices.cached,
+            price_request=self._prices.request,
+            weight_prompt=self.model.weights.prompt,
+            weight_completion=self.model.weights.completion,
+            cost=None if source == Source.NONE else pricing.cost(usage, self._prices),
             upstream_cost=usage.cost,
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
@@ -138,7 +165,8 @@ class Exchange:
         if not self.has_content:  # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         said = self._usage or Usage(prompt=self.call.prompt.likely)
-        counted = replace(said, completion=max(said.completion, self.tally.tokens()))
+        written = self.tally.tokens() - self.call.echoed
+        counted = replace(said, completion=max(said.completion, written))
         return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _elapsed_ms(self) -> int:
@@ -150,6 +178,17 @@ async def drain(timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while leases.any_kept() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
         await asyncio.sleep(0.02)
+
+
+def _count(receipt: Receipt) -> None:
+    metrics.SETTLED.labels(receipt.status, receipt.source).inc()
+    if receipt.first_byte_ms is None:
+        return
+    provider = receipt.provider
+    metrics.FIRST_BYTE.labels(provider).observe(receipt.first_byte_ms / 1000)
+    metrics.TOKENS.labels(provider, "prompt").inc(receipt.prompt_tokens)
+    metrics.TOKENS.labels(provider, "completion").inc(receipt.completion_tokens)
+    metrics.COST.labels(provider).inc(float(receipt.upstream_cost or receipt.cost or 0))
 
 
 def _bare(receipt: Receipt) -> Receipt:

@@ -4,24 +4,32 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy import exchange, upstream
-from tokens import leases, ledger
+from llmproxy import exchange, health, upstream
+from tokens import leases, ledger, limits
 
 _DRAIN_SECONDS = 8.0
 
-_renewal: asyncio.Task[None] | None = None
+# Those of this worker process.
+_background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin to renew the holds of running requests."""
-    global _renewal  # One for each worker process.
-    _renewal = asyncio.create_task(leases.renew_for_ever(settings.RESERVATION_TTL))
+    """Begin what goes on beside the requests: renewing holds, sharing what we see of providers."""
+    await limits.connect()
+    works = (
+        leases.renew_for_ever(settings.RESERVATION_TTL),
+        leases.trace_for_ever(),
+        health.share_for_ever(),
+    )
+    _background.extend(asyncio.create_task(work) for work in works)
 
 
 async def stop() -> None:
     """Let what is under way settle, then let go of every connection."""
     await exchange.drain(_DRAIN_SECONDS)
-    if _renewal:
-        _renewal.cancel()
+    for task in _background:
+        task.cancel()
+    _background.clear()
     await ledger.aclose()
+    await limits.aclose()
     await upstream.aclose()

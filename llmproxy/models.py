@@ -52,8 +52,28 @@ class Route(models.Model):
     price_completion = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token."
     )
+    price_cached = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
+    )
     priority = models.IntegerField(default=100)
     enabled = models.BooleanField(default=True)
+    listed = models.BooleanField(
+        default=True, help_text="Whether the provider still lists it; else it is not asked."
+    )
+    drift = models.DecimalField(
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="By how many percent the provider's own costs passed ours, of late.",
+    )
     synced_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -63,3 +83,47 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id} by {self.provider}"
+
+
+class PriceChange(models.Model):
+    """What a provider's prices became, and when we learned of it. Outlives its route."""
+
+    model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=64)
+    price_prompt = models.DecimalField(max_digits=18, decimal_places=12, null=True)
+    price_completion = models.DecimalField(max_digits=18, decimal_places=12, null=True)
+    price_cached = models.DecimalField(max_digits=18, decimal_places=12, null=True)
+    price_request = models.DecimalField(max_digits=18, decimal_places=12, null=True)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(name="price_change_by_route", fields=["model", "provider", "-since"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} by {self.provider} since {self.since:%Y-%m-%d}"
+
+
+class Alias(models.Model):
+    """Another name for a model: clients may ask for it, the plan and the receipt know the model."""
+
+    name = models.CharField(primary_key=True, max_length=200)
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        verbose_name_plural = "aliases"
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.model_id}"
+
+
+class ProviderState(models.Model):
+    """The staff's word on a provider. One without a row is enabled."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    enabled = models.BooleanField(default=True, help_text="Uncheck, and it is asked no more.")
+    note = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

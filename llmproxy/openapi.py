@@ -2,6 +2,50 @@
 
 from typing import Any
 
+from accounts.errors import InvalidToken, TokenRevoked
+from apikeys.errors import InvalidApiKey, KeyScope
+from config.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from config.openapi import error_answers
+from llmproxy.errors import (
+    ContextLengthExceeded,
+    ModelNotFound,
+    ModelNotInPlan,
+    NoUpstream,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from tokens.errors import ConcurrencyLimited, InsufficientTokens, LimitReached
+
+_OF_EVERY_ROUTE = (
+    InvalidRequest,
+    NotAuthenticated,
+    InvalidToken,
+    TokenRevoked,
+    InvalidApiKey,
+    KeyScope,
+    Unavailable,
+)
+_OF_A_CALL = (
+    *_OF_EVERY_ROUTE,
+    ContextLengthExceeded,
+    InsufficientTokens,
+    LimitReached,
+    ConcurrencyLimited,
+    ModelNotInPlan,
+    ModelNotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UpstreamError,
+    NoUpstream,
+    UpstreamTimeout,
+)
+
 _SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}, {"apiKeyAuth": []}]
 
 
@@ -13,9 +57,62 @@ def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-def _error(description: str) -> dict[str, Any]:
-    return _answer(description, _json("Error"))
+# Of two limits on requests (the plan's and the key's), the one with less left. A reset is the time
+# until nothing counts any more: "6ms", "59.95s", "1m0s".
+_RATE_LIMIT_HEADERS = [
+    (f"x-ratelimit-{what}-{kind}", "string" if what == "reset" else "integer")
+    for kind in ("requests", "tokens")
+    for what in ("limit", "remaining", "reset")
+]
 
+
+def _relayed(
+    name: str, summary: str, request: str, answer: str, *, streams: bool
+) -> dict[str, Any]:
+    """Describe a route that relays to a model."""
+    events = {"text/event-stream": {"schema": {"type": "string"}}} if streams else {}
+    headers = {
+        name: {"schema": {"type": kind}}
+        for name, kind in (
+            ("x-tokens-reserved", "integer"),
+            ("x-tokens-available", "integer"),
+            ("x-llm-provider", "string"),
+            *_RATE_LIMIT_HEADERS,
+            ("X-Request-ID", "string"),
+        )
+    }
+    told = "The answer, or with stream=true its events up to [DONE]." if streams else "The answer."
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["llm"],
+        "security": _SECURITY,
+        "requestBody": {"required": True, "content": _json(request)},
+        "responses": {
+            "200": {
+                "description": told,
+                "headers": headers,
+                "content": {**_json(answer), **events},
+            },
+            **error_answers(_OF_A_CALL),
+        },
+    }
+
+
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_INPUT: dict[str, Any] = {
+    "description": "A text, a list of token ids, or a list of up to 2048 of either.",
+    "oneOf": [
+        {"type": "string"},
+        _IDS,
+        {
+            "type": "array",
+            "items": {"oneOf": [{"type": "string"}, _IDS]},
+            "minItems": 1,
+            "maxItems": 2048,
+        },
+    ],
+}
 
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
@@ -41,6 +138,46 @@ PROXY_SCHEMAS: dict[str, Any] = {
         "description": "OpenAI's chat completion object, as the provider sent it.",
         "additionalProperties": True,
     },
+    "CompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's legacy completion request; fields not named here pass through.",
+        "required": ["model", "prompt"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "prompt": _INPUT,
+            "suffix": {"type": ["string", "null"]},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
+            "echo": {"type": ["boolean", "null"]},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "Completion": {
+        "type": "object",
+        "description": "OpenAI's text completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "EmbeddingRequest": {
+        "type": "object",
+        "description": "OpenAI's embedding request; fields not named here pass through.",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
+            "input": _INPUT,
+        },
+        "additionalProperties": True,
+    },
+    "EmbeddingList": {
+        "type": "object",
+        "description": "OpenAI's list of embeddings, as the provider sent it.",
+        "additionalProperties": True,
+    },
     "Model": {
         "type": "object",
         "required": ["id", "object", "created", "owned_by", "pricing", "weights", "providers"],
@@ -59,6 +196,11 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 "properties": {
                     "prompt": {"type": ["string", "null"]},
                     "completion": {"type": ["string", "null"]},
+                    "cached": {
+                        "type": ["string", "null"],
+                        "description": "For prompt tokens read from the provider's cache.",
+                    },
+                    "request": {"type": ["string", "null"], "description": "For each request."},
                 },
             },
             "weights": {
@@ -70,6 +212,35 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 },
             },
             "providers": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "Provider": {
+        "type": "object",
+        "required": ["id", "object", "health", "latency_ms", "last_error", "last_error_at"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "provider"},
+            "health": {
+                "enum": ["up", "degraded", "down"],
+                "description": "degraded: it failed of late; down: it is not asked now.",
+            },
+            "latency_ms": {
+                "type": ["integer", "null"],
+                "description": "Until an answer's first content, on the average of the last ones.",
+            },
+            "last_error": {
+                "type": ["string", "null"],
+                "description": "Its class: status_503, ConnectTimeout, garbage …",
+            },
+            "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
+        },
+    },
+    "ProviderList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Provider"}},
         },
     },
     "ModelList": {
@@ -84,33 +255,37 @@ PROXY_SCHEMAS: dict[str, Any] = {
 
 PROXY_PATHS: dict[str, Any] = {
     "/api/llm/chat/completions": {
-        "post": {
-            "operationId": "chat_completions",
-            "summary": "Chat with a model, metered",
+        "post": _relayed(
+            "chat_completions",
+            "Chat with a model, metered",
+            "ChatCompletionRequest",
+            "ChatCompletion",
+            streams=True,
+        )
+    },
+    "/api/llm/completions": {
+        "post": _relayed(
+            "completions",
+            "Complete a text, metered",
+            "CompletionRequest",
+            "Completion",
+            streams=True,
+        )
+    },
+    "/api/llm/embeddings": {
+        "post": _relayed(
+            "embeddings", "Embed texts, metered", "EmbeddingRequest", "EmbeddingList", streams=False
+        )
+    },
+    "/api/llm/providers": {
+        "get": {
+            "operationId": "providers_list",
+            "summary": "How the providers are doing",
             "tags": ["llm"],
             "security": _SECURITY,
-            "requestBody": {"required": True, "content": _json("ChatCompletionRequest")},
             "responses": {
-                "200": {
-                    "description": "The completion, or with stream=true its events up to [DONE].",
-                    "headers": {
-                        name: {"schema": {"type": kind}}
-                        for name, kind in (
-                            ("x-tokens-reserved", "integer"),
-                            ("x-tokens-available", "integer"),
-                            ("x-llm-provider", "string"),
-                            ("X-Request-ID", "string"),
-                        )
-                    },
-                    "content": {
-                        **_json("ChatCompletion"),
-                        "text/event-stream": {"schema": {"type": "string"}},
-                    },
-                },
-                "402": _error("Not enough tokens: needed, available, resets_at, upgrade_url"),
-                "413": _error("The body is too large"),
-                "502": _error("The provider failed"),
-                "504": _error("The provider did not answer in time"),
+                "200": _answer("The providers", _json("ProviderList")),
+                **error_answers(_OF_EVERY_ROUTE),
             },
         }
     },
@@ -128,7 +303,10 @@ PROXY_PATHS: dict[str, Any] = {
                     "description": "Also those that the plan does not include.",
                 }
             ],
-            "responses": {"200": _answer("The models", _json("ModelList"))},
+            "responses": {
+                "200": _answer("The models", _json("ModelList")),
+                **error_answers(_OF_EVERY_ROUTE),
+            },
         }
     },
     "/api/llm/models/{id}": {
@@ -140,7 +318,10 @@ PROXY_PATHS: dict[str, Any] = {
             "parameters": [
                 {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
-            "responses": {"200": _answer("The model", _json("Model"))},
+            "responses": {
+                "200": _answer("The model", _json("Model")),
+                **error_answers((*_OF_EVERY_ROUTE, ModelNotFound)),
+            },
         }
     },
 }

@@ -19,10 +19,15 @@ class Weights:
 
 @dataclass(frozen=True)
 class Prices:
-    """USD per token; None = unknown."""
+    """USD per token, and per request; None = unknown.
+
+    ``cached`` is for prompt tokens read from the provider's cache; unknown, they cost like others.
+    """
 
     prompt: Decimal | None = None
     completion: Decimal | None = None
+    cached: Decimal | None = None
+    request: Decimal | None = None
 
 
 def charge(usage: Usage, weights: Weights) -> int:
@@ -36,7 +41,14 @@ def cost(usage: Usage, prices: Prices) -> Decimal | None:
     """Return the USD that the tokens cost by the provider's list, or None without prices."""
     if prices.prompt is None or prices.completion is None:
         return None
-    return usage.prompt * prices.prompt + usage.completion * prices.completion
+    cached = min(usage.cached, usage.prompt)
+    cached_price = prices.prompt if prices.cached is None else prices.cached
+    return (
+        (usage.prompt - cached) * prices.prompt
+        + cached * cached_price
+        + usage.completion * prices.completion
+        + (prices.request or 0)
+    )
 
 
 def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:

@@ -1,36 +1,43 @@
 """The story of one request to a model, from top to bottom.
 
-authenticate (views) -> resolve the model -> estimate the ceiling -> reserve -> open an upstream,
-failing over until the first content byte -> relay -> settle, which always runs. Nothing of the
-database is held while the network is waited for.
+authenticate (views) -> resolve the model -> estimate the ceiling -> admit (limits) -> reserve ->
+open an upstream, failing over until the first content byte -> relay -> settle, which always runs.
+Nothing of the database is held while the network is waited for.
 """
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
 from django.conf import settings
 
-from llmproxy import calls, upstream
+from config.errors import ApiError
+from llmproxy import calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
 from llmproxy.ceiling import LEAST_OUTPUT, Ceiling
 from llmproxy.errors import (
     ContextLengthExceeded,
+    FieldRefused,
     ModelNotInPlan,
     NoUpstream,
     UpstreamError,
     UpstreamRefusal,
     UpstreamTimeout,
+    WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
+from llmproxy.late import LateStream, abandon
+from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
 from llmproxy.usage import output_characters, reported
-from tokens import ledger
+from tokens import ledger, limits
 from tokens.ledger import HoldContext
+from tokens.limits import Slot
 from tokens.tiers import allows
 
 
@@ -39,26 +46,33 @@ class Answer:
     """What goes to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange
-    body: bytes | RelayedStream
+    body: bytes | RelayedStream | LateStream
 
 
 async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
-    hold = await ledger.areserve(
+    slot = await limits.admit(
         user_id=caller.user_id,
-        amount=ceiling.amount,
-        minimum=ceiling.minimum,
-        ttl=settings.RESERVATION_TTL,
-        context=HoldContext(
-            request_id=request_id, api_key=caller.api_key, endpoint=call.endpoint, model=model.name
-        ),
+        api_key=caller.api_key,
+        limits=caller.limits,
+        tokens=ceiling.amount,
     )
-    exchange = Exchange(call=call, model=model, hold=hold, request_id=request_id)
-    max_output = ceiling.output_within(hold.amount)
     try:
-        answer = await _first_that_answers(exchange, max_output)
+        return await _serve(call, caller, request_id, model, ceiling, slot)
+    except ApiError as error:
+        error.headers.update(slot.headers)
+        raise
+
+
+async def _serve(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+) -> Answer:
+    exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+    max_output = ceiling.output_within(exchange.hold.amount)
+    try:
+        body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
         exchange.close(Status.CANCELLED)
         raise
@@ -66,18 +80,72 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         exchange.close(Status.FAILED)
         await exchange.closed()
         raise
-    if isinstance(answer, Opening):
-        most = max_output * call.choices
-        return Answer(exchange, RelayedStream(exchange, answer, most_output=most))
+    return Answer(exchange, body)
+
+
+async def _reserve(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+) -> Exchange:
+    """Hold what the request may cost. Whatever forbids it, the slot is free again."""
+    try:
+        hold = await ledger.areserve(
+            user_id=caller.user_id,
+            amount=ceiling.amount,
+            minimum=ceiling.minimum,
+            ttl=settings.RESERVATION_TTL,
+            context=HoldContext(
+                request_id=request_id,
+                api_key=caller.api_key,
+                endpoint=call.endpoint.path,
+                model=model.name,
+            ),
+        )
+    except BaseException:
+        slot.release(charged=0)
+        raise
+    return Exchange(call=call, model=model, hold=hold, slot=slot, request_id=request_id)
+
+
+async def _json(exchange: Exchange, max_output: int) -> bytes:
+    body = await _first_that_answers(exchange, max_output)
+    assert isinstance(body, bytes)
     exchange.close(Status.OK)
     await exchange.closed()
-    return Answer(exchange, answer)
+    return body
+
+
+async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateStream:
+    """Return the events; after a while of silence, before it is known who will say them."""
+    call = exchange.call
+    most = max_output * call.choices + call.echoed
+
+    def relayed(opening: Opening) -> RelayedStream:
+        return RelayedStream(exchange, opening, most_output=most)
+
+    opening = asyncio.create_task(_opening(exchange, max_output))
+    try:
+        await asyncio.wait({opening}, timeout=settings.KEEPALIVE_SECONDS)
+    except asyncio.CancelledError:
+        await abandon(opening)
+        raise
+    return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
+
+
+async def _opening(exchange: Exchange, max_output: int) -> Opening:
+    opening = await _first_that_answers(exchange, max_output)
+    assert isinstance(opening, Opening)
+    return opening
 
 
 async def _resolve(call: Call, caller: Caller) -> ServedModel:
     model = await catalog.find(call.model)
     if not allows(caller.allowed_models, model.name):
         raise ModelNotInPlan(model=model.name, plan=caller.plan)
+    if model.kind != call.endpoint.kind:
+        raise WrongKind(model=model.name, kind=model.kind, endpoint=call.endpoint.path)
+    for route in model.routes:
+        if field := route.provider.dialect.refused_field(call.body):
+            raise FieldRefused(field)
     return model
 
 
@@ -85,46 +153,64 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
     limits = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
     if model.context_length:
-        if call.prompt.likely > 2 * model.context_length:  # No tokenizer is twice as good.
+        each = call.prompt.likely // call.prompt.prompts
+        if each > 2 * model.context_length:  # No tokenizer is twice as good.
             raise ContextLengthExceeded(
                 f"The prompt is longer than the model's {model.context_length} tokens.",
-                param="messages",
+                param=call.endpoint.prompt,
             )
-        prompt = min(prompt, model.context_length)
-        limits.append(max(model.context_length - call.prompt.likely * 9 // 8, LEAST_OUTPUT))
+        prompt = min(prompt, model.context_length * call.prompt.prompts)
+        limits.append(max(model.context_length - each * 9 // 8, LEAST_OUTPUT))
     output = min(limit for limit in limits if limit is not None)
-    return Ceiling(prompt=prompt, output=output, choices=call.choices, weights=model.weights)
+    return Ceiling(prompt=prompt, output=output, choices=call.drafts, weights=model.weights)
 
 
 async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
-    for route in exchange.model.routes:
+    for route in health.askable(_routes(exchange)):
         body = calls.for_upstream(exchange.call, model=route.upstream_name, max_output=max_output)
         began = time.perf_counter()
         try:
             answer = await _attempt(exchange, route, body)
         except AttemptFailed as failure:
             last = failure.error
+            health.failed(route, failure)
             _note(exchange, route, began, outcome=failure.outcome, status=failure.status)
             if isinstance(last, UpstreamRefusal):
                 break
         except asyncio.CancelledError:
+            health.left(route)
             _note(exchange, route, began, outcome="cancelled", status=None)
             raise
         else:
-            _note(exchange, route, began, outcome="ok", status=200)
+            ms = _note(exchange, route, began, outcome="ok", status=200)
+            health.answered(route, ms=ms)
             return answer
     raise last
 
 
+def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
+    """Return who may be asked, in order."""
+    if exchange.call.endpoint is calls.EMBEDDINGS:
+        return [route for route in exchange.model.routes if route.provider.dialect.embeddings]
+    return exchange.model.routes
+
+
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
+    exchange.upstream_id = ""
+    loop = asyncio.get_running_loop()
+    content_by = loop.time() + settings.UPSTREAM_CONTENT_TIMEOUT
+
+    def heard() -> None:
+        deadline.reschedule(min(loop.time() + settings.UPSTREAM_IDLE_TIMEOUT, content_by))
+
     try:
-        async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT):
-            answer = await upstream.post(route.provider, f"/{exchange.call.endpoint}", body)
-            exchange.upstream_id = answer.id
+        async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT) as deadline:
+            answer = await upstream.post(route.provider, f"/{exchange.call.endpoint.path}", body)
+            exchange.answered_by(route, answer.id)
             if exchange.call.stream:
-                return await open_stream(answer)
+                return await open_stream(answer, heard)
         return await _read_json(exchange, answer)
     except TimeoutError as error:
         raise AttemptFailed(UpstreamTimeout(), outcome="first_byte_timeout") from error
@@ -140,9 +226,10 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    if not isinstance(content, dict) or "choices" not in content or content.get("error"):
+    wanted = exchange.call.endpoint.answer
+    if not isinstance(content, dict) or wanted not in content or content.get("error"):
         raise upstream.failure_in(body)
-    exchange.upstream_id = answer.id or upstream.printable(content.get("id"))
+    exchange.upstream_id = answer.id or printable(content.get("id"))
     exchange.tally.add_characters(output_characters(content))
     exchange.content_began()
     exchange.note_usage(reported(content.get("usage")), final=True)
@@ -151,6 +238,8 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
 
 def _note(
     exchange: Exchange, route: ServedRoute, began: float, *, outcome: str, status: int | None
-) -> None:
+) -> int:
+    """Add an attempt to the receipt; returns how many milliseconds it took."""
     ms = round((time.perf_counter() - began) * 1000)
     exchange.tried(route, outcome=outcome, status=status, ms=ms)
+    return ms

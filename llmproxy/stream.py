@@ -1,13 +1,14 @@
 """Relaying a stream: bytes through in whole events, read only where usage or an error may be."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.conf import settings
 
-from llmproxy import sse
+from llmproxy import health, sse
+from llmproxy.calls import CHAT
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
 from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
@@ -25,10 +26,11 @@ class Opening:
     block: bytes
 
 
-async def open_stream(answer: UpstreamAnswer) -> Opening:
+async def open_stream(answer: UpstreamAnswer, heard: Callable[[], None]) -> Opening:
     """Read until the model says something; until then another provider may still be asked.
 
-    Role and comment events are held back. Raises ``AttemptFailed``.
+    Role and comment events are held back; ``heard`` is called for whatever comes. Raises
+    ``AttemptFailed``.
     """
     try:
         if not answer.is_stream:
@@ -36,6 +38,7 @@ async def open_stream(answer: UpstreamAnswer) -> Opening:
         splitter, held = sse.EventSplitter(), b""
         while True:
             data = await answer.read()
+            heard()
             block = splitter.feed(data)
             held += block
             if any(_begins(event) for event in sse.split(block)):
@@ -103,6 +106,9 @@ class RelayedStream:
             if self._done or self._error:
                 break
             block = await self._next_block()
+        if self._error and self._exchange.route:
+            broken = AttemptFailed(self._error, outcome="broke_off")
+            health.failed(self._exchange.route, broken)
         # Settled before the client hears of the end: he may leave, or ask for his balance, then.
         self._exchange.close(Status.FAILED if self._error else Status.OK)
         await self._exchange.closed()
@@ -111,9 +117,10 @@ class RelayedStream:
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence; sets how the stream ended."""
         try:
-            data = await self._answer.read(timeout=settings.KEEPALIVE_SECONDS)
+            pause = min(settings.KEEPALIVE_SECONDS, settings.UPSTREAM_IDLE_TIMEOUT)
+            data = await self._answer.read(timeout=pause)
         except TimeoutError:
-            self._silence += settings.KEEPALIVE_SECONDS
+            self._silence += pause
             if self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
                 self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE
@@ -178,5 +185,9 @@ class RelayedStream:
         """End a stream that passes its hold as one that has reached its token limit."""
         self._done = self._exchange.cut_short = True
         last = next(filter(None, map(sse.payload, reversed(sse.split(block)))), {})
-        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}
-        return sse.event({**last, "choices": [choice]})
+        nothing: dict[str, Any] = (
+            {"delta": {}} if self._exchange.call.endpoint is CHAT else {"text": ""}
+        )
+        end = {**nothing, "logprobs": None, "finish_reason": "length"}
+        ends = [{"index": index, **end} for index in range(self._exchange.call.choices)]
+        return sse.event({**(last or {}), "choices": ends})

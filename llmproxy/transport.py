@@ -3,7 +3,7 @@
 httpx's default transport costs a request more than all the rest of this proxy, and slows down
 with every open connection. This one keeps httpx's types (`Request`, `Response`, its errors) and
 brings what a proxy needs: pooled connections by origin with a limit, TLS, timeouts to connect and
-to wait for the pool, one retry when a pooled connection turns out to be closed, a body that is read
+to wait for the pool, one retry when a pooled connection turns out to be stale, a body that is read
 with a timeout of one's own, bounded memory, and a connection that is cut at once when its
 request is cancelled.
 """
@@ -21,6 +21,7 @@ import httpx
 _IDLE_SECONDS = 55.0
 _AHEAD_BYTES = 1_000_000
 _FINISH_SECONDS = 1.0
+_STALE_SECONDS = 1.0
 
 Origin = tuple[bytes, bytes, int | None]
 
@@ -63,9 +64,7 @@ class Transport(httpx.AsyncBaseTransport):
             try:
                 return await self._exchange(pooled, origin, head, request.content)
             except httpx.TransportError:
-                # The server closed it just then (RFC 9112, 9.3.1): without a byte of a
-                # response, the request was not served.
-                if pooled.heard:
+                if not pooled.was_stale:
                     raise
         connecting = self._connect(origin)
         connection = await _within(timeouts.get("connect"), connecting, httpx.ConnectTimeout)
@@ -181,6 +180,17 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = False
         self._when_over: Any = None
         self.heard = False
+        self._sent_at = 0.0
+
+    @property
+    def was_stale(self) -> bool:
+        """Tell whether the server had closed this connection before our request came.
+
+        Then it can be sent again (RFC 9112, 9.3.1). The end comes back within a round trip and
+        without a byte of a response; when it comes later, the server may have been at work, and
+        a POST must not be sent twice (RFC 9110, 9.2.2).
+        """
+        return not self.heard and time.monotonic() - self._sent_at < _STALE_SECONDS
 
     @property
     def reusable(self) -> bool:
@@ -191,8 +201,10 @@ class Connection(asyncio.Protocol):
         """Send a request; returns status and headers of its response."""
         self._reset()
         if self.closed or self._transport is None:
+            self._sent_at = time.monotonic()
             raise httpx.ReadError("the connection was closed")
         self._head = self._loop.create_future()
+        self._sent_at = time.monotonic()
         self._transport.writelines([head, body])
         return await self._head
 

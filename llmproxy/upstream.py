@@ -3,10 +3,14 @@
 UpstreamError (llmproxy.errors)
 └── AttemptFailed    one provider failed; `retryable` tells whether another may be asked
 ListFailed           a model list could not be read
+LookupFailed         a later word could not be asked for
 """
 
 import asyncio
+import math
+import time
 import zlib
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -17,11 +21,14 @@ from django.conf import settings
 
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.providers import Provider
+from llmproxy.providers.base import printable
 from llmproxy.transport import Body, Transport
+from llmproxy.usage import Usage
 
 _ERROR_BODY_BYTES = 65_536
 _MAX_JSON_BYTES = 64_000_000
 _GZIP_OR_ZLIB = 47
+_LONGEST_WAIT = 3600.0
 # What a provider says of our account or of its own state: another may be asked, and a user is
 # never told.
 _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
@@ -31,11 +38,26 @@ class ListFailed(Exception):
     """A provider's model list could not be read; the message says why."""
 
 
-class AttemptFailed(Exception):
-    """One provider failed before any content; `error` is what the client would be told."""
+class LookupFailed(Exception):
+    """A provider could not be asked for its later word; the message says why."""
 
-    def __init__(self, error: UpstreamError, *, outcome: str, status: int | None = None) -> None:
+
+class AttemptFailed(Exception):
+    """One provider failed before any content; `error` is what the client would be told.
+
+    `retry_after` is how many seconds the provider wants to be left alone, if it says so.
+    """
+
+    def __init__(
+        self,
+        error: UpstreamError,
+        *,
+        outcome: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(outcome)
+        self.retry_after = retry_after
         self.error = error
         self.outcome = outcome
         self.status = status
@@ -112,28 +134,55 @@ async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
     if response.status_code == httpx.codes.OK:
         return answer
     try:
-        raise refusal(response.status_code, await _error_object(answer))
+        wait = _seconds(response.headers.get("retry-after"))
+        raise refusal(response.status_code, await _error_object(answer), wait)
     finally:
         answer.close()
 
 
-def refusal(status: int, error: dict[str, Any]) -> AttemptFailed:
+def refusal(status: int, error: dict[str, Any], retry_after: float | None = None) -> AttemptFailed:
     """Turn a provider's error status and error object into a failed attempt."""
-    outcome = f"status_{status}"
+    facts: dict[str, Any] = {
+        "outcome": f"status_{status}",
+        "status": status,
+        "retry_after": retry_after,
+    }
     if status in (408, 504):
-        return AttemptFailed(UpstreamTimeout(), outcome=outcome, status=status)
-    if status in _OPERATORS:
-        return AttemptFailed(NoUpstream(), outcome=outcome, status=status)
+        return AttemptFailed(UpstreamTimeout(), **facts)
+    if status in _OPERATORS and not _is_flagged(error):
+        headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after else {}
+        return AttemptFailed(NoUpstream(headers=headers), **facts)
     if not 400 <= status < 500:
-        return AttemptFailed(UpstreamError(), outcome=outcome, status=status)
+        return AttemptFailed(UpstreamError(), **facts)
     message = error.get("message")
     told = UpstreamRefusal(
-        status=status,
+        status=400 if status == 403 else status,
         message=message[:2000] if isinstance(message, str) else "The provider refused the request.",
         param=error.get("param"),
         code=error.get("code"),
     )
-    return AttemptFailed(told, outcome=outcome, status=status)
+    return AttemptFailed(told, **facts)
+
+
+def _is_flagged(error: dict[str, Any]) -> bool:
+    """Tell OpenRouter's 403 about a prompt that a moderator flagged from one about our account.
+
+    https://openrouter.ai/docs/api-reference/errors
+    """
+    metadata = error.get("metadata")
+    return isinstance(metadata, dict) and "flagged_input" in metadata
+
+
+def _seconds(header: str | None) -> float | None:
+    """Read `Retry-After`: seconds, or a date. None when there is none, or it makes no sense."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header or "").timestamp() - time.time()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
 
 
 def failure_in(body: bytes) -> AttemptFailed:
@@ -151,11 +200,6 @@ def failure_in(body: bytes) -> AttemptFailed:
     )
 
 
-def printable(value: Any) -> str:
-    """Return a provider's id as it can be stored: without control characters, not too long."""
-    return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
-
-
 def list_models(provider: Provider) -> list[Any]:
     """Return the entries of a provider's model list. Raises ``ListFailed``."""
     try:
@@ -171,6 +215,26 @@ def list_models(provider: Provider) -> list[Any]:
     if not isinstance(entries, list):
         raise ListFailed("the list is not an OpenAI model list")
     return entries
+
+
+def later_word(provider: Provider, upstream_id: str) -> Usage | None:
+    """Return what a provider says, later, that a request used; None while it does not say.
+
+    Raises ``LookupFailed`` when it cannot be asked.
+    """
+    later = provider.dialect.later
+    if later is None or not upstream_id:
+        return None
+    url = provider.base_url + later.path_of(upstream_id)
+    try:
+        response = httpx.get(url, headers=provider.headers, timeout=10, trust_env=False)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        response.raise_for_status()
+        answer = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise LookupFailed(repr(error)) from error
+    return later.read(answer) if isinstance(answer, dict) else None
 
 
 async def aclose() -> None:

@@ -10,11 +10,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from apikeys.models import Scope
 from config.errors import MethodNotAllowed
-from llmproxy import calls
+from llmproxy import calls, health
 from llmproxy.callers import Caller, identify
-from llmproxy.calls import Call
+from llmproxy.calls import Call, Endpoint
 from llmproxy.catalog import ServedModel, catalog
-from llmproxy.errors import ModelNotFound
+from llmproxy.errors import ModelNotFound, NoUpstream
+from llmproxy.providers import configured
 from llmproxy.relay import Answer, relay
 from tokens.tiers import allows
 
@@ -22,9 +23,25 @@ from tokens.tiers import allows
 @csrf_exempt
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """POST /api/llm/chat/completions."""
+    return await _serve(request, calls.CHAT)
+
+
+@csrf_exempt
+async def completions(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/llm/completions: OpenAI's legacy completions."""
+    return await _serve(request, calls.COMPLETIONS)
+
+
+@csrf_exempt
+async def embeddings(request: HttpRequest) -> HttpResponseBase:
+    """POST /api/llm/embeddings."""
+    return await _serve(request, calls.EMBEDDINGS)
+
+
+async def _serve(request: HttpRequest, endpoint: Endpoint) -> HttpResponseBase:
     _allow(request, "POST")
     caller = await _caller(request)
-    call = await _parse(calls.CHAT, request.body)
+    call = await _parse(endpoint, request.body)
     return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
 
 
@@ -47,10 +64,28 @@ async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
     """GET /api/llm/models/{id}."""
     _allow(request, "GET", "HEAD")
     await _caller(request)
-    model = (await catalog.models()).get(name)
-    if model is None or not model.routes:
-        raise ModelNotFound(name)
-    return _json(_model(model))
+    try:
+        return _json(_model(await catalog.find(name)))
+    except NoUpstream as error:
+        raise ModelNotFound(name) from error
+
+
+@csrf_exempt
+async def providers(request: HttpRequest) -> HttpResponse:
+    """GET /api/llm/providers: how each is doing, as this worker and the others see it."""
+    _allow(request, "GET", "HEAD")
+    await _caller(request)
+    known = await catalog.snapshot()
+    listed = [
+        {"id": name, "object": "provider", **_health(name, known.switched_off)}
+        for name in configured()
+    ]
+    return _json({"object": "list", "data": listed})
+
+
+def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
+    told = health.describe(name)
+    return {**told, "health": "down"} if name in switched_off else told
 
 
 def _allow(request: HttpRequest, *methods: str) -> None:
@@ -58,7 +93,7 @@ def _allow(request: HttpRequest, *methods: str) -> None:
         raise MethodNotAllowed(headers={"Allow": ", ".join((*methods, "OPTIONS"))})
 
 
-async def _parse(endpoint: str, raw: bytes) -> Call:
+async def _parse(endpoint: Endpoint, raw: bytes) -> Call:
     if calls.is_large(raw):
         return await asyncio.to_thread(calls.parse, endpoint, raw)
     return calls.parse(endpoint, raw)
@@ -73,11 +108,13 @@ async def _caller(request: HttpRequest) -> Caller:
 def _response(answer: Answer) -> HttpResponseBase:
     exchange = answer.exchange
     headers = {
+        **exchange.slot.headers,
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
-        "x-llm-provider": exchange.provider,
         "Cache-Control": "no-store",
     }
+    if exchange.has_content:  # Else it is still being looked for.
+        headers["x-llm-provider"] = exchange.provider
     if isinstance(answer.body, bytes):
         return HttpResponse(answer.body, content_type="application/json", headers=headers)
     # Proxies in front of us must not gather the stream.
@@ -108,6 +145,8 @@ def _model(model: ServedModel) -> dict[str, Any]:
         "pricing": {
             "prompt": _usd(prices.prompt),
             "completion": _usd(prices.completion),
+            "cached": _usd(prices.cached),
+            "request": _usd(prices.request),
         },
         "weights": {
             "prompt": float(model.weights.prompt),

@@ -16,7 +16,6 @@ from django.db import connection
 from tests.fakes.upstream.process import UpstreamProcess
 
 ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 30.0
 
 
 class WebServer:
@@ -42,7 +41,7 @@ class WebServer:
             env=environment,
             start_new_session=True,
         )
-        self._wait()
+        wait_for(self.process, f"{self.url}/api/health")
 
     def kill(self) -> None:
         """End every process of the server at once, as a crash of the machine would."""
@@ -66,18 +65,20 @@ class WebServer:
     ) -> None:
         self.stop()
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the web server ended with {self.process.returncode}")
-            try:
-                httpx.get(f"{self.url}/api/health", timeout=5, trust_env=False).raise_for_status()
-            except httpx.TransportError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError("the web server did not start")
+
+def wait_for(process: subprocess.Popen[bytes], url: str, *, seconds: float = 30.0) -> None:
+    """Wait until a process answers at this address. Raises ``RuntimeError`` if it never does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            httpx.get(url, timeout=5, trust_env=False).raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} does not answer")
 
 
 def free_port() -> int:
@@ -107,5 +108,6 @@ def demo_server(upstream: UpstreamProcess, **env: str) -> WebServer:
         "UPSTREAM_API_KEY": "demo",
         "UPSTREAM_NAME": "demo",
         "CATALOG_SECONDS": "0",
+        "BREAKER_FAILURES": "0",  # Tests break it on purpose.
     }
     return WebServer({**settings, **env})

@@ -1,31 +1,44 @@
 """What a user may spend, and what he spent: /api/tokens/*, and /api/auth/me."""
 
-from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.errors import NotFound
-from tokens.ledger import open_account
-from tokens.models import UsageRecord
+from config.errors import Conflict, NotFound
+from config.openapi import raises
+from tokens import idempotency, ledger
+from tokens.errors import InsufficientTokens
+from tokens.ledger import HoldContext, open_account
+from tokens.models import Reservation, UsageRecord
 from tokens.serializers import (
     BalanceSerializer,
+    HeldSerializer,
     MeSerializer,
     ReceiptSerializer,
-    UsageRecordSerializer,
+    ReserveSerializer,
 )
 
 READ = "tokens:read"
+WRITE = "tokens:write"
 
 
 def caller_id(request: Request) -> int:
     """Return the id of the authenticated user."""
     assert request.user.pk is not None
     return request.user.pk
+
+
+def request_id(request: Request) -> str:
+    """Return the id that this request is answered and logged with."""
+    return str(getattr(request._request, "id", ""))  # noqa: SLF001 - DRF offers no public way to it
+
+
+def key_id(request: Request) -> UUID | None:
+    """Return the id of the API key that calls, or None for a session, which is no row of a key."""
+    return getattr(request.auth, "pk", None)
 
 
 class BalanceView(APIView):
@@ -51,22 +64,25 @@ class MeView(APIView):
         return Response(MeSerializer(me).data)
 
 
-class UsagePages(CursorPagination):
-    ordering = ("-created_at", "-id")
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
+class ReserveView(APIView):
+    key_scope = WRITE
 
-
-@extend_schema(tags=["tokens"], summary="What was used, newest first")
-class UsageView(ListAPIView[UsageRecord]):
-    key_scope = READ
-    serializer_class = UsageRecordSerializer
-    pagination_class = UsagePages
-    queryset = UsageRecord.objects.none()
-
-    def get_queryset(self) -> Any:
-        return UsageRecord.objects.filter(user_id=caller_id(self.request))
+    @raises(InsufficientTokens, Conflict)
+    @extend_schema(
+        tags=["tokens"],
+        parameters=[idempotency.HEADER],
+        request=ReserveSerializer,
+        responses={201: HeldSerializer},
+        summary="Hold tokens for a request that the client makes itself",
+    )
+    @idempotency.idempotent
+    def post(self, request: Request) -> Response:
+        asked = ReserveSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        context = HoldContext(request_id=request_id(request), api_key=key_id(request))
+        hold = ledger.reserve(user_id=caller_id(request), context=context, **asked.validated_data)
+        held = Reservation.objects.get(pk=hold.id)
+        return Response(HeldSerializer(held).data, status=201)
 
 
 class ReceiptView(APIView):

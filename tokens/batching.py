@@ -5,6 +5,7 @@ callers as came in the meantime, so one commit to disk serves them all.
 """
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg
 import structlog
 
 from config.database import connect
+from tokens import metrics
 from tokens.errors import LedgerUnavailable
 
 Item = dict[str, Any]
@@ -46,6 +48,8 @@ class Batcher:
 
     def __init__(self, function: str) -> None:
         self._statement = f"SELECT {function}(%s::jsonb)::text".encode()
+        self._sizes = metrics.BATCH_SIZE.labels(function)
+        self._seconds = metrics.BATCH_SECONDS.labels(function)
         self._waiting: deque[Waiting] = deque()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -105,6 +109,7 @@ class Batcher:
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._connected()
+                began = time.perf_counter()
                 row = await _fetch(connection, self._statement, payload)
             except (psycopg.Error, TimeoutError) as error:
                 if not _is_lost(error, self._connection):
@@ -112,6 +117,8 @@ class Batcher:
                 await self._disconnect()
                 await asyncio.sleep(0.05 * attempt)
             else:
+                self._sizes.observe(len(items))
+                self._seconds.observe(time.perf_counter() - began)
                 answers: list[Answer] = orjson.loads(row[0])
                 return answers
         raise LedgerUnavailable

@@ -3,12 +3,15 @@
 ApiError
 ├── InsufficientTokens   402  needed, available, resets_at, upgrade_url
 ├── ReservationClosed    409
+├── LimitReached         429  limit, retry_after, resets_at
+│   └── ConcurrencyLimited
 └── LedgerUnavailable    503
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from config.errors import ApiError, Conflict, Unavailable
+from config.errors import ApiError, Conflict, RateLimited, Unavailable
 
 
 class InsufficientTokens(ApiError):
@@ -27,6 +30,25 @@ class InsufficientTokens(ApiError):
 
 class ReservationClosed(Conflict):
     message = "This reservation is not held any more."
+
+
+class LimitReached(RateLimited):
+    """A limit of the plan, or of the key: which one, and when it is worth another try."""
+
+    def __init__(
+        self, *, limit: str, retry_after: int, resets_at: datetime, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(
+            f"The limit {limit} is reached. Try again in {retry_after} s.",
+            headers=headers,
+            limit=limit,
+            retry_after=retry_after,
+            resets_at=resets_at,
+        )
+
+
+class ConcurrencyLimited(LimitReached):
+    code = "concurrency_limited"
 
 
 class LedgerUnavailable(Unavailable):

@@ -1,7 +1,8 @@
 """Holds as leases: a running request's deadline is pushed out while its process lives.
 
 So a hold can be short without cutting long streams, and what a killed process held is free again
-within one term.
+within one term. Of a request that takes longer than a moment it is also noted who answers it:
+should the process die, the provider can still be asked what was used.
 """
 
 import asyncio
@@ -10,11 +11,15 @@ from uuid import UUID
 import structlog
 
 from config.database import in_thread
-from tokens import ledger
+from tokens import ledger, limits
 
 log = structlog.get_logger("tokengate.tokens")
 
 _running: set[UUID] = set()
+# (provider, upstream id) of running requests: those that began since the last turn, and those
+# that had before, which it is worth noting.
+_answering: dict[UUID, tuple[str, str]] = {}
+_for_a_while: dict[UUID, tuple[str, str]] = {}
 
 
 def keep(reservation_id: UUID) -> None:
@@ -25,6 +30,13 @@ def keep(reservation_id: UUID) -> None:
 def drop(reservation_id: UUID) -> None:
     """Stop renewing this hold."""
     _running.discard(reservation_id)
+    _answering.pop(reservation_id, None)
+    _for_a_while.pop(reservation_id, None)
+
+
+def answered_by(reservation_id: UUID, *, provider: str, upstream_id: str) -> None:
+    """Remember who answers a running request, and by what id of his."""
+    _answering[reservation_id] = (provider, upstream_id)
 
 
 def any_kept() -> bool:
@@ -36,8 +48,31 @@ async def renew_for_ever(ttl: float) -> None:
     """Renew what is kept, three times in each term; a failure is made good by the next turn."""
     while True:
         await asyncio.sleep(ttl / 3)
+        await _renew_slots()
         if _running:
             try:
                 await in_thread(ledger.renew, reservation_ids=list(_running), ttl=ttl)
             except Exception:
                 log.exception("renewal_failed", holds=len(_running))
+
+
+async def trace_for_ever(pause: float = 2.0) -> None:
+    """Note who answers the requests that have run for a whole turn; most are over by then."""
+    while True:
+        await asyncio.sleep(pause)
+        noting = dict(_for_a_while)
+        _for_a_while.clear()
+        _for_a_while.update(_answering)
+        _answering.clear()
+        if noting:
+            try:
+                await in_thread(ledger.trace, answering=noting)
+            except Exception:
+                log.exception("tracing_failed", holds=len(noting))
+
+
+async def _renew_slots() -> None:
+    try:
+        await limits.renew()
+    except Exception:
+        log.exception("renewal_of_slots_failed")

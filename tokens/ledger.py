@@ -1,4 +1,4 @@
-"""The only writer of money: grant, reserve, settle, release, renew, expire.
+"""The only writer of money: grant, reserve, settle, adjust, release, renew, expire.
 
 Each use case stands behind two doors, synchronous (in the caller's transaction, over Django's
 connection) and asynchronous (``areserve`` …, in micro-batches); both call the same SQL function
@@ -61,6 +61,27 @@ class HoldContext:
 _NO_CONTEXT = HoldContext()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What a provider said later of a provisional receipt: its columns, as they are to be."""
+
+    provider: str
+    upstream_id: str
+    source: str = UsageRecord.Source.REPORTED
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    price_prompt: Decimal | None = None
+    price_completion: Decimal | None = None
+    price_cached: Decimal | None = None
+    price_request: Decimal | None = None
+    weight_prompt: Decimal | None = None
+    weight_completion: Decimal | None = None
+    cost: Decimal | None = None
+    upstream_cost: Decimal | None = None
+
+
 @dataclass(kw_only=True)
 class Receipt:
     """How a request ended: the columns of a usage record that its caller knows."""
@@ -78,6 +99,10 @@ class Receipt:
     reasoning_tokens: int = 0
     price_prompt: Decimal | None = None
     price_completion: Decimal | None = None
+    price_cached: Decimal | None = None
+    price_request: Decimal | None = None
+    weight_prompt: Decimal | None = None
+    weight_completion: Decimal | None = None
     cost: Decimal | None = None
     upstream_cost: Decimal | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -186,6 +211,25 @@ def release(*, hold: Hold) -> Settlement:
     return _settlement(_call_batch("tokens_settle", _close_item(hold, 0, None)))
 
 
+def adjust(
+    *, record_id: uuid.UUID, user_id: int, charge: int, correction: Correction
+) -> Settlement:
+    """Make a provisional receipt final with another charge; the difference is an entry.
+
+    What was charged too much goes back to where it burned; what is missing is taken like any
+    charge. ``fresh`` is false when the receipt was final before: then what it says stands. Raises
+    ``ReservationClosed`` for an unknown receipt.
+    """
+    return _settlement(
+        _call_batch("tokens_adjust", _adjust_item(record_id, user_id, charge, correction))
+    )
+
+
+def conclude(*, record_id: uuid.UUID, user_id: int) -> Settlement:
+    """Make a provisional receipt final as it stands: no later word is to be had."""
+    return _settlement(_call_batch("tokens_adjust", _adjust_item(record_id, user_id, None, None)))
+
+
 def expire(*, at_most: int = 1000) -> int:
     """Free holds whose deadline has passed; returns how many, ``at_most`` at a time."""
     return int(_call("tokens_expire", at_most))
@@ -231,6 +275,12 @@ async def arelease(*, hold: Hold) -> Settlement:
 def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:
     """Push the deadlines of held reservations to ``ttl`` seconds from now."""
     _call("tokens_renew", reservation_ids, ttl)
+
+
+def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
+    """Note with held reservations who answers, and by what id of his: (provider, upstream id)."""
+    providers, upstream_ids = zip(*answering.values(), strict=True)
+    _call("tokens_trace", list(answering), list(providers), list(upstream_ids))
 
 
 async def aclose() -> None:
@@ -302,8 +352,20 @@ def _hold(item: Item, answer: dict[str, Any]) -> Hold:
 def _close_item(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
     if charge < 0:
         raise ValueError("a charge cannot be negative")
-    record = {k: _plain(v) for k, v in vars(receipt).items()} if receipt else None
-    return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": record}
+    return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": _columns(receipt)}
+
+
+def _adjust_item(
+    record_id: uuid.UUID, user_id: int, charge: int | None, correction: Correction | None
+) -> Item:
+    if charge is not None and charge < 0:
+        raise ValueError("a charge cannot be negative")
+    columns = _columns(correction) or {}
+    return {"id": record_id, "user_id": user_id, "charge": charge, "record": columns}
+
+
+def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
+    return {k: _plain(v) for k, v in vars(receipt).items()} if receipt else None
 
 
 def _plain(value: Any) -> Any:

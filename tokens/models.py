@@ -25,9 +25,12 @@ class Tier(models.Model):
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
     title = models.CharField(max_length=80)
     monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
-    requests_per_minute = models.IntegerField(default=60)
-    tokens_per_minute = models.BigIntegerField(default=100_000)
-    concurrent_requests = models.IntegerField(default=8)
+    requests_per_minute = models.IntegerField(default=60, help_text="0 allows none.")
+    tokens_per_minute = models.BigIntegerField(
+        default=100_000,
+        help_text="What a request may use at most counts, then what it used. 0 allows none.",
+    )
+    concurrent_requests = models.IntegerField(default=8, help_text="0 allows none.")
     max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
     allowed_models = ArrayField(
         models.CharField(max_length=200),
@@ -245,6 +248,10 @@ class Reservation(models.Model):
     api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
     endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
     model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+    )
+    upstream_id = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -284,6 +291,7 @@ class UsageRecord(models.Model):
 
     class Source(models.TextChoices):
         REPORTED = "reported", "by the upstream"
+        CLIENT = "client", "by the client, who called a provider himself"
         ESTIMATED = "estimated", "counted here"
         NONE = "none", "nothing to charge"
 
@@ -312,6 +320,22 @@ class UsageRecord(models.Model):
     price_completion = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
     )
+    price_cached = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
+    )
+    weight_prompt = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    weight_completion = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
     cost = models.DecimalField(
         max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
     )
@@ -320,7 +344,14 @@ class UsageRecord(models.Model):
     )
     attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
     available_before = models.BigIntegerField(default=0)
-    available_after = models.BigIntegerField(default=0)
+    available_after = models.BigIntegerField(
+        default=0,
+        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+    )
+    asked = models.IntegerField(
+        null=True, blank=True, help_text="How often the provider was asked for its later word."
+    )
+    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
     first_byte_ms = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -346,3 +377,22 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charged} tokens, {self.model}"
+
+
+class IdempotentAnswer(models.Model):
+    """What was answered to a request with an `Idempotency-Key`, for when it comes again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotent_answers"
+    )
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.SmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="idempotency_key_once", fields=["user", "key"])]
+
+    def __str__(self) -> str:
+        return self.key

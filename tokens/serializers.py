@@ -4,7 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tokens.models import Balance, Tier, UsageRecord
+from tokens.models import Balance, Reservation, Tier, UsageRecord
+
+# What a JSON number holds exactly in every client.
+MOST_TOKENS = 2**53 - 1
 
 
 class BalanceSerializer(serializers.ModelSerializer[Balance]):
@@ -28,6 +31,23 @@ class BalanceSerializer(serializers.ModelSerializer[Balance]):
         read_only_fields = fields
 
 
+class ReserveSerializer(serializers.Serializer[Any]):
+    amount = serializers.IntegerField(min_value=1, max_value=MOST_TOKENS)
+    ttl = serializers.IntegerField(
+        min_value=1,
+        max_value=3600,
+        default=300,
+        help_text="Seconds until the tokens are free again, unless they were consumed.",
+    )
+
+
+class HeldSerializer(serializers.ModelSerializer[Reservation]):
+    class Meta:
+        model = Reservation
+        fields = ("id", "amount", "expires_at")
+        read_only_fields = fields
+
+
 class LimitsSerializer(serializers.ModelSerializer[Tier]):
     class Meta:
         model = Tier
@@ -40,6 +60,33 @@ class LimitsSerializer(serializers.ModelSerializer[Tier]):
             "api_keys",
         )
         read_only_fields = fields
+
+
+class WindowSerializer(serializers.Serializer[Any]):
+    """What is left of a minute. `resets_at`: when all of it is free again, if nothing comes."""
+
+    limit = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    resets_at = serializers.DateTimeField()
+
+
+class SlotsSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+
+
+class LimitsNowSerializer(serializers.Serializer[Any]):
+    """The limits of plan and key, and what is left of them now. Reading counts for nothing."""
+
+    plan = serializers.CharField()
+    requests_per_minute = WindowSerializer()
+    tokens_per_minute = WindowSerializer()
+    concurrent_requests = SlotsSerializer()
+    key_requests_per_minute = WindowSerializer(
+        allow_null=True, help_text="Null for a session, and for a key without a limit of its own."
+    )
+    max_output_tokens = serializers.IntegerField()
+    allowed_models = serializers.ListField(child=serializers.CharField())
 
 
 class TierSerializer(serializers.ModelSerializer[Tier]):
@@ -115,6 +162,10 @@ class ReceiptSerializer(UsageRecordSerializer):
             *UsageRecordSerializer.Meta.fields,
             "price_prompt",
             "price_completion",
+            "price_cached",
+            "price_request",
+            "weight_prompt",
+            "weight_completion",
             "cost",
             "upstream_cost",
             "upstream_id",
@@ -124,3 +175,26 @@ class ReceiptSerializer(UsageRecordSerializer):
             "first_byte_ms",
         )
         read_only_fields = fields
+
+
+class UsagePageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = UsageRecordSerializer(many=True)
+
+
+class UsageSumSerializer(serializers.Serializer[Any]):
+    """What a day, a model, a provider or a key has used; cost in USD, null where none is known."""
+
+    group = serializers.CharField(allow_null=True, help_text="null: by a session, of no key.")
+    requests = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    reasoning_tokens = serializers.IntegerField()
+    charged = serializers.IntegerField()
+    cost = serializers.DecimalField(max_digits=30, decimal_places=10, allow_null=True)
+
+
+class UsageSumsSerializer(serializers.Serializer[Any]):
+    results = UsageSumSerializer(many=True)

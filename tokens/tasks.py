@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from celery import shared_task
 
-from tokens import allowances, ledger, notices
+from tokens import allowances, idempotency, ledger, notices
 
 _BATCH = 1000
 
@@ -33,3 +33,9 @@ def _all(some: Callable[..., int]) -> int:
         done = some(at_most=_BATCH)
         total += done
     return total
+
+
+@shared_task
+def forget_idempotency_keys() -> int:
+    """Delete the answers that are kept for repetitions, a day after they were given."""
+    return idempotency.forget_old()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 
+from tokens.limit_states import Limits
 from tokens.models import Tier
 
 DEFAULT_TIER = "free"
@@ -22,7 +23,7 @@ class TierDefaults:
 
 
 DEFAULTS = {
-    "free": TierDefaults("Free", 100_000, 20, 40_000, 2, 4_096, 2),
+    "free": TierDefaults("Free", 100_000, 60, 100_000, 4, 4_096, 2),
     "pro": TierDefaults("Pro", 5_000_000, 120, 400_000, 10, 16_384, 10),
     "enterprise": TierDefaults("Enterprise", 50_000_000, 1_000, 4_000_000, 100, 65_536, 100),
 }
@@ -41,6 +42,16 @@ def default_tier() -> Tier:
 def allows(patterns: Iterable[str], model: str) -> bool:
     """Tell whether one of a tier's patterns (``openai/*``) covers the model."""
     return any(fnmatchcase(model, pattern) for pattern in patterns)
+
+
+def limits_of(tier: Tier, *, key_requests_per_minute: int | None = None) -> Limits:
+    """Return what a tier allows in a minute and at once, and a key that has its own limit."""
+    return Limits(
+        requests_per_minute=tier.requests_per_minute,
+        tokens_per_minute=tier.tokens_per_minute,
+        concurrent_requests=tier.concurrent_requests,
+        key_requests_per_minute=key_requests_per_minute,
+    )
 
 
 def _seed(name: str) -> tuple[Tier, bool]:

@@ -39,10 +39,16 @@ _RULES = {
                       WHERE remaining > 0 GROUP BY user_id) g ON g.user_id = b.user_id
          WHERE b.bonus <> COALESCE(g.total, 0)""",
     "a receipt's charge equals its entries": """
-        SELECT u.user_id, u.charged, COALESCE(-e.amount, 0)
+        SELECT u.user_id, u.charged, COALESCE(-e.amount, 0) + COALESCE(-a.amount, 0)
           FROM tokens_usagerecord u
           LEFT JOIN tokens_entry e ON e.kind = 'usage' AND e.source = u.id::text
-         WHERE u.charged <> COALESCE(-e.amount, 0)""",
+          LEFT JOIN tokens_entry a ON a.kind = 'adjustment' AND a.source = u.id::text
+         WHERE u.charged <> COALESCE(-e.amount, 0) + COALESCE(-a.amount, 0)""",
+    "an adjusted receipt is final": """
+        SELECT u.user_id, 0, 1
+          FROM tokens_usagerecord u
+          JOIN tokens_entry a ON a.kind = 'adjustment' AND a.source = u.id::text
+         WHERE NOT u.final""",
     "every charge has a receipt": """
         SELECT e.user_id, -e.amount, 0
           FROM tokens_entry e
@@ -83,7 +89,7 @@ _RULES = {
            AND e.source = CASE a.kind WHEN 'renewal' THEN a.source
                                       ELSE a.kind || ':' || a.source END
          WHERE a.amount <> COALESCE(e.amount, 0)
-           AND (a.kind <> 'renewal' OR a.amount <> 0)""",
+           AND NOT (a.kind = 'renewal' AND a.amount = 0)""",
     "every plan change and refund in the books has its adjustment": """
         SELECT e.user_id, e.amount, 0
           FROM tokens_entry e

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
+
+from llmproxy.usage import Usage
 
 Entry = dict[str, Any]
+
+_LEAST = Decimal("1e-12")
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Listing:
     max_output_tokens: int | None = None
     price_prompt: Decimal | None = None
     price_completion: Decimal | None = None
+    price_cached: Decimal | None = None
+    price_request: Decimal | None = None
 
 
 def price(value: Any) -> Decimal | None:
@@ -28,7 +35,13 @@ def price(value: Any) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < 1 else None
+    # Twelve places are what the catalog keeps.
+    return amount.quantize(_LEAST) if amount.is_finite() and 0 <= amount < 1 else None
+
+
+def printable(value: Any) -> str:
+    """Read a short text, without what cannot be stored."""
+    return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
 
 
 def size(value: Any) -> int | None:
@@ -41,27 +54,73 @@ def kind(entry: Entry) -> str:
     """Tell embedding models from chat models."""
     architecture = entry.get("architecture")
     modalities = architecture.get("output_modalities") if isinstance(architecture, dict) else None
-    embeds = "embeddings" in (modalities or []) or "embed" in str(entry.get("id")).lower()
+    listed = modalities if isinstance(modalities, list) else []
+    embeds = "embeddings" in listed or "embed" in str(entry.get("id")).lower()
     return "embedding" if embeds else "chat"
 
 
 def listing(entry: Entry) -> Listing:
     """Read an entry of `/models`: OpenAI's fields, with OpenRouter's where they are given."""
-    pricing, top, meta = (_part(entry, key) for key in ("pricing", "top_provider", "meta"))
+    pricing, top, meta = (part(entry, key) for key in ("pricing", "top_provider", "meta"))
     return Listing(
         name=str(entry["id"]),
-        title=str(entry.get("name") or ""),
+        title=printable(entry.get("name")),
         kind=kind(entry),
         context_length=size(entry.get("context_length")) or size(meta.get("n_ctx")),
         max_output_tokens=size(top.get("max_completion_tokens")),
         price_prompt=price(pricing.get("prompt")),
         price_completion=price(pricing.get("completion")),
+        price_cached=price(pricing.get("input_cache_read")),
+        price_request=price(pricing.get("request")),
     )
 
 
-def _part(entry: Entry, key: str) -> Entry:
+def part(entry: Entry, key: str) -> Entry:
+    """Return an object within an object; empty when it is none."""
     value = entry.get(key)
     return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True)
+class LaterWord:
+    """Where a provider tells, later, what a request used, and how to read that.
+
+    ``read`` returns None as long as it does not say.
+    """
+
+    path: str
+    read: Callable[[Entry], Usage | None]
+
+    def path_of(self, upstream_id: str) -> str:
+        """Return the path, with its query, to ask for one request."""
+        return self.path + quote(upstream_id, safe="")
+
+
+Refusal = Callable[[Any], bool]
+
+
+def always(value: Any) -> bool:
+    """Refuse a field whatever it says."""
+    return True
+
+
+def costs_more(service_tier: Any) -> bool:
+    """Refuse OpenAI's dearer service: https://platform.openai.com/docs/guides/priority-processing."""
+    return service_tier not in ("auto", "default", "flex")
+
+
+def is_served(tools: Any) -> bool:
+    """Refuse tools that the provider itself runs, and bills by the call."""
+    entries = tools if isinstance(tools, list) else []
+    kinds = [entry.get("type") for entry in entries if isinstance(entry, dict)]
+    return any(kind not in (None, "function", "custom") for kind in kinds)
+
+
+# Fields by which a client could spend the operator's money beyond the tokens that are metered.
+COSTLY: Mapping[str, Refusal] = {
+    "service_tier": costs_more,
+    "web_search_options": always,
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +131,15 @@ class Dialect:
     listing: Callable[[Entry], Listing] = listing
     id_header: str = "x-request-id"
     embeddings: bool = True
+    later: LaterWord | None = None
+    costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
+
+    def refused_field(self, body: Entry) -> str | None:
+        """Return the first field of a request that it may not carry to this provider."""
+        for name, refuses in self.costly.items():
+            if body.get(name) is not None and refuses(body[name]):
+                return name
+        return None
 
 
 @dataclass(frozen=True)

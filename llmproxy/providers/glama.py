@@ -1,5 +1,56 @@
-"""Glama: https://glama.ai/gateway. It has no embeddings, and lists prices for some models only."""
+"""Glama: https://glama.ai/gateway. It has no embeddings, and lists prices for some models only.
 
-from llmproxy.providers.base import Dialect
+What a request used can be asked for later, by the id in `x-request-id`; costs are strings.
+"""
 
-DIALECT = Dialect(headers={"X-Glama-Metadata": '{"labels":["tokengate"]}'}, embeddings=False)
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from llmproxy.providers import base
+from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
+from llmproxy.usage import Usage, reported
+
+
+def completion_request(answer: Entry) -> Usage | None:
+    """Read the answer of `GET /completion-requests/{id}`; `tokenUsage` is null at first."""
+    said = part(answer, "tokenUsage")
+    return reported(
+        {
+            "prompt_tokens": said.get("promptTokens"),
+            "completion_tokens": said.get("completionTokens"),
+            "prompt_tokens_details": {"cached_tokens": said.get("cacheReadInputTokens")},
+            "cost": answer.get("totalCostUsd"),
+        }
+    )
+
+
+def listing(entry: Entry) -> Listing:
+    """Read an entry of Glama's `/models`; a price that it leaves out is looked up in our table."""
+    read = base.listing(entry)
+    known = _PRICES.get(_plain(read.name))
+    if known is None or read.price_prompt is not None:
+        return read
+    return replace(
+        read,
+        price_prompt=base.price(known["prompt"]),
+        price_completion=base.price(known["completion"]),
+        price_cached=base.price(known.get("cached")),
+    )
+
+
+def _plain(name: str) -> str:
+    """Return a model's name without its date, and with dashes alone."""
+    return re.sub(r"-(\d{8}|\d{4}-\d\d-\d\d)$", "", name).replace(".", "-")
+
+
+_TABLE = json.loads(Path(__file__).with_name("glama_prices.json").read_text())
+_PRICES = {_plain(name): prices for name, prices in _TABLE["prices"].items()}
+
+DIALECT = Dialect(
+    listing=listing,
+    headers={"X-Glama-Metadata": '{"labels":["tokengate"]}'},
+    embeddings=False,
+    later=LaterWord("/completion-requests/", completion_request),
+)

@@ -1,12 +1,53 @@
 """OpenRouter.
 
 https://openrouter.ai/docs/api-reference/overview: prices are strings, USD per token. The id of
-a generation is in `X-Generation-Id`.
+a generation is in `X-Generation-Id`; what it used can be asked for later, and is a 404 until then:
+https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts the native one is
+what is billed.
 """
 
-from llmproxy.providers.base import Dialect
+from llmproxy.providers import base
+from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
+from llmproxy.usage import Usage, reported
+
+
+def generation(answer: Entry) -> Usage | None:
+    """Read the answer of `GET /generation`."""
+    said = part(answer, "data")
+    return reported(
+        {
+            "prompt_tokens": said.get("native_tokens_prompt"),
+            "completion_tokens": said.get("native_tokens_completion"),
+            "prompt_tokens_details": {"cached_tokens": said.get("native_tokens_cached")},
+            "completion_tokens_details": {"reasoning_tokens": said.get("native_tokens_reasoning")},
+            "cost": said.get("total_cost"),
+        }
+    )
+
+
+_ABOUT_PRIVACY = frozenset(("data_collection", "zdr", "require_parameters"))
+
+
+def chooses_the_price(provider: object) -> bool:
+    """Refuse routing preferences, but for those about privacy and features."""
+    return not (isinstance(provider, dict) and provider.keys() <= _ABOUT_PRIVACY)
+
+
+# https://openrouter.ai/docs/features: searches and file parsers are billed by the call; the others
+# choose another model, or another server of it at another price.
+COSTLY = {
+    **base.COSTLY,
+    "plugins": always,
+    "tools": is_served,
+    "models": always,
+    "route": always,
+    "preset": always,
+    "provider": chooses_the_price,
+}
 
 DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     id_header="x-generation-id",
+    later=LaterWord("/generation?id=", generation),
+    costly=COSTLY,
 )

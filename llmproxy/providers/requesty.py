@@ -14,6 +14,7 @@ def listing(entry: Entry) -> Listing:
         max_output_tokens=base.size(entry.get("max_output_tokens")),
         price_prompt=base.price(entry.get("input_price")),
         price_completion=base.price(entry.get("output_price")),
+        price_cached=base.price(entry.get("cached_price")),
     )
 
 

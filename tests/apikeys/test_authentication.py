@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from accounts import sessions
+from accounts import deletion, sessions
 from accounts.models import User
 from apikeys import auth, keys, secrets
 from apikeys.errors import InvalidApiKey
@@ -101,7 +101,7 @@ def test_expired(key: ApiKey, text: str) -> None:
 def test_suspended_and_deleted_owner(user: User, text: str) -> None:
     User.objects.update(is_active=False)
     assert code(ask(X_API_Key=text)) == (401, "invalid_api_key")
-    user.delete()
+    deletion.delete(user)
     assert code(ask(X_API_Key=text)) == (401, "invalid_api_key")
 
 

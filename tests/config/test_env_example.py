@@ -19,7 +19,7 @@ EXAMPLE = ROOT / ".env.example"
 DOCUMENTED = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 # CI keeps .env from being read, so it cannot stand in it; the others are not settings of ours.
-NOT_OURS = {"CI", "PATH", "DJANGO_SETTINGS_MODULE"}
+NOT_OURS = {"CI", "PATH", "DJANGO_SETTINGS_MODULE", "PROMETHEUS_MULTIPROC_DIR"}
 
 # Settings as a process sees them; addresses of functions differ from process to process.
 _TELL = """

@@ -1,6 +1,7 @@
 """The OpenAPI document and its page."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -27,8 +28,23 @@ def test_every_operation_tells_its_errors(client: Client) -> None:
 
     for path in document["paths"].values():
         for operation in path.values():
-            assert "400" in operation["responses"]
+            assert {"400", "503"} <= set(operation["responses"])
             assert operation.get("summary") or operation.get("description")
+
+
+def test_errors_are_told_by_their_codes(client: Client) -> None:
+    paths = client.get("/api/schema/?format=json").json()["paths"]
+
+    assert _codes(paths["/api/auth/register"]["post"], "409") == ["email_taken"]
+    assert _codes(paths["/api/auth/refresh"]["post"], "401") == ["invalid_token", "token_revoked"]
+    assert _codes(paths["/api/users/sessions/{session_id}"]["delete"], "404") == ["not_found"]
+    assert "429" not in paths["/api/tokens/balance"]["get"]["responses"]
+
+
+def _codes(operation: Any, status: str) -> list[str]:
+    schema = operation["responses"][status]["content"]["application/json"]["schema"]
+    codes: list[str] = schema["allOf"][1]["properties"]["error"]["properties"]["code"]["enum"]
+    return codes
 
 
 def test_the_page_needs_nothing_from_outside(client: Client) -> None:

@@ -1,7 +1,9 @@
 """Clients that leave, and servers that die: nothing leaks, nothing is charged twice."""
 
 import asyncio
+import json
 import random
+import socket
 import time
 from collections.abc import Callable
 
@@ -13,6 +15,8 @@ from llmproxy.models import Model
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.webserver import demo_server
+from tokens import limits
+from tokens.limit_states import Limits
 from tokens.models import Entry, Reservation, UsageRecord
 from tokens.verify import verify
 
@@ -140,6 +144,11 @@ async def _open_streams(dev: Developer, count: int, streaming: asyncio.Event) ->
         await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
 
 
+def slots_taken(dev: Developer) -> int:
+    roomy = Limits(1_000, 1_000, 1_000)
+    return 1_000 - limits.peek(user_id=dev.user_id, api_key=None, limits=roomy).slots_left
+
+
 def test_kill_9_under_50_streams_leaves_holds_that_expire(
     developer: Make, upstream: UpstreamProcess, catalog: Model
 ) -> None:
@@ -150,6 +159,7 @@ def test_kill_9_under_50_streams_leaves_holds_that_expire(
         streaming = asyncio.Event()
         clients = asyncio.create_task(_open_streams(dev, 50, streaming))
         await asyncio.wait_for(streaming.wait(), 30)
+        assert slots_taken(dev) >= 50
         server.kill()
         await clients
 
@@ -166,6 +176,7 @@ def test_kill_9_under_50_streams_leaves_holds_that_expire(
     assert dev.balance.available == 1_000_000
     assert not Entry.objects.filter(user_id=dev.user_id, kind="usage").exists()
     assert UsageRecord.objects.filter(user_id=dev.user_id, status="abandoned").count() == 50
+    wait_for(lambda: slots_taken(dev) == 0)
     assert verify() == []
 
 
@@ -212,3 +223,22 @@ def test_a_server_told_to_stop_settles_the_streams_that_do_not_end(
     assert (receipt.status, receipt.source) == ("cancelled", "estimated")
     assert nothing_is_held()
     assert verify() == []
+
+
+def test_a_client_that_stops_reading_is_taken_to_be_gone(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
+    with demo_server(upstream, CLIENT_SEND_TIMEOUT="0.5") as server, socket.socket() as client:
+        dev = developer(server=server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        content = json.dumps({**body("[[n=50,d=100,fault=big_chunk,after=1]]"), "max_tokens": 5000})
+        client.sendall(
+            f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {dev.key}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n{content}".encode()
+        )
+        wait_for(lambda: UsageRecord.objects.filter(user_id=dev.user_id).exists())
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.source) == ("cancelled", "estimated")
+    assert nothing_is_held()

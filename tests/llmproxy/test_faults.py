@@ -1,135 +1,172 @@
-"""What breaks at a provider: what the client sees, and what is charged."""
+"""Everything that breaks at a provider: what the client sees, what is charged and noted.
+
+One table, over real sockets: each fault strikes a JSON answer and a stream.
+"""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pytest
 
+from llmproxy.models import Route
 from tests.developer import Developer, Make
-from tokens.models import UsageRecord
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.webserver import WebServer, demo_server, free_port
 from tokens.verify import verify
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What came of a request: the HTTP status or the in-band code, and the receipt."""
+class Outcome:
+    """What comes of a request.
+
+    ``answer`` is the HTTP status, or of a stream that began its last event: `[DONE]` or the code
+    of the error in it. ``charge`` is nothing, what the provider reported, or what was counted here.
+    """
 
     answer: int | str
-    record: UsageRecord
+    charge: str
+    status: str
+    source: str
+    final: bool = True
 
 
-def ask(dev: Developer, directive: str, *, stream: bool) -> Seen:
-    answer = dev.chat(f"[[{directive}]]", stream=stream, max_tokens=100)
-    (record,) = dev.receipts
+def nothing(status: int) -> Outcome:
+    return Outcome(status, "nothing", "failed", "none")
+
+
+def broken(code: str) -> Outcome:
+    """Mid-stream: what came is charged until the provider tells what it was."""
+    return Outcome(code, "counted", "failed", "estimated", final=False)
+
+
+WHOLE = Outcome(200, "reported", "ok", "reported")
+STREAM = replace(WHOLE, answer="[DONE]")
+COUNTED = Outcome(200, "counted", "ok", "estimated")
+FREE = Outcome(200, "nothing", "ok", "reported")
+
+# fault: (of a JSON answer, of a stream). Each breaks after 10 of 40 tokens.
+FAULTS: dict[str, tuple[Outcome, Outcome]] = {
+    "fault=refuse_headers": (nothing(502), nothing(502)),
+    "fault=stall_first": (nothing(504), nothing(504)),
+    "fault=stall_between": (nothing(504), broken("upstream_timeout")),
+    "fault=reset_mid_chunk": (nothing(502), broken("upstream_error")),
+    "fault=cut": (nothing(502), broken("upstream_error")),
+    "fault=cut_tcp": (nothing(502), broken("upstream_error")),
+    "fault=garbage": (nothing(502), STREAM),
+    "fault=error_in_200": (nothing(502), nothing(502)),
+    "fault=error_chunk": (nothing(502), broken("upstream_error")),
+    "fault=error_chunk_str": (nothing(502), broken("upstream_error")),
+    "fault=no_usage": (COUNTED, replace(COUNTED, answer="[DONE]")),
+    "fault=usage_empty_choices": (WHOLE, STREAM),
+    "fault=usage_twice": (WHOLE, STREAM),
+    "fault=usage_every": (WHOLE, STREAM),
+    "fault=usage_zero": (FREE, replace(FREE, answer="[DONE]")),
+    "fault=usage_every+cut": (nothing(502), broken("upstream_error")),
+    "fault=gzip": (WHOLE, STREAM),
+    "fault=big_chunk": (WHOLE, STREAM),
+    "fault=split": (WHOLE, STREAM),
+    "fault=split+crlf+gzip": (WHOLE, STREAM),
+    "fault=crlf": (WHOLE, STREAM),
+    "fault=comments": (WHOLE, STREAM),
+    **{
+        f"status={status}": (nothing(told), nothing(told))
+        for status, told in {
+            400: 400,
+            401: 503,
+            402: 503,
+            403: 503,
+            404: 503,
+            408: 504,
+            412: 503,
+            413: 413,
+            422: 422,
+            429: 503,
+            500: 502,
+            502: 502,
+            503: 502,
+            504: 504,
+            529: 502,
+        }.items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def server(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
+    deadlines = {"UPSTREAM_FIRST_BYTE_TIMEOUT": "1", "UPSTREAM_IDLE_TIMEOUT": "0.5"}
+    nobody = {
+        "REQUESTY_BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
+        "REQUESTY_API_KEY": "demo",
+    }
+    with demo_server(upstream, **deadlines, **nobody) as server:
+        yield server
+
+
+@pytest.fixture
+def dev(developer: Make, server: WebServer) -> Developer:
+    return developer(server=server)
+
+
+def seen(dev: Developer, directive: str, *, stream: bool) -> Outcome:
+    """Ask, and return what came of it; the books are right in any case."""
+    answer = dev.chat(f"[[n=40,prompt=77,after=10,{directive}]]", stream=stream, max_tokens=100)
     assert dev.balance.reserved == 0
-    assert dev.balance.used == record.charged
-    assert verify() == []
-    if answer.status_code != 200:
-        error = answer.json()["error"]
-        assert (
-            error["code"] in ("upstream_error", "no_upstream", "upstream_timeout")
-            or not (error["retryable"])
-        )
-        return Seen(answer.status_code, record)
-    if not stream:
-        return Seen(200, record)
-    last = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")][-1]
-    return Seen("[DONE]" if last == "[DONE]" else json.loads(last)["error"]["code"], record)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(
-    ("directive", "status"),
-    [
-        ("fault=refuse_headers", 502),
-        ("status=401", 503),
-        ("status=402", 503),
-        ("status=403", 503),
-        ("status=408", 504),
-        ("status=412", 503),
-        ("status=429,retry_after=1", 503),
-        ("status=500", 502),
-        ("status=503", 502),
-        ("status=529", 502),
-        ("status=400", 400),
-        ("status=413", 413),
-        ("status=422", 422),
-        ("fault=error_in_200", 502),
-    ],
-)
-def test_before_any_content_nothing_is_charged(
-    developer: Make, directive: str, status: int, stream: bool
-) -> None:
-    seen = ask(developer(), directive, stream=stream)
-
-    assert seen.answer == status
-    record = seen.record
-    assert (record.charged, record.status, record.source) == (0, "failed", "none")
-    assert record.attempts[-1]["provider"] == "demo"
-    assert record.attempts[-1]["outcome"] != "ok"
-
-
-@pytest.mark.parametrize(
-    "fault", ["cut", "cut_tcp", "reset_mid_chunk", "error_chunk", "error_chunk_str"]
-)
-def test_mid_stream_what_came_is_charged_and_the_client_is_told(
-    developer: Make, fault: str
-) -> None:
-    seen = ask(developer(), f"n=50,fault={fault},after=10", stream=True)
-
-    assert seen.answer in ("upstream_error", "no_upstream")
-    record = seen.record
-    assert (record.status, record.source, record.final) == ("failed", "estimated", False)
-    assert 0 < record.completion_tokens < 50
-
-
-@pytest.mark.parametrize("fault", ["reset_mid_chunk", "garbage", "cut_tcp"])
-def test_a_broken_json_answer_is_no_answer(developer: Make, fault: str) -> None:
-    seen = ask(developer(), f"n=50,fault={fault}", stream=False)
-
-    assert (seen.answer, seen.record.charged) == (502, 0)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("fault", ["gzip", "split", "crlf", "comments", "big_chunk", "usage_twice"])
-def test_odd_but_right_answers_are_charged_as_reported(
-    developer: Make, fault: str, stream: bool
-) -> None:
-    seen = ask(developer(), f"n=20,prompt=77,fault={fault}", stream=stream)
-
-    assert seen.answer == ("[DONE]" if stream else 200)
-    record = seen.record
-    assert (record.status, record.source, record.prompt_tokens) == ("ok", "reported", 77)
-    assert record.charged == 77 + record.completion_tokens
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_without_usage_a_local_count_is_charged(developer: Make, stream: bool) -> None:
-    seen = ask(developer(), "n=40,fault=no_usage", stream=stream)
-
-    record = seen.record
-    assert (record.status, record.source, record.final) == ("ok", "estimated", True)
-    assert record.completion_tokens == pytest.approx(40, rel=0.5)
+    assert dev.balance.used == sum(receipt.charged for receipt in dev.receipts)
+    record = dev.receipts[-1]
     assert record.charged == record.prompt_tokens + record.completion_tokens
+    assert (record.attempts[-1]["outcome"] == "ok") == (record.source != "none")
+    if record.charged == 77 + 40:
+        charge = "reported"
+    else:
+        charge = "counted" if record.charged else "nothing"
+        assert record.completion_tokens <= 60
+    told = _told(answer.text) if stream and answer.status_code == 200 else answer.status_code
+    return Outcome(told, charge, record.status, record.source, record.final)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_usage_of_zero_is_charged_as_zero(developer: Make, stream: bool) -> None:
-    seen = ask(developer(), "n=5,fault=usage_zero", stream=stream)
-
-    assert (seen.record.charged, seen.record.source) == (0, "reported")
+def _told(events: str) -> str:
+    last = [line[6:] for line in events.splitlines() if line.startswith("data: ")][-1]
+    return last if last == "[DONE]" else str(json.loads(last)["error"]["code"])
 
 
-def test_a_usage_before_the_end_is_not_the_last_word(developer: Make) -> None:
-    seen = ask(developer(), "n=50,prompt=10,fault=usage_every+cut,after=20", stream=True)
+@pytest.mark.parametrize("directive", FAULTS)
+def test_it_works(dev: Developer, directive: str) -> None:
+    as_json, as_stream = FAULTS[directive]
 
-    assert seen.answer == "upstream_error"
-    record = seen.record
-    assert (record.status, record.final, record.prompt_tokens) == ("failed", False, 10)
-    assert record.completion_tokens >= 20
+    assert seen(dev, directive, stream=False) == as_json
+    assert seen(dev, directive, stream=True) == as_stream
+    assert verify() == []
 
 
-def test_a_cumulative_usage_on_every_chunk_is_charged_once(developer: Make) -> None:
-    seen = ask(developer(), "n=30,prompt=10,fault=usage_every", stream=True)
+def test_a_provider_that_refuses_connections(dev: Developer) -> None:
+    Route.objects.update(provider="requesty")
 
-    assert (seen.answer, seen.record.charged) == ("[DONE]", 40)
+    assert seen(dev, "id=none", stream=False) == nothing(502)
+    assert seen(dev, "id=none", stream=True) == nothing(502)
+    assert [receipt.attempts[0]["outcome"] for receipt in dev.receipts] == ["ConnectError"] * 2
+
+
+def test_what_a_client_is_told_says_nothing_of_the_provider(dev: Developer) -> None:
+    error = dev.chat("[[status=401]]").json()["error"]
+
+    assert (error["code"], error["retryable"]) == ("no_upstream", True)
+    assert "key" not in error["message"].lower()
+
+
+def test_a_provider_that_is_busy_says_for_how_long(dev: Developer) -> None:
+    assert dev.chat("[[status=429,retry_after=7]]").headers["Retry-After"] == "7"
+    assert "Retry-After" not in dev.chat("[[status=429]]").headers
+    assert "Retry-After" not in dev.chat("[[status=429,retry_after=soon]]").headers
+
+
+def test_nonsense_before_the_content_is_no_answer(dev: Developer) -> None:
+    assert seen(dev, "fault=garbage,after=0", stream=True) == nothing(502)
+
+
+def test_a_usage_before_the_end_is_not_the_last_word(dev: Developer) -> None:
+    seen(dev, "fault=usage_every+cut", stream=True)
+
+    (receipt,) = dev.receipts
+    assert (receipt.prompt_tokens, receipt.final) == (77, False)
+    assert 10 <= receipt.completion_tokens < 40

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from llmproxy.models import Model, Route
+from llmproxy.models import Alias, Model, Route
 from tests.developer import MODEL, Make
 from tests.factories import ModelFactory, RouteFactory
 from tokens.models import Tier
@@ -16,7 +16,12 @@ def test_it_works(developer: Make, catalog: Model) -> None:
 
     assert (model["id"], model["object"], model["owned_by"]) == (MODEL, "model", "openai")
     assert model["context_length"] == 8192
-    assert model["pricing"] == {"prompt": "0.00000025", "completion": None}
+    assert model["pricing"] == {
+        "prompt": "0.00000025",
+        "completion": None,
+        "cached": None,
+        "request": None,
+    }
     assert model["weights"] == {"prompt": 1.0, "completion": 1.5}
     assert model["providers"] == ["demo"]
 
@@ -55,3 +60,16 @@ def test_a_weight_is_charged(developer: Make, catalog: Model) -> None:
     dev.chat("[[n=10,prompt=21]]")
 
     assert dev.balance.used == 41  # ceil(10.5 + 30)
+
+
+def test_an_alias_is_charged_as_its_model(developer: Make, catalog: Model) -> None:
+    Alias.objects.create(name="fast", model=catalog)
+    dev = developer()
+
+    assert dev.chat("[[n=3]]", model="fast").status_code == 200
+
+    assert [receipt.model for receipt in dev.receipts] == [MODEL]
+    assert dev.http.get("/api/llm/models/fast").json()["id"] == MODEL
+    Tier.objects.update(allowed_models=["fast"])
+    dev = developer()
+    assert dev.chat("[[n=3]]", model="fast").json()["error"]["model"] == MODEL

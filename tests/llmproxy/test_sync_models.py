@@ -1,13 +1,18 @@
 """The catalog follows the providers' lists, and keeps what staff set."""
 
+import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from llmproxy.models import Model, Route
+from llmproxy.catalog import read
+from llmproxy.models import Alias, Model, PriceChange, Route
 from llmproxy.providers import DIALECTS
 from llmproxy.providers.base import listing
 from llmproxy.sync import sync_models
@@ -21,6 +26,26 @@ def _demo(settings: Settings, upstream: UpstreamProcess) -> Iterator[None]:
     settings.UPSTREAMS = {"demo": (upstream.url, "demo")}
     yield
     upstream.clear()
+
+
+@contextmanager
+def serving(body: str) -> Iterator[str]:
+    """Answer everything with one body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_it_works() -> None:
@@ -54,8 +79,11 @@ def test_a_model_that_is_no_longer_listed_is_no_longer_served() -> None:
 
     sync_models()
 
-    assert not Route.objects.filter(model_id="old/model").exists()
-    assert Model.objects.filter(name="old/model").exists()
+    assert not read().models["old/model"].routes
+    Route.objects.filter(model_id="old/model").update(upstream_name="openai/gpt-5", priority=3)
+    sync_models()
+    (route,) = read().models["old/model"].routes
+    assert (route.priority, route.prices.prompt) == (3, Decimal("0.00000125"))
 
 
 def test_a_provider_that_fails_keeps_its_models(settings: Settings) -> None:
@@ -91,3 +119,71 @@ def test_a_price_that_makes_no_sense_is_unknown(price: object) -> None:
     entry = {"id": "a/b", "pricing": {"prompt": price}, "context_length": "long", "top_provider": 3}
 
     assert listing(entry) == listing({"id": "a/b"})
+
+
+def test_a_price_that_changes_is_remembered() -> None:
+    sync_models()
+    first = PriceChange.objects.count()
+    assert first == Route.objects.count()
+    sync_models()
+    assert PriceChange.objects.count() == first
+    Route.objects.filter(model_id="openai/gpt-5").update(price_cached=Decimal("0.5"))
+
+    sync_models()
+
+    now, before = PriceChange.objects.filter(model="openai/gpt-5").order_by("-since")
+    assert now.since > before.since
+    assert now.price_cached == Decimal("0.000000125")
+
+
+def test_a_list_that_lost_most_of_its_models_is_not_believed() -> None:
+    for number in range(20):
+        model = Model.objects.create(name=f"old/model-{number}")
+        Route.objects.create(model=model, provider="demo", upstream_name=model.name)
+
+    report = sync_models()
+
+    assert "shrunk from 20" in report.failed["demo"]
+    assert Route.objects.filter(listed=True).count() == 20
+    call_command("sync_models", "--accept-loss")
+    assert not Route.objects.filter(listed=True, model__name__startswith="old/").exists()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": "a/b", "name": "a\0b", "architecture": {"output_modalities": 5}},
+        {"id": "a/b", "name": 7, "architecture": [], "pricing": "free", "context_length": True},
+        {"id": "a/b", "name": "x" * 9999, "pricing": {"prompt": 10**400}},
+    ],
+)
+def test_an_entry_of_nonsense_is_a_model_without_facts(
+    settings: Settings, entry: dict[str, object]
+) -> None:
+    body = json.dumps({"data": [entry, entry, 5, None, {"id": "a\0b"}, {"id": 7}]})
+    with serving(body) as url:
+        settings.UPSTREAMS = dict.fromkeys(DIALECTS, (url, ""))
+        sync_models()
+
+    assert Model.objects.get().context_length is None
+    assert Route.objects.count() == 3
+
+
+def test_glama_leaves_prices_out() -> None:
+    read_by_glama = DIALECTS["glama"].listing
+
+    unpriced = read_by_glama({"id": "anthropic/claude-sonnet-4-5-20250929"})
+    priced = read_by_glama({"id": "openai/gpt-5", "pricing": {"prompt": "1e-6"}})
+
+    assert (unpriced.price_prompt, unpriced.price_cached) == (Decimal("3e-6"), Decimal("3e-7"))
+    assert (priced.price_prompt, priced.price_completion) == (Decimal("1e-6"), None)
+    assert read_by_glama({"id": "who/knows"}).price_prompt is None
+
+
+def test_an_alias_is_another_name() -> None:
+    sync_models()
+    Alias.objects.create(name="fast", model_id="openai/gpt-5-mini")
+
+    sync_models()
+
+    assert read().aliases == {"fast": "openai/gpt-5-mini"}

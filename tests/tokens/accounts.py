@@ -5,11 +5,18 @@ from tests.factories import UserFactory
 from tokens import ledger
 from tokens.models import Balance, Entry, Tier
 
+# No allowance but what a test grants, and limits that only the tests of limits meet.
+ROOMY = {
+    "monthly_tokens": 0,
+    "requests_per_minute": 1_000_000,
+    "tokens_per_minute": 10**12,
+    "concurrent_requests": 100_000,
+}
+
 
 def account(tokens: int) -> User:
     """Create a user whose allowance of this period is that many tokens."""
-    Tier.objects.get_or_create(name="free", defaults={"title": "Free", "monthly_tokens": 0})
-    Tier.objects.filter(name="free").update(monthly_tokens=0)
+    Tier.objects.update_or_create(name="free", defaults={"title": "Free", **ROOMY})
     user: User = UserFactory.create()
     ledger.open_account(user.pk)
     if tokens:

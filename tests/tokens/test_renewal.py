@@ -220,6 +220,36 @@ def test_holds_that_expire_let_go_of_what_lapsed() -> None:
     assert verify() == []
 
 
+def shrunk(*holds: int) -> tuple[User, list[ledger.Hold]]:
+    """Create a user whose new allowance of 20 does not cover what his requests hold."""
+    user = joined("2026-01-10T00:00")
+    held = [ledger.reserve(user_id=user.pk, amount=amount, ttl=60) for amount in holds]
+    Tier.objects.filter(name="free").update(monthly_tokens=20)
+    set_clock("2026-02-10T00:00")
+    reset_allowances()
+    return user, held
+
+
+def test_what_lapses_pays_debts_before_it_goes() -> None:
+    user, (long, other) = shrunk(60, 40)
+
+    ledger.settle(hold=long, charge=90, receipt=RECEIPT)
+    assert parts(user) == (100, 60, 0, 40, 30)
+    assert ledger.release(hold=other).available == 20
+    assert parts(user) == (100, 80, 0, 0, 10)
+    assert verify() == []
+
+
+def test_what_lapses_goes_when_a_larger_plan_covers_the_hold() -> None:
+    user, _ = shrunk(60)
+    Tier.objects.create(name="large", title="Large", monthly_tokens=500)
+
+    allowances.change_tier(user_id=user.pk, tier="large", source="staff:1")
+
+    assert parts(user) == (500, 0, 0, 60, 0)
+    assert verify() == []
+
+
 def test_debts_are_paid_from_what_would_expire_first() -> None:
     user = joined("2026-01-10T00:00")
     hold = ledger.reserve(user_id=user.pk, amount=10, ttl=60)

@@ -5,11 +5,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.tokens.accounts import account
-from tokens import ledger
+from tokens import allowances, ledger
 from tokens.ledger import HoldContext, Receipt
 from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
+
+ENTER = "INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at) "
 
 
 @pytest.fixture
@@ -21,6 +23,7 @@ def busy() -> int:
     hold = ledger.reserve(user_id=user.pk, amount=60, ttl=60, context=context)
     ledger.settle(hold=hold, charge=30, receipt=Receipt(model="m"))
     ledger.reserve(user_id=user.pk, amount=5, ttl=60)
+    allowances.take_back(user_id=user.pk, amount=5, source="re_1")
     return user.pk
 
 
@@ -42,6 +45,25 @@ def test_it_works(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
         ("UPDATE tokens_usagerecord SET charged = 31", "a receipt's charge equals its entries"),
         ("DELETE FROM tokens_usagerecord", "every charge has a receipt"),
         ("DELETE FROM tokens_usagerecord", "every settled reservation has a receipt"),
+        ("UPDATE tokens_balance SET lapsing = 1", "what is over is free to nobody"),
+        (
+            "UPDATE tokens_balance SET due_at = NULL",
+            "a balance falls due when its period or a bonus ends",
+        ),
+        (
+            ENTER
+            + "SELECT user_id, 'expiry', -1, 'bonus:' || id || ':', '', now() FROM tokens_grant",
+            "an expired bonus took no more than it had",
+        ),
+        (
+            ENTER + "SELECT user_id, 'expiry', 1, 'x', '', now() FROM tokens_balance",
+            "an expiry only takes",
+        ),
+        ("UPDATE tokens_adjustment SET amount = -6", "an adjustment equals its entry"),
+        (
+            "DELETE FROM tokens_adjustment",
+            "every plan change and refund in the books has its adjustment",
+        ),
     ],
 )
 def test_damage_is_found(busy: int, damage: str, rule: str) -> None:

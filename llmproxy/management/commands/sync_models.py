@@ -12,8 +12,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Read the lists, write nothing.")
 
-    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        report = sync_models(dry_run=dry_run)
+        parser.add_argument(
+            "--accept-loss",
+            action="store_true",
+            help="Believe a list that has lost most of its models.",
+        )
+
+    def handle(self, *args: Any, dry_run: bool, accept_loss: bool, **options: Any) -> None:
+        report = sync_models(dry_run=dry_run, accept_loss=accept_loss)
         for name, count in report.synced.items():
             self.stdout.write(f"{name}: {count} models")
         for name, error in report.failed.items():

@@ -8,17 +8,15 @@ with OidcProvider() as provider:
 import os
 import subprocess
 import sys
-import time
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.webserver import ROOT, free_port
+from tests.webserver import ROOT, free_port, wait_for
 
 CLIENT_ID = "tokengate"
-_START_SECONDS = 20.0
 
 
 class OidcProvider:
@@ -35,7 +33,7 @@ class OidcProvider:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._wait()
+        wait_for(self.process, f"{self.url}/.well-known/openid-configuration")
 
     def put_user(self, sub: str, **claims: Any) -> None:
         """Make a user with these claims, such as `email` and `email_verified`, or change them."""
@@ -70,16 +68,3 @@ class OidcProvider:
         self.http.close()
         self.process.terminate()
         self.process.wait(timeout=10)
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the provider ended with {self.process.returncode}")
-            try:
-                self.http.get("/.well-known/openid-configuration").raise_for_status()
-            except httpx.TransportError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError("the provider did not start")

@@ -90,7 +90,8 @@ def plan_completion(body: dict[str, Any], model: Model, directive: Directive) ->
     plan.content = _text(asked[0] if isinstance(asked[0], str) else "", directive)
     _stop(plan, body.get("stop"))
     default = _LEGACY_LIMIT if directive.n is None else None
-    _limit(plan, default if body.get("max_tokens") is None else body["max_tokens"])
+    asked_for = default if body.get("max_tokens") is None else body["max_tokens"]
+    _limit(plan, None if "deaf" in directive.fault else asked_for)
     _swell(plan, directive)
     return plan
 

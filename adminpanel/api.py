@@ -1,0 +1,72 @@
+"""The JSON doors for staff: /api/admin/*."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from adminpanel import statistics, users
+from adminpanel.permissions import StaffOnly
+from adminpanel.serializers import (
+    StaffUserSerializer,
+    UsageQuerySerializer,
+    UsageStatsSerializer,
+    UserQuerySerializer,
+)
+
+
+class Pages(PageNumberPagination):
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+
+class UsersView(ListAPIView[Any]):
+    permission_classes = (StaffOnly,)
+    permissions: ClassVar[dict[str, str]] = {"GET": "accounts.view_user"}
+    serializer_class = StaffUserSerializer
+    pagination_class = Pages
+
+    @extend_schema(
+        tags=["staff"],
+        operation_id="staff_users",
+        parameters=[UserQuerySerializer],
+        summary="Users with plan, tokens and when they were last seen",
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        query = UserQuerySerializer(data=self.request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return users.found(**query.validated_data)
+
+
+class UsageStatsView(APIView):
+    permission_classes = (StaffOnly,)
+    permissions: ClassVar[dict[str, str]] = {"GET": "tokens.view_usagerecord"}
+
+    @extend_schema(
+        tags=["staff"],
+        operation_id="staff_usage_stats",
+        parameters=[UsageQuerySerializer],
+        responses=UsageStatsSerializer,
+        summary="Requests, tokens, cost, errors and latency of a time",
+    )
+    def get(self, request: Request) -> Response:
+        query = UsageQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        since, until = query.validated_data["since"], query.validated_data["until"]
+        group = query.validated_data["group"]
+        stats = {
+            "since": since,
+            "until": until,
+            "total": statistics.total(since=since, until=until),
+            "rows": statistics.usage(since=since, until=until, group=group) if group else [],
+        }
+        return Response(UsageStatsSerializer(stats).data)

@@ -1,0 +1,115 @@
+"""The JSON of the staff's API: what is asked, and what is answered."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.models import User
+from adminpanel import users
+
+_DEFAULT_DAYS = 30
+_MOST_DAYS = 366
+
+
+class UserQuerySerializer(serializers.Serializer[Any]):
+    search = serializers.CharField(max_length=200, required=False, help_text="In e-mail and name.")
+    plan = serializers.SlugField(max_length=50, required=False)
+    status = serializers.ChoiceField(choices=sorted(users.STATUSES), required=False)
+    ordering = serializers.ChoiceField(
+        choices=[sign + name for name in users.ORDERINGS for sign in ("", "-")],
+        default="-date_joined",
+    )
+
+
+class UserTokensSerializer(serializers.Serializer[Any]):
+    allocated = serializers.IntegerField(default=0)
+    used = serializers.IntegerField(default=0)
+    bonus = serializers.IntegerField(default=0)
+    reserved = serializers.IntegerField(default=0)
+    period_end = serializers.DateTimeField(default=None, allow_null=True)
+
+
+class StaffUserSerializer(serializers.ModelSerializer[User]):
+    plan = serializers.CharField()
+    status = serializers.SerializerMethodField()
+    tokens = serializers.SerializerMethodField()
+    available = serializers.IntegerField()
+    last_seen = serializers.DateTimeField(allow_null=True)
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "email",
+            "name",
+            "plan",
+            "status",
+            "is_staff",
+            "tokens",
+            "available",
+            "date_joined",
+            "last_seen",
+        )
+
+    def get_status(self, user: User) -> str:
+        return users.status_of(user)
+
+    @extend_schema_field(UserTokensSerializer)
+    def get_tokens(self, user: User) -> Any:
+        return UserTokensSerializer(getattr(user, "balance", {})).data
+
+
+class UsageQuerySerializer(serializers.Serializer[Any]):
+    """`from` and `to` are days (UTC), both included; without them the last 30 days."""
+
+    group_by = serializers.ChoiceField(
+        choices=["day", "model", "provider", "plan"], default=None, allow_null=True
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        day = serializers.DateField(default=None, allow_null=True)  # `from` is no name in Python
+        return {**super().get_fields(), "from": day, "to": serializers.DateField(default=None)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        last = attrs["to"] or timezone.now().date()
+        first = attrs["from"] or last - timedelta(days=_DEFAULT_DAYS - 1)
+        if not timedelta() <= last - first < timedelta(days=_MOST_DAYS):
+            message = f"The days must run forward, and be {_MOST_DAYS} at most."
+            raise serializers.ValidationError({"from": message})
+        return {
+            "group": attrs["group_by"],
+            "since": datetime.combine(first, time(), UTC),
+            "until": datetime.combine(last, time(), UTC) + timedelta(days=1),
+        }
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    p50 = serializers.IntegerField(allow_null=True)
+    p95 = serializers.IntegerField(allow_null=True)
+    p99 = serializers.IntegerField(allow_null=True)
+
+
+class StaffUsageSumSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(
+        allow_null=True, help_text="The day, model, provider or plan; null: all of it."
+    )
+    requests = serializers.IntegerField()
+    users = serializers.IntegerField()
+    errors = serializers.IntegerField(  # type: ignore[assignment]  # DRF takes it off the class
+        help_text="Requests that the providers failed."
+    )
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    charged = serializers.IntegerField()
+    cost = serializers.DecimalField(max_digits=30, decimal_places=10, help_text="USD.")
+    latency_ms = LatencySerializer()
+
+
+class UsageStatsSerializer(serializers.Serializer[Any]):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(help_text="Exclusive.")
+    total = StaffUsageSumSerializer()
+    rows = StaffUsageSumSerializer(many=True, help_text="Empty without `group_by`.")

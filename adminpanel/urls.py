@@ -1,0 +1,10 @@
+"""Paths of the staff's API, below /api/."""
+
+from django.urls import path
+
+from adminpanel import api
+
+urlpatterns = [
+    path("admin/users", api.UsersView.as_view(), name="staff-users"),
+    path("admin/usage-stats", api.UsageStatsView.as_view(), name="staff-usage-stats"),
+]

@@ -1,0 +1,75 @@
+"""`GET /metrics`, for Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/.
+
+What a process counts (`instruments`, the apps' `metrics`) is shared by all workers of a server
+through PROMETHEUS_MULTIPROC_DIR, which gunicorn's configuration sets. What stands in PostgreSQL or
+Redis is read when it is asked for, and is the same wherever it is asked.
+"""
+
+import hmac
+import os
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from accounts.attempts import client_address
+from config import tasks
+from tokens import metrics as tokens
+
+Source = Callable[[], Iterator[Metric]]
+
+_SOURCES: tuple[Source, ...] = (tokens.stored, tasks.stored)
+
+
+@require_safe
+@never_cache
+def scrape(request: HttpRequest) -> HttpResponse:
+    """Answer whoever has METRICS_TOKEN. Without one: only this machine, and only with DEBUG."""
+    if not _is_allowed(request):
+        raise Http404
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_allowed(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+    return bool(settings.DEBUG) and client_address(request) in ("127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - a unix socket's peer
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(_Stored())
+    return registry
+
+
+class _Stored(Collector):
+    """What is kept outside of any process, and whether it could be read."""
+
+    def collect(self) -> Iterator[Metric]:
+        failed = GaugeMetricFamily(
+            "tokengate_scrape_failed", "1 where figures could not be read.", labels=["source"]
+        )
+        for source in _SOURCES:
+            figures = _figures(source)
+            yield from figures or ()
+            failed.add_metric([source.__module__], int(figures is None))
+        yield failed
+
+
+def _figures(source: Source) -> list[Metric] | None:
+    try:
+        return list(source())
+    except Exception:  # noqa: BLE001 - metrics tell of an outage, so they outlive it
+        return None

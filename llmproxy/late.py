@@ -1,0 +1,79 @@
+"""A stream that begins before its content: comments keep it alive while a provider thinks.
+
+Proxies and clients give up on a connection that says nothing for a minute. So after a while of
+silence the answer begins, with a comment; from then on what goes wrong is told in-band.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+import structlog
+from django.conf import settings
+
+from config.errors import ApiError
+from llmproxy import sse
+from llmproxy.errors import UpstreamError
+from llmproxy.exchange import Exchange, Status
+from llmproxy.stream import Opening, RelayedStream
+
+log = structlog.get_logger("tokengate.proxy")
+
+Relay = Callable[[Opening], RelayedStream]
+
+
+class LateStream:
+    """The events for the client. Whoever has one must ``aclose`` it: that settles the request.
+
+    ``opening`` is the search for a provider, still under way; ``relay`` goes on from there.
+    """
+
+    def __init__(self, exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) -> None:
+        self._exchange = exchange
+        self._opening = opening
+        self._relay = relay
+        self._stream: RelayedStream | None = None
+        self._parts = self._events()
+
+    def __aiter__(self) -> "LateStream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._parts.__anext__()
+
+    async def aclose(self) -> None:
+        """End the stream wherever it is: charge what was used, cancel the rest."""
+        if self._stream is None:
+            try:
+                await abandon(self._opening)
+            finally:  # By now the receipt knows of the last attempt.
+                self._exchange.close(Status.CANCELLED)
+        else:
+            await self._stream.aclose()
+        await self._parts.aclose()
+
+    async def _events(self) -> AsyncGenerator[bytes]:
+        while not self._opening.done():
+            yield sse.KEEP_ALIVE
+            await asyncio.wait({self._opening}, timeout=settings.KEEPALIVE_SECONDS)
+        try:
+            self._stream = self._relay(self._opening.result())
+        except ApiError as error:
+            failure = error
+        except Exception:
+            log.exception("opening_failed", request_id=self._exchange.request_id)
+            failure = UpstreamError()
+        if self._stream is None:
+            self._exchange.close(Status.FAILED)
+            await self._exchange.closed()
+            yield sse.event(failure.body(self._exchange.request_id))
+            return
+        async for part in self._stream:
+            yield part
+
+
+async def abandon(opening: asyncio.Task[Opening]) -> None:
+    """Stop looking for a provider; one that had just begun to answer is cancelled."""
+    opening.cancel()
+    await asyncio.wait({opening})
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().answer.close()

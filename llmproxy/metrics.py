@@ -1,0 +1,18 @@
+"""What operators see of the providers, in Prometheus."""
+
+from prometheus_client import Counter, Histogram
+
+ATTEMPTS = Counter(
+    "tokengate_upstream_attempts_total",
+    "Attempts at a provider, by what came of them.",
+    ("provider", "outcome"),
+)
+FIRST_BYTE = Histogram(
+    "tokengate_upstream_first_byte_seconds",
+    "From the request to the first content.",
+    ("provider",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
+)
+TOKENS = Counter("tokengate_tokens_total", "Tokens used, by kind.", ("provider", "kind"))
+COST = Counter("tokengate_upstream_cost_usd_total", "What they cost us, in USD.", ("provider",))
+SETTLED = Counter("tokengate_requests_settled_total", "How requests ended.", ("status", "source"))

@@ -1,0 +1,31 @@
+"""What has expired is forgotten; what is good stays."""
+
+import uuid
+from datetime import timedelta
+
+from django.contrib.sessions.models import Session as BrowserSession
+from django.utils import timezone
+
+from accounts import sessions
+from accounts.models import RedeemedGrant, Session, User
+from accounts.redemption import claim
+from accounts.tasks import forget_what_has_expired
+
+LONG_AGO = timezone.now() - timedelta(days=60)
+SOON = timezone.now() + timedelta(days=1)
+
+
+def test_it_works(user: User) -> None:
+    sessions.issue(user, name="good")
+    Session.objects.create(user=user, refresh_id=uuid.uuid4(), expires_at=LONG_AGO)
+    BrowserSession.objects.create(session_key="old", session_data="", expire_date=LONG_AGO)
+    BrowserSession.objects.create(session_key="new", session_data="", expire_date=SOON)
+    claim("fresh")
+    RedeemedGrant.objects.create(digest="old", created_at=LONG_AGO)
+
+    forget_what_has_expired()
+
+    assert [session.name for session in Session.objects.all()] == ["good"]
+    assert [session.pk for session in BrowserSession.objects.all()] == ["new"]
+    assert RedeemedGrant.objects.count() == 1
+    assert not claim("fresh")

@@ -1,0 +1,35 @@
+"""Staff of every role, signed in."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Group
+from rest_framework.test import APIClient
+
+from accounts import sessions
+from accounts.models import User
+from adminpanel import roles
+from tests.factories import UserFactory
+
+As = Callable[[str], APIClient]
+
+
+@pytest.fixture
+def as_role(db: None) -> As:
+    """Return a client of somebody in a role: user, staff (in no group), one of ROLES, or root."""
+    roles.seed()  # tests that empty the database empty the groups, too
+
+    def make(role: str) -> APIClient:
+        staff: User = UserFactory.create(is_staff=role != "user", is_superuser=role == "root")
+        if role in roles.ROLES:
+            staff.groups.add(Group.objects.get(name=role))
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(staff).access}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def support(as_role: As) -> APIClient:
+    return as_role("support")

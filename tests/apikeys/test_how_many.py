@@ -1,0 +1,51 @@
+"""A plan says how many keys a user may have."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from apikeys import keys
+from apikeys.errors import TooManyKeys
+from tests.factories import UserFactory
+from tokens.ledger import open_account
+from tokens.models import Tier
+
+
+def allow(user: User, number: int) -> None:
+    Tier.objects.filter(pk=open_account(user.pk).tier_id).update(api_keys=number)
+
+
+def test_it_works(signed_in: APIClient, user: User) -> None:
+    allow(user, 1)
+    assert signed_in.post("/api/api-keys", {"name": "a"}, format="json").status_code == 201
+
+    refused = signed_in.post("/api/api-keys", {"name": "b"}, format="json")
+    assert (refused.status_code, refused.json()["error"]["limit"]) == (409, 1)
+
+
+def test_revoked_ones_do_not_count(user: User) -> None:
+    allow(user, 1)
+    key, _ = keys.create(user=user, name="a")
+    keys.revoke(key)
+    keys.create(user=user, name="b")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_at_once_as_many_as_allowed() -> None:
+    user = UserFactory.create()
+    allow(user, 3)
+
+    def create(number: int) -> bool:
+        try:
+            keys.create(user=user, name=str(number))
+        except TooManyKeys:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(create, range(8))) == 3

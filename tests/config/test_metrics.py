@@ -1,0 +1,120 @@
+"""GET /metrics: the figures of every worker process, for Prometheus and nobody else."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from django.test import Client
+from django_redis import get_redis_connection  # type: ignore[import-untyped]
+from pytest_django import Settings
+
+from config import tasks
+from config.celery import app
+from tests.developer import MODEL, Make
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.webserver import WebServer, demo_server
+from tokens import ledger
+
+CALL = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
+
+
+@pytest.fixture(autouse=True)
+def token(settings: Settings) -> None:
+    settings.METRICS_TOKEN = "scraper"
+
+
+@pytest.fixture
+def two_workers(upstream: UpstreamProcess, transactional_db: None) -> Iterator[WebServer]:
+    with demo_server(upstream, WEB_CONCURRENCY="2", METRICS_TOKEN="scraper") as server:
+        yield server
+
+
+def test_it_works(two_workers: WebServer, developer: Make) -> None:
+    ada = developer(server=two_workers)
+    for _ in range(10):
+        assert ada.http.post("/api/llm/chat/completions", json=CALL).status_code == 200
+    assert ada.http.get("/api/tokens/none").status_code == 404
+
+    text = scraped(two_workers)
+
+    assert (
+        figure(text, 'request_seconds_count{method="POST",route="api/llm/chat/.*status="200"') == 10
+    )
+    assert figure(text, 'upstream_attempts_total{outcome="ok",provider="demo"') == 10
+    assert figure(text, 'tokens_total{kind="completion",provider="demo"') == 50
+    assert figure(text, 'errors_total{code="not_found"') == 1
+    assert figure(text, 'ledger_batch_size_count{function="tokens_settle"') >= 1
+    assert figure(text, "reservations_open") == 0
+
+
+def test_what_is_held(client: Client, developer: Make) -> None:
+    ada = developer()
+    ledger.reserve(user_id=ada.user_id, amount=30, ttl=60)
+    ledger.reserve(user_id=ada.user_id, amount=12, ttl=-1)
+
+    text = asked(client)
+    assert figure(text, "reservations_open") == 2
+    assert figure(text, "tokens_held") == 42
+    assert figure(text, "reservations_overdue") == 1
+
+
+def test_what_tasks_came_to(client: Client, db: None) -> None:
+    label = 'tasks_total{state="failure",task="tests.fails"'
+    before = figure(asked(client), label)
+
+    @app.task(name="tests.fails")
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    fails.apply()
+    assert figure(asked(client), label) == before + 1
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_there(client: Client, db: None) -> None:
+    redis = get_redis_connection()
+    redis.delete(tasks._OUTCOMES)
+    redis.set(tasks._OUTCOMES, "no hash")
+    try:
+        text = asked(client)
+    finally:
+        redis.delete(tasks._OUTCOMES)
+
+    assert figure(text, 'scrape_failed{source="config.tasks"') == 1
+    assert "tokengate_reservations_open" in text
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "scraper2", "Bearer "])
+def test_not_for_the_public(client: Client, header: str | None) -> None:
+    headers = {"Authorization": header} if header else {}
+    assert client.get("/metrics", headers=headers).status_code == 404
+
+
+def test_without_a_token_production_tells_nobody(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN, settings.DEBUG = "", False
+    assert client.get("/metrics").status_code == 404
+
+
+def test_without_a_token_a_checkout_tells_itself(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN, settings.DEBUG = "", True
+    assert client.get("/metrics", REMOTE_ADDR="192.0.2.1").status_code == 404
+
+
+def asked(client: Client) -> str:
+    answer = client.get("/metrics", headers={"Authorization": "Bearer scraper"})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def scraped(server: WebServer) -> str:
+    answer = httpx.get(
+        f"{server.url}/metrics", headers={"Authorization": "Bearer scraper"}, trust_env=False
+    )
+    return answer.raise_for_status().text
+
+
+def figure(text: str, beginning: str) -> float:
+    """Return the value of the figure that begins like this, 0 when there is none."""
+    pattern = rf"^tokengate_{beginning.replace('{', '[{]')}.* ([0-9.e+]+)$"
+    found = re.search(pattern, text, re.MULTILINE)
+    return float(found[1]) if found else 0.0

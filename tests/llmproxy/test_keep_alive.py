@@ -1,0 +1,115 @@
+"""Silence is filled with comments, before the content and within it, up to a deadline."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from llmproxy.models import Model, Route
+from tests.developer import Developer, Make
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held, wait_for
+from tests.webserver import WebServer, demo_server
+from tokens.verify import verify
+
+IMPATIENT = {
+    "KEEPALIVE_SECONDS": "0.1",
+    "UPSTREAM_FIRST_BYTE_TIMEOUT": "0.8",
+    "UPSTREAM_IDLE_TIMEOUT": "0.8",
+}
+
+
+@pytest.fixture(scope="module")
+def server(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
+    other = {"GLAMA_BASE_URL": upstream.url, "GLAMA_API_KEY": "demo"}
+    with demo_server(upstream, **other, **IMPATIENT) as server:
+        yield server
+
+
+@pytest.fixture
+def dev(developer: Make, server: WebServer) -> Developer:
+    return developer(server=server)
+
+
+def parts(answer: httpx.Response) -> list[str]:
+    return [part for part in answer.text.split("\n\n") if part]
+
+
+def test_it_works(dev: Developer) -> None:
+    answer = dev.chat("[[n=3,first=500]]", stream=True, stream_options={"include_usage": True})
+
+    comments = [part for part in parts(answer) if part == ": keep-alive"]
+    assert len(comments) >= 2
+    assert parts(answer)[0] == ": keep-alive"
+    assert parts(answer)[-1] == "data: [DONE]"
+    assert "x-llm-provider" not in answer.headers
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.completion_tokens, receipt.provider) == ("ok", 3, "demo")
+
+
+def test_between_chunks(dev: Developer) -> None:
+    answer = dev.chat("[[n=3,d=300]]", stream=True)
+
+    assert answer.headers["x-llm-provider"] == "demo"
+    assert parts(answer)[0] != ": keep-alive"
+    assert ": keep-alive" in parts(answer)
+    assert parts(answer)[-1] == "data: [DONE]"
+
+
+def test_the_next_provider_is_asked_meanwhile(dev: Developer, catalog: Model) -> None:
+    Route.objects.create(
+        model=catalog, provider="glama", upstream_name="openai/gpt-5-mini", priority=200
+    )
+
+    answer = dev.chat("[[n=3,fault=stall_first,times=1,id=late]]", stream=True)
+
+    assert parts(answer)[0] == ": keep-alive"
+    assert parts(answer)[-1] == "data: [DONE]"
+    (receipt,) = dev.receipts
+    tries = [(each["provider"], each["outcome"]) for each in receipt.attempts]
+    assert tries == [("demo", "first_byte_timeout"), ("glama", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("directive", "code"),
+    [
+        ("fault=stall_first", "upstream_timeout"),
+        ("fault=status,status=500,first=300", "upstream_error"),
+    ],
+)
+def test_an_error_after_the_first_comment_is_told_in_band(
+    dev: Developer, directive: str, code: str
+) -> None:
+    answer = dev.chat(f"[[{directive}]]", stream=True)
+
+    assert answer.status_code == 200
+    *comments, last = parts(answer)
+    assert set(comments) == {": keep-alive"}
+    assert json.loads(last.removeprefix("data: "))["error"]["code"] == code
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.charged) == ("failed", 0)
+    assert dev.balance.reserved == 0
+
+
+def test_silence_between_chunks_has_an_end(dev: Developer) -> None:
+    answer = dev.chat("[[n=20,fault=stall_between,after=5]]", stream=True)
+
+    last = json.loads(parts(answer)[-1].removeprefix("data: "))
+    assert last["error"]["code"] == "upstream_timeout"
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.source, receipt.final) == ("failed", "estimated", False)
+    assert 0 < receipt.completion_tokens < 20
+
+
+def test_leaving_among_the_comments(dev: Developer, upstream: UpstreamProcess) -> None:
+    upstream.clear()
+    with dev.http.stream("POST", CHAT, json=body("[[n=9,first=700]]")) as answer:
+        next(answer.iter_lines())
+
+    wait_for(nothing_is_held)
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.charged, receipt.final) == ("cancelled", 0, False)
+    assert receipt.attempts[-1]["outcome"] == "cancelled"
+    wait_for(lambda: upstream.journal()[-1]["outcome"] == "cancelled")
+    assert verify() == []

@@ -1,0 +1,144 @@
+"""Periods that an invoice pays: they begin once by its id, and wait for the next one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from accounts.models import User
+from tests.tokens.accounts import parts
+from tests.tokens.clock import set_clock
+from tests.tokens.test_renewal import joined, spend
+from tokens import allowances, ledger
+from tokens.models import Adjustment, Balance, Tier
+from tokens.tasks import reset_allowances
+from tokens.tiers import seed_tiers
+from tokens.verify import verify
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def user() -> User:
+    """Somebody on Free since 10 January, with 100 tokens. Pro has 500."""
+    made = joined("2026-01-10T00:00")
+    seed_tiers()
+    Tier.objects.filter(name="pro").update(monthly_tokens=500)
+    set_clock(START)
+    return made
+
+
+def pay(user: User, source: str, start: datetime = START, renews_by: str = "invoice") -> bool:
+    return allowances.renew_period(
+        user_id=user.pk, tier="pro", start=start, source=source, renews_by=renews_by
+    )
+
+
+def days(user: User) -> list[str]:
+    balance = Balance.objects.get(user=user)
+    return [f"{day:%Y-%m-%d}" for day in (balance.period_start, balance.period_end)]
+
+
+def test_it_works(user: User) -> None:
+    spend(user, 30)
+
+    assert pay(user, "in_1") is True
+
+    assert parts(user) == (500, 0, 0, 0, 0)
+    assert days(user) == ["2026-01-31", "2026-02-28"]
+    balance = ledger.open_account(user.pk)
+    assert (balance.tier_id, balance.renews_by) == ("pro", "invoice")
+    assert verify() == []
+
+
+def test_the_same_invoice_pays_once(user: User) -> None:
+    pay(user, "in_1")
+    spend(user, 40)
+
+    assert pay(user, "in_1") is False
+    assert pay(user, "in_1", START + timedelta(days=28)) is False
+    assert parts(user) == (500, 40, 0, 0, 0)
+
+
+def test_without_an_invoice_nothing_new_comes_and_nothing_goes(user: User) -> None:
+    pay(user, "in_1")
+    spend(user, 40)
+
+    set_clock("2026-03-09T00:00")
+
+    assert reset_allowances() == 0
+    assert ledger.open_account(user.pk).available == 460
+    assert pay(user, "in_2", datetime(2026, 2, 28, 12, tzinfo=UTC)) is True
+    assert ledger.open_account(user.pk).available == 500
+
+
+def test_events_in_the_wrong_order_end_in_the_same_state(user: User) -> None:
+    later = datetime(2026, 2, 28, 12, tzinfo=UTC)
+    set_clock(later)
+
+    assert pay(user, "in_2", later) is True
+    assert pay(user, "in_1", START) is False
+    assert (parts(user), days(user)[0]) == ((500, 0, 0, 0, 0), "2026-02-28")
+
+
+def test_an_invoice_that_comes_after_the_free_period_began_anew_still_counts(user: User) -> None:
+    set_clock("2026-02-11T00:00")
+    reset_allowances()
+
+    assert pay(user, "in_1") is True
+    assert (parts(user), days(user)[0]) == ((500, 0, 0, 0, 0), "2026-01-31")
+
+
+def test_a_plan_paid_for_a_year_renews_monthly_by_itself(user: User) -> None:
+    pay(user, "in_1", renews_by="schedule")
+
+    seen = []
+    for now in ("2026-02-28T12:00", "2026-03-31T12:00", "2026-04-30T12:00"):
+        spend(user, 30)
+        set_clock(now)
+        reset_allowances()
+        seen += days(user)[:1]
+
+    assert seen == ["2026-02-28", "2026-03-31", "2026-04-30"]
+    assert parts(user) == (500, 0, 0, 0, 0)
+    assert verify() == []
+
+
+def test_the_next_years_invoice_does_not_pay_a_month_twice(user: User) -> None:
+    pay(user, "in_1", renews_by="schedule")
+    set_clock("2027-01-31T12:00")
+    reset_allowances()
+    spend(user, 30)
+
+    assert pay(user, "in_2", START.replace(year=2027), renews_by="schedule") is False
+    assert parts(user) == (500, 30, 0, 0, 0)
+    assert Adjustment.objects.get(source="in_2").amount == 0
+    assert verify() == []
+
+
+def test_who_falls_back_to_free_after_the_period_gets_free_tokens(user: User) -> None:
+    pay(user, "in_1")
+    spend(user, 40)
+    set_clock("2026-03-03T00:00")
+
+    given = allowances.change_tier(
+        user_id=user.pk, tier="free", source="sub_1:ended", renews_by="schedule"
+    )
+
+    assert given == 0
+    assert parts(user) == (100, 0, 0, 0, 0)
+    assert days(user) == ["2026-02-28", "2026-03-31"]
+    assert verify() == []
+
+
+def test_a_period_must_run_forward(user: User) -> None:
+    with pytest.raises(ValueError, match="end"):
+        allowances.renew_period(user_id=user.pk, tier="pro", start=START, end=START, source="in_1")
+
+
+def test_unknown_tiers_and_users_are_refused(user: User) -> None:
+    with pytest.raises(Tier.DoesNotExist):
+        allowances.renew_period(user_id=user.pk, tier="gold", start=START, source="in_1")
+    with pytest.raises(User.DoesNotExist):
+        allowances.renew_period(user_id=0, tier="pro", start=START, source="in_1")

@@ -1,0 +1,261 @@
+"""The limits by themselves: what is counted, until when, and with Redis dead, frozen or emptied."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+from structlog.testing import capture_logs
+
+from tests.valkey import ValkeyProcess
+from tokens import limits
+from tokens.errors import ConcurrencyLimited, LimitReached
+from tokens.limit_states import Limits, State, duration
+from tokens.limits import Slot
+
+USERS = count(1)
+ROOMY = Limits(1_000, 100_000, 1_000)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyProcess]:
+    process = ValkeyProcess(tmp_path_factory.mktemp("valkey"))
+    yield process
+    process.close()
+
+
+@pytest.fixture
+async def valkey(server: ValkeyProcess, settings: Settings) -> AsyncIterator[ValkeyProcess]:
+    settings.REDIS_URL = server.url
+    settings.LIMITS_REDIS_TIMEOUT = 2.0  # a busy machine is no outage
+    yield server
+    await limits.aclose()
+
+
+@pytest.fixture
+def user() -> int:
+    return next(USERS)
+
+
+async def admit(user: int, allowed: Limits, tokens: int = 10) -> Slot:
+    return await limits.admit(user_id=user, api_key=None, limits=allowed, tokens=tokens)
+
+
+def left(user: int, allowed: Limits) -> State:
+    return limits.peek(user_id=user, api_key=None, limits=allowed)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about")
+
+
+async def refusal(user: int, allowed: Limits, tokens: int = 10) -> LimitReached:
+    with pytest.raises(LimitReached) as refused:
+        await admit(user, allowed, tokens)
+    return refused.value
+
+
+@pytest.mark.usefixtures("valkey")
+async def test_it_works(user: int) -> None:
+    allowed = Limits(3, 100, 2, key_requests_per_minute=None)
+
+    slot = await admit(user, allowed, tokens=70)
+
+    assert slot.headers["x-ratelimit-limit-requests"] == "3"
+    assert slot.headers["x-ratelimit-remaining-requests"] == "2"
+    assert slot.headers["x-ratelimit-remaining-tokens"] == "30"
+    assert slot.headers["x-ratelimit-reset-requests"].startswith(("1m0", "59."))
+    state = left(user, allowed)
+    assert (state.requests_left, state.tokens_left, state.slots_left) == (2, 30, 1)
+    await slot.release(charged=15)
+    await slot.release(charged=0)  # Only the first counts.
+    state = left(user, allowed)
+    assert (state.requests_left, state.tokens_left, state.slots_left) == (2, 85, 2)
+
+
+@pytest.mark.usefixtures("valkey")
+@pytest.mark.parametrize(
+    ("allowed", "limit"),
+    [
+        (Limits(7, 10_000, 50), "requests_per_minute"),
+        (Limits(50, 79, 50), "tokens_per_minute"),
+        (Limits(50, 10_000, 7), "concurrent_requests"),
+        (Limits(50, 10_000, 50, key_requests_per_minute=7), "key_requests_per_minute"),
+        (Limits(0, 10_000, 50), "requests_per_minute"),
+        (Limits(50, 0, 50), "tokens_per_minute"),
+        (Limits(50, 10_000, 0), "concurrent_requests"),
+    ],
+)
+async def test_no_more_than_the_limit(user: int, allowed: Limits, limit: str) -> None:
+    asked = [admit(user, allowed, 11) for _ in range(40)]
+
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, LimitReached)]
+    most = 0 if 0 in vars(allowed).values() else 7
+    assert len(answers) - len(refused) == most
+    for error in refused:
+        assert error.facts["limit"] == limit
+        assert 1 <= error.facts["retry_after"] <= 61
+        assert error.headers["x-ratelimit-limit-requests"]
+        assert isinstance(error, ConcurrencyLimited) == (limit == "concurrent_requests")
+    # What was refused has counted nowhere.
+    assert left(user, allowed).requests_left == max(allowed.requests_per_minute - most, 0)
+
+
+@pytest.mark.usefixtures("valkey")
+async def test_beyond_a_whole_minutes_tokens(user: int) -> None:
+    allowed = Limits(10, 100, 10)
+
+    slot = await admit(user, allowed, tokens=5_000)
+
+    assert left(user, allowed).tokens_left == 0
+    assert (await refusal(user, allowed, 1)).facts["limit"] == "tokens_per_minute"
+    await slot.release(charged=5_000)
+    assert left(user, allowed).tokens_left == 0
+    assert (await refusal(user, allowed, 1)).facts["retry_after"] > 50
+
+
+@pytest.mark.usefixtures("valkey")
+async def test_keys_count_apart_and_the_plan_together(user: int) -> None:
+    allowed, keys = Limits(3, 1_000, 10, key_requests_per_minute=2), [uuid4(), uuid4()]
+
+    async def by(number: int) -> Slot:
+        return await limits.admit(user_id=user, api_key=keys[number], limits=allowed, tokens=1)
+
+    await by(0)
+    await by(0)
+    with pytest.raises(LimitReached) as by_key:
+        await by(0)
+    slot = await by(1)
+    with pytest.raises(LimitReached) as by_plan:
+        await by(1)
+
+    assert by_key.value.facts["limit"] == "key_requests_per_minute"
+    assert slot.headers["x-ratelimit-remaining-requests"] == "0"
+    assert by_plan.value.facts["limit"] == "requests_per_minute"
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_the_window_slides(
+    valkey: ValkeyProcess, settings: Settings, user: int, away: bool
+) -> None:
+    """In no span as long as the window are more admitted than the limit, whenever it begins."""
+    settings.LIMITS_WINDOW = span = 0.4
+    limits._local.cache_clear()
+    if away:
+        settings.REDIS_URL = "unix:///nowhere?db=0"
+    allowed, began = Limits(5, 100_000, 10_000), time.monotonic()
+    admitted: list[tuple[float, float]] = []
+    waits: set[int] = set()
+
+    while time.monotonic() < began + 4 * span:
+        before = time.monotonic()
+        try:
+            await admit(user, allowed)
+        except LimitReached as refused:
+            waits.add(refused.facts["retry_after"])
+            await asyncio.sleep(0.002)
+        else:
+            admitted.append((before, time.monotonic()))
+
+    limits._local.cache_clear()
+    for first, sixth in zip(admitted, admitted[5:], strict=False):
+        assert sixth[1] - first[0] >= span - 0.002  # The script's clock has whole milliseconds.
+    assert len(admitted) >= 10  # It does open again.
+    assert waits == {1}
+
+
+async def test_a_lease_ends(valkey: ValkeyProcess, settings: Settings, user: int) -> None:
+    """A slot of a process that died comes free; one that is renewed does not."""
+    settings.RESERVATION_TTL = 0.3
+    one = Limits(1_000, 100_000, 1)
+    slot = await admit(user, one)
+    renewals = 0
+    while renewals < 5:
+        await asyncio.sleep(0.1)
+        await limits.renew()
+        assert isinstance(await refusal(user, one), ConcurrencyLimited)
+        renewals += 1
+
+    limits._running.clear()  # As if this process were gone.
+    await until(lambda: left(user, one).slots_left == 1)
+    await admit(user, one)
+    await slot.release(charged=0)
+
+
+async def test_emptied(valkey: ValkeyProcess, user: int) -> None:
+    two = Limits(1_000, 100_000, 2)
+    slots = [await admit(user, two), await admit(user, two)]
+
+    valkey.client.flushall()
+    valkey.client.script_flush()
+    await limits.renew()
+
+    assert isinstance(await refusal(user, two), ConcurrencyLimited)
+    await slots[0].release(charged=5)
+    assert left(user, two).tokens_left == 100_000
+    await admit(user, two)
+
+
+async def test_killed_and_started_again(valkey: ValkeyProcess, user: int) -> None:
+    four, wide = Limits(4, 100_000, 3), Limits(4, 100_000, 100)
+    slot = await admit(user, four)
+    with capture_logs() as logs:
+        valkey.kill()
+        local = [await admit(user, four), await admit(user, four)]
+        assert isinstance(await refusal(user, four), ConcurrencyLimited)
+        await local[0].release(charged=0)
+        await admit(user, four)
+        await admit(user, wide)
+        assert (await refusal(user, wide)).facts["limit"] == "requests_per_minute"
+        assert left(user, four).requests_left == 0
+        valkey.start()
+        deadline, another = time.monotonic() + 10, local[1]
+        while not another.shared and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+            another = await admit(next(USERS), ROOMY)
+    await slot.release(charged=0)
+
+    assert [log["event"] for log in logs] == ["redis_is_away", "redis_is_back"]
+    assert (await admit(user, four)).headers["x-ratelimit-remaining-requests"] == "3"
+
+
+async def test_frozen(valkey: ValkeyProcess, settings: Settings, user: int) -> None:
+    """One wait of the timeout, then none."""
+    settings.LIMITS_REDIS_TIMEOUT = 0.1
+    await limits.connect()
+    valkey.freeze()
+    try:
+        first = await admit(user, ROOMY)
+        asked_redis = limits._limiter()._redis._pipe
+        second = await admit(user, ROOMY)
+    finally:
+        valkey.thaw()
+
+    assert not first.shared
+    assert not second.shared
+    assert asked_redis is not None
+    assert asked_redis.closed
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0s"),
+        (6, "6ms"),
+        (1_000, "1s"),
+        (59_950, "59.95s"),
+        (60_000, "1m0s"),
+        (61_500, "1m1.5s"),
+    ],
+)
+def test_resets_are_written_as_openai_does(ms: int, text: str) -> None:
+    assert duration(ms) == text

@@ -1,0 +1,99 @@
+"""`Idempotency-Key`: what is asked twice with one key happens once, and is answered alike.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/: another body with the
+same key is refused with 409. The mark of the key, the effect and the answer are one transaction:
+whoever comes meanwhile waits for it, and what dies halfway leaves nothing behind. Only answers
+that did something are kept: who was refused for want of tokens may try again.
+"""
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.errors import Conflict, InvalidRequest
+from tokens.models import IdempotentAnswer
+
+KEPT = timedelta(hours=24)
+HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Of the caller's making, up to 255 characters: a repetition within 24 hours has "
+    "the same answer, and no other effect.",
+)
+
+_SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_CLAIM = """
+    INSERT INTO tokens_idempotentanswer (user_id, key, fingerprint, status, created_at)
+    VALUES (%s, %s, %s, 0, %s) ON CONFLICT (user_id, key) DO NOTHING
+"""
+
+View = Callable[..., Response]
+
+
+def idempotent(method: View) -> View:
+    """Honour the header in a view's method, whose effects are all in the database.
+
+    The method raises what it refuses. Raises ``InvalidRequest`` for an unfit key and ``Conflict``
+    for one that came with another request.
+    """
+
+    @functools.wraps(method)
+    def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return method(view, request, *args, **kwargs)
+        if not _SANE_KEY.fullmatch(key):
+            message = "Idempotency-Key must be 1 to 255 visible ASCII characters."
+            raise InvalidRequest(message, param="Idempotency-Key")
+        with transaction.atomic():
+            return _first_answer(key, request, lambda: method(view, request, *args, **kwargs))
+
+    return once
+
+
+def forget_old() -> int:
+    """Delete the answers that are older than a day; returns how many."""
+    return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def _first_answer(key: str, request: Request, act: Callable[[], Response]) -> Response:
+    fingerprint, user_id = _fingerprint(request), request.user.pk
+    assert user_id is not None
+    claimed = _claim(user_id, key, fingerprint)
+    answer = IdempotentAnswer.objects.get(user_id=user_id, key=key)
+    if not claimed:
+        return _again(answer, fingerprint)
+    response = act()
+    answer.status, answer.body = response.status_code, orjson.loads(orjson.dumps(response.data))
+    answer.save(update_fields=["status", "body"])
+    return response
+
+
+def _claim(user_id: int, key: str, fingerprint: str) -> bool:
+    """Mark the key as used. A concurrent claim is waited for: until its transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [user_id, key, fingerprint, timezone.now()])
+        return bool(cursor.rowcount)
+
+
+def _again(answer: IdempotentAnswer, fingerprint: str) -> Response:
+    if answer.fingerprint != fingerprint:
+        raise Conflict("This Idempotency-Key came with another request.", param="Idempotency-Key")
+    return Response(answer.body, status=answer.status, headers={"Idempotent-Replayed": "true"})
+
+
+def _fingerprint(request: Request) -> str:
+    asked = [request.method, request.path, request.data]
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

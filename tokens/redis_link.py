@@ -1,0 +1,229 @@
+"""One connection to Redis that all requests of an event loop share.
+
+What they send in one turn of the loop goes out in one write, and answers come back in order: so a
+script costs a fraction of what a connection of its own would. A server that is gone or silent is
+met by one caller, not by all: for a second after that, ``run`` says so at once.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import hiredis
+import structlog
+from redis.asyncio.connection import SSLConnection, parse_url
+
+log = structlog.get_logger("tokengate.tokens")
+
+_AWAY_SECONDS = 1.0
+# A wait is cut into turns of the loop's clock: a worker that was busy itself has missed but one.
+_TURNS = 4
+
+
+class RedisAway(Exception):
+    """Redis cannot be asked now."""
+
+
+class Script:
+    """A Lua script, and the digest by which the server remembers it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisLink:
+    """Runs scripts on the server of a URL (redis, rediss or unix); ``timeout`` in seconds."""
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._pipe: _Pipe | None = None
+        self._connecting: asyncio.Task[_Pipe] | None = None
+        self._away_until = 0.0
+        self._is_away = False
+
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script that is safe to repeat: it is sent again when the connection breaks.
+
+        Raises ``RedisAway``; the script may yet have run.
+        """
+        words = (len(keys), *keys, *arguments)
+        try:
+            try:
+                return await self._ask(script, words)
+            except ConnectionError:
+                return await self._ask(script, words)
+        except (OSError, hiredis.HiredisError) as error:
+            self._lost(error)
+            raise RedisAway from error
+
+    async def connect(self) -> None:
+        """Connect ahead of the first request. Raises ``RedisAway``."""
+        try:
+            await self._connected()
+        except (OSError, hiredis.HiredisError) as error:
+            self._lost(error)
+            raise RedisAway from error
+
+    def close(self) -> None:
+        """Let go of the connection; what waits for an answer fails."""
+        if self._connecting:
+            self._connecting.cancel()
+        if self._pipe:
+            self._pipe.close()
+
+    async def _ask(self, script: Script, words: tuple[Any, ...]) -> Any:
+        pipe = await self._connected()
+        try:
+            return await pipe.send("EVALSHA", script.digest, *words)
+        except hiredis.ReplyError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            return await pipe.send("EVAL", script.text, *words)
+
+    async def _connected(self) -> "_Pipe":
+        if self._pipe and not self._pipe.closed:
+            return self._pipe
+        if time.monotonic() < self._away_until:
+            raise RedisAway
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(_connect(self._url, self._timeout))
+            self._connecting.add_done_callback(self._connection_made)
+        return await asyncio.shield(self._connecting)
+
+    def _connection_made(self, connecting: "asyncio.Task[_Pipe]") -> None:
+        self._connecting = None
+        if not connecting.cancelled() and not connecting.exception():
+            self._pipe = connecting.result()
+            if self._is_away:
+                self._is_away = False
+                log.warning("redis_is_back")
+
+    def _lost(self, error: Exception) -> None:
+        self._away_until = time.monotonic() + _AWAY_SECONDS
+        if self._pipe:
+            self._pipe.close()
+        if not self._is_away:  # Once for each outage.
+            self._is_away = True
+            log.error("redis_is_away", error=repr(error))
+
+
+class _Pipe(asyncio.Protocol):
+    """Commands out, replies back in the same order; silence for longer than ``timeout`` ends it."""
+
+    def __init__(self, timeout: float) -> None:
+        self._turn = timeout / _TURNS
+        self._replies = hiredis.Reader()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._unsent: list[bytes] = []
+        self._silent_turns = 0
+        self._watch: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self.closed = False
+
+    def send(self, *words: str | bytes | int | float) -> asyncio.Future[Any]:
+        """Send a command with what else goes out in this turn; the future holds its reply."""
+        reply: asyncio.Future[Any] = self._loop.create_future()
+        if self.closed:
+            reply.set_exception(ConnectionResetError())
+            return reply
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # any length
+        self._waiting.append(reply)
+        if self._watch is None:
+            self._silent_turns = 0
+            self._watch = self._loop.call_later(self._turn, self._listen)
+        return reply
+
+    def close(self, error: Exception | None = None) -> None:
+        """Fail all who wait."""
+        self.closed = True
+        if self._transport:
+            self._transport.abort()
+        if self._watch:
+            self._watch.cancel()
+        while self._waiting:
+            _resolve(self._waiting.popleft(), error or ConnectionResetError())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none by its type
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._silent_turns = 0
+        try:
+            self._replies.feed(data)
+            while self._waiting and (reply := self._replies.gets()) is not False:
+                _resolve(self._waiting.popleft(), reply)
+        except hiredis.ProtocolError as error:
+            self.close(error)
+
+    def _flush(self) -> None:
+        if self._transport and not self.closed:
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def _listen(self) -> None:
+        self._watch = None
+        self._silent_turns += 1
+        if self._waiting and self._silent_turns >= _TURNS:
+            self.close(TimeoutError("Redis does not answer"))
+        elif self._waiting:
+            self._watch = self._loop.call_later(self._turn, self._listen)
+
+
+def _resolve(waiting: asyncio.Future[Any], reply: Any) -> None:
+    if waiting.done():
+        return
+    if isinstance(reply, Exception):
+        waiting.set_exception(reply)
+    else:
+        waiting.set_result(reply)
+
+
+async def _connect(url: str, timeout: float) -> _Pipe:
+    """Open a connection that has answered. Raises ``OSError`` or ``hiredis.HiredisError``."""
+    opening = asyncio.create_task(_open(url, timeout))
+    for _ in range(_TURNS):
+        await asyncio.wait([opening], timeout=timeout / _TURNS)
+        if opening.done():
+            return opening.result()
+    opening.cancel()
+    raise TimeoutError("Redis does not answer")
+
+
+async def _open(url: str, timeout: float) -> _Pipe:
+    options: dict[str, Any] = {**parse_url(url)}
+    loop = asyncio.get_running_loop()
+
+    def pipe() -> _Pipe:
+        return _Pipe(timeout)
+
+    if "path" in options:
+        _, opened = await loop.create_unix_connection(pipe, options["path"])
+    else:
+        host, port = options.get("host", "localhost"), options.get("port", 6379)
+        _, opened = await loop.create_connection(pipe, host, port, ssl=_tls(options))
+    try:
+        if options.get("password"):
+            await opened.send("AUTH", options.get("username") or "default", options["password"])
+        await opened.send("SELECT", options.get("db", 0))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _tls(options: dict[str, Any]) -> Any:
+    """Return the TLS context that redis-py makes of a rediss:// URL's options, if it is one."""
+    if options.pop("connection_class", None) is not SSLConnection:
+        return None
+    return SSLConnection(**options).ssl_context.get()
