@@ -15,6 +15,7 @@ from accounts.doors import user_of, valid
 from accounts.models import User
 from billing import overview, subscriptions
 from billing.models import Invoice
+from billing.repetition import idempotent
 from billing.serializers import (
     CancelSerializer,
     ChangePlanSerializer,
@@ -27,6 +28,7 @@ from billing.serializers import (
     SubscribeSerializer,
     SubscriptionSerializer,
 )
+from tokens.idempotency import HEADER
 
 TAGS = ["subscriptions"]
 _ERROR = {"$ref": "#/components/schemas/Error"}
@@ -68,9 +70,11 @@ class CurrentView(APIView):
 class SubscribeView(APIView):
     @extend_schema(
         tags=TAGS,
+        parameters=[HEADER],
         request=SubscribeSerializer,
         responses={201: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Subscribe: with a payment method at once, without one by a page of Stripe's.
 
@@ -92,9 +96,11 @@ class SubscribeView(APIView):
 class UpgradeView(APIView):
     @extend_schema(
         tags=TAGS,
+        parameters=[HEADER],
         request=ChangePlanSerializer,
         responses={200: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
     )
+    @idempotent
     def put(self, request: Request) -> Response:
         """Change the plan: up at once, for the difference in price; down when the period ends."""
         asked = valid(ChangePlanSerializer(data=request.data))
@@ -106,9 +112,11 @@ class UpgradeView(APIView):
 class CancelView(APIView):
     @extend_schema(
         tags=TAGS,
+        parameters=[HEADER],
         request=CancelSerializer,
         responses={200: SubscriptionSerializer, **_REFUSALS},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """End the subscription when its period does, or at once."""
         asked = valid(CancelSerializer(data=request.data))

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from billing import readings
 from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
+from billing.metrics import PAYMENTS
 from config.errors import ApiError, InvalidRequest
 
 log = structlog.get_logger("tokengate.billing")
@@ -57,6 +58,7 @@ def _ours(failed: stripe.StripeError, *, call: str) -> ApiError:
     match failed:
         case stripe.CardError():
             code = getattr(failed.error, "decline_code", None) or failed.code
+            PAYMENTS.labels("declined").inc()
             return CardDeclined(failed.user_message, decline_code=code)
         case stripe.IdempotencyError():
             return SubscriptionBusy()

@@ -19,6 +19,7 @@ from django.utils import timezone
 from billing import allocation, customers, gateway, messages, prices
 from billing import readings as read
 from billing.errors import SubscriptionBusy
+from billing.metrics import PAYMENTS
 from billing.models import Invoice, Subscription
 from billing.readings import Obj
 
@@ -177,6 +178,7 @@ def _book(row: Subscription, found: Obj) -> bool:
     if invoice.status == "paid" and invoice.tokens is None:
         invoice.tokens = _grant(row, found)
         invoice.save(update_fields=["tokens"])
+        PAYMENTS.labels("succeeded").inc()
         log.info("payment_succeeded", user_id=row.user_id, invoice=invoice.pk, cents=invoice.paid)
     return known is None or known.status != invoice.status
 
@@ -232,6 +234,7 @@ def _grant_grace(row: Subscription, reading: Reading) -> None:
     if not row.entitled or row.grace_until:
         return
     row.grace_until = timezone.now() + timedelta(days=settings.BILLING_GRACE_DAYS)
+    PAYMENTS.labels("failed").inc()
     log.warning("payment_failed", user_id=row.user_id, subscription=row.stripe_id)
     pay_at = next(
         (

@@ -25,6 +25,7 @@ from djstripe.models import WebhookEndpoint
 from billing import claims, gateway, messages, refunds, state
 from billing import readings as read
 from billing.errors import BillingUnavailable, WebhookRefused
+from billing.metrics import WEBHOOK_FAILURES, WEBHOOK_LAG
 from billing.models import StripeEvent, Subscription
 from billing.readings import Obj
 from config.errors import NotFound, PayloadTooLarge
@@ -133,6 +134,7 @@ def process(event: StripeEvent, *, again: bool = False) -> None:
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"[:2000]
         StripeEvent.objects.filter(pk=event.pk, processed_at=None).update(error=error)
+        WEBHOOK_FAILURES.labels(event.type if event.type in EVENTS else "other").inc()
         raise
     _finish(event)
 
@@ -179,6 +181,7 @@ def _finish(event: StripeEvent) -> None:
         if event.type in EVENTS:
             transaction.on_commit(partial(enqueue, "billing.tasks.mirror", event.pk))
     lag = (now - event.created_at).total_seconds()
+    WEBHOOK_LAG.observe(max(0.0, lag))
     log.info("webhook_processed", type=event.type, id=event.pk, lag_seconds=round(lag, 1))
 
 
