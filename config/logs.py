@@ -76,6 +76,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
             "urllib3": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},
+            "djstripe": {"level": "CRITICAL"},  # What fails there fails the task that called it.
             "django.db.backends": {"level": "INFO"},  # At DEBUG it writes whatever is stored.
             "oauthlib": {"level": "WARNING"},  # At DEBUG it writes codes and tokens.
         },
