@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 
 class UserManager(BaseUserManager["User"]):
@@ -41,6 +42,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    epoch = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="How often everything was signed out: what was granted before is void.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -60,6 +66,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Fold the address as the manager does, for the forms of the admin site."""
         super().clean()
         self.email = self.email.lower()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Bind the pages' cookie to the epoch, as Django does to the password."""
+        value = f"{self.epoch} {self.password}"
+        return salted_hmac("accounts.User", value, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Session(models.Model):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from allauth.core.internal.httpkit import add_query_params
 from allauth.idp.oidc import views
@@ -27,7 +28,13 @@ from oauthlib.oauth2.rfc6749.errors import (
 from accounts.attempts import count_device_code
 from accounts.browsers import hand_over
 from accounts.error_pages import UNAVAILABLE, error_page
-from accounts.redemption import claim, lock_refresh_token, take_turns
+from accounts.redemption import (
+    claim,
+    lock_granter,
+    lock_refresh_token,
+    remember_granter,
+    take_turns,
+)
 from config.errors import RateLimited
 
 _FORM = "application/x-www-form-urlencoded"
@@ -64,6 +71,13 @@ class AuthorizationView(views.AuthorizationView):  # type: ignore[misc]
         response: HttpResponse = super().get(request, *args, **kwargs)
         return response
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        query = parse_qs(urlsplit(response.headers.get("Location", "")).query)
+        for code in query.get("code", []):
+            remember_granter(code, self.request.user)
+        return response
+
     def _client_name(self, location: str) -> str:
         uri = location.partition("?")[0]
         found = Client.objects.filter(redirect_uris=uri).first()
@@ -89,7 +103,8 @@ class TokenView(views.TokenView):  # type: ignore[misc]
         if found is None or not claim(code):
             return _error(InvalidGrantError())
         try:
-            if found.get("pkce", {}).get("code_challenge_method") != "S256":
+            is_s256 = found.get("pkce", {}).get("code_challenge_method") == "S256"
+            if not is_s256 or not lock_granter(code):
                 return _error(InvalidGrantError())
             response: HttpResponse = super().post(request)
             return response
@@ -99,8 +114,9 @@ class TokenView(views.TokenView):  # type: ignore[misc]
     def _redeem_device_code(self, request: HttpRequest) -> HttpResponse:
         code = request.POST.get("device_code", "")
         take_turns(code)
+        stands = lock_granter(code)
         response: HttpResponse = super().post(request)
-        if response.status_code == 200 and not claim(code):
+        if response.status_code == 200 and not (stands and claim(code)):
             raise InvalidGrantError
         return response
 

@@ -64,14 +64,14 @@ def bearer(header: bytes) -> str | None:
 def issue(user: User, *, name: str = "") -> Pair:
     """Sign a device in: open a session and return its first pair.
 
-    Raises ``InvalidCredentials`` when the password was changed since ``user`` was read: what signs
-    every session out must not miss the one that is about to be opened.
+    Raises ``InvalidCredentials`` when the user got another password since ``user`` was read, or
+    was suspended: what signs every session out must not miss the one that is about to be opened.
     """
     now = timezone.now()
     user.sessions.filter(expires_at__lt=now).delete()
     token = RefreshToken()
     with transaction.atomic():
-        _insist_on_same_password(user)
+        _insist_on_unchanged(user)
         session = Session.objects.create(
             user=user,
             name=name[:200],
@@ -134,9 +134,10 @@ def _revoke(which: Q) -> None:
     Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _insist_on_same_password(user: User) -> None:
+def _insist_on_unchanged(user: User) -> None:
     """Hold the user's row, so that a new password waits for the session, and then revokes it."""
-    same = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password)
+    rows = User.objects.select_for_update(no_key=True)
+    same = rows.filter(pk=user.pk, password=user.password, is_active=True)
     if same.values_list("pk").first() is None:
         raise InvalidCredentials
 
