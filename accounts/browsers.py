@@ -7,6 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from accounts.error_pages import refused
+
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none';"
     " frame-ancestors 'none'; form-action "
@@ -32,6 +34,10 @@ def page_policy(
             response.headers["Referrer-Policy"] = "same-origin"
         return response
 
+    def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
+        return None if request.path.startswith("/api/") else refused(request, exc)
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware
 
 

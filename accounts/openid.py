@@ -28,6 +28,7 @@ from oauthlib.oauth2.rfc6749.errors import (
 from accounts.attempts import count_device_code
 from accounts.browsers import hand_over
 from accounts.error_pages import UNAVAILABLE, error_page
+from accounts.reauthentication import sign_in_again
 from accounts.redemption import (
     claim,
     lock_granter,
@@ -69,6 +70,14 @@ class AuthorizationView(views.AuthorizationView):  # type: ignore[misc]
         if error := _problem_to_report(request):
             return _report(request, *error)
         response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
+
+    def _handle_login_prompt(self, request: HttpRequest, prompts: list[str]) -> HttpResponse:
+        """Ask for the password, or to sign in anew where there is none."""
+        response: HttpResponse = super()._handle_login_prompt(request, prompts)
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            query = urlsplit(response.headers["Location"]).query
+            return sign_in_again(request, then=parse_qs(query)["next"][0])
         return response
 
     def form_valid(self, form: Any) -> HttpResponse:

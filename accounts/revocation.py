@@ -1,4 +1,4 @@
-"""Ending every way in that was opened before: what a new password, a suspension and a deletion do."""
+"""Ending every way in that is open: what a new password, a suspension and a deletion do."""
 
 from uuid import UUID
 

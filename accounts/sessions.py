@@ -19,7 +19,13 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from accounts.errors import InvalidCredentials, InvalidToken, TokenRevoked, TokenSuperseded
+from accounts.errors import (
+    InvalidCredentials,
+    InvalidToken,
+    ReauthenticationRequired,
+    TokenRevoked,
+    TokenSuperseded,
+)
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
 
@@ -27,6 +33,7 @@ if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settin
     from drf_spectacular.openapi import AutoSchema
 
 TOUCH_EVERY = timedelta(minutes=1)
+RECENT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,13 @@ def living(user: User) -> QuerySet[Session]:
     """Return the user's signed-in devices, the last used first."""
     alive = user.sessions.filter(revoked_at=None, expires_at__gt=timezone.now())
     return alive.order_by("-last_used_at")
+
+
+def insist_on_recent(session_id: UUID) -> None:
+    """Raise ``ReauthenticationRequired`` unless this device was signed in a moment ago."""
+    since = timezone.now() - RECENT
+    if not Session.objects.filter(pk=session_id, created_at__gte=since).exists():
+        raise ReauthenticationRequired
 
 
 def forget_expired() -> None:
