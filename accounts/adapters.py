@@ -11,12 +11,14 @@ from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.idp.oidc.models import Client
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import link_pages, linking, passwords, reauthentication
-from accounts.attempts import client_address, count_login
+from accounts.addresses import fold
+from accounts.attempts import client_address, count_login, may_be_told
 from accounts.editors import GRANTS, SCOPES
 from accounts.models import User
 
@@ -56,6 +58,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Sign out what the old password has signed in, and let one of several requests win."""
         passwords.replace(user, password=password)
 
+    def clean_email(self, email: str) -> str:
+        """Keep addresses in one form, whichever page they come by."""
+        try:
+            return fold(email)
+        except ValueError as odd:
+            raise ValidationError("Enter a valid email address.") from odd
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Tell the owner that somebody registers with his address, but not without end."""
+        if may_be_told(self.request, email=email):
+            super().send_account_already_exists_mail(email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Log that a message could not be sent, and go on: nobody learns by it who has an account.
 
@@ -85,9 +99,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
     ) -> User:
         """Keep the name whole: our users have one field for it."""
-        user: User = super().populate_user(request, sociallogin, data)
-        parts = (data.get("first_name") or "", data.get("last_name") or "")
-        user.name = (data.get("name") or " ".join(parts).strip())[:150]
+        told = {key: value for key, value in data.items() if isinstance(value, str)}
+        user: User = super().populate_user(request, sociallogin, told)
+        parts = (told.get("first_name", ""), told.get("last_name", ""))
+        user.name = (told.get("name") or " ".join(parts).strip())[:150]
         return user
 
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:

@@ -69,7 +69,10 @@ class AuthorizationView(views.AuthorizationView):  # type: ignore[misc]
             return error_page(request, status=400, hint=hint)
         if error := _problem_to_report(request):
             return _report(request, *error)
-        response: HttpResponse = super().get(request, *args, **kwargs)
+        try:
+            response: HttpResponse = super().get(request, *args, **kwargs)
+        except OAuth2Error as error:
+            return _report(request, error.error, error.description or "")
         return response
 
     def _handle_login_prompt(self, request: HttpRequest, prompts: list[str]) -> HttpResponse:

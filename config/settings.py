@@ -208,6 +208,8 @@ ACCOUNT_FORMS = {
     "reset_password": "accounts.forms.ResetForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
+# In the browser that signed up, a verified address leads on to where that was to lead.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Logging in is counted by accounts.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
 

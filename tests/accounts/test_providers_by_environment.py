@@ -18,7 +18,7 @@ def to_provider(api: APIClient, name: str) -> str:
     browser = Client()
     url = post(api, "users/oauth-accounts", provider=name).json()["authorize_url"]
     ticket = browser.get(url).context["ticket"]
-    location: str = browser.post("/accounts/link/", {"ticket": ticket}).headers["location"]
+    location = way_out(browser.post("/accounts/link/", {"ticket": ticket}))
     return location
 
 
