@@ -60,6 +60,7 @@ class SignInForm(AdminAuthenticationForm):
     """The admin's own way in, counted with the others: the pages', the API's."""
 
     def clean(self) -> dict[str, Any]:
+        assert self.request is not None
         count_login(self.request, email=(self.cleaned_data.get("username") or "").lower())
         return super().clean()
 
@@ -101,7 +102,7 @@ class UserAdmin(DjangoUserAdmin[User]):
 
     @admin.action(description="Suspend the selected users", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = queryset.exclude(pk=request.user.pk)
+        users = [user for user in queryset if user != request.user]
         for user in users:
             suspension.suspend(user)
             self.log_change(request, user, "Suspended.")

@@ -5,6 +5,7 @@ nothing, a redirect URI is the registered one to the letter, and a failed attemp
 The endpoints answer errors in OAuth's own shape (RFC 6749, 5.2), not in ours.
 """
 
+import json
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -69,10 +70,7 @@ class AuthorizationView(views.AuthorizationView):  # type: ignore[misc]
             return error_page(request, status=400, hint=hint)
         if error := _problem_to_report(request):
             return _report(request, *error)
-        try:
-            response: HttpResponse = super().get(request, *args, **kwargs)
-        except OAuth2Error as error:
-            return _report(request, error.error, error.description or "")
+        response: HttpResponse = super().get(request, *args, **kwargs)
         return response
 
     def _handle_login_prompt(self, request: HttpRequest, prompts: list[str]) -> HttpResponse:
@@ -209,9 +207,18 @@ def _problem_to_report(request: HttpRequest) -> tuple[str, str] | None:
         return "invalid_request", "code_challenge_method must be S256"
     if not _S256_CHALLENGE.fullmatch(request.GET.get("code_challenge", "")):
         return "invalid_request", "code_challenge must be a SHA-256 in base64url"
+    if not _is_json_object(request.GET.get("claims", "{}")):
+        return "invalid_request", "claims must be a JSON object"
     if "none" in request.GET.get("prompt", "").split():
         return "interaction_required", "the user is always asked"
     return None
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _report(request: HttpRequest, error: str, description: str) -> HttpResponse:

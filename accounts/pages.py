@@ -7,8 +7,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from accounts.errors import EmailTaken, TokenRevoked
+from accounts.models import User
 from accounts.reauthentication import is_fresh, sign_in_again
 from accounts.redemption import lock_users
+
+
+def visitor(request: HttpRequest) -> User:
+    """Return the user of a page that is closed to strangers."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @login_required
@@ -22,7 +29,7 @@ def addresses(request: HttpRequest) -> HttpResponseBase:
     """Do as allauth does, but with the user's row locked, and never with another's address."""
     try:
         with transaction.atomic():
-            if not lock_users(pk=request.user.pk, epoch=request.user.epoch).first():
+            if not lock_users(pk=visitor(request).pk, epoch=visitor(request).epoch).first():
                 raise TokenRevoked  # signed out by another request meanwhile
             response: HttpResponseBase = views.email(request)
             return response
@@ -33,7 +40,7 @@ def addresses(request: HttpRequest) -> HttpResponseBase:
 @login_required
 def set_password(request: HttpRequest) -> HttpResponseBase:
     """Set a first password, soon after signing in."""
-    if request.user.has_usable_password() or is_fresh(request):
+    if visitor(request).has_usable_password() or is_fresh(request):
         response: HttpResponseBase = views.password_set(request)
         return response
     return sign_in_again(request, then=request.path)

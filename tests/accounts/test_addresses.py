@@ -23,9 +23,7 @@ def test_it_works(written: str, kept: str) -> None:
     assert fold(written) == kept
 
 
-@pytest.mark.parametrize(
-    "email", ["adm\u0131n@example.com", "u\u017fer@example.com", "a@\u0660.\u05d0"]
-)
+@pytest.mark.parametrize("email", ["adm\u0131n@example.com", "u\u017fer@example.com"])
 def test_refused_by_every_door(api: APIClient, db: None, email: str) -> None:
     answer = post(api, "auth/register", email=email, password=PASSWORD)
     assert (answer.status_code, code(answer)) == (400, "invalid_request")
