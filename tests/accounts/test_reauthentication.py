@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -79,7 +80,7 @@ def test_pages_link_nothing_to_a_browser_left_open(
     to_provider = client.post("/accounts/oidc/oidc/login/?process=connect")
     done = come_back(client, provider, to_provider, sub="somebody")
     assert done.headers["location"].startswith("/accounts/login/")
-    assert not social.socialaccount_set.exists()
+    assert not SocialAccount.objects.filter(user=social).exists()
 
 
 def test_an_editor_may_insist_on_it(editor: Editor, connect: Connect, social: User) -> None:
