@@ -5,22 +5,22 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.idp.oidc.models import Client
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts import link_pages, linking, passwords
-from accounts.attempts import client_address, count_login
+from accounts import link_pages, linking, passwords, reauthentication
+from accounts.addresses import fold
+from accounts.attempts import client_address, count_login, may_be_told
 from accounts.editors import GRANTS, SCOPES
-from accounts.error_pages import too_many_requests
-from accounts.errors import PasswordChanged
 from accounts.models import User
-from config.errors import RateLimited
 
 log = structlog.get_logger("tokengate.accounts")
 
@@ -37,19 +37,38 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count with the API's logins: two doors, one limit."""
-        try:
-            count_login(request, email=credentials.get("email", "").lower())
-        except RateLimited as limited:
-            response = too_many_requests(request)
-            response.headers["Retry-After"] = str(limited.facts["retry_after"])
-            raise ImmediateHttpResponse(response) from limited
+        count_login(request, email=credentials.get("email", "").lower())
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Verify nothing that another account signs in by: it may have been claimed before."""
+        others = User.objects.exclude(pk=email_address.user_id)
+        if others.filter(email=email_address.email).exists():
+            return False
+        return bool(super().confirm_email(request, email_address))
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Ask for the password; without one, for a recent sign-in."""
+        request = self.request
+        if not request.user.has_usable_password() and not reauthentication.is_fresh(request):
+            first = reauthentication.sign_in_again(request, then=reverse("account_home"))
+            raise ImmediateHttpResponse(first)
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def set_password(self, user: User, password: str) -> None:
         """Sign out what the old password has signed in, and let one of several requests win."""
+        passwords.replace(user, password=password)
+
+    def clean_email(self, email: str) -> str:
+        """Keep addresses in one form, whichever page they come by."""
         try:
-            passwords.replace(user, password=password)
-        except PasswordChanged as lost:
-            raise PermissionDenied(lost.message) from lost
+            return fold(email)
+        except ValueError as odd:
+            raise ValidationError("Enter a valid email address.") from odd
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Tell the owner that somebody registers with his address, but not without end."""
+        if may_be_told(self.request, email=email):
+            super().send_account_already_exists_mail(email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Log that a message could not be sent, and go on: nobody learns by it who has an account.
@@ -80,9 +99,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
     ) -> User:
         """Keep the name whole: our users have one field for it."""
-        user: User = super().populate_user(request, sociallogin, data)
-        parts = (data.get("first_name") or "", data.get("last_name") or "")
-        user.name = (data.get("name") or " ".join(parts).strip())[:150]
+        told = {key: value for key, value in data.items() if isinstance(value, str)}
+        user: User = super().populate_user(request, sociallogin, told)
+        parts = (told.get("first_name", ""), told.get("last_name", ""))
+        user.name = (told.get("name") or " ".join(parts).strip())[:150]
         return user
 
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:

@@ -1,12 +1,22 @@
 """Staff's view of users and of what they are signed in with."""
 
+from typing import Any
+
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    UserChangeForm,
+)
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts import sessions
+from accounts import sessions, suspension, verification
+from accounts.attempts import count_login
 from accounts.models import Session, User
 from accounts.revocation import sign_out_everywhere
 
@@ -15,7 +25,8 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not at
     """A password that staff set ends what was signed in by the old one, as any does."""
 
     def save(self, commit: bool = True) -> User:
-        user: User = super().save(commit)
+        user: User = super().save(commit=False)
+        user.save(update_fields=["password"])
         sign_out_everywhere(user)
         return user
 
@@ -27,8 +38,39 @@ class UserCreationForm(AdminUserCreationForm[User]):
         field_classes = {}
 
 
+# Of the form's fields, those that are columns of the user's row.
+_COLUMNS = {"email", "name", "is_active", "is_staff", "is_superuser"}
+
+
+class UserForm(UserChangeForm[User]):
+    class Meta(UserChangeForm.Meta):
+        model = User
+        field_classes = {}
+
+    def clean_email(self) -> str:
+        """Refuse what somebody else has proven to be his: he would be let in by it."""
+        email: str = self.cleaned_data["email"].lower()
+        others = EmailAddress.objects.filter(email=email, verified=True).exclude(user=self.instance)
+        if others.exists():
+            raise ValidationError("This e-mail is taken.")
+        return email
+
+
+class SignInForm(AdminAuthenticationForm):
+    """The admin's own way in, counted with the others: the pages', the API's."""
+
+    def clean(self) -> dict[str, Any]:
+        assert self.request is not None
+        count_login(self.request, email=(self.cleaned_data.get("username") or "").lower())
+        return super().clean()
+
+
+admin.site.login_form = SignInForm
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User]):
+    form = UserForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
     list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
@@ -45,6 +87,26 @@ class UserAdmin(DjangoUserAdmin[User]):
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+    actions = ("suspend",)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Write what staff has changed, and nothing else: a new password meanwhile stands."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        obj.save(update_fields=_COLUMNS.intersection(form.changed_data))
+        if obj.email != form.initial["email"]:
+            verification.replace_address(obj, former=form.initial["email"])
+        if "is_active" in form.changed_data and not obj.is_active:
+            suspension.suspend(obj)
+
+    @admin.action(description="Suspend the selected users", permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = [user for user in queryset if user != request.user]
+        for user in users:
+            suspension.suspend(user)
+            self.log_change(request, user, "Suspended.")
+        self.message_user(request, f"{len(users)} users are suspended.")
 
 
 @admin.register(Session)

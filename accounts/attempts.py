@@ -56,6 +56,16 @@ def count_message(request: HttpRequest, *, email: str) -> None:
     _count(request, group="message-email", rate=rate, key=lambda *_: email)
 
 
+def may_be_told(request: HttpRequest, *, email: str) -> bool:
+    """Tell whether this e-mail may get one more message that others can have sent to it."""
+    try:
+        rate = settings.MESSAGE_RATE_PER_EMAIL
+        _count(request, group="taken-email", rate=rate, key=lambda *_: email)
+    except RateLimited:
+        return False
+    return True
+
+
 def client_address(request: HttpRequest) -> str:
     """Return the address of the client (RATELIMIT_IP_META_KEY).
 

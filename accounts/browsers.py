@@ -1,5 +1,6 @@
 """What browsers are told about our pages, and how they are led back to an editor."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,13 +8,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from accounts.error_pages import refused
+
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none';"
-    " frame-ancestors 'none'; form-action "
+    " frame-ancestors 'none'; form-action 'self'"
 )
 # These bring pages and scripts of their own.
 _NOT_OURS = ("/admin/", "/api/")
-_PROVIDERS = {"github": "https://github.com", "google": "https://accounts.google.com"}
+_THIS_MACHINE = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 
 
 def page_policy(
@@ -23,15 +26,19 @@ def page_policy(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         _restore_origin(request)
-        response = get_response(request)
+        response = _led_out(request, get_response(request))
         if _is_our_page(request, response):
-            response.headers["Content-Security-Policy"] = _POLICY + " ".join(_form_targets())
+            response.headers["Content-Security-Policy"] = _POLICY
             response.headers["X-Frame-Options"] = "DENY"
             response.headers["Cache-Control"] = "no-store"
         if not _tells_where_forms_come_from(request):
             response.headers["Referrer-Policy"] = "same-origin"
         return response
 
+    def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
+        return None if request.path.startswith("/api/") else refused(request, exc)
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware
 
 
@@ -41,26 +48,49 @@ def hand_over(request: HttpRequest, location: str, *, client: str) -> HttpRespon
     Not by a redirect: browsers hold one that follows a form against the page's `form-action`, and
     it would leave a blank tab behind.
     """
-    cancelled = "error" in parse_qs(urlsplit(location).query)
-    context = {"location": location, "client": client, "cancelled": cancelled}
+    error = parse_qs(urlsplit(location).query).get("error", [""])[0]
+    context = {
+        "location": location,
+        "client": client,
+        "cancelled": error == "access_denied",
+        "failed": error not in ("", "access_denied"),
+    }
     return render(request, "accounts/handed_over.html", context)
+
+
+def _led_out(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Send a form on to another site, such as a sign-in provider, by a page that says so.
+
+    Not by a redirect: see ``hand_over``. And no list of sites could be complete, for a provider may
+    redirect on, or have its pages elsewhere than where its settings are.
+    """
+    location = response.headers.get("Location", "")
+    host = urlsplit(location).netloc
+    stays = not host or host == request.get_host()
+    if stays or request.method != "POST" or request.path.startswith(_NOT_OURS):
+        return response
+    page = render(request, "accounts/leaving.html", {"location": location, "host": host})
+    page.cookies = response.cookies
+    return page
 
 
 def _restore_origin(request: HttpRequest) -> None:
     """Let the CSRF check see that a form came from here.
 
     Under `Referrer-Policy: no-referrer` browsers say `Origin: null` even to the site itself. But
-    they also say `Sec-Fetch-Site`, which no page can forge.
+    they also say `Sec-Fetch-Site`, which no page can forge. Over https, old ones do not (Safari
+    before 16.4): there the form's token has to suffice.
     """
-    told = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if told == ("null", "same-origin"):
+    site = request.headers.get("Sec-Fetch-Site")
+    trusted = site == "same-origin" or (site is None and request.is_secure())
+    if request.headers.get("Origin") == "null" and trusted:
         request.META["HTTP_ORIGIN"] = f"{request.scheme}://{request.get_host()}"
 
 
 def _tells_where_forms_come_from(request: HttpRequest) -> bool:
     """Browsers send `Sec-Fetch-Site` to https and to this machine only."""
-    host = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname or ""
-    return request.is_secure() or host in ("localhost", "::1") or host.startswith("127.")
+    host = request.META.get("HTTP_HOST", "")
+    return request.is_secure() or bool(_THIS_MACHINE.fullmatch(host))
 
 
 def _is_our_page(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -68,18 +98,3 @@ def _is_our_page(request: HttpRequest, response: HttpResponseBase) -> bool:
         return False
     is_django_debug_page = settings.DEBUG and response.status_code == 500
     return not request.path.startswith(_NOT_OURS) and not is_django_debug_page
-
-
-def _form_targets() -> list[str]:
-    """Return where a form may lead: here, and to the sign-in providers that are set up."""
-    providers = [
-        _PROVIDERS.get(name) or _origin(app["settings"]["server_url"])
-        for name, provider in settings.SOCIALACCOUNT_PROVIDERS.items()
-        for app in provider["APPS"]
-    ]
-    return ["'self'", *providers]
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -7,7 +7,13 @@ from rest_framework.views import APIView
 
 from accounts import passwords, verification
 from accounts.doors import MESSAGE_SENT, OpenView, django_request, session_of, user_of, valid
-from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
+from accounts.errors import (
+    InvalidKey,
+    PasswordChanged,
+    ReauthenticationRequired,
+    WeakPassword,
+    WrongPassword,
+)
 from accounts.serializers import (
     EmailSerializer,
     KeySerializer,
@@ -21,12 +27,15 @@ from config.openapi import raises
 
 
 class ChangeView(APIView):
-    @raises(WeakPassword, WrongPassword, PasswordChanged, RateLimited)
+    @raises(WeakPassword, WrongPassword, ReauthenticationRequired, PasswordChanged, RateLimited)
     @extend_schema(
         operation_id="change_password", request=PasswordChangeSerializer, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Change the password, or set a first one. Every other device is signed out at once."""
+        """Change the password; every other device is signed out at once.
+
+        A first password is set without `current_password`, within ten minutes of signing in.
+        """
         data = valid(PasswordChangeSerializer(data=request.data))
         passwords.change(
             django_request(request),

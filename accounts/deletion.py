@@ -1,6 +1,5 @@
 """Deleting an account: what could name the user goes, what the books need stays."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -10,15 +9,13 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 
-from accounts import passwords
+from accounts import passwords, sessions
 from accounts.errors import ReauthenticationRequired
-from accounts.models import Session, User
+from accounts.models import User
 from accounts.revocation import sign_out_everywhere
 from accounts.signals import account_deleted
 
-RECENT = timedelta(minutes=10)
 # How the address of a deleted account ends: nobody can register it, it has no top-level domain.
 NOBODY = "@invalid"
 
@@ -33,8 +30,8 @@ def delete_own(request: HttpRequest, user: User, *, password: str | None, sessio
         if password is None:
             raise ReauthenticationRequired("Send your password.")
         passwords.prove(request, user, password=password)
-    elif not _is_recent(session_id):
-        raise ReauthenticationRequired
+    else:
+        sessions.insist_on_recent(session_id)
     delete(user)
 
 
@@ -79,8 +76,3 @@ def _forget_in_admin_log(user: User) -> None:
 
 def _nobody(user: User) -> str:
     return f"deleted-{user.pk}{NOBODY}"
-
-
-def _is_recent(session_id: UUID) -> bool:
-    since = timezone.now() - RECENT
-    return Session.objects.filter(pk=session_id, created_at__gte=since).exists()

@@ -13,7 +13,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from accounts.error_pages import error_page
-from accounts.redemption import take_turns
+from accounts.pages import visitor
+from accounts.redemption import remember_granter, take_turns
 
 
 class UserCodeForm(ConfirmCodeForm):  # type: ignore[misc]
@@ -66,6 +67,7 @@ def _decide(request: HttpRequest, form: UserCodeForm) -> HttpResponse:
     confirmed = request.POST.get("action") == "confirm"
     with transaction.atomic():
         take_turns(form.device_code)
+        remember_granter(form.device_code, visitor(request))
         in_time = device_codes.confirm_or_deny_device_code(
             request.user, form.device_code, confirm=confirmed
         )

@@ -5,6 +5,7 @@ They ask nothing of the database, which may be what has failed.
 
 import sys
 
+from allauth.socialaccount.models import SocialApp
 from django.core import exceptions as django_errors
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -46,6 +47,19 @@ def error_page(
         "request_id": getattr(request, "id", ""),
     }
     return HttpResponse(render_to_string("accounts/error.html", context), status=status)
+
+
+def refused(request: HttpRequest, exc: Exception) -> HttpResponse | None:
+    """Answer what the use cases raise, where a page has called them."""
+    if isinstance(exc, SocialApp.DoesNotExist):
+        return error_page(request, status=404)
+    if not isinstance(exc, ApiError):
+        return None
+    title = _TITLES.get(exc.status, "This could not be done")
+    response = error_page(request, status=exc.status, title=title, hint=exc.message)
+    if "retry_after" in exc.facts:
+        response.headers["Retry-After"] = str(exc.facts["retry_after"])
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

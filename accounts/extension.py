@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts import sessions
 from accounts.errors import InvalidToken
 from accounts.models import User
+from accounts.redemption import lock_users
 from accounts.sessions import Pair
 from config.errors import PermissionDenied
 
@@ -25,6 +26,7 @@ def exchange(value: str) -> tuple[User, Pair]:
     if SCOPE not in token.get_scopes():
         raise PermissionDenied(f"The token was not granted the scope {SCOPE}.")
     with transaction.atomic():
+        list(lock_users(pk=user.pk))
         if not Token.objects.filter(pk=token.pk).delete()[0]:
             raise InvalidToken
         _refresh_tokens(token).delete()

@@ -7,20 +7,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import link_tickets, linking
+from accounts import link_tickets, linking, reauthentication
 from accounts.doors import django_request, session_of, user_of, valid
 from accounts.errors import (
     AccountInUse,
     InvalidProviderToken,
     LastLoginMethod,
     LinkExpired,
+    ReauthenticationRequired,
     UnknownProvider,
+    WrongPassword,
 )
 from accounts.linking_serializers import (
     LinkedAccountSerializer,
     LinkSerializer,
     LinkStartedSerializer,
 )
+from config.errors import RateLimited
 from config.openapi import raises
 
 
@@ -32,7 +35,15 @@ class AccountsView(APIView):
         """List the accounts of other sites that the caller can log in by."""
         return Response(LinkedAccountSerializer(linking.linked(user_of(request)), many=True).data)
 
-    @raises(UnknownProvider, InvalidProviderToken, AccountInUse, LinkExpired)
+    @raises(
+        UnknownProvider,
+        InvalidProviderToken,
+        WrongPassword,
+        ReauthenticationRequired,
+        AccountInUse,
+        LinkExpired,
+        RateLimited,
+    )
     @extend_schema(
         operation_id="link_oauth_account",
         request=LinkSerializer,
@@ -41,6 +52,12 @@ class AccountsView(APIView):
     def post(self, request: Request) -> Response:
         """Start linking an account, to be completed in a browser; or link it by a token at once."""
         data = valid(LinkSerializer(data=request.data))
+        reauthentication.insist(
+            django_request(request),
+            user_of(request),
+            password=data.pop("password", None),
+            session_id=session_of(request),
+        )
         provider = data.pop("provider")
         return self._complete(request, provider, data) if data else self._start(request, provider)
 

@@ -5,11 +5,17 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from rest_framework import serializers
 
+from accounts.serializers import PasswordField
+
 
 class LinkSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(max_length=200, help_text="github, google or oidc.")
     id_token = serializers.CharField(max_length=16_384, required=False)
     access_token = serializers.CharField(max_length=16_384, required=False)
+    password = PasswordField(
+        required=False,
+        help_text="Needed by a caller who has not signed in within ten minutes.",
+    )
 
 
 class LinkStartedSerializer(serializers.Serializer[Any]):

@@ -5,10 +5,14 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts.addresses import fold
 
 
 class UserManager(BaseUserManager["User"]):
@@ -18,7 +22,7 @@ class UserManager(BaseUserManager["User"]):
         """Create a user; without a password, one who can only sign in by other means."""
         if not email:
             raise ValueError("a user needs an e-mail address")
-        user = self.model(email=email.lower(), **fields)
+        user = self.model(email=fold(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -30,7 +34,7 @@ class UserManager(BaseUserManager["User"]):
         )
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").lower())
+        return self.get(email=fold(username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -41,6 +45,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    epoch = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="How often everything was signed out: what was granted before is void.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -59,7 +68,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         """Fold the address as the manager does, for the forms of the admin site."""
         super().clean()
-        self.email = self.email.lower()
+        try:
+            self.email = fold(self.email)
+        except ValueError as odd:
+            raise ValidationError({"email": "Enter a valid email address."}) from odd
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Bind the pages' cookie to the epoch, as Django does to the password."""
+        value = f"{self.epoch} {self.password}"
+        return salted_hmac("accounts.User", value, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Session(models.Model):

@@ -5,10 +5,12 @@ nothing, a redirect URI is the registered one to the letter, and a failed attemp
 The endpoints answer errors in OAuth's own shape (RFC 6749, 5.2), not in ours.
 """
 
+import json
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from allauth.core.internal.httpkit import add_query_params
 from allauth.idp.oidc import views
@@ -27,7 +29,14 @@ from oauthlib.oauth2.rfc6749.errors import (
 from accounts.attempts import count_device_code
 from accounts.browsers import hand_over
 from accounts.error_pages import UNAVAILABLE, error_page
-from accounts.redemption import claim, lock_refresh_token, take_turns
+from accounts.reauthentication import sign_in_again
+from accounts.redemption import (
+    claim,
+    lock_granter,
+    lock_refresh_token,
+    remember_granter,
+    take_turns,
+)
 from config.errors import RateLimited
 
 _FORM = "application/x-www-form-urlencoded"
@@ -64,6 +73,21 @@ class AuthorizationView(views.AuthorizationView):  # type: ignore[misc]
         response: HttpResponse = super().get(request, *args, **kwargs)
         return response
 
+    def _handle_login_prompt(self, request: HttpRequest, prompts: list[str]) -> HttpResponse:
+        """Ask for the password, or to sign in anew where there is none."""
+        response: HttpResponse = super()._handle_login_prompt(request, prompts)
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            query = urlsplit(response.headers["Location"]).query
+            return sign_in_again(request, then=parse_qs(query)["next"][0])
+        return response
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        query = parse_qs(urlsplit(response.headers.get("Location", "")).query)
+        for code in query.get("code", []):
+            remember_granter(code, self.request.user)
+        return response
+
     def _client_name(self, location: str) -> str:
         uri = location.partition("?")[0]
         found = Client.objects.filter(redirect_uris=uri).first()
@@ -89,7 +113,8 @@ class TokenView(views.TokenView):  # type: ignore[misc]
         if found is None or not claim(code):
             return _error(InvalidGrantError())
         try:
-            if found.get("pkce", {}).get("code_challenge_method") != "S256":
+            is_s256 = found.get("pkce", {}).get("code_challenge_method") == "S256"
+            if not is_s256 or not lock_granter(code):
                 return _error(InvalidGrantError())
             response: HttpResponse = super().post(request)
             return response
@@ -99,8 +124,9 @@ class TokenView(views.TokenView):  # type: ignore[misc]
     def _redeem_device_code(self, request: HttpRequest) -> HttpResponse:
         code = request.POST.get("device_code", "")
         take_turns(code)
+        stands = lock_granter(code)
         response: HttpResponse = super().post(request)
-        if response.status_code == 200 and not claim(code):
+        if response.status_code == 200 and not (stands and claim(code)):
             raise InvalidGrantError
         return response
 
@@ -181,9 +207,18 @@ def _problem_to_report(request: HttpRequest) -> tuple[str, str] | None:
         return "invalid_request", "code_challenge_method must be S256"
     if not _S256_CHALLENGE.fullmatch(request.GET.get("code_challenge", "")):
         return "invalid_request", "code_challenge must be a SHA-256 in base64url"
+    if not _is_json_object(request.GET.get("claims", "{}")):
+        return "invalid_request", "claims must be a JSON object"
     if "none" in request.GET.get("prompt", "").split():
         return "interaction_required", "the user is always asked"
     return None
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _report(request: HttpRequest, error: str, description: str) -> HttpResponse:

@@ -26,6 +26,8 @@ urlpatterns = [
     path("accounts/", pages.home, name="account_home"),
     path("accounts/logged-out/", pages.logged_out, name="account_logged_out"),
     path("accounts/link/", link_pages.link, name="account_link"),
+    path("accounts/email/", pages.addresses, name="account_email"),
+    path("accounts/password/set/", pages.set_password, name="account_set_password"),
     path("accounts/3rdparty/", transaction.atomic(connections), name="socialaccount_connections"),
     path("accounts/", include("allauth.urls")),
     path("", include(([path("", include((_openid, "oidc")))], "idp"))),

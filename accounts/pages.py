@@ -1,14 +1,49 @@
-"""The few pages that django-allauth has not."""
+"""The few pages that django-allauth has not, or leaves too open."""
 
+from allauth.account import views
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+
+from accounts.errors import EmailTaken, TokenRevoked
+from accounts.models import User
+from accounts.reauthentication import is_fresh, sign_in_again
+from accounts.redemption import lock_users
+
+
+def visitor(request: HttpRequest) -> User:
+    """Return the user of a page that is closed to strangers."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Tell who is signed in: where a login leads that came from nowhere."""
     return render(request, "accounts/home.html")
+
+
+@login_required
+def addresses(request: HttpRequest) -> HttpResponseBase:
+    """Do as allauth does, but with the user's row locked, and never with another's address."""
+    try:
+        with transaction.atomic():
+            if not lock_users(pk=visitor(request).pk, epoch=visitor(request).epoch).first():
+                raise TokenRevoked  # signed out by another request meanwhile
+            response: HttpResponseBase = views.email(request)
+            return response
+    except IntegrityError as taken:
+        raise EmailTaken from taken
+
+
+@login_required
+def set_password(request: HttpRequest) -> HttpResponseBase:
+    """Set a first password, soon after signing in."""
+    if visitor(request).has_usable_password() or is_fresh(request):
+        response: HttpResponseBase = views.password_set(request)
+        return response
+    return sign_in_again(request, then=request.path)
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:

@@ -10,6 +10,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.internal.flows.password_reset import request_password_reset
 from allauth.account.internal.userkit import filter_users_by_email
+from allauth.account.models import EmailAddress
 from allauth.account.utils import url_str_to_user_pk
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
@@ -17,9 +18,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import sessions
 from accounts.attempts import count_message, count_password
 from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
 from accounts.models import User
+from accounts.reclaiming import reclaim
 from accounts.revocation import sign_out_everywhere
 from config.errors import InvalidRequest
 
@@ -39,13 +42,15 @@ def change(
 ) -> None:
     """Change the password, or set a first one; every other session is signed out.
 
-    Raises ``WrongPassword``, ``WeakPassword``, ``PasswordChanged`` when another request was
-    faster, or ``RateLimited``.
+    A first one needs a recent sign-in. Raises ``WrongPassword``, ``ReauthenticationRequired``,
+    ``WeakPassword``, ``PasswordChanged`` when another request was faster, or ``RateLimited``.
     """
     if user.has_usable_password():
         if current is None:
             raise InvalidRequest("Send your current password.", param="current_password")
         prove(request, user, password=current, param="current_password")
+    else:
+        sessions.insist_on_recent(session_id)
     validated(new, user=user, param="new_password")
     replace(user, password=new, keep=session_id)
     get_adapter().send_notification_mail("account/email/password_changed", user)
@@ -64,7 +69,8 @@ def request_reset(request: HttpRequest, *, email: str) -> None:
     So both take as long, and nobody can tell who has an account. Raises ``RateLimited``.
     """
     count_message(request, email=email)
-    users = filter_users_by_email(email, is_active=True, prefer_verified=True, for_login=True)
+    found = filter_users_by_email(email, is_active=True, for_login=True)
+    users = [user for user in found if _may_reset_by(email, user)]
     request_password_reset(request, email, users, EmailAwarePasswordResetTokenGenerator())
 
 
@@ -76,10 +82,17 @@ def reset(*, key: str, new: str) -> None:
     user = _holder(key)
     validated(new, user=user, param="new_password")
     try:
-        replace(user, password=new)
+        renew(user, password=new)
     except PasswordChanged as lost:
         raise InvalidKey from lost
     get_adapter().send_notification_mail("account/email/password_reset", user)
+
+
+def renew(user: User, *, password: str) -> None:
+    """Set the password of a user who has shown a key from a message. Raises ``PasswordChanged``."""
+    with transaction.atomic():
+        replace(user, password=password)
+        reclaim(user)
 
 
 def replace(user: User, *, password: str, keep: UUID | None = None) -> None:
@@ -94,6 +107,13 @@ def replace(user: User, *, password: str, keep: UUID | None = None) -> None:
             raise PasswordChanged
         sign_out_everywhere(user, except_=keep)
     user.password = hashed
+
+
+def _may_reset_by(email: str, user: User) -> bool:
+    """Allow the account's own address, which a reset proves; another when both are proven."""
+    proven = EmailAddress.objects.filter(user=user, verified=True)
+    both = {email, user.email} <= set(proven.values_list("email", flat=True))
+    return email == user.email or both
 
 
 def _holder(key: str) -> User:

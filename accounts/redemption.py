@@ -6,12 +6,15 @@ back stays redeemed.
 
 import hashlib
 from datetime import timedelta
+from typing import Any
 
 from allauth.idp.oidc.models import Token
+from django.core.cache import cache
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import RedeemedGrant
+from accounts.models import RedeemedGrant, User
 
 # Far longer than any code is good for.
 _KEEP = timedelta(days=1)
@@ -38,15 +41,40 @@ def take_turns(code: str) -> None:
 
 
 def lock_refresh_token(value: str) -> None:
-    """Lock the row of a refresh token, which its rotation deletes: whoever waited finds none."""
+    """Lock a refresh token, which its rotation deletes: whoever waited finds none.
+
+    Its user's row comes first, as for everything that is redeemed: see ``sign_out_everywhere``.
+    """
     rows = Token.objects.by_value(value).filter(type=Token.Type.REFRESH_TOKEN)
+    list(lock_users(pk__in=rows.values("user")))
     list(rows.select_for_update())
+
+
+def remember_granter(code: str, user: User) -> None:
+    """Note who grants this code, and in which epoch: it is void after he signs out everywhere."""
+    granter = {"pk": user.pk, "epoch": user.epoch}
+    cache.set(_granter_key(code), granter, timeout=_KEEP.total_seconds())
+
+
+def lock_granter(code: str) -> bool:
+    """Tell whether the grant still stands. If it does, it will until the transaction ends."""
+    granter = cache.get(_granter_key(code))
+    return bool(granter and lock_users(**granter, is_active=True).first())
+
+
+def lock_users(**which: Any) -> QuerySet[User, int]:
+    """Lock rows of users, when evaluated, against signing out everywhere meanwhile."""
+    return User.objects.select_for_update(no_key=True).filter(**which).values_list("pk", flat=True)
 
 
 def forget_expired() -> None:
     """Delete what has expired: tokens of editors, and the marks of codes."""
     Token.objects.expired().delete()
     RedeemedGrant.objects.filter(created_at__lt=timezone.now() - _KEEP).delete()
+
+
+def _granter_key(code: str) -> str:
+    return f"granter:{_digest(code)}"
 
 
 def _digest(code: str) -> str:

@@ -4,17 +4,19 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
+from accounts.addresses import fold
 from accounts.models import Session, User
 from accounts.sessions import Pair
 
 
-class LowerCaseEmailField(serializers.EmailField):
+class FoldedEmailField(serializers.EmailField):
     def to_internal_value(self, data: Any) -> str:
-        return super().to_internal_value(data).lower()
+        try:
+            return fold(super().to_internal_value(data))
+        except ValueError:
+            self.fail("invalid")
 
 
 class PasswordField(serializers.CharField):
@@ -32,20 +34,13 @@ class DeviceSerializer(serializers.Serializer[Any]):
 
 
 class RegisterSerializer(DeviceSerializer):
-    email = LowerCaseEmailField(max_length=254)
+    email = FoldedEmailField(max_length=254)
     password = PasswordField()
     name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            validate_password(attrs["password"], User(email=attrs["email"], name=attrs["name"]))
-        except ValidationError as weak:
-            raise serializers.ValidationError({"password": weak.messages}) from weak
-        return attrs
-
 
 class LoginSerializer(DeviceSerializer):
-    email = LowerCaseEmailField(max_length=254)
+    email = FoldedEmailField(max_length=254)
     password = PasswordField()
 
 
@@ -57,7 +52,7 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
 
 
 class EmailSerializer(serializers.Serializer[Any]):
-    email = LowerCaseEmailField(max_length=254)
+    email = FoldedEmailField(max_length=254)
 
 
 class PasswordResetSerializer(serializers.Serializer[Any]):

@@ -19,7 +19,13 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from accounts.errors import InvalidCredentials, InvalidToken, TokenRevoked, TokenSuperseded
+from accounts.errors import (
+    InvalidCredentials,
+    InvalidToken,
+    ReauthenticationRequired,
+    TokenRevoked,
+    TokenSuperseded,
+)
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
 from config.database import announce
@@ -30,6 +36,7 @@ if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settin
 TOUCH_EVERY = timedelta(minutes=1)
 # Announced when a session or a key ends or changes, to whoever remembers callers.
 REVOKED = "revoked"
+RECENT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -67,14 +74,14 @@ def bearer(header: bytes) -> str | None:
 def issue(user: User, *, name: str = "") -> Pair:
     """Sign a device in: open a session and return its first pair.
 
-    Raises ``InvalidCredentials`` when the password was changed since ``user`` was read: what signs
-    every session out must not miss the one that is about to be opened.
+    Raises ``InvalidCredentials`` when the user got another password since ``user`` was read, or
+    was suspended: what signs every session out must not miss the one that is about to be opened.
     """
     now = timezone.now()
     user.sessions.filter(expires_at__lt=now).delete()
     token = RefreshToken()
     with transaction.atomic():
-        _insist_on_same_password(user)
+        _insist_on_unchanged(user)
         session = Session.objects.create(
             user=user,
             name=name[:200],
@@ -128,6 +135,13 @@ def living(user: User) -> QuerySet[Session]:
     return alive.order_by("-last_used_at")
 
 
+def insist_on_recent(session_id: UUID) -> None:
+    """Raise ``ReauthenticationRequired`` unless this device was signed in a moment ago."""
+    since = timezone.now() - RECENT
+    if not Session.objects.filter(pk=session_id, created_at__gte=since).exists():
+        raise ReauthenticationRequired
+
+
 def forget_expired() -> None:
     """Delete the rows whose last refresh token has expired: none of their tokens is good."""
     Session.objects.filter(expires_at__lt=timezone.now()).delete()
@@ -138,9 +152,10 @@ def _revoke(which: Q) -> None:
         announce(REVOKED)
 
 
-def _insist_on_same_password(user: User) -> None:
+def _insist_on_unchanged(user: User) -> None:
     """Hold the user's row, so that a new password waits for the session, and then revokes it."""
-    same = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password)
+    rows = User.objects.select_for_update(no_key=True)
+    same = rows.filter(pk=user.pk, password=user.password, is_active=True)
     if same.values_list("pk").first() is None:
         raise InvalidCredentials
 

@@ -6,17 +6,18 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import verification
+from accounts import passwords, verification
 from accounts.attempts import count_login, count_registration
 from accounts.errors import EmailTaken, InvalidCredentials
 from accounts.models import User
 
 
 def register(request: HttpRequest, *, email: str, password: str, name: str = "") -> User:
-    """Create an account, and ask to verify its address. The password has been validated.
+    """Create an account, and ask to verify its address.
 
-    Raises ``EmailTaken``, also for the losers of a race, or ``RateLimited``.
+    Raises ``WeakPassword``, ``EmailTaken``, also for the losers of a race, or ``RateLimited``.
     """
+    passwords.validated(password, user=User(email=email, name=name), param="password")
     count_registration(request)
     try:
         user = _create(email=email, password=password, name=name)

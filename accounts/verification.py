@@ -70,6 +70,17 @@ def verify(request: HttpRequest, *, key: str) -> EmailAddress:
         raise InvalidKey from gone
 
 
+@transaction.atomic
+def replace_address(user: User, *, former: str) -> None:
+    """Follow a new address that staff has given the user: the former one signs nobody in."""
+    addresses = EmailAddress.objects.filter(user=user)
+    addresses.filter(email=former).delete()
+    addresses.update(primary=False)
+    EmailAddress.objects.update_or_create(
+        user=user, email=user.email, defaults={"primary": True, "verified": False}
+    )
+
+
 def _confirmed(request: HttpRequest, key: str) -> EmailAddress:
     confirmation = EmailConfirmationHMAC.from_key(key)
     address = confirmation and confirmation.confirm(request)

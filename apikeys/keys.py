@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.errors import TokenRevoked
 from accounts.models import User
 from accounts.sessions import REVOKED
 from apikeys import secrets
@@ -26,10 +27,13 @@ def create(
     """Make a key. The text that comes with it is the key itself: show it now or never.
 
     ``fields`` are the other columns that its owner may set. Raises ``TooManyKeys`` when his plan
-    allows no more; the lock on his row makes requests at the same time count each other.
+    allows no more, ``TokenRevoked`` when he was signed out everywhere meanwhile. The lock on his
+    row makes requests at the same time count each other.
     """
     limit = open_account(user.pk).tier.api_keys
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    unchanged = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch)
+    if not unchanged.first():
+        raise TokenRevoked  # what ends every session meanwhile ends what it was about to make
     if living(user).count() >= limit:
         raise TooManyKeys(limit=limit)
     text = secrets.new_key()

@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import account_deleted
+from accounts.signals import account_deleted, account_reclaimed
 from apikeys import keys
 
 
@@ -13,3 +13,10 @@ from apikeys import keys
 def revoke_keys(*, user: User, **_: Any) -> None:
     """End the keys of a deleted account, and forget what their user called them."""
     keys.revoke_all(user=user)
+
+
+@receiver(account_reclaimed)
+def revoke_keys_of_a_stranger(*, user: User, **_: Any) -> None:
+    """End the keys that were made before the address was proven: they may be anybody's."""
+    for key in keys.living(user):
+        keys.revoke(key)

@@ -216,6 +216,14 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if DEBUG else "https"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_logged_out"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a new password, of a linked account
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
+ACCOUNT_FORMS = {
+    "add_email": "accounts.forms.AddAddressForm",
+    "reset_password": "accounts.forms.ResetForm",
+    "reset_password_from_key": "accounts.forms.NewPasswordForm",
+}
+# In the browser that signed up, a verified address leads on to where that was to lead.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Logging in is counted by accounts.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
 

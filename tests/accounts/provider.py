@@ -1,5 +1,7 @@
 """Browsers that sign in by a real OpenID provider."""
 
+import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,8 +38,15 @@ def provider(provider_process: OidcProvider, settings: Settings) -> OidcProvider
 
 def come_back(browser: Client, provider: OidcProvider, to_provider: Any, *, sub: str) -> Any:
     """Follow the way to the provider, sign in there, and come back."""
-    assert to_provider.status_code == 302, to_provider.content
-    return browser.get(provider.approve(to_provider.headers["location"], sub=sub))
+    return browser.get(provider.approve(way_out(to_provider), sub=sub))
+
+
+def way_out(page: Any) -> str:
+    """Return where the page sends the browser on to, which no redirect after a form may do."""
+    assert page.status_code == 200, page.content
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]*)"', page.content.decode())
+    assert found
+    return html.unescape(found[1])
 
 
 def sign_in(browser: Client, provider: OidcProvider, *, sub: str) -> Any:

@@ -1,9 +1,11 @@
 """Steps that the tests of sessions share."""
 
+import time
 import uuid
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts import sessions
@@ -44,6 +46,14 @@ def code(response: Any) -> str:
 def post(api: APIClient, path: str, **body: Any) -> Any:
     """Post JSON to a path below /api/."""
     return api.post(f"/api/{path}", body, format="json")
+
+
+def just_signed_in(browser: Client, user: User) -> None:
+    """Note in the browser's session what the sign-in page would: that it was just now."""
+    session = browser.session
+    session["account_authentication_methods"] = [{"method": "socialaccount", "at": time.time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 def verify_address(user: User) -> None:

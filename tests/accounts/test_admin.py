@@ -1,9 +1,14 @@
 import pytest
+from allauth.account.models import EmailAddress
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
 from accounts import sessions
 from accounts.models import Session, User
-from tests.accounts.signing_in import code, fresh_email, profile
+from accounts.revocation import sign_out_everywhere
+from tests.accounts.signing_in import code, fresh_email, log_in, post, profile, verify_address
 from tests.factories import PASSWORD, UserFactory
 
 
@@ -63,3 +68,44 @@ def test_sessions_are_signed_out(staff: Client, user: User) -> None:
     assert code(profile(pair.access)) == "token_revoked"
     assert profile(other.access).status_code == 200
     assert "Signed out." in staff.get(f"/admin/accounts/session/{session.pk}/history/").text
+
+
+def test_wrong_passwords_are_counted(user: User) -> None:
+    form = {"username": user.email, "password": "wrong"}
+    client = Client()
+    pages = [client.post("/admin/login/", form) for _ in range(11)]
+    assert [page.status_code for page in pages] == [200] * 10 + [429]
+    assert int(pages[-1].headers["Retry-After"]) > 0
+    assert code(log_in(APIClient(), user)) == "rate_limited"
+
+
+def test_a_new_email_takes_the_place_of_the_old(staff: Client, user: User) -> None:
+    verify_address(user)
+    old, new = user.email, fresh_email()
+    form = {"email": new, "name": "", "is_active": "on"}
+    assert staff.post(f"/admin/accounts/user/{user.pk}/change/", form).status_code == 302
+    [address] = EmailAddress.objects.filter(user=user)
+    assert (address.email, address.primary, address.verified) == (new, True, False)
+    assert code(post(APIClient(), "auth/login", email=old, password=PASSWORD))
+    assert post(APIClient(), "auth/login", email=new, password=PASSWORD).status_code == 200
+
+
+def test_an_email_that_another_has_proven_is_taken(staff: Client, user: User) -> None:
+    proven = fresh_email()
+    other = UserFactory.create(email=fresh_email())
+    EmailAddress.objects.create(user=other, email=proven, verified=True)
+    form = {"email": proven, "name": "", "is_active": "on"}
+    page = staff.post(f"/admin/accounts/user/{user.pk}/change/", form)
+    assert "This e-mail is taken." in page.text
+
+
+def test_a_form_that_was_open_writes_no_old_password(staff: Client, user: User) -> None:
+    """Only what was changed is written: a password and an epoch of meanwhile stay."""
+    sign_out_everywhere(user)
+    with CaptureQueriesContext(connection) as queries:
+        form = {"email": user.email, "name": "Ada", "is_active": "on"}
+        staff.post(f"/admin/accounts/user/{user.pk}/change/", form)
+    [update] = [q["sql"] for q in queries if q["sql"].startswith('UPDATE "accounts_user"')]
+    assert '"name"' in update
+    assert "password" not in update
+    assert "epoch" not in update

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -164,3 +165,21 @@ def test_an_address_that_another_user_only_claims_is_free(api: APIClient, user: 
     second = fresh_email()
     EmailAddress.objects.create(user=user, email=second, verified=False)
     assert register(api, second).status_code == 201
+
+
+def test_mandatory_the_owner_is_not_flooded(user: User, mandatory: None) -> None:
+    answers = [register(APIClient(REMOTE_ADDR=f"10.1.0.{i}"), user.email) for i in range(7)]
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(messages_to(user.email)) == 5
+
+
+def test_mandatory_a_newcomer_goes_on_where_he_came_from(
+    client: Client, db: None, mandatory: None
+) -> None:
+    email, goal = fresh_email(), "/identity/o/device?code=ABCD-EFGH"
+    form = {"email": email, "password1": PASSWORD, "next": goal}
+    assert client.post("/accounts/signup/", form).status_code == 302
+    path = f"/accounts/confirm-email/{verification_key(email)}/"
+    elsewhere = Client()
+    assert elsewhere.get(path).status_code == 200
+    assert client.post(path).headers["location"] == goal

@@ -20,7 +20,7 @@ from apikeys import keys
 from config.logs import logging_config
 from tests.accounts.editor import Browser, Editor, allow, let_it_poll
 from tests.accounts.mailbox import reset_key, verification_key
-from tests.accounts.provider import come_back, sign_in
+from tests.accounts.provider import come_back, sign_in, way_out
 from tests.accounts.signing_in import fresh_email, post
 from tests.fakes.oidc_provider import OidcProvider
 
@@ -129,7 +129,7 @@ def test_a_callback_that_fails(
 
     monkeypatch.setattr(SocialAccountAdapter, "pre_social_login", fail)
     browser = Client(raise_request_exception=False)
-    back = provider.approve(browser.post("/accounts/oidc/oidc/login/").headers["location"], sub=sub)
+    back = provider.approve(way_out(browser.post("/accounts/oidc/oidc/login/")), sub=sub)
     assert browser.get(back).status_code == 500
     query = parse_qs(urlsplit(back).query)
     assert "the database is gone" in logs.getvalue()

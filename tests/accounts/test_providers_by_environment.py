@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from config.env import social_providers
+from tests.accounts.provider import way_out
 from tests.accounts.signing_in import code, post, signed_in
 from tests.fakes.oidc_provider import OidcProvider
 
@@ -18,8 +19,7 @@ def to_provider(api: APIClient, name: str) -> str:
     browser = Client()
     url = post(api, "users/oauth-accounts", provider=name).json()["authorize_url"]
     ticket = browser.get(url).context["ticket"]
-    location: str = browser.post("/accounts/link/", {"ticket": ticket}).headers["location"]
-    return location
+    return way_out(browser.post("/accounts/link/", {"ticket": ticket}))
 
 
 @pytest.mark.parametrize(

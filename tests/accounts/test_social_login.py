@@ -8,7 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.provider import sign_in
+from tests.accounts.provider import sign_in, way_out
 from tests.accounts.signing_in import fresh_email, verify_address
 from tests.factories import UserFactory
 from tests.fakes.oidc_provider import OidcProvider
@@ -72,7 +72,14 @@ def test_an_answer_that_was_not_asked_for(provider: OidcProvider, client: Client
     """Another browser's code and state sign nobody in here."""
     sub = secrets.token_hex(8)
     provider.put_user(sub, email=fresh_email(), email_verified=True)
-    asked = Client().post("/accounts/oidc/oidc/login/").headers["location"]
+    asked = way_out(Client().post("/accounts/oidc/oidc/login/"))
     response = client.get(provider.approve(asked, sub=sub))
     assert response.status_code == 401
     assert not is_signed_in(client)
+
+
+def test_a_name_that_is_none(provider: OidcProvider, client: Client, db: None) -> None:
+    sub, email = secrets.token_hex(8), fresh_email()
+    provider.put_user(sub, email=email, email_verified=True, name={"first": "Ada"})
+    sign_in(client, provider, sub=sub)
+    assert User.objects.get(email=email).name == ""

@@ -29,11 +29,21 @@ def in_the_admin(user: User) -> None:
     assert client.post(f"/admin/accounts/user/{user.pk}/change/", form).status_code == 302
 
 
+def by_the_action(user: User) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser(fresh_email(), PASSWORD))
+    form = {"action": "suspend", "_selected_action": [str(user.pk)]}
+    for _ in range(2):
+        client.post("/admin/accounts/user/", form)
+
+
 def by_removing_the_row(user: User) -> None:
     User.objects.filter(pk=user.pk).delete()
 
 
-@pytest.mark.parametrize("end", [by_saving, by_updating, in_the_admin, by_removing_the_row])
+@pytest.mark.parametrize(
+    "end", [by_saving, by_updating, in_the_admin, by_the_action, by_removing_the_row]
+)
 def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User], None]) -> None:
     pair = sessions.issue(user)
     _, key = keys.create(user=user, name="editor")
@@ -49,3 +59,23 @@ def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User
     assert (by_key.status_code, code(by_key)) == (401, "invalid_api_key")
     assert code(log_in(api, user)) == "invalid_credentials"
     assert client.get("/accounts/").status_code == 302
+
+
+@pytest.mark.parametrize("suspend", [in_the_admin, by_the_action])
+def test_reactivated_he_signs_in_anew(
+    user: User, client: Client, suspend: Callable[[User], None]
+) -> None:
+    """His keys are good again: they are no sign-in, and were refused meanwhile."""
+    pair = sessions.issue(user)
+    _, key = keys.create(user=user, name="editor")
+    client.force_login(user)
+
+    suspend(user)
+    User.objects.filter(pk=user.pk).update(is_active=True)
+
+    api = APIClient()
+    assert code(profile(pair.access)) == "token_revoked"
+    assert code(refresh(api, pair.refresh)) == "token_revoked"
+    assert client.get("/accounts/").status_code == 302
+    assert api.get("/api/auth/me", headers={"X-API-Key": key}).status_code == 200
+    assert log_in(api, user).status_code == 200

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tests.accounts.racing import race
-from tests.accounts.signing_in import code, fresh_email, signed_in, verify_address
+from tests.accounts.signing_in import code, fresh_email, just_signed_in, signed_in, verify_address
 from tests.factories import UserFactory
 from tests.fakes.oidc_provider import OidcProvider
 
@@ -109,6 +109,7 @@ def test_on_the_page_also_one_stays(provider: OidcProvider) -> None:
     def attempt() -> None:
         browser = Client()
         browser.force_login(user)
+        just_signed_in(browser, user)
         browser.post("/accounts/3rdparty/", {"account": next(accounts)})
 
     race(attempt)

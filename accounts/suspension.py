@@ -1,0 +1,20 @@
+"""Suspending a user: staff's way to end everything he is signed in by."""
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.revocation import sign_out_everywhere
+from accounts.sessions import REVOKED
+from config.database import announce
+
+
+@transaction.atomic
+def suspend(user: User) -> None:
+    """Refuse the user from now on, and sign him out everywhere: reactivated, he signs in anew.
+
+    His API keys are refused as long as he is suspended, and are good again afterwards.
+    """
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    sign_out_everywhere(user)
+    user.is_active = False
+    announce(REVOKED)  # for his keys
