@@ -47,6 +47,7 @@ def sell_at_stripe(*, dry_run: bool = False) -> list[str]:
     }
     found = gateway.prices_by_lookup_key(list(wanted)) if wanted else {}
     told: list[str] = []
+    products: dict[str, str] = {}
     for key, (plan, interval) in wanted.items():
         price = found.get(key)
         if price and _is_right(price, plan, interval):
@@ -55,7 +56,9 @@ def sell_at_stripe(*, dry_run: bool = False) -> list[str]:
             continue
         told.append(f"{key}: {plan.amount(interval)} {plan.currency}")
         if not dry_run:
-            _put_on_sale(_new_price(plan, interval, key), plan, interval)
+            product = _product(plan, products)
+            made = _new_price(plan, interval, key, product=product, after=price)
+            _put_on_sale(made, plan, interval)
     return told
 
 
@@ -73,32 +76,30 @@ def _is_right(price: gateway.Obj, plan: Plan, interval: str) -> bool:
     return ours and terms == (plan.amount(interval), plan.currency, interval)
 
 
-def _new_price(plan: Plan, interval: str, key: str) -> gateway.Obj:
+def _new_price(
+    plan: Plan, interval: str, key: str, *, product: str, after: gateway.Obj | None
+) -> gateway.Obj:
     terms = f"{key}:{plan.amount(interval)}:{plan.currency}"
     return gateway.create_price(
-        product=_product(plan),
+        product=product,
         plan=plan.pk,
         interval=interval,
         amount=plan.amount(interval),
         currency=plan.currency,
         lookup_key=key,
-        key=f"price:{terms}:{plan.stripe_product}",
+        key=f"price:{terms}:{product}:{after['id'] if after else ''}",
     )
 
 
-def _product(plan: Plan) -> str:
+def _product(plan: Plan, known: dict[str, str]) -> str:
     """Return the plan's product at Stripe, which is found by its mark or made."""
-    marked = [one["id"] for one in gateway.products() if one["metadata"].get("plan") == plan.pk]
-    product = (
-        marked[0]
-        if marked
-        else gateway.create_product(
-            plan=plan.pk, title=plan.tier.title, key=f"product:{plan.pk}:{plan.tier.title}"
-        )["id"]
-    )
-    Plan.objects.filter(pk=plan.pk).update(stripe_product=product)
-    plan.stripe_product = product
-    return str(product)
+    if not known:
+        known |= {one["metadata"].get("plan", ""): one["id"] for one in gateway.products()}
+    if plan.pk not in known:
+        key = f"product:{plan.pk}:{plan.tier.title}"
+        known[plan.pk] = gateway.create_product(plan=plan.pk, title=plan.tier.title, key=key)["id"]
+    Plan.objects.filter(pk=plan.pk).update(stripe_product=known[plan.pk])
+    return known[plan.pk]
 
 
 @transaction.atomic

@@ -55,18 +55,14 @@ def test_half_way(caller: APIClient, user: User, shop: Shop) -> None:
     assert tokens(user) == pytest.approx(PRO + (ENTERPRISE - PRO) / 2, rel=0.05)
 
 
-def test_the_same_plan(caller: APIClient) -> None:
+def test_the_same_plan_or_none(caller: APIClient) -> None:
     answer = change(caller, "pro")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "same_plan")
-
-
-@pytest.mark.parametrize("plan", ["free", "gold", "", "pro\0", None, 7])
-def test_no_such_plan(caller: APIClient, plan: object) -> None:
-    answer = caller.put("/api/subscriptions/upgrade", {"plan": plan}, format="json")
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["param"] == "plan"
+    for plan in ("free", "gold", "", "pro\0", None, 7):
+        answer = caller.put("/api/subscriptions/upgrade", {"plan": plan}, format="json")
+        assert answer.status_code == 400, plan
+        assert answer.json()["error"]["param"] == "plan"
 
 
 def test_a_declined_upgrade_changes_nothing(caller: APIClient, user: User, shop: Shop) -> None:

@@ -1,6 +1,5 @@
 """Subscribing with a card."""
 
-import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -49,25 +48,23 @@ def test_a_promotion_code(caller: APIClient, user: User, shop: Shop) -> None:
     assert tokens(user) == PRO
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_bad_requests(caller: APIClient) -> None:
+    bodies: list[object] = [
         {},
+        [],
         {"plan": "gold"},
         {"plan": "free"},
+        {"plan": ["pro"]},
+        {"plan": "pro\0"},
         {"plan": "pro", "interval": "week"},
         {"plan": "pro", "payment_method": "card_1"},
         {"plan": "pro", "payment_method": {"id": 1}},
-        {"plan": ["pro"]},
-        {"plan": "pro\0"},
-        [],
-    ],
-)
-def test_bad_requests(caller: APIClient, body: object) -> None:
-    answer = caller.post("/api/subscriptions/subscribe", body, format="json")
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "invalid_request"
+    ]
+    for body in bodies:
+        answer = caller.post("/api/subscriptions/subscribe", body, format="json")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request"), (
+            body
+        )
 
 
 def test_strangers_and_keys_are_refused(api: APIClient, shop: Shop) -> None:
