@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import sessions
+from accounts import deletion, sessions
 from accounts.models import User
 from apikeys import keys
 from tests.accounts.signing_in import code, fresh_email, log_in, profile, refresh
@@ -37,13 +37,11 @@ def by_the_action(user: User) -> None:
         client.post("/admin/accounts/user/", form)
 
 
-def by_removing_the_row(user: User) -> None:
-    User.objects.filter(pk=user.pk).delete()
+def by_deletion(user: User) -> None:
+    deletion.delete(user)
 
 
-@pytest.mark.parametrize(
-    "end", [by_saving, by_updating, in_the_admin, by_the_action, by_removing_the_row]
-)
+@pytest.mark.parametrize("end", [by_saving, by_updating, in_the_admin, by_the_action, by_deletion])
 def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User], None]) -> None:
     pair = sessions.issue(user)
     _, key = keys.create(user=user, name="editor")
