@@ -10,9 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from adminpanel import statistics, users
+from adminpanel import revenue, statistics, users
 from adminpanel.permissions import StaffOnly
 from adminpanel.serializers import (
+    RevenueQuerySerializer,
+    RevenueSerializer,
     StaffUserSerializer,
     UsageQuerySerializer,
     UsageStatsSerializer,
@@ -70,3 +72,21 @@ class UsageStatsView(APIView):
             "rows": statistics.usage(since=since, until=until, group=group) if group else [],
         }
         return Response(UsageStatsSerializer(stats).data)
+
+
+class RevenueView(APIView):
+    permission_classes = (StaffOnly,)
+    # Not a permission to view: support has those.
+    permissions: ClassVar[dict[str, str]] = {"GET": "billing.change_plan"}
+
+    @extend_schema(
+        tags=["staff"],
+        operation_id="staff_revenue",
+        parameters=[RevenueQuerySerializer],
+        responses=RevenueSerializer,
+        summary="MRR, and by month: revenue, churn, failed payments, upstream cost and margin",
+    )
+    def get(self, request: Request) -> Response:
+        query = RevenueQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(RevenueSerializer(revenue.report(**query.validated_data)).data)

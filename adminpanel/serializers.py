@@ -14,6 +14,11 @@ _DEFAULT_DAYS = 30
 _MOST_DAYS = 366
 
 
+def _money(**kwargs: Any) -> serializers.DecimalField:
+    """Make a field of whole currency units, as a decimal string."""
+    return serializers.DecimalField(max_digits=30, decimal_places=2, **kwargs)
+
+
 class UserQuerySerializer(serializers.Serializer[Any]):
     search = serializers.CharField(max_length=200, required=False, help_text="In e-mail and name.")
     plan = serializers.SlugField(max_length=50, required=False)
@@ -113,3 +118,40 @@ class UsageStatsSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(help_text="Exclusive.")
     total = StaffUsageSumSerializer()
     rows = StaffUsageSumSerializer(many=True, help_text="Empty without `group_by`.")
+
+
+class RevenueQuerySerializer(serializers.Serializer[Any]):
+    months = serializers.IntegerField(min_value=1, max_value=36, default=12)
+    currency = serializers.RegexField(r"^[a-z]{3}$", default="usd", help_text="ISO 4217.")
+
+
+class PlanRevenueSerializer(serializers.Serializer[Any]):
+    plan = serializers.CharField()
+    revenue = _money()
+
+
+class MonthSerializer(serializers.Serializer[Any]):
+    month = serializers.CharField(help_text="YYYY-MM, UTC.")
+    revenue = _money(help_text="Paid invoices, less refunds.")
+    by_plan = PlanRevenueSerializer(many=True)
+    new = serializers.IntegerField(help_text="Subscriptions that began.")
+    churned = serializers.IntegerField(help_text="Subscriptions that ended.")
+    churn_rate = serializers.FloatField(
+        allow_null=True, help_text="Of those at the month's start; null where there were none."
+    )
+    failed_payments = serializers.IntegerField()
+    upstream_cost = _money(help_text="USD.")
+    margin = _money(help_text="Revenue less upstream cost; of use where the currency is USD.")
+
+
+class PlanMrrSerializer(serializers.Serializer[Any]):
+    plan = serializers.CharField()
+    subscribers = serializers.IntegerField()
+    mrr = _money()
+
+
+class RevenueSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    mrr = _money(help_text="A month of all living subscriptions, at the price list.")
+    plans = PlanMrrSerializer(many=True)
+    months = MonthSerializer(many=True)

@@ -7,4 +7,5 @@ from adminpanel import api
 urlpatterns = [
     path("admin/users", api.UsersView.as_view(), name="staff-users"),
     path("admin/usage-stats", api.UsageStatsView.as_view(), name="staff-usage-stats"),
+    path("admin/revenue", api.RevenueView.as_view(), name="staff-revenue"),
 ]
