@@ -34,7 +34,8 @@ _RECORDS = """
     )
     SELECT gen_random_uuid(), owner, 'req-' || n, md5(owner::text || '-' || n %% 3)::uuid,
            'chat/completions', true, (%(models)s::text[])[1 + floor(12 * random() ^ 2)::int],
-           provider, 'gen-' || n, CASE WHEN random() < 0.97 THEN 'ok' ELSE 'failed' END, 'reported', true,
+           provider, 'gen-' || n,
+           CASE WHEN random() < 0.97 THEN 'ok' ELSE 'failed' END, 'reported', true,
            prompt, completion, prompt / 4, 0, prompt + completion, 0.00000015, 0.0000006, 1, 1,
            prompt * 0.00000015 + completion * 0.0000006,
            prompt * 0.00000015 + completion * 0.0000006,
