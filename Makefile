@@ -10,7 +10,7 @@ LLM := .venv/.llm-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm test format lint types imports requirements clean \
+.PHONY: help run run-llm bench test format lint types imports requirements clean \
 	check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -73,6 +73,9 @@ check-django: $(DEV)
 tests: $(DEV)
 	$(call announce,Tests)
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+
+bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
+	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
 
 # Working on it
 

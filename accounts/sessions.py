@@ -22,11 +22,14 @@ from rest_framework.request import Request
 from accounts.errors import InvalidCredentials, InvalidToken, TokenRevoked, TokenSuperseded
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
+from config.database import announce
 
 if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema
 
 TOUCH_EVERY = timedelta(minutes=1)
+# Announced when a session or a key ends or changes, to whoever remembers callers.
+REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def forget_expired() -> None:
 
 
 def _revoke(which: Q) -> None:
-    Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
+    if Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now()):
+        announce(REVOKED)
 
 
 def _insist_on_same_password(user: User) -> None:

@@ -92,7 +92,7 @@ class LatencySerializer(serializers.Serializer[Any]):
     p99 = serializers.IntegerField(allow_null=True)
 
 
-class UsageSumSerializer(serializers.Serializer[Any]):
+class StaffUsageSumSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(
         allow_null=True, help_text="The day, model, provider or plan; null: all of it."
     )
@@ -111,5 +111,5 @@ class UsageSumSerializer(serializers.Serializer[Any]):
 class UsageStatsSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(help_text="Exclusive.")
-    total = UsageSumSerializer()
-    rows = UsageSumSerializer(many=True, help_text="Empty without `group_by`.")
+    total = StaffUsageSumSerializer()
+    rows = StaffUsageSumSerializer(many=True, help_text="Empty without `group_by`.")

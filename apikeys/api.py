@@ -24,7 +24,7 @@ class ApiKeysView(APIView):
     def get(self, request: Request) -> Response:
         """List the caller's keys, the newest first."""
         own = _own(request).order_by("-created_at")
-        return Response(ApiKeySerializer(own, many=True).data)
+        return Response(ApiKeySerializer(own, many=True, context=_context(request)).data)
 
     @raises(TooManyKeys)
     @extend_schema(
@@ -44,7 +44,8 @@ class ApiKeyView(APIView):
     @extend_schema(operation_id="api_key", responses={200: ApiKeySerializer})
     def get(self, request: Request, key_id: UUID) -> Response:
         """Show one key."""
-        return Response(ApiKeySerializer(_one(request, key_id)).data)
+        key = _one(request, key_id)
+        return Response(ApiKeySerializer(key, context=_context(request)).data)
 
     @extend_schema(
         operation_id="replace_api_key",
@@ -106,10 +107,16 @@ def _one(request: Request, key_id: UUID) -> ApiKey:
 
 def _save(request: Request, key_id: UUID, *, partial: bool) -> Response:
     key = _one(request, key_id)
-    serializer = ApiKeySerializer(key, data=request.data, partial=partial)
+    serializer = ApiKeySerializer(
+        key, data=request.data, partial=partial, context=_context(request)
+    )
     serializer.is_valid(raise_exception=True)
     keys.change(key, **serializer.validated_data)
-    return Response(ApiKeySerializer(key).data)
+    return Response(serializer.data)
+
+
+def _context(request: Request) -> dict[str, Any]:
+    return {"usage": keys.usage_this_month(_user(request))}
 
 
 def _shown_once(key: ApiKey, text: str) -> dict[str, Any]:

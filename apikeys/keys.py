@@ -1,7 +1,7 @@
 """Making, rotating and revoking keys: the only writer of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -9,10 +9,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sessions import REVOKED
 from apikeys import secrets
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey, default_scopes
+from config.database import announce
 from config.errors import Conflict, NotFound
+from tokens import usage
 from tokens.ledger import open_account
 
 
@@ -41,6 +44,13 @@ def living(user: User) -> QuerySet[ApiKey]:
     return user.api_keys.filter(good, revoked_at=None).order_by("-created_at")
 
 
+def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
+    """Return what each of the user's keys has used in this calendar month (UTC), by its id."""
+    now = timezone.now().astimezone(UTC)
+    month = usage.Filter(since=datetime(now.year, now.month, 1, tzinfo=UTC))
+    return {str(sums["group"]): sums for sums in usage.sums(user.pk, month, "key")}
+
+
 def change(key: ApiKey, **fields: Any) -> None:
     """Change what its owner may set, and nothing else: a rotation meanwhile stands.
 
@@ -48,6 +58,7 @@ def change(key: ApiKey, **fields: Any) -> None:
     """
     if fields and not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**fields):
         raise NotFound
+    announce(REVOKED)
     for name, value in fields.items():
         setattr(key, name, value)
 
@@ -62,6 +73,7 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
     changes = _traces(text) | _overlapping(key, overlap)
     if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**changes):
         raise Conflict("This key was rotated or revoked by another request.")
+    announce(REVOKED)
     for name, value in changes.items():
         setattr(key, name, value)
     return text
@@ -70,12 +82,14 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
 def revoke(key: ApiKey) -> None:
     """End the key. Its row stays: usage records name it."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    announce(REVOKED)
 
 
 def revoke_all(*, user: User) -> None:
     """End every key of a user who leaves. The rows stay, without the names that he gave them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
+    announce(REVOKED)
 
 
 def _overlapping(key: ApiKey, overlap: timedelta) -> dict[str, Any]:

@@ -5,9 +5,17 @@ from ipaddress import ip_network
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apikeys.models import ApiKey, Scope, default_scopes
+
+
+class KeyUsageSerializer(serializers.Serializer[Any]):
+    """What a key has used in this calendar month (UTC)."""
+
+    requests = serializers.IntegerField(default=0)
+    tokens = serializers.IntegerField(default=0, source="charged")
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
@@ -37,6 +45,8 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         help_text="Tokens of a calendar month (UTC).",
     )
 
+    usage = serializers.SerializerMethodField()
+
     class Meta:
         model = ApiKey
         fields = (
@@ -50,9 +60,16 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "created_at",
             "expires_at",
             "last_used_at",
+            "usage",
         )
         read_only_fields = ("id", "prefix", "created_at", "last_used_at")
         extra_kwargs = {"expires_at": {"default": None}}
+
+    @extend_schema_field(KeyUsageSerializer)
+    def get_usage(self, key: ApiKey) -> Any:
+        """Look the key up in the context's `usage`; one that was just made has used nothing."""
+        used = self.context.get("usage", {}).get(str(key.pk), {"requests": 0, "charged": 0})
+        return KeyUsageSerializer(used).data
 
     def validate_allowed_ips(self, networks: list[str]) -> list[str]:
         try:

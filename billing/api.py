@@ -1,62 +1,173 @@
-"""/api/subscriptions/*."""
+"""The JSON doors to plans and payments: /api/subscriptions/*. For sessions only, but the list."""
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from django.conf import settings
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.models import Plan
+from accounts.doors import user_of, valid
+from accounts.models import User
+from billing import overview, subscriptions
+from billing.models import Invoice
+from billing.repetition import idempotent
+from billing.serializers import (
+    CancelSerializer,
+    ChangePlanSerializer,
+    CompareSerializer,
+    InvoiceSerializer,
+    OutcomeSerializer,
+    PeriodUsageSerializer,
+    PlansSerializer,
+    PortalSerializer,
+    SubscribeSerializer,
+    SubscriptionSerializer,
+)
+from tokens.idempotency import HEADER
+
+TAGS = ["subscriptions"]
+_ERROR = {"$ref": "#/components/schemas/Error"}
+_DECLINED = OpenApiResponse(_ERROR, "`card_declined`, with Stripe's `decline_code`")
+_CONFLICT = OpenApiResponse(
+    _ERROR, "`already_subscribed`, `not_subscribed`, `same_plan`, or `subscription_busy`: try again"
+)
+_AWAY = OpenApiResponse(_ERROR, "`billing_unavailable`: no payments now")
+_REFUSALS = {409: _CONFLICT, 503: _AWAY}
 
 
-class PlanSerializer(serializers.ModelSerializer[Plan]):
-    """A plan; prices in the currency's cents."""
-
-    name = serializers.CharField(source="tier_id")
-    title = serializers.CharField(source="tier.title")
-    monthly_tokens = serializers.IntegerField(source="tier.monthly_tokens")
-    requests_per_minute = serializers.IntegerField(source="tier.requests_per_minute")
-    tokens_per_minute = serializers.IntegerField(source="tier.tokens_per_minute")
-    concurrent_requests = serializers.IntegerField(source="tier.concurrent_requests")
-    max_output_tokens = serializers.IntegerField(source="tier.max_output_tokens")
-    allowed_models = serializers.ListField(
-        source="tier.allowed_models", child=serializers.CharField()
-    )
-    api_keys = serializers.IntegerField(source="tier.api_keys")
-    features = serializers.DictField(source="tier.features")
-
-    class Meta:
-        model = Plan
-        fields = (
-            "name",
-            "title",
-            "description",
-            "price_month",
-            "price_year",
-            "currency",
-            "monthly_tokens",
-            "requests_per_minute",
-            "tokens_per_minute",
-            "concurrent_requests",
-            "max_output_tokens",
-            "allowed_models",
-            "api_keys",
-            "features",
-        )
-
-
-class PlansSerializer(serializers.Serializer[Any]):
-    plans = PlanSerializer(many=True)
+def pages_url(request: Request) -> str:
+    """Return where this site is for browsers."""
+    return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
 
 
 class PlansView(APIView):
-    authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(tags=["subscriptions"], responses=PlansSerializer, summary="The price list")
+    @extend_schema(tags=TAGS, parameters=[CompareSerializer], responses=PlansSerializer)
     def get(self, request: Request) -> Response:
-        plans = Plan.objects.filter(public=True).select_related("tier")
+        """Show the price list, with what each plan has more than the caller's, or than another.
+
+        Who is signed in also sees what changing to a plan costs now.
+        """
+        asked = valid(CompareSerializer(data=request.query_params))
+        caller = request.user if isinstance(request.user, User) else None
+        plans = overview.price_list(caller, **asked)
         return Response(PlansSerializer({"plans": plans}).data)
+
+
+class CurrentView(APIView):
+    @extend_schema(tags=TAGS, responses=SubscriptionSerializer)
+    def get(self, request: Request) -> Response:
+        """Show the caller's plan, and how it goes on."""
+        return Response(_shown(user_of(request)))
+
+
+class SubscribeView(APIView):
+    @extend_schema(
+        tags=TAGS,
+        parameters=[HEADER],
+        request=SubscribeSerializer,
+        responses={201: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Subscribe: with a payment method at once, without one by a page of Stripe's.
+
+        A declined card is `card_declined` with Stripe's `decline_code`, and changes nothing.
+        """
+        asked = valid(SubscribeSerializer(data=request.data))
+        user = user_of(request)
+        outcome = subscriptions.subscribe(
+            user,
+            plan=asked["plan"],
+            interval=asked["interval"],
+            payment_method=asked.get("payment_method"),
+            promotion_code=asked.get("promotion_code"),
+            pages=pages_url(request),
+        )
+        return Response(_outcome(user, outcome), status=201)
+
+
+class UpgradeView(APIView):
+    @extend_schema(
+        tags=TAGS,
+        parameters=[HEADER],
+        request=ChangePlanSerializer,
+        responses={200: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+    )
+    @idempotent
+    def put(self, request: Request) -> Response:
+        """Change the plan: up at once, for the difference in price; down when the period ends."""
+        asked = valid(ChangePlanSerializer(data=request.data))
+        user = user_of(request)
+        outcome = subscriptions.change(user, plan=asked["plan"], interval=asked.get("interval"))
+        return Response(_outcome(user, outcome))
+
+
+class CancelView(APIView):
+    @extend_schema(
+        tags=TAGS,
+        parameters=[HEADER],
+        request=CancelSerializer,
+        responses={200: SubscriptionSerializer, **_REFUSALS},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """End the subscription when its period does, or at once."""
+        asked = valid(CancelSerializer(data=request.data))
+        subscriptions.cancel(user_of(request), now=asked["now"])
+        return Response(_shown(user_of(request)))
+
+
+class ResumeView(APIView):
+    @extend_schema(tags=TAGS, request=None, responses={200: SubscriptionSerializer, **_REFUSALS})
+    def post(self, request: Request) -> Response:
+        """Go on after all: what was to end or to change with the period does not."""
+        subscriptions.resume(user_of(request))
+        return Response(_shown(user_of(request)))
+
+
+class PortalView(APIView):
+    @extend_schema(tags=TAGS, request=None, responses={200: PortalSerializer, 503: _AWAY})
+    def post(self, request: Request) -> Response:
+        """Open Stripe's page for the caller's cards, addresses and invoices."""
+        url = subscriptions.portal(user_of(request), pages=pages_url(request))
+        return Response({"url": url}, headers={"Cache-Control": "no-store"})
+
+
+class InvoicePages(CursorPagination):
+    ordering = ("-created_at", "-id")
+    page_size = 24
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+
+@extend_schema(tags=TAGS, summary="The caller's invoices, the newest first")
+class InvoicesView(ListAPIView[Invoice]):
+    serializer_class = InvoiceSerializer
+    pagination_class = InvoicePages
+    queryset = Invoice.objects.none()
+
+    def get_queryset(self) -> Any:
+        return Invoice.objects.filter(subscription__user=user_of(self.request))
+
+
+class PeriodUsageView(APIView):
+    @extend_schema(tags=TAGS, responses=PeriodUsageSerializer)
+    def get(self, request: Request) -> Response:
+        """Show this period against its allowance, and where it is heading."""
+        return Response(PeriodUsageSerializer(overview.usage(user_of(request))).data)
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return SubscriptionSerializer(overview.current(user)).data
+
+
+def _outcome(user: User, outcome: subscriptions.Outcome) -> dict[str, Any]:
+    facts = {"checkout_url": outcome.checkout_url, "client_secret": outcome.client_secret}
+    return OutcomeSerializer({**overview.current(user), **facts}).data

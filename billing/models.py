@@ -1,9 +1,25 @@
-"""What is sold: plans. What a plan allows stands in its tier (tokens)."""
+"""What is sold, to whom, and what Stripe said of it.
 
+What a plan allows stands in its tier (tokens). Stripe is the truth about subscriptions and
+invoices; these rows are what we last read there (``billing.state``), beside dj-stripe's mirror.
+"""
+
+import uuid
+
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils import timezone
 
 from tokens.models import Tier
+
+_LIVE = ["pending", "checkout", "incomplete", "trialing", "active", "past_due", "unpaid", "paused"]
+_OVER = ["canceled", "incomplete_expired", "abandoned"]
+
+
+class Interval(models.TextChoices):
+    MONTH = "month"
+    YEAR = "year"
 
 
 class Plan(models.Model):
@@ -14,8 +30,14 @@ class Plan(models.Model):
     price_month = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
     price_year = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
     currency = models.CharField(max_length=3, default="usd")
-    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the price list.")
+    position = models.PositiveSmallIntegerField(
+        default=0, help_text="Order in the price list; a later plan is an upgrade."
+    )
     public = models.BooleanField(default=True)
+    trial_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Free days of a user's first subscription."
+    )
+    stripe_product = models.CharField(max_length=255, blank=True, editable=False)
 
     class Meta:
         ordering = ("position",)
@@ -27,3 +49,197 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.tier.title
+
+    def amount(self, interval: str) -> int:
+        """Return the price of a month or a year, in cents."""
+        return self.price_year if interval == Interval.YEAR else self.price_month
+
+
+class Price(models.Model):
+    """A price at Stripe. It never changes: when a plan's does, a new one takes its place."""
+
+    id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
+    interval = models.CharField(max_length=5, choices=Interval.choices)
+    amount = models.PositiveIntegerField(help_text="In the currency's cents.")
+    currency = models.CharField(max_length=3)
+    active = models.BooleanField(default=True, help_text="What new subscriptions pay.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="price_active_unique", fields=["plan", "interval"], condition=Q(active=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} {self.interval}"
+
+    @property
+    def whole(self) -> str:
+        """The amount for readers, such as `20.00 USD`."""
+        return f"{self.amount / 100:.2f} {self.currency.upper()}"
+
+
+class Customer(models.Model):
+    """Who a user is at Stripe."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="billing_customer",
+    )
+    stripe_id = models.CharField(max_length=255, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class Subscription(models.Model):
+    """A user's subscription: at most one that has not ended.
+
+    It begins as a claim (``pending``), made before Stripe is asked, so that of many requests one
+    wins. ``plan`` is what was paid for last; what Stripe will charge for next stands beside it.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "being made"
+        CHECKOUT = "checkout", "at Stripe's page"
+        INCOMPLETE = "incomplete"
+        TRIALING = "trialing"
+        ACTIVE = "active"
+        PAST_DUE = "past_due"
+        UNPAID = "unpaid"
+        PAUSED = "paused"
+        CANCELED = "canceled"
+        INCOMPLETE_EXPIRED = "incomplete_expired"
+        ABANDONED = "abandoned", "never made"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
+    interval = models.CharField(max_length=5, choices=Interval.choices)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
+    stripe_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    checkout_id = models.CharField(max_length=255, blank=True)
+    checkout_url = models.TextField(blank=True)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Of a claim: when it is given up."
+    )
+    period_start = models.DateTimeField(null=True, blank=True)
+    period_end = models.DateTimeField(null=True, blank=True)
+    trial_end = models.DateTimeField(null=True, blank=True)
+    cancel_at_period_end = models.BooleanField(default=False)
+    next_plan = models.ForeignKey(
+        Plan, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    next_interval = models.CharField(max_length=5, choices=Interval.choices, blank=True)
+    entitled = models.BooleanField(default=False, help_text="The user has what the plan allows.")
+    grace_until = models.DateTimeField(null=True, blank=True)
+    to_end = models.BooleanField(
+        default=False, help_text="The user has left: Stripe is still to be told."
+    )
+    version = models.PositiveIntegerField(default=0, help_text="Counts what was read at Stripe.")
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="subscription_one_live_by_user",
+                fields=["user"],
+                condition=Q(ended_at=None),
+            ),
+            models.CheckConstraint(
+                name="subscription_ended_when_over",
+                condition=Q(ended_at=None, status__in=_LIVE)
+                | Q(ended_at__isnull=False, status__in=_OVER),
+            ),
+            models.CheckConstraint(
+                name="subscription_claim_or_at_stripe",
+                condition=Q(stripe_id__isnull=False)
+                | Q(status__in=["pending", "checkout", "abandoned"]),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="subscription_in_grace",
+                fields=["grace_until"],
+                condition=Q(grace_until__isnull=False),
+            ),
+            models.Index(
+                name="subscription_claimed",
+                fields=["claimed_until"],
+                condition=Q(claimed_until__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} {self.interval}, {self.status}"
+
+
+class Invoice(models.Model):
+    """What was billed, and the tokens that came of it, which are granted once."""
+
+    id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="invoices"
+    )
+    number = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=20, help_text="draft, open, paid, void, uncollectible")
+    currency = models.CharField(max_length=3)
+    total = models.BigIntegerField(help_text="In the currency's cents.")
+    paid = models.BigIntegerField(default=0, help_text="In the currency's cents.")
+    refunded = models.BigIntegerField(default=0, help_text="In the currency's cents.")
+    hosted_url = models.TextField(blank=True)
+    pdf_url = models.TextField(blank=True)
+    payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    tokens = models.BigIntegerField(null=True, blank=True, help_text="Granted for it; null: not.")
+    taken_back = models.BigIntegerField(default=0, help_text="Of the tokens, after a refund.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.CheckConstraint(
+                name="invoice_amounts_not_negative",
+                condition=Q(paid__gte=0) & Q(refunded__gte=0) & Q(taken_back__gte=0),
+            ),
+            models.CheckConstraint(
+                name="invoice_refunded_within_paid", condition=Q(refunded__lte=F("paid"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or self.id
+
+
+class StripeEvent(models.Model):
+    """An event that Stripe has signed: stored before anything is done about it."""
+
+    id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
+    type = models.CharField(max_length=100)
+    payload = models.JSONField()
+    created_at = models.DateTimeField(help_text="At Stripe.")
+    received_at = models.DateTimeField(default=timezone.now)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, help_text="Of the last attempt.")
+
+    class Meta:
+        verbose_name = "webhook event"
+        indexes = [
+            models.Index(name="event_newest", fields=["-received_at"]),
+            models.Index(
+                name="event_unprocessed", fields=["received_at"], condition=Q(processed_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"

@@ -1,10 +1,11 @@
-"""The plans that a fresh installation starts with."""
+"""What a fresh installation sells, here and at Stripe."""
 
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
 
-from billing.models import Plan
+from billing import gateway, prices
+from billing.models import Interval, Plan, Price
 from tokens.tiers import seed_tiers
 
 
@@ -32,5 +33,77 @@ def seed_plans() -> list[str]:
     return [name for name in DEFAULTS if _seed(name)]
 
 
+def sell_at_stripe(*, dry_run: bool = False) -> list[str]:
+    """Give every plan that costs something its product and prices at Stripe; returns what it made.
+
+    What is there is found by its name (``lookup_key``) and used. A price that staff have changed
+    gets a successor: who pays the old one goes on doing so. Raises ``BillingUnavailable``.
+    """
+    wanted = {
+        _lookup_key(plan, interval): (plan, interval)
+        for plan in Plan.objects.select_related("tier")
+        for interval in Interval.values
+        if plan.amount(interval)
+    }
+    found = gateway.prices_by_lookup_key(list(wanted)) if wanted else {}
+    told: list[str] = []
+    for key, (plan, interval) in wanted.items():
+        price = found.get(key)
+        if price and _is_right(price, plan, interval):
+            if not dry_run:
+                _put_on_sale(price, plan, interval)
+            continue
+        told.append(f"{key}: {plan.amount(interval)} {plan.currency}")
+        if not dry_run:
+            _put_on_sale(_new_price(plan, interval, key), plan, interval)
+    return told
+
+
 def _seed(name: str) -> bool:
     return Plan.objects.get_or_create(tier_id=name, defaults=asdict(DEFAULTS[name]))[1]
+
+
+def _lookup_key(plan: Plan, interval: str) -> str:
+    return f"tokengate_{plan.pk}_{interval}"
+
+
+def _is_right(price: gateway.Obj, plan: Plan, interval: str) -> bool:
+    terms = (price["unit_amount"], price["currency"], (price["recurring"] or {}).get("interval"))
+    ours = price["metadata"].get("plan") == plan.pk
+    return ours and terms == (plan.amount(interval), plan.currency, interval)
+
+
+def _new_price(plan: Plan, interval: str, key: str) -> gateway.Obj:
+    terms = f"{key}:{plan.amount(interval)}:{plan.currency}"
+    return gateway.create_price(
+        product=_product(plan),
+        plan=plan.pk,
+        interval=interval,
+        amount=plan.amount(interval),
+        currency=plan.currency,
+        lookup_key=key,
+        key=f"price:{terms}:{plan.stripe_product}",
+    )
+
+
+def _product(plan: Plan) -> str:
+    """Return the plan's product at Stripe, which is found by its mark or made."""
+    marked = [one["id"] for one in gateway.products() if one["metadata"].get("plan") == plan.pk]
+    product = (
+        marked[0]
+        if marked
+        else gateway.create_product(
+            plan=plan.pk, title=plan.tier.title, key=f"product:{plan.pk}:{plan.tier.title}"
+        )["id"]
+    )
+    Plan.objects.filter(pk=plan.pk).update(stripe_product=product)
+    plan.stripe_product = product
+    return str(product)
+
+
+@transaction.atomic
+def _put_on_sale(found: gateway.Obj, plan: Plan, interval: str) -> None:
+    """Have new subscriptions pay this price."""
+    outdated = Price.objects.filter(plan=plan, interval=interval, active=True)
+    outdated.exclude(pk=found["id"]).update(active=False)
+    prices.keep(found, active=True)

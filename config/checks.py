@@ -6,12 +6,14 @@ tokengate.E003  ALLOWED_HOSTS is empty or allows every host
 tokengate.E004  the embedded database or Redis is used without DEBUG
 tokengate.E005  a CORS origin is a wildcard
 tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
+tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
 tokengate.W001  no LLM provider is configured
 tokengate.W002  e-mails are printed to the console
 """
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -48,6 +50,8 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
         hint = "Set IDP_OIDC_PRIVATE_KEY to a PEM key: openssl genrsa 2048"
         message = "IDP_OIDC_PRIVATE_KEY is missing or no RSA key."
         found.append(Error(message, hint=hint, id="tokengate.E006"))
+    hint = "See https://dashboard.stripe.com/apikeys and /webhooks, or sell nothing: unset both."
+    found += [Error(wrong, hint=hint, id="tokengate.E007") for wrong in _wrong_with_stripe()]
     return found
 
 
@@ -74,6 +78,18 @@ def refuse_to_start_unsafely() -> None:
     errors = [] if settings.DEBUG else [e for e in production_is_safe() if e.is_serious()]
     if errors:
         sys.exit("Not starting:\n" + "\n".join(f"  {e}" for e in errors))
+
+
+def _wrong_with_stripe() -> Iterator[str]:
+    key, secret = settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET
+    if not key and not secret:
+        return
+    if not re.fullmatch(r"[sr]k_(live|test)_[A-Za-z0-9]{16,}", key):
+        yield "STRIPE_SECRET_KEY is no secret key of Stripe's."
+    if not re.fullmatch(r"whsec_[A-Za-z0-9+/=]{24,}", secret):
+        yield "STRIPE_WEBHOOK_SECRET is no signing secret of Stripe's: its events would be refused."
+    if not settings.STRIPE_API_BASE.startswith("https://"):
+        yield "STRIPE_API_BASE is not https."
 
 
 def _is_rsa_key(pem: str) -> bool:

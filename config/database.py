@@ -61,6 +61,28 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     return await loop.run_in_executor(_threads, copy_context().run, call)
 
 
+def announce(channel: str) -> None:
+    """Tell every process that listens, once the running transaction is committed."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [channel])
+
+
+async def listen(channel: str, heard: Callable[[], None]) -> None:
+    """Call back for each announcement, for ever, and also when some may have been missed.
+
+    Behind a transaction pooler announcements do not arrive.
+    """
+    while True:
+        try:
+            async with await connect() as connection:
+                await connection.execute(f"LISTEN {channel}".encode())
+                heard()
+                async for _ in connection.notifies():
+                    heard()
+        except psycopg.Error:
+            await asyncio.sleep(_FAIL_FAST_SECONDS)
+
+
 async def connect() -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """Open an autocommit connection; the caller owns it.
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import django_stubs_ext
+from celery.schedules import crontab
 
 from config import embedded
 from config.env import BASE_DIR, celery_broker, database, env, social_providers
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.google",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.idp.oidc",
+    "djstripe",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -80,7 +82,6 @@ MIDDLEWARE = [
 LEAN_MIDDLEWARE = [
     "config.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
-    "config.middleware.api_errors",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
 
@@ -141,9 +142,16 @@ CELERY_BEAT_SCHEDULE = {
     "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
     "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
+    "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
+    "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
+    "sync-stripe": {
+        "task": "billing.tasks.sync_stripe",
+        "schedule": crontab(hour="3", minute="17"),
+    },
     "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
+    "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
@@ -354,6 +362,21 @@ MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
 
+# Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put him.
+
+STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE: str = env.str("STRIPE_API_BASE", "https://api.stripe.com")
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+if STRIPE_API_BASE != "https://api.stripe.com":
+    STRIPE_API_HOST = STRIPE_API_BASE  # as dj-stripe calls it
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
+# Days after a failed payment in which the plan is kept.
+BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
+# Where Stripe's pages lead back to; by default the address that the request came to.
+PUBLIC_URL: str = env.str("PUBLIC_URL", "")
+
 # Documentation of the API
 
 SPECTACULAR_SETTINGS = {
@@ -368,6 +391,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "SubscriptionStatus": "billing.serializers.STATUSES",
+        "UsageStatus": "tokens.models.UsageRecord.Status",
+    },
     "PREPROCESSING_HOOKS": ["config.schema.only_unversioned"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

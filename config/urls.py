@@ -36,6 +36,8 @@ urlpatterns = [
     path("metrics", metrics.scrape, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("accounts.page_urls")),
+    path("billing/", include("billing.page_urls")),
+    path("api/", include("billing.djstripe_urls")),
     path("api/v1/", include(api)),
     path("api/", include(api)),
     re_path(r"", error_pages.not_found),

@@ -12,14 +12,15 @@ from accounts import sessions
 from accounts.attempts import client_address
 from apikeys import auth
 from apikeys.errors import KeyScope
-from config.database import in_thread
+from config.database import in_thread, listen
 from config.errors import NotAuthenticated
 from tokens.ledger import open_account
 from tokens.limit_states import Limits
 from tokens.tiers import limits_of
 
-# Revocation must be in force everywhere within a second.
-REMEMBER_SECONDS = 0.5
+# A revocation is announced and in force at once. Should the announcement be lost, or somebody be
+# suspended or put on another plan, it is in force within a second all the same.
+REMEMBER_SECONDS = 0.9
 _MOST_REMEMBERED = 10_000
 
 
@@ -59,12 +60,18 @@ async def identify(request: HttpRequest) -> Caller:
     try:
         caller = await asyncio.shield(task)
     except Exception:
-        _known.pop(who, None)  # Only good news is remembered.
+        if _known.get(who, (0.0, None))[1] is task:  # Only good news is remembered.
+            del _known[who]
         raise
     if caller.allowed_ips:
         auth.insist_on_address(caller.allowed_ips, client_address(request))
     request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
     return caller
+
+
+async def forget_the_revoked() -> None:
+    """Forget everybody whenever somebody is revoked, for ever; they are looked up again."""
+    await listen(sessions.REVOKED, _known.clear)
 
 
 def _credential(request: HttpRequest) -> tuple[bool, str]:

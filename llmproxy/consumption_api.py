@@ -14,9 +14,9 @@ from config.openapi import raises
 from llmproxy import consumption
 from llmproxy.consumption import Consumption
 from tokens import idempotency
-from tokens.api import WRITE, caller_id, key_id, request_id
-from tokens.errors import InsufficientTokens, ReservationClosed
-from tokens.ledger import HoldContext, Settlement
+from tokens.api import WRITE, caller_id, context_of
+from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
+from tokens.ledger import Settlement
 
 # More than any model takes or gives.
 _MOST = 1_000_000_000
@@ -41,7 +41,7 @@ class ConsumedSerializer(serializers.Serializer[Any]):
 class ConsumeView(APIView):
     key_scope = WRITE
 
-    @raises(InsufficientTokens, ReservationClosed, NotFound)
+    @raises(InsufficientTokens, KeyBudgetExceeded, ReservationClosed, NotFound)
     @extend_schema(
         tags=["tokens"],
         operation_id="consume_tokens",
@@ -65,5 +65,5 @@ def _consume(
     user_id = caller_id(request)
     if reservation:
         return consumption.settle(user_id=user_id, reservation_id=reservation, used=used)
-    context = HoldContext(request_id=request_id(request), api_key=key_id(request))
+    context = context_of(request)
     return consumption.spend(user_id=user_id, used=used, context=context), context.request_id

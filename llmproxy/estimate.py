@@ -1,19 +1,29 @@
 """How many tokens a prompt can have, without a tokenizer. Pure.
 
 Two figures: what is likely, for a charge when nobody reports usage, and a ceiling, for the hold.
-English text has about 4 characters a token and program code about 3; so the ceiling takes 3 ASCII
-characters, or 2 bytes of anything else, for a token. An image or another attachment counts as a
-fixed sum, not by the size of its encoding.
+How many characters make a token depends on their kind: of English prose it is four or five, of
+digits and punctuation one or two, of random letters hardly more than one. So each kind has its
+own figures, measured with OpenAI's tokenizers (tests/llmproxy/token_counts.json). An image or
+another attachment counts as a fixed sum, not by the size of its encoding.
 """
 
 import math
+import string
 from dataclasses import dataclass
 from typing import Any
 
 PER_MESSAGE = 8
 PER_REQUEST = 8
 PER_ATTACHMENT = 2_000
-_SCALAR = 6  # Characters: a number, true or null is a token or two.
+# Bytes of a kind, and the tokens of each: likely, and at most.
+_KINDS: tuple[tuple[bytes, float, float], ...] = (
+    (string.ascii_lowercase.encode(), 0.2, 0.34),
+    (string.ascii_uppercase.encode(), 0.45, 1.1),
+    (string.digits.encode(), 0.5, 0.9),
+    (b" \t\r\n", 0.15, 0.34),
+    (bytes(range(128, 256)), 0.33, 0.75),
+)
+_PUNCTUATION = (0.6, 0.9)
 _READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
 _ATTACHMENTS = frozenset(
     ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
@@ -34,22 +44,38 @@ class PromptSize:
 
 def prompt_size(body: dict[str, Any]) -> PromptSize:
     """Measure what the model will read of a request body."""
-    plain, other, attachments = _measure([body[key] for key in _READ_BY_THE_MODEL if key in body])
+    texts, scalars, attachments = _read([body[key] for key in _READ_BY_THE_MODEL if key in body])
+    likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
     return PromptSize(
-        likely=text_tokens(plain) + math.ceil(other / 3) + attachments * PER_ATTACHMENT // 2,
-        ceiling=math.ceil(plain / 3) + math.ceil(other / 2) + attachments * PER_ATTACHMENT + frame,
+        likely=likely + scalars + attachments * PER_ATTACHMENT // 2,
+        ceiling=ceiling + 2 * scalars + attachments * PER_ATTACHMENT + frame,
     )
 
 
 def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
     """Measure plain texts and lists of token ids, which are ``prompts`` in all."""
-    plain, other, _ = _measure([*texts])
+    likely, ceiling = _tokens(texts)
     return PromptSize(
-        likely=text_tokens(plain) + math.ceil(other / 3) + token_ids,
-        ceiling=math.ceil(plain / 3) + math.ceil(other / 2) + token_ids + PER_MESSAGE * prompts,
+        likely=likely + token_ids,
+        ceiling=ceiling + token_ids + PER_MESSAGE * prompts,
         prompts=prompts,
     )
+
+
+def _tokens(texts: list[str]) -> tuple[int, int]:
+    """Return how many tokens texts are likely to have, and at most, by kinds of character."""
+    content = "".join(texts).encode("utf-8", "replace")
+    likely = ceiling = 0.0
+    rest = len(content)
+    for kind, each, at_most in _KINDS:
+        count = len(content) - len(content.translate(None, kind))
+        rest -= count
+        likely += count * each
+        ceiling += count * at_most
+    likely += rest * _PUNCTUATION[0]
+    ceiling = max(ceiling + rest * _PUNCTUATION[1], content.count(b" "))
+    return math.ceil(likely), math.ceil(ceiling)
 
 
 def text_tokens(characters: int) -> int:
@@ -62,17 +88,16 @@ def _messages(body: dict[str, Any]) -> int:
     return len(messages) if isinstance(messages, list) else 1
 
 
-def _measure(left: list[Any]) -> tuple[int, int, int]:
-    """Count ASCII characters, bytes of others, and attachments in what the model reads."""
-    plain = other = attachments = 0
+def _read(left: list[Any]) -> tuple[list[str], int, int]:
+    """Return the texts, and the numbers of scalars and attachments, that the model reads."""
+    texts: list[str] = []
+    scalars = attachments = 0
     while left:  # Not by recursion: a client chooses how deep its JSON goes.
         value = left.pop()
         if isinstance(value, str):
-            here = len(value) if value.isascii() else len(value.encode("ascii", "ignore"))
-            plain += here
-            other += 0 if value.isascii() else len(value.encode("utf-8", "replace")) - here
+            texts.append(value)
         elif isinstance(value, dict):
-            plain += sum(map(len, value))
+            texts.extend(value)
             found = _attachments(value.get("content"))
             attachments += len(found)
             left.extend(part for key, part in value.items() if key != "content" or not found)
@@ -80,8 +105,8 @@ def _measure(left: list[Any]) -> tuple[int, int, int]:
         elif isinstance(value, list):
             left.extend(value)
         else:
-            plain += _SCALAR
-    return plain, other, attachments
+            scalars += 1
+    return texts, scalars, attachments
 
 
 def _attachments(content: Any) -> list[Any]:

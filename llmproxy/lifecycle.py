@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy import exchange, health, upstream
+from llmproxy import callers, exchange, health, upstream
 from tokens import leases, ledger, limits
 
 _DRAIN_SECONDS = 8.0
@@ -14,12 +14,13 @@ _background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin what goes on beside the requests: renewing holds, sharing what we see of providers."""
+    """Begin to renew holds, to share what we see of providers, and to hear of revocations."""
     await limits.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
         leases.trace_for_ever(),
         health.share_for_ever(),
+        callers.forget_the_revoked(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 
@@ -27,9 +28,8 @@ async def start() -> None:
 async def stop() -> None:
     """Let what is under way settle, then let go of every connection."""
     await exchange.drain(_DRAIN_SECONDS)
-    for task in _background:
-        task.cancel()
-    _background.clear()
+    while _background:
+        _background.pop().cancel()
     await ledger.aclose()
     await limits.aclose()
     await upstream.aclose()

@@ -96,6 +96,7 @@ async def _reserve(
             context=HoldContext(
                 request_id=request_id,
                 api_key=caller.api_key,
+                key_budget=caller.key_token_budget,
                 endpoint=call.endpoint.path,
                 model=model.name,
             ),

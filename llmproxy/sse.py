@@ -14,7 +14,16 @@ DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 
 # A quote inside JSON text is escaped, so these keys cannot be spelled by a model's answer.
-_REMARKABLE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:|"finish_reason"\s*:\s*"|data:\s*\[DONE\]')
+# One pattern for each: Python searches fast for those that begin with plain text.
+_REMARKABLE = [
+    re.compile(pattern)
+    for pattern in (
+        rb'"usage"\s*:\s*\{',
+        rb'"error"\s*:',
+        rb'"finish_reason"\s*:\s*"',
+        rb"data:\s*\[DONE\]",
+    )
+]
 _EVENT_END = re.compile(rb"\n\r?\n|\r\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -44,9 +53,16 @@ class EventSplitter:
         return b"".join(self._parts)
 
 
-def is_remarkable(block: bytes) -> bool:
-    """Tell whether a block may hold usage, an error or an end; else it need not be parsed."""
-    return _REMARKABLE.search(block) is not None
+def divide(block: bytes) -> tuple[bytes, bytes]:
+    """Return the events that need not be parsed, and those from the first remarkable one on.
+
+    Remarkable is what may hold usage, an error or an end.
+    """
+    found = [match.start() for pattern in _REMARKABLE if (match := pattern.search(block))]
+    if not found:
+        return block, b""
+    start = _last_end(block[: min(found)])
+    return block[:start], block[start:]
 
 
 def split(block: bytes) -> list[bytes]:
@@ -67,6 +83,19 @@ def data(event: bytes) -> bytes:
         line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")
     ]
     return b"\n".join(lines)
+
+
+def payloads(block: bytes) -> list[dict[str, Any] | None]:
+    """Return what the events of a block carry, as ``payload`` does for one."""
+    if block.startswith(b"data: ") and block.endswith(b"\n\n"):
+        # As providers write them: then one array does, for JSON holds no bare line ends.
+        try:
+            values = orjson.loads(b"[" + block[6:-2].replace(b"\n\ndata: ", b",") + b"]")
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return [value if isinstance(value, dict) else None for value in values]
+    return [payload(event) for event in split(block)]
 
 
 def payload(event: bytes) -> dict[str, Any] | None:

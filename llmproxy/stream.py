@@ -144,15 +144,20 @@ class RelayedStream:
     def _pass(self, block: bytes) -> bytes:
         """Take note of what a block says; return what of it the client gets."""
         try:
-            if sse.is_remarkable(block):
-                return b"".join([self._pass_event(event) for event in sse.split(block)])
+            block, remarkable = sse.divide(block)
             self._exchange.tally.add(block)
+            if remarkable:
+                passed = [self._pass_event(event) for event in sse.split(remarkable)]
+                return b"".join([self._plain(block), *passed])
             if self._exchange.tally.passes(self._most_output):
                 return block + self._cut_short(block)
         except Exception:
             log.exception("stream_not_understood", request_id=self._exchange.request_id)
             self._error = UpstreamError()
             return b""
+        return self._plain(block)
+
+    def _plain(self, block: bytes) -> bytes:
         return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:

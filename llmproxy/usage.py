@@ -7,6 +7,7 @@ from typing import Any
 from llmproxy import sse
 from llmproxy.estimate import text_tokens
 
+_TEXTS = frozenset(("content", "text", "refusal", "reasoning", "reasoning_content"))
 _FOLD_AT = 256_000
 # A count without a tokenizer must be past doubt before a stream is cut for it.
 _LOOK_EVERY = 64
@@ -78,8 +79,8 @@ class OutputTally:
         return text_tokens(self._characters)
 
     def _fold(self) -> None:
-        for event in sse.split(b"".join(self._blocks)):
-            self._characters += output_characters(sse.payload(event))
+        for chunk in sse.payloads(b"".join(self._blocks)):
+            self._characters += output_characters(chunk)
         self._blocks.clear()
         self._size = 0
 
@@ -104,9 +105,12 @@ def _written(choice: dict[str, Any]) -> int:
     message = choice.get("delta") or choice.get("message") or choice
     if not isinstance(message, dict):
         return 0
+    calls = message.get("tool_calls")
+    if len(message) == 1 and calls is None:  # One piece of text, as in nearly every chunk.
+        ((key, text),) = message.items()
+        return len(text) if key in _TEXTS and isinstance(text, str) else 0
     texts = [message.get(key) for key in ("content", "text", "refusal")]
     texts.append(message.get("reasoning") or message.get("reasoning_content"))
-    calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else []:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):

@@ -27,7 +27,7 @@ class WebServer:
         self.base_url = f"{self.url}/api/llm"
         environment = {
             **os.environ,
-            "DATABASE_URL": _test_database_url(),
+            "DATABASE_URL": database_url(connection.settings_dict["NAME"]),
             "PORT": str(self.port),
             "WEB_CONCURRENCY": str(workers),
             "DEBUG": "true",
@@ -90,10 +90,11 @@ def free_port() -> int:
                 return port
 
 
-def _test_database_url() -> str:
+def database_url(name: str) -> str:
+    """Return the URL of another database on the server of the tests."""
     settings = connection.settings_dict
     host = settings.get("HOST") or settings["OPTIONS"].get("host", "")
-    name, user = settings["NAME"], settings["USER"]
+    user = settings["USER"]
     if str(host).startswith("/"):
         return f"postgresql://{user}@/{name}?host={host}"
     password, port = settings["PASSWORD"], settings["PORT"] or 5432

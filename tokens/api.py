@@ -1,11 +1,6 @@
 """What a user may spend, and what he spent: /api/tokens/*, and /api/auth/me."""
 
-from typing import Any
-from uuid import UUID
-
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,7 +8,7 @@ from rest_framework.views import APIView
 from config.errors import Conflict, NotFound
 from config.openapi import raises
 from tokens import idempotency, ledger
-from tokens.errors import InsufficientTokens
+from tokens.errors import InsufficientTokens, KeyBudgetExceeded
 from tokens.ledger import HoldContext, open_account
 from tokens.models import Reservation, UsageRecord
 from tokens.serializers import (
@@ -22,7 +17,6 @@ from tokens.serializers import (
     MeSerializer,
     ReceiptSerializer,
     ReserveSerializer,
-    UsageRecordSerializer,
 )
 
 READ = "tokens:read"
@@ -35,14 +29,14 @@ def caller_id(request: Request) -> int:
     return request.user.pk
 
 
-def request_id(request: Request) -> str:
-    """Return the id that this request is answered and logged with."""
-    return str(getattr(request._request, "id", ""))  # noqa: SLF001 - DRF offers no public way to it
-
-
-def key_id(request: Request) -> UUID | None:
-    """Return the id of the API key that calls, or None for a session, which is no row of a key."""
-    return getattr(request.auth, "pk", None)
+def context_of(request: Request) -> HoldContext:
+    """Say who holds tokens by this request: an API key, or a session, which is no row of a key."""
+    key = request.auth
+    return HoldContext(
+        request_id=str(getattr(request._request, "id", "")),  # noqa: SLF001 - there is no other way
+        api_key=getattr(key, "pk", None),
+        key_budget=getattr(key, "monthly_token_budget", None),
+    )
 
 
 class BalanceView(APIView):
@@ -71,7 +65,7 @@ class MeView(APIView):
 class ReserveView(APIView):
     key_scope = WRITE
 
-    @raises(InsufficientTokens, Conflict)
+    @raises(InsufficientTokens, KeyBudgetExceeded, Conflict)
     @extend_schema(
         tags=["tokens"],
         parameters=[idempotency.HEADER],
@@ -83,28 +77,11 @@ class ReserveView(APIView):
     def post(self, request: Request) -> Response:
         asked = ReserveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        context = HoldContext(request_id=request_id(request), api_key=key_id(request))
-        hold = ledger.reserve(user_id=caller_id(request), context=context, **asked.validated_data)
+        hold = ledger.reserve(
+            user_id=caller_id(request), context=context_of(request), **asked.validated_data
+        )
         held = Reservation.objects.get(pk=hold.id)
         return Response(HeldSerializer(held).data, status=201)
-
-
-class UsagePages(CursorPagination):
-    ordering = ("-created_at", "-id")
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
-
-
-@extend_schema(tags=["tokens"], summary="What was used, newest first")
-class UsageView(ListAPIView[UsageRecord]):
-    key_scope = READ
-    serializer_class = UsageRecordSerializer
-    pagination_class = UsagePages
-    queryset = UsageRecord.objects.none()
-
-    def get_queryset(self) -> Any:
-        return UsageRecord.objects.filter(user_id=caller_id(self.request))
 
 
 class ReceiptView(APIView):

@@ -2,6 +2,7 @@
 
 ApiError
 ├── InsufficientTokens   402  needed, available, resets_at, upgrade_url
+├── KeyBudgetExceeded    429  budget, left, resets_at, retry_after
 ├── ReservationClosed    409
 ├── LimitReached         429  limit, retry_after, resets_at
 │   └── ConcurrencyLimited
@@ -25,6 +26,21 @@ class InsufficientTokens(ApiError):
             available=available,
             resets_at=resets_at,
             upgrade_url="/api/subscriptions/plans",
+        )
+
+
+class KeyBudgetExceeded(RateLimited):
+    """The user has tokens, but this key has spent its share of the month."""
+
+    code = "key_budget_exceeded"
+
+    def __init__(self, *, budget: int, left: int, resets_at: datetime, retry_after: int) -> None:
+        super().__init__(
+            f"This API key may spend {budget} tokens a month; {left} are left.",
+            budget=budget,
+            left=left,
+            resets_at=resets_at,
+            retry_after=retry_after,
         )
 
 

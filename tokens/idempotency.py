@@ -51,16 +51,22 @@ def idempotent(method: View) -> View:
 
     @functools.wraps(method)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get("Idempotency-Key")
+        key = sane_key(request)
         if key is None:
             return method(view, request, *args, **kwargs)
-        if not _SANE_KEY.fullmatch(key):
-            message = "Idempotency-Key must be 1 to 255 visible ASCII characters."
-            raise InvalidRequest(message, param="Idempotency-Key")
         with transaction.atomic():
             return _first_answer(key, request, lambda: method(view, request, *args, **kwargs))
 
     return once
+
+
+def sane_key(request: Request) -> str | None:
+    """Return the key of a request that has one. Raises ``InvalidRequest`` for an unfit one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _SANE_KEY.fullmatch(key):
+        message = "Idempotency-Key must be 1 to 255 visible ASCII characters."
+        raise InvalidRequest(message, param="Idempotency-Key")
+    return key
 
 
 def forget_old() -> int:
@@ -69,12 +75,12 @@ def forget_old() -> int:
 
 
 def _first_answer(key: str, request: Request, act: Callable[[], Response]) -> Response:
-    fingerprint, user_id = _fingerprint(request), request.user.pk
+    fingerprint, user_id = fingerprint_of(request), request.user.pk
     assert user_id is not None
     claimed = _claim(user_id, key, fingerprint)
     answer = IdempotentAnswer.objects.get(user_id=user_id, key=key)
     if not claimed:
-        return _again(answer, fingerprint)
+        return again(answer, fingerprint)
     response = act()
     answer.status, answer.body = response.status_code, orjson.loads(orjson.dumps(response.data))
     answer.save(update_fields=["status", "body"])
@@ -88,12 +94,14 @@ def _claim(user_id: int, key: str, fingerprint: str) -> bool:
         return bool(cursor.rowcount)
 
 
-def _again(answer: IdempotentAnswer, fingerprint: str) -> Response:
+def again(answer: IdempotentAnswer, fingerprint: str) -> Response:
+    """Answer as before. Raises ``Conflict`` for a request that is not the same."""
     if answer.fingerprint != fingerprint:
         raise Conflict("This Idempotency-Key came with another request.", param="Idempotency-Key")
     return Response(answer.body, status=answer.status, headers={"Idempotent-Replayed": "true"})
 
 
-def _fingerprint(request: Request) -> str:
+def fingerprint_of(request: Request) -> str:
+    """Return what is the same for the same request only."""
     asked = [request.method, request.path, request.data]
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -7,9 +7,10 @@ source, a reservation and its settlement by the reservation's id.
 """
 
 import asyncio
+import math
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,13 +19,14 @@ import orjson
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q
+from django.utils import timezone
 
 from config.database import in_thread
 from tokens.batching import Answer, Batcher, Item, as_json
-from tokens.errors import InsufficientTokens, ReservationClosed
+from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
 from tokens.functions import call as _call
 from tokens.models import Balance, Entry, UsageRecord
-from tokens.periods import period_at
+from tokens.periods import months_after, period_at
 from tokens.tiers import default_tier
 
 
@@ -53,6 +55,7 @@ class HoldContext:
 
     request_id: str = ""
     api_key: uuid.UUID | None = None
+    key_budget: int | None = None
     endpoint: str = ""
     model: str = ""
 
@@ -183,7 +186,8 @@ def reserve(
 ) -> Hold:
     """Hold ``amount`` tokens for ``ttl`` seconds, or what there is of them down to ``minimum``.
 
-    Without a minimum it is all or nothing. Raises ``InsufficientTokens``, having held nothing.
+    Without a minimum it is all or nothing. Raises ``InsufficientTokens``, or ``KeyBudgetExceeded``
+    when only the key's budget is in the way, having held nothing.
     """
     item = _hold_item(user_id, amount, minimum, ttl, reservation_id, context)
     answer = _call_batch("tokens_reserve", item)
@@ -192,7 +196,7 @@ def reserve(
         answer = _call_batch("tokens_reserve", item)
     assert answer is not None
     if not answer["held"]:
-        raise _insufficient(item, answer)
+        raise _refusal(item, answer)
     return _hold(item, answer)
 
 
@@ -257,7 +261,7 @@ async def areserve(
         answer = await _ask_for_hold(item)
     assert answer is not None
     if not answer["held"]:
-        raise await in_thread(_insufficient, item, answer)
+        raise await in_thread(_refusal, item, answer)
     return _hold(item, answer)
 
 
@@ -375,7 +379,17 @@ def _settlement(answer: dict[str, Any] | None) -> Settlement:
     return Settlement(**answer)
 
 
-def _insufficient(item: Item, answer: dict[str, Any]) -> InsufficientTokens:
+def _refusal(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
+    left = answer["key_left"]
+    if left is not None and left < item["minimum"] <= answer["available"]:
+        now = timezone.now().astimezone(UTC)
+        resets_at = months_after(datetime(now.year, now.month, 1, tzinfo=UTC), 1)
+        return KeyBudgetExceeded(
+            budget=item["key_budget"],
+            left=max(left, 0),
+            resets_at=resets_at,
+            retry_after=math.ceil((resets_at - now).total_seconds()),
+        )
     balance = Balance.objects.get(user_id=item["user_id"])
     return InsufficientTokens(
         needed=item["minimum"], available=answer["available"], resets_at=balance.period_end

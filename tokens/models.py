@@ -396,3 +396,69 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class KeySpending(models.Model):
+    """What a key that has a budget has spent in a calendar month (UTC). Kept by the database."""
+
+    pk = models.CompositePrimaryKey("api_key", "month")
+    api_key = models.UUIDField()
+    month = models.DateField()
+    charged = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "key spendings"
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens in {self.month:%Y-%m}"
+
+
+class DailyUsage(models.Model):
+    """Sums of a user's records of one day (UTC), for statistics: kept when records are pruned."""
+
+    day = models.DateField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="daily_usage"
+    )
+    model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=64, blank=True)
+    api_key = models.UUIDField(null=True)
+    status = models.CharField(max_length=16, choices=UsageRecord.Status.choices)
+    requests = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    cached_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    charged = models.BigIntegerField()
+    cost = models.DecimalField(
+        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices."
+    )
+    duration_ms = models.BigIntegerField(help_text="Of all requests together.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="daily_usage_once",
+                fields=["day", "user", "model", "provider", "api_key", "status"],
+                nulls_distinct=False,
+            )
+        ]
+        indexes = [models.Index(name="daily_usage_by_user", fields=["user", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens on {self.day}"
+
+
+class Aggregation(models.Model):
+    """How far `DailyUsage` is settled: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    open_from = models.DateField(help_text="From this day on records may still change.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="aggregation_one_row", condition=Q(id=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"open from {self.open_from}"

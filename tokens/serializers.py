@@ -175,3 +175,26 @@ class ReceiptSerializer(UsageRecordSerializer):
             "first_byte_ms",
         )
         read_only_fields = fields
+
+
+class UsagePageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = UsageRecordSerializer(many=True)
+
+
+class UsageSumSerializer(serializers.Serializer[Any]):
+    """What a day, a model, a provider or a key has used; cost in USD, null where none is known."""
+
+    group = serializers.CharField(allow_null=True, help_text="null: by a session, of no key.")
+    requests = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    reasoning_tokens = serializers.IntegerField()
+    charged = serializers.IntegerField()
+    cost = serializers.DecimalField(max_digits=30, decimal_places=10, allow_null=True)
+
+
+class UsageSumsSerializer(serializers.Serializer[Any]):
+    results = UsageSumSerializer(many=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from celery import shared_task
 
-from tokens import allowances, idempotency, ledger, notices
+from tokens import aggregates, allowances, idempotency, ledger, notices
 
 _BATCH = 1000
 
@@ -39,3 +39,9 @@ def _all(some: Callable[..., int]) -> int:
 def forget_idempotency_keys() -> int:
     """Delete the answers that are kept for repetitions, a day after they were given."""
     return idempotency.forget_old()
+
+
+@shared_task
+def aggregate_usage() -> int:
+    """Bring the daily sums up to date; returns how many days were made anew."""
+    return aggregates.aggregate()

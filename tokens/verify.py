@@ -59,6 +59,13 @@ _RULES = {
           FROM tokens_reservation r
          WHERE r.state = 'settled'
            AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id = r.id)""",
+    "what a key has spent equals its receipts": """
+        SELECT MIN(u.user_id), k.charged, SUM(u.charged)
+          FROM tokens_keyspending k
+          JOIN tokens_usagerecord u
+            ON u.api_key = k.api_key AND tokens_month(u.created_at) = k.month
+         GROUP BY k.api_key, k.month, k.charged
+        HAVING k.charged <> SUM(u.charged)""",
     "what is over is free to nobody": """
         SELECT user_id, allocated + bonus - used - reserved, 0
           FROM tokens_balance

@@ -21,6 +21,7 @@ def banner(plan: Plan, demo: dict[str, str]) -> str:
   Demo login      {demo["email"]}   {demo["password"]}
   Demo API key    {demo["api_key"]}
   Models from     {_source(plan)}
+  Plans           {site}/billing/   {_till(plan)}
 
   Stream a completion:
 
@@ -34,6 +35,14 @@ def banner(plan: Plan, demo: dict[str, str]) -> str:
 
   Ctrl-C stops everything.
 """
+
+
+def _till(plan: Plan) -> str:
+    if plan.stripe is None:
+        return (
+            "sold through your Stripe account" if plan.has_stripe_key else "not sold: no Stripe key"
+        )
+    return "pay with the test card 4242 4242 4242 4242"
 
 
 def _source(plan: Plan) -> str:

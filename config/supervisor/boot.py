@@ -13,6 +13,7 @@ from config.supervisor.plan import Plan
 from config.supervisor.probes import get
 
 _UPSTREAM_SECONDS = 120.0  # a model has to be loaded
+_STRIPE_SECONDS = 60.0
 _READY_SECONDS = 120.0
 _PROBE_INTERVAL = 0.2
 
@@ -30,6 +31,7 @@ class Boot:
 
     async def __call__(self) -> None:
         await self._start_upstream()
+        await self._start_stripe()
         await self._set_up()
         await self._add("web", self._plan.web)
         await self._add("worker", self._plan.worker)
@@ -47,6 +49,12 @@ class Boot:
         await self._add("upstream", upstream.command)
         models = f"{upstream.url}/models"
         await self._until(models, key=upstream.key, seconds=_UPSTREAM_SECONDS)
+
+    async def _start_stripe(self) -> None:
+        stripe = self._plan.stripe
+        if stripe is not None:
+            await self._add("stripe", stripe.command)
+            await self._until(f"{stripe.url}/", seconds=_STRIPE_SECONDS)
 
     async def _set_up(self) -> None:
         command = [sys.executable, "-m", "config.supervisor.setup"]

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-_COLOURS = {"run": 1, "upstream": 36, "web": 32, "worker": 33, "beat": 35}
+_COLOURS = {"run": 1, "upstream": 36, "stripe": 34, "web": 32, "worker": 33, "beat": 35}
 
 
 class Console:

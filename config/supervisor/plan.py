@@ -1,16 +1,19 @@
 """What is to be started, decided from the environment before anything runs."""
 
+import hashlib
 import os
 import sys
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from config.embedded import data_dir
+from config.embedded import data_dir, development_secret
 from config.supervisor.errors import StartError
 from config.supervisor.probes import first_free, is_free, reachable
 
 PROVIDERS = ("OPENROUTER_API_KEY", "GLAMA_API_KEY", "REQUESTY_API_KEY", "UPSTREAM_BASE_URL")
 _UPSTREAM_OFFSET = 10_000
+_STRIPE_OFFSET = 11_000
 _FIRST_EPHEMERAL_PORT = 32_768
 
 
@@ -43,18 +46,55 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class FakeStripe:
+    """A local process that takes test cards in Stripe's place, and tells the site of it."""
+
+    port: int
+    webhook: str
+
+    key = "sk_test_" + "tokengatedemo" + "0" * 11
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def secret(self) -> str:
+        return "whsec_" + hashlib.sha256(development_secret().encode()).hexdigest()
+
+    @property
+    def command(self) -> list[str]:
+        command = [sys.executable, "-m", "tests.fakes.stripe", "--port", str(self.port)]
+        state = str(data_dir() / "stripe.json")
+        return [*command, "--webhook", self.webhook, "--secret", self.secret, "--state", state]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "STRIPE_SECRET_KEY": self.key,
+            "STRIPE_WEBHOOK_SECRET": self.secret,
+            "STRIPE_API_BASE": self.url,
+        }
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where the site will be, and with which processes."""
 
     host: str
     port: int
     upstream: Upstream | None
+    stripe: FakeStripe | None
     environment: Mapping[str, str]
     """For every child."""
 
     @property
     def url(self) -> str:
         return f"http://{reachable(self.host)}:{self.port}"
+
+    @property
+    def has_stripe_key(self) -> bool:
+        return bool(self.environment.get("STRIPE_SECRET_KEY"))
 
     def with_variables(self, variables: Mapping[str, str]) -> "Plan":
         return replace(self, environment={**self.environment, **variables})
@@ -79,11 +119,13 @@ def make_plan(*, llm: bool, has_own_database: bool) -> Plan:
     host, port = os.environ.get("HOST", "127.0.0.1"), _port()
     _refuse_taken(host, port)
     upstream = _upstream(port, llm=llm)
+    stripe = None if has_own_database else _stripe(host, port)
     given = dict(os.environ)
     defaults = {"PORT": str(port), "PYTHONUNBUFFERED": "1", "GRACEFUL_TIMEOUT": "10"}
     if not has_own_database:
         defaults["DEBUG"] = "true"
-    return Plan(host, port, upstream, defaults | given | (upstream.variables if upstream else {}))
+    ours = [child.variables for child in (upstream, stripe) if child]
+    return Plan(host, port, upstream, stripe, ChainMap(*ours, given, defaults))
 
 
 def _celery(role: str) -> list[str]:
@@ -111,17 +153,25 @@ def _refuse_taken(host: str, port: int) -> None:
 def _upstream(port: int, *, llm: bool) -> Upstream | None:
     """A real model if asked for, nothing beside real providers, else the demo upstream."""
     if llm:
-        return Upstream("local", "config.supervisor.llm_server", (), _upstream_port(port))
+        return Upstream("local", "config.supervisor.llm_server", (), _near(port, _UPSTREAM_OFFSET))
     if any(os.environ.get(name) for name in PROVIDERS):
         return None
-    return Upstream("demo", "tests.fakes.upstream", ("--pace", "20"), _upstream_port(port))
+    return Upstream("demo", "tests.fakes.upstream", ("--pace", "20"), _near(port, _UPSTREAM_OFFSET))
 
 
-def _upstream_port(port: int) -> int:
+def _stripe(host: str, port: int) -> FakeStripe | None:
+    """Nothing beside a real key, else the fake Stripe."""
+    if os.environ.get("STRIPE_SECRET_KEY"):
+        return None
+    webhook = f"http://{reachable(host)}:{port}/api/stripe/webhook/"
+    return FakeStripe(_near(port, _STRIPE_OFFSET), webhook)
+
+
+def _near(port: int, offset: int) -> int:
     """The same for each start, and below the ports that the system gives to clients."""
-    wanted = port + _UPSTREAM_OFFSET
-    start = wanted if wanted < _FIRST_EPHEMERAL_PORT else 18_000
+    wanted = port + offset
+    start = wanted if wanted < _FIRST_EPHEMERAL_PORT else 8_000 + offset
     found = first_free("127.0.0.1", range(start, _FIRST_EPHEMERAL_PORT))
     if found is None:
-        raise StartError("No port is free for the local upstream.")
+        raise StartError("No port is free for the processes beside the site.")
     return found

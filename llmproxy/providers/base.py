@@ -113,7 +113,7 @@ def is_served(tools: Any) -> bool:
     """Refuse tools that the provider itself runs, and bills by the call."""
     entries = tools if isinstance(tools, list) else []
     kinds = [entry.get("type") for entry in entries if isinstance(entry, dict)]
-    return any(kind not in ("function", "custom") for kind in kinds)
+    return any(kind not in (None, "function", "custom") for kind in kinds)
 
 
 # Fields by which a client could spend the operator's money beyond the tokens that are metered.

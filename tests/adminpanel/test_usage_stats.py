@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tests.adminpanel.conftest import As
-from tests.adminpanel.usage import used
 from tests.factories import UserFactory
+from tests.tokens.usage import used
 
 MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, 0, 0, tzinfo=UTC)

@@ -12,6 +12,7 @@ from apikeys import auth, keys, secrets
 from apikeys.errors import InvalidApiKey
 from apikeys.models import ApiKey
 from tests.factories import UserFactory
+from tests.tokens.usage import used
 
 SHOWN = {
     "id",
@@ -24,6 +25,7 @@ SHOWN = {
     "created_at",
     "expires_at",
     "last_used_at",
+    "usage",
 }
 
 
@@ -46,6 +48,17 @@ def test_it_works(signed_in: APIClient, user: User) -> None:
     (listed,) = signed_in.get("/api/api-keys").json()
     assert {**listed, "last_used_at": None} == made
     assert signed_in.get(f"/api/api-keys/{made['id']}").json() == listed
+
+
+def test_usage_of_this_month(signed_in: APIClient, user: User, key: ApiKey) -> None:
+    now = timezone.now()
+    for at, charged in ((now, 30), (now, 12), (now - timedelta(days=40), 1000)):
+        used(user, at=at, api_key=key.pk, charged=charged)
+    used(user, at=now, charged=500)
+
+    (listed,) = signed_in.get("/api/api-keys").json()
+    assert listed["usage"] == {"requests": 2, "tokens": 42}
+    assert signed_in.get(f"/api/api-keys/{key.pk}").json() == listed
 
 
 def test_scopes_and_expiry_as_asked(signed_in: APIClient) -> None:

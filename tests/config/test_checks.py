@@ -23,6 +23,9 @@ def _safe(settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = []
     settings.IDP_OIDC_PRIVATE_KEY = embedded.development_rsa_key()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.STRIPE_SECRET_KEY = "sk_live_" + "a1B2" * 6
+    settings.STRIPE_WEBHOOK_SECRET = "whsec_" + "a1B2" * 8
+    settings.STRIPE_API_BASE = "https://api.stripe.com"
     settings.UPSTREAMS = {"openrouter": ("https://openrouter.ai/api/v1", "key")}
 
 
@@ -52,6 +55,11 @@ def test_a_weak_secret(settings: Settings, secret: str) -> None:
         ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),
         ("IDP_OIDC_PRIVATE_KEY", "", "tokengate.E006"),
         ("IDP_OIDC_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----", "tokengate.E006"),
+        ("STRIPE_SECRET_KEY", "pk_live_" + "a1B2" * 6, "tokengate.E007"),
+        ("STRIPE_SECRET_KEY", "", "tokengate.E007"),
+        ("STRIPE_WEBHOOK_SECRET", "", "tokengate.E007"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_short", "tokengate.E007"),
+        ("STRIPE_API_BASE", "http://api.stripe.com", "tokengate.E007"),
         ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "tokengate.W002"),
         ("UPSTREAMS", {}, "tokengate.W001"),
     ],

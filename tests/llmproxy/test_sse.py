@@ -52,7 +52,21 @@ def test_a_large_event_is_put_together_without_searching_it_again() -> None:
     ],
 )
 def test_what_must_be_read(block: bytes, remarkable: bool) -> None:
-    assert sse.is_remarkable(block) is remarkable
+    plain = b'data: {"choices":[]}\n\n: hello\n\n'
+
+    assert sse.divide(block) == ((b"", block) if remarkable else (block, b""))
+    assert sse.divide(plain + block + plain) == (
+        (plain, block + plain) if remarkable else (plain + block + plain, b"")
+    )
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\n\n: hello\n\n", b"\n\ndata: [DONE]\n\n"])
+def test_what_a_block_carries_is_what_its_events_carry(end: bytes) -> None:
+    texts = [b'{"a":"\\n\\ndata: {}"}', b"[1]", b"{broken", b'{"b":[1,2]}', b""]
+    for count in range(len(texts)):
+        block = b"".join(b"data: " + text + end for text in texts[:count] + texts[3:4])
+
+        assert sse.payloads(block) == [sse.payload(event) for event in sse.split(block)]
 
 
 @pytest.mark.parametrize("event", [b": hello\n\n", b"data: {broken\n\n", b"data: [1]\n\n", b"\n\n"])

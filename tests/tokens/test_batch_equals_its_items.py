@@ -14,7 +14,7 @@ from tests.tokens.clock import set_clock
 from tokens import ledger
 from tokens.batching import Answer, Item, as_json
 from tokens.functions import call
-from tokens.ledger import Receipt, _close_item, _hold, _hold_item
+from tokens.ledger import HoldContext, Receipt, _close_item, _hold, _hold_item
 from tokens.models import Entry, Reservation, UsageRecord
 from tokens.verify import verify
 
@@ -33,6 +33,13 @@ def people() -> list[User]:
     ledger.settle(hold=hold, charge=70, receipt=Receipt(model="m"))
     ledger.grant(user_id=made[2].pk, amount=50, source=f"{made[2].pk}:debt")
     return made
+
+
+def calls() -> list[HoldContext | None]:
+    """Return how a user may call: without a key, or with one that may spend little, or all."""
+    frugal, free = uuid.uuid4(), uuid.uuid4()
+    budget = HoldContext(api_key=frugal, key_budget=160)
+    return [None, budget, HoldContext(api_key=frugal), HoldContext(api_key=free), budget]
 
 
 def together(function: str, items: list[Item]) -> list[Answer]:
@@ -58,11 +65,12 @@ def story(door: Any, dice: random.Random) -> tuple[list[list[Answer]], list[list
     """Reserve and settle for everybody; the same dice give the same story."""
     set_clock(SOON - timedelta(days=3))
     users = people()
+    keys = {user.pk: calls() for user in users}
     asked = [
-        _hold_item(dice.choice(users).pk, amount, dice.choice([1, amount]), 60, None, None)
-        for amount in (dice.randint(1, 150) for _ in range(40))
+        _hold_item(user.pk, amount, dice.choice([1, amount]), 60, None, dice.choice(keys[user.pk]))
+        for user, amount in ((dice.choice(users), dice.randint(1, 150)) for _ in range(40))
     ]
-    asked += [asked[3], asked[17] | {"user_id": users[1].pk}, asked[5]]
+    asked += [asked[3], asked[17] | {"user_id": users[-1].pk}, asked[5]]
     answers = [door("tokens_reserve", asked), door("tokens_reserve", asked[:9])]
     set_clock(SOON + timedelta(days=dice.choice([-1, 1])))
     closing = [

@@ -22,7 +22,7 @@ def function(file: str, name: str) -> str:
 def undo() -> str:
     """Drop what is new, and put the functions back as they were."""
     before = [
-        function("0003_allowances.sql", "tokens_reserve"),
+        function("0007_key_budgets.sql", "tokens_reserve"),
         function("0003_allowances.sql", "tokens_settle"),
         function("0002_ledger.sql", "tokens_write_record"),
     ]
@@ -30,6 +30,6 @@ def undo() -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tokens", "0006_client_reports")]
+    dependencies = [("tokens", "0007_daily_usage_and_key_budgets")]
 
     operations = [migrations.RunSQL(SQL.read_text(), undo())]

@@ -21,8 +21,9 @@ END $$;
 
 
 -- Hold tokens. Each item: {id, user_id, minimum, amount, ttl (seconds), request_id, api_key,
--- endpoint, model}. It holds `amount`, or what there is of it as long as that is `minimum`.
--- Answers in the order of the items: {held, available}; held 0 = refused; null = no balance row.
+-- key_budget, endpoint, model}. It holds `amount`, or what there is of it as long as that is
+-- `minimum`. Answers in the order of the items: {held, available, key_left}; held 0 = refused;
+-- key_left = what the budget of the key leaves, null without one; null = no balance row.
 -- Of one user's items the earlier are served first. The same id holds once.
 CREATE OR REPLACE FUNCTION tokens_reserve(batch jsonb) RETURNS jsonb LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
@@ -32,9 +33,13 @@ DECLARE
     item record;
     account bigint;
     room bigint;
+    key_left bigint;
     taken bigint;
     answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(batch)]);
     holds bigint[] := array_fill(NULL::bigint, ARRAY[jsonb_array_length(batch)]);
+    -- What the pass has let this user hold, and by which of his keys.
+    keys uuid[];
+    amounts bigint[];
 BEGIN
     IF tokens_repeats(batch) THEN
         RETURN tokens_each('tokens_reserve', batch);
@@ -47,8 +52,13 @@ BEGIN
                CASE WHEN known.user_id = wanted.user_id AND known.state = 'held'
                     THEN known.amount ELSE 0 END AS known_amount
           FROM ROWS FROM (
-            jsonb_to_recordset(batch) AS (id uuid, user_id bigint, minimum bigint, amount bigint)
-        ) WITH ORDINALITY AS wanted(id, user_id, minimum, amount, position)
+            jsonb_to_recordset(batch) AS (
+                id uuid, user_id bigint, minimum bigint, amount bigint, api_key uuid,
+                key_budget bigint
+            )
+        ) WITH ORDINALITY AS wanted(
+            id, user_id, minimum, amount, api_key, key_budget, position
+        )
           JOIN tokens_balance b ON b.user_id = wanted.user_id
           LEFT JOIN tokens_reservation known ON known.id = wanted.id
          ORDER BY wanted.user_id, wanted.position
@@ -56,19 +66,35 @@ BEGIN
         IF account IS DISTINCT FROM item.user_id THEN
             account := item.user_id;
             room := item.room;
+            keys := '{}';
+            amounts := '{}';
+        END IF;
+        key_left := NULL;
+        IF item.key_budget IS NOT NULL THEN
+            key_left := item.key_budget - tokens_key_spent(account, item.api_key) - (
+                SELECT COALESCE(sum(held.amount), 0) FROM unnest(keys, amounts) AS held(key, amount)
+                 WHERE held.key = item.api_key
+            );
         END IF;
         IF item.known IS NOT NULL THEN -- Asked before: then the first answer stands.
             taken := item.known_amount;
         ELSE
-            taken := LEAST(item.amount, room);
+            taken := LEAST(item.amount, room, key_left);
             IF taken < item.minimum THEN
                 taken := 0;
             ELSE
                 holds[item.position] := taken;
                 room := room - taken;
+                key_left := key_left - taken;
+                IF item.api_key IS NOT NULL THEN
+                    keys := keys || item.api_key;
+                    amounts := amounts || taken;
+                END IF;
             END IF;
         END IF;
-        answers[item.position] := jsonb_build_object('held', taken, 'available', room);
+        answers[item.position] := jsonb_build_object(
+            'held', taken, 'available', room, 'key_left', key_left
+        );
     END LOOP;
 
     WITH held AS (

@@ -1,14 +1,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from billing.plans import seed_plans
+from billing import gateway
+from billing.plans import seed_plans, sell_at_stripe
+from config.errors import ApiError
 
 
 class Command(BaseCommand):
-    help = "Create the plans Free, Pro and Enterprise where they are missing."
+    help = "Create the plans Free, Pro and Enterprise, and their prices at Stripe, where missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Say what would be created.")
@@ -18,3 +20,12 @@ class Command(BaseCommand):
             created = seed_plans()
             transaction.set_rollback(dry_run)
         self.stdout.write(f"created: {', '.join(created) or 'nothing, all there'}")
+        if gateway.is_set_up():
+            self._sell(dry_run=dry_run)
+
+    def _sell(self, *, dry_run: bool) -> None:
+        try:
+            priced = sell_at_stripe(dry_run=dry_run)
+        except ApiError as failed:
+            raise CommandError(f"Stripe: {failed.message}") from failed
+        self.stdout.write(f"at Stripe: {', '.join(priced) or 'nothing, all there'}")

@@ -13,6 +13,13 @@ from tokens.models import UsageRecord
 def used(user: User, *, at: datetime, **fields: Any) -> UsageRecord:
     """Write a record as the ledger does; `fields` are columns of it."""
     open_account(user.pk)
+    written = record(user, at=at, **fields)
+    written.save(force_insert=True)
+    return written
+
+
+def record(user: User, *, at: datetime, **fields: Any) -> UsageRecord:
+    """Return such a record, not yet written."""
     columns: dict[str, Any] = {
         "id": uuid.uuid4(),
         "request_id": uuid.uuid4().hex,
@@ -27,4 +34,4 @@ def used(user: User, *, at: datetime, **fields: Any) -> UsageRecord:
         "cost": Decimal("0.001"),
         "duration_ms": 100,
     }
-    return UsageRecord.objects.create(user=user, created_at=at, **columns | fields)
+    return UsageRecord(user=user, created_at=at, **columns | fields)

@@ -1,0 +1,67 @@
+"""Who a user is at Stripe: made after sign-up, or when he is first needed there."""
+
+import hashlib
+
+import structlog
+from django.conf import settings
+
+from accounts.models import User
+from billing import gateway
+from billing.models import Customer
+
+log = structlog.get_logger("tokengate.billing")
+
+_USER = "tokengate_user"
+
+
+def ensure(user: User) -> str:
+    """Return the id of the user's customer, making what is missing; the same however often.
+
+    Raises ``BillingUnavailable`` where Stripe does not answer.
+    """
+    known = Customer.objects.filter(user=user).first()
+    if known:
+        return known.stripe_id
+    found = _at_stripe(user) or _create(user)
+    kept, _ = Customer.objects.get_or_create(user=user, defaults={"stripe_id": found})
+    return kept.stripe_id
+
+
+def user_of(customer_id: str) -> User | None:
+    """Return whose customer it is; one that we made, but did not note down, is noted down now."""
+    known = Customer.objects.select_related("user").filter(stripe_id=customer_id).first()
+    return known.user if known else _adopt(customer_id)
+
+
+def _at_stripe(user: User) -> str | None:
+    """Find what we made before, but could not note down.
+
+    By address and mark: marks alone could be those of another database on a shared test account.
+    """
+    for customer in gateway.customers_by_email(user.email):
+        if customer["metadata"].get(_USER) == str(user.pk):
+            return str(customer["id"])
+    return None
+
+
+def _create(user: User) -> str:
+    secret = f"{settings.SECRET_KEY}{user.email}{user.name}"
+    mark = hashlib.sha256(secret.encode()).hexdigest()[:16]  # another database, another key
+    customer = gateway.create_customer(
+        email=user.email,
+        name=user.name,
+        metadata={_USER: str(user.pk)},
+        key=f"customer:{user.pk}:{mark}",
+    )
+    return str(customer["id"])
+
+
+def _adopt(customer_id: str) -> User | None:
+    customer = gateway.customer(customer_id)
+    mark = "" if customer.get("deleted") else customer["metadata"].get(_USER, "")
+    user = User.objects.filter(pk=mark).first() if mark.isdecimal() and len(mark) < 19 else None
+    if user is None or user.email != customer["email"]:
+        log.warning("unknown_customer", customer=customer_id)
+        return None
+    kept, _ = Customer.objects.get_or_create(user=user, defaults={"stripe_id": customer_id})
+    return user if kept.stripe_id == customer_id else None

@@ -1,0 +1,70 @@
+"""What can go wrong with plans and payments.
+
+ApiError
+├── CardDeclined          402  decline_code
+├── Conflict
+│   ├── AlreadySubscribed 409
+│   ├── NotSubscribed     409
+│   ├── SamePlan          409
+│   └── SubscriptionBusy  409  another request is changing the subscription; retryable
+├── InvalidRequest
+│   └── UnknownPlan       400  param
+├── Unavailable
+│   └── BillingUnavailable 503  no Stripe key is set, or Stripe does not answer; retryable
+├── WebhookRefused        400  forged, stale, or no event at all
+└── UnknownPrice          500  Stripe speaks of a price that no plan has
+"""
+
+from config.errors import ApiError, Conflict, InvalidRequest, Unavailable
+
+
+class CardDeclined(ApiError):
+    """The bank said no. ``decline_code`` is Stripe's, such as `insufficient_funds`, or null."""
+
+    status = 402
+    code = "card_declined"
+    message = "The card was declined."
+
+    def __init__(self, message: str | None = None, *, decline_code: str | None) -> None:
+        super().__init__(message, decline_code=decline_code)
+
+
+class AlreadySubscribed(Conflict):
+    code = "already_subscribed"
+    message = "There is a subscription already: change it by /api/subscriptions/upgrade."
+
+
+class NotSubscribed(Conflict):
+    code = "not_subscribed"
+    message = "There is no subscription."
+
+
+class SamePlan(Conflict):
+    code = "same_plan"
+    message = "This is the plan already."
+
+
+class SubscriptionBusy(Conflict):
+    code = "subscription_busy"
+    message = "Another request is changing this subscription. Please try again."
+    retryable = True
+
+
+class UnknownPlan(InvalidRequest):
+    message = "There is no such plan for sale."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, param="plan")
+
+
+class BillingUnavailable(Unavailable):
+    code = "billing_unavailable"
+    message = "Payments are not available at the moment."
+
+
+class WebhookRefused(InvalidRequest):
+    message = "This is no event that Stripe has signed for us a moment ago."
+
+
+class UnknownPrice(ApiError):
+    message = "A subscription has a price that belongs to no plan."

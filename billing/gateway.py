@@ -1,0 +1,309 @@
+"""The only caller of Stripe: one function for each thing that we ask of it, in plain dicts.
+
+Each call that writes carries an idempotency key made of ids of ours, so that repeating it, by us or
+by the library, does it once. Raises ``CardDeclined``, ``InvalidRequest``, ``SubscriptionBusy`` or
+``BillingUnavailable``, and nothing of Stripe's own. No transaction may be open around a call.
+"""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import stripe
+import structlog
+from django.conf import settings
+
+from billing import readings
+from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
+from billing.metrics import PAYMENTS
+from config.errors import ApiError, InvalidRequest
+
+log = structlog.get_logger("tokengate.billing")
+
+Obj = dict[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TIMEOUT = (5, 30)  # seconds to connect, and to answer
+_RETRIES = 2
+_STATES = ["latest_invoice.confirmation_secret", "latest_invoice.payments", "schedule"]
+
+
+def is_set_up() -> bool:
+    return bool(settings.STRIPE_SECRET_KEY)
+
+
+def _asks_stripe(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn Stripe's errors into ours: the one border.
+
+    A call whose answer breaks off is made once more, which the library leaves to us.
+    """
+
+    @wraps(function)
+    def asking(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            try:
+                return function(*args, **kwargs)
+            except stripe.APIConnectionError as lost:
+                if lost.should_retry:
+                    raise
+                return function(*args, **kwargs)
+        except stripe.StripeError as failed:
+            raise _ours(failed, call=function.__name__) from failed
+
+    return asking
+
+
+def _ours(failed: stripe.StripeError, *, call: str) -> ApiError:
+    match failed:
+        case stripe.CardError():
+            code = getattr(failed.error, "decline_code", None) or failed.code
+            PAYMENTS.labels("declined").inc()
+            return CardDeclined(failed.user_message, decline_code=code)
+        case stripe.IdempotencyError():
+            return SubscriptionBusy()
+        case stripe.InvalidRequestError():
+            log.warning("stripe_refused", call=call, error=str(failed))
+            return InvalidRequest(failed.user_message, param=failed.param)
+        case _:
+            log.error("stripe_failed", call=call, error=str(failed))
+            return BillingUnavailable()
+
+
+@cache
+def _client_for(key: str, base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base},
+        http_client=stripe.RequestsClient(timeout=_TIMEOUT),
+        max_network_retries=_RETRIES,
+    )
+
+
+def _v1() -> Any:
+    if not is_set_up():
+        raise BillingUnavailable
+    return _client_for(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE).v1
+
+
+def _once(key: str) -> Any:
+    return {"idempotency_key": key}
+
+
+# Products and prices
+
+
+@_asks_stripe
+def create_product(*, plan: str, title: str, key: str) -> Obj:
+    product = {"name": title, "metadata": {"plan": plan}}
+    return _plain(_v1().products.create(product, _once(key)))
+
+
+@_asks_stripe
+def products() -> list[Obj]:
+    return _all(_v1().products.list({"active": True, "limit": 100}))
+
+
+@_asks_stripe
+def prices_by_lookup_key(lookup_keys: list[str]) -> dict[str, Obj]:
+    """Return the active prices that carry these names."""
+    found = _all(_v1().prices.list({"lookup_keys": lookup_keys, "active": True, "limit": 100}))
+    return {price["lookup_key"]: price for price in found}
+
+
+@_asks_stripe
+def create_price(
+    *, product: str, plan: str, interval: str, amount: int, currency: str, lookup_key: str, key: str
+) -> Obj:
+    """Create a price, and give it the name, which an older one may have borne."""
+    price = {
+        "product": product,
+        "unit_amount": amount,
+        "currency": currency,
+        "recurring": {"interval": interval},
+        "lookup_key": lookup_key,
+        "transfer_lookup_key": True,
+        "metadata": {"plan": plan},
+    }
+    return _plain(_v1().prices.create(price, _once(key)))
+
+
+@_asks_stripe
+def price(price_id: str) -> Obj:
+    return _plain(_v1().prices.retrieve(price_id))
+
+
+@_asks_stripe
+def promotion(code: str) -> str | None:
+    """Return the id of the promotion code that customers know by this text."""
+    found = _all(_v1().promotion_codes.list({"code": code, "active": True, "limit": 1}))
+    return found[0]["id"] if found else None
+
+
+# Customers
+
+
+@_asks_stripe
+def customers_by_email(email: str) -> list[Obj]:
+    return _all(_v1().customers.list({"email": email, "limit": 100}))
+
+
+@_asks_stripe
+def create_customer(*, email: str, name: str, metadata: dict[str, str], key: str) -> Obj:
+    customer = {"email": email, "metadata": metadata} | ({"name": name} if name else {})
+    return _plain(_v1().customers.create(customer, _once(key)))
+
+
+@_asks_stripe
+def customer(customer_id: str) -> Obj:
+    return _plain(_v1().customers.retrieve(customer_id))
+
+
+@_asks_stripe
+def delete_customer(customer_id: str, *, key: str) -> None:
+    """Erase name, address and cards of somebody who has left; Stripe keeps his invoices."""
+    _v1().customers.delete(customer_id, {}, _once(key))
+
+
+@_asks_stripe
+def attach_card(*, payment_method: str, customer_id: str, key: str) -> None:
+    """Make the card the customer's own, and the one that invoices charge."""
+    attached = _v1().payment_methods.attach(
+        payment_method, {"customer": customer_id}, _once(f"{key}:attach")
+    )
+    default = {"invoice_settings": {"default_payment_method": attached.id}}
+    _v1().customers.update(customer_id, default, _once(f"{key}:default"))
+
+
+# Subscriptions
+
+
+@_asks_stripe
+def create_subscription(fields: Obj, *, key: str) -> Obj:
+    return _plain(_v1().subscriptions.create({**fields, "expand": _STATES}, _once(key)))
+
+
+@_asks_stripe
+def subscription(subscription_id: str) -> Obj:
+    return _plain(_v1().subscriptions.retrieve(subscription_id, {"expand": _STATES}))
+
+
+@_asks_stripe
+def invoices_of(subscription_id: str, *, at_most: int) -> list[Obj]:
+    """Return the latest invoices, the oldest first; 100 at most."""
+    asked = {"subscription": subscription_id, "limit": at_most, "expand": ["data.payments"]}
+    return [_plain(found) for found in reversed(_v1().invoices.list(asked).data)]
+
+
+@_asks_stripe
+def subscriptions_of(customer_id: str) -> list[Obj]:
+    """Return all of the customer's subscriptions, also those that are over."""
+    asked = {"customer": customer_id, "status": "all", "limit": 100}
+    return _all(_v1().subscriptions.list(asked))
+
+
+@_asks_stripe
+def all_subscriptions() -> list[Obj]:
+    """Return every subscription of the account, the newest first."""
+    return _all(_v1().subscriptions.list({"status": "all", "limit": 100}))
+
+
+@_asks_stripe
+def update_subscription(subscription_id: str, fields: Obj, *, key: str) -> Obj:
+    asked = {**fields, "expand": _STATES}
+    return _plain(_v1().subscriptions.update(subscription_id, asked, _once(key)))
+
+
+@_asks_stripe
+def cancel_subscription(subscription_id: str, *, key: str) -> Obj:
+    return _plain(_v1().subscriptions.cancel(subscription_id, {}, _once(key)))
+
+
+@_asks_stripe
+def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
+    """Have Stripe change the price when the running period ends."""
+    item = subscription["items"]["data"][0]
+    schedules = _v1().subscription_schedules
+    made = schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
+    now = {
+        "items": [{"price": item["price"]["id"], "quantity": 1}],
+        "start_date": item["current_period_start"],
+        "end_date": item["current_period_end"],
+        "proration_behavior": "none",
+    }
+    then = {"items": [{"price": price_id, "quantity": 1}], "proration_behavior": "none"}
+    changes = {"end_behavior": "release", "phases": [now, then], "proration_behavior": "none"}
+    schedules.update(made.id, changes, _once(f"{key}:phases"))
+
+
+@_asks_stripe
+def release_schedule(schedule_id: str, *, key: str) -> None:
+    """Forget a change that was to come; the subscription stays as it is."""
+    _v1().subscription_schedules.release(schedule_id, {}, _once(key))
+
+
+# Pages, payments and refunds
+
+
+@_asks_stripe
+def create_checkout(fields: Obj, *, key: str) -> Obj:
+    return _plain(_v1().checkout.sessions.create(fields, _once(key)))
+
+
+@_asks_stripe
+def checkout(session_id: str) -> Obj:
+    return _plain(_v1().checkout.sessions.retrieve(session_id))
+
+
+@_asks_stripe
+def expire_checkout(session_id: str, *, key: str) -> Obj:
+    return _plain(_v1().checkout.sessions.expire(session_id, {}, _once(key)))
+
+
+@_asks_stripe
+def create_portal(*, customer_id: str, return_url: str) -> str:
+    """Return the address of a page of Stripe's, good for minutes, hence with no key."""
+    asked = {"customer": customer_id, "return_url": return_url}
+    return str(_v1().billing_portal.sessions.create(asked).url)
+
+
+@_asks_stripe
+def payment_intent(intent_id: str) -> Obj:
+    return _plain(_v1().payment_intents.retrieve(intent_id))
+
+
+@_asks_stripe
+def void_invoice(invoice_id: str, *, key: str) -> None:
+    _v1().invoices.void_invoice(invoice_id, {}, _once(key))
+
+
+@_asks_stripe
+def charge(charge_id: str) -> Obj:
+    return _plain(_v1().charges.retrieve(charge_id))
+
+
+@_asks_stripe
+def invoice_of_payment(intent_id: str) -> str | None:
+    """Return the id of the invoice that a payment was for."""
+    payment = {"type": "payment_intent", "payment_intent": intent_id}
+    found = _v1().invoice_payments.list({"payment": payment, "limit": 1}).data
+    return str(found[0].invoice) if found else None
+
+
+@_asks_stripe
+def subscription_of_invoice(invoice_id: str) -> str | None:
+    return readings.subscription_of(_plain(_v1().invoices.retrieve(invoice_id)))
+
+
+@_asks_stripe
+def dispute(dispute_id: str) -> Obj:
+    return _plain(_v1().disputes.retrieve(dispute_id))
+
+
+def _all(pages: Any) -> list[Obj]:
+    return [_plain(found) for found in pages.auto_paging_iter()]
+
+
+def _plain(found: Any) -> Obj:
+    plain: Obj = found.to_dict()
+    return plain

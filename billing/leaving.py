@@ -1,0 +1,68 @@
+"""What billing does about users who come and go."""
+
+import structlog
+from django.db.models import QuerySet
+
+from accounts.models import User
+from billing import claims, customers, gateway, subscriptions
+from billing.errors import BillingUnavailable
+from billing.models import Customer, Subscription
+from config.errors import ApiError
+
+log = structlog.get_logger("tokengate.billing")
+
+
+def mark(user: User) -> bool:
+    """Note, within the deletion of an account, that its subscription is to end; tell if it has one.
+
+    Stripe is told after the commit, by the worker, which goes by this note until it is done.
+    """
+    return bool(_live(user).update(to_end=True))
+
+
+def end_marked() -> int:
+    """End the subscriptions of those who have left; returns how many. Repeats what failed."""
+    rows = Subscription.objects.filter(to_end=True, ended_at=None)
+    return sum(_end(row) for row in rows)
+
+
+def forget(user_id: int) -> None:
+    """Erase name, address and cards of a user who has left at Stripe, which keeps his invoices.
+
+    Only once his subscription has ended. Raises ``BillingUnavailable``: then it is to be repeated.
+    """
+    customer = Customer.objects.filter(user_id=user_id).first()
+    if customer is None or not gateway.is_set_up():
+        return
+    if Subscription.objects.filter(user_id=user_id, ended_at=None).exists():
+        raise BillingUnavailable
+    if not gateway.customer(customer.stripe_id).get("deleted"):
+        gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")
+
+
+def make_missing_customers(*, at_most: int = 500) -> int:
+    """Make a customer for active users who have none yet; returns how many."""
+    missing = User.objects.filter(is_active=True, billing_customer=None).order_by("-pk")
+    made = 0
+    for user in missing[:at_most]:
+        customers.ensure(user)
+        made += 1
+    return made
+
+
+def _live(user: User) -> QuerySet[Subscription]:
+    return Subscription.objects.filter(user=user, ended_at=None)
+
+
+def _end(row: Subscription) -> bool:
+    try:
+        if row.stripe_id is None:
+            made = claims.settle(row, give_up=True)
+            if made is None or made.ended_at:
+                return True
+            row = made
+        subscriptions.end_now(row)
+    except ApiError as failed:
+        log.error("subscription_not_ended", subscription=row.pk, error=failed.code)  # noqa: TRY400
+        return False
+    return True

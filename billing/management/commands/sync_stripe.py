@@ -1,0 +1,23 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.sync import sync
+from config.errors import ApiError
+
+
+class Command(BaseCommand):
+    help = "Rebuild subscriptions, invoices and their tokens from Stripe, and say what changed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Say what would change.")
+
+    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
+        try:
+            changes = sync(dry_run=dry_run)
+        except ApiError as failed:
+            raise CommandError(failed.message) from failed
+        for change in changes:
+            self.stdout.write(change)
+        self.stdout.write(f"{len(changes)} changes")

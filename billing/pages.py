@@ -1,0 +1,91 @@
+"""The pages about plans: to choose one, and where Stripe's pages lead back to.
+
+Stripe's pages are linked to, not redirected to: browsers hold a redirect that follows a form
+against `form-action`, which names no site but ours.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from accounts.error_pages import error_page
+from accounts.models import User
+from billing import gateway, overview, subscriptions
+from billing.models import Interval, Price
+from config.errors import ApiError
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the plans, and which of them is the caller's."""
+    prices = Price.objects.filter(active=True, plan__public=True).select_related("plan__tier")
+    facts = {
+        "current": overview.current(_user(request)),
+        "usage": overview.usage(_user(request)),
+        "prices": prices.order_by("plan__position", "interval"),
+        "sells": gateway.is_set_up(),
+        "subscribed": subscriptions.current(_user(request)) is not None,
+    }
+    return render(request, "billing/home.html", facts)
+
+
+@require_POST
+@login_required
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """Lead to Stripe's page, where the payer enters a card."""
+    interval = request.POST.get("interval", "")
+    asked: dict[str, Any] = {
+        "plan": request.POST.get("plan", "")[:50],
+        "interval": interval if interval in Interval.values else Interval.MONTH,
+        "payment_method": None,
+        "promotion_code": None,
+        "pages": _here(request),
+    }
+    try:
+        outcome = subscriptions.subscribe(_user(request), **asked)
+    except ApiError as failed:
+        return _refusal(request, failed)
+    return _onwards(request, outcome.checkout_url or "", title="Pay at Stripe")
+
+
+@require_POST
+@login_required
+def portal(request: HttpRequest) -> HttpResponse:
+    """Lead to Stripe's page for cards and invoices."""
+    try:
+        url = subscriptions.portal(_user(request), pages=_here(request))
+    except ApiError as failed:
+        return _refusal(request, failed)
+    return _onwards(request, url, title="Cards and invoices")
+
+
+def success(request: HttpRequest) -> HttpResponse:
+    """Thank the payer. Whether he has paid Stripe tells us, not this page."""
+    return render(request, "billing/success.html")
+
+
+def cancelled(request: HttpRequest) -> HttpResponse:
+    """Meet those who turned back at Stripe's page."""
+    return render(request, "billing/cancelled.html")
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _here(request: HttpRequest) -> str:
+    return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
+
+
+def _onwards(request: HttpRequest, url: str, *, title: str) -> HttpResponse:
+    return render(request, "billing/onwards.html", {"url": url, "title": title})
+
+
+def _refusal(request: HttpRequest, failed: ApiError) -> HttpResponse:
+    title = "This did not work"
+    return error_page(request, status=failed.status, title=title, hint=failed.message)

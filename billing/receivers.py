@@ -1,0 +1,28 @@
+"""What billing hears of accounts."""
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.signals import account_deleted
+from billing import gateway, leaving
+from config.queue import enqueue
+
+
+@receiver(post_save, sender=User)
+def make_customer(*, instance: User, created: bool, **_: Any) -> None:
+    """Have the worker make a customer for whoever signs up; nobody waits for it."""
+    if created and gateway.is_set_up():
+        transaction.on_commit(partial(enqueue, "billing.tasks.make_customer", instance.pk))
+
+
+@receiver(account_deleted)
+def end_subscription(*, user: User, **_: Any) -> None:
+    """Have the worker end the subscription of whoever leaves, once he has left."""
+    leaving.mark(user)
+    if gateway.is_set_up():
+        transaction.on_commit(partial(enqueue, "billing.tasks.say_goodbye", user.pk))

@@ -1,0 +1,67 @@
+"""`Idempotency-Key` where Stripe is asked: no transaction may stay open for as long.
+
+As ``tokens.idempotency`` does, but the key is marked in a transaction of its own before the view
+acts, and the answer is added after. What dies between leaves a mark that runs out; the request may
+then be repeated, for subscriptions are claimed and Stripe's calls carry keys of their own.
+"""
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.errors import SubscriptionBusy
+from tokens.idempotency import again, fingerprint_of, sane_key
+from tokens.models import IdempotentAnswer
+
+_ABANDONED = timedelta(minutes=5)
+
+View = Callable[..., Response]
+
+
+def idempotent(method: View) -> View:
+    """Honour the header in a view's method; what it refuses may be asked again.
+
+    Raises ``InvalidRequest`` for an unfit key, ``Conflict`` for one that came with another request,
+    and ``SubscriptionBusy`` while the first request runs.
+    """
+
+    @functools.wraps(method)
+    def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = sane_key(request)
+        if key is None:
+            return method(view, request, *args, **kwargs)
+        mark, fresh = _mark(request, key)
+        if not fresh:
+            return _repeated(mark, request)
+        try:
+            response = method(view, request, *args, **kwargs)
+        except BaseException:
+            mark.delete()
+            raise
+        mark.status, mark.body = response.status_code, orjson.loads(orjson.dumps(response.data))
+        mark.save(update_fields=["status", "body"])
+        return response
+
+    return once
+
+
+def _mark(request: Request, key: str) -> tuple[IdempotentAnswer, bool]:
+    assert request.user.pk is not None
+    marks = IdempotentAnswer.objects.filter(user_id=request.user.pk, key=key)
+    marks.filter(status=0, created_at__lt=timezone.now() - _ABANDONED).delete()
+    return IdempotentAnswer.objects.get_or_create(
+        user_id=request.user.pk, key=key, defaults={"fingerprint": fingerprint_of(request)}
+    )
+
+
+def _repeated(mark: IdempotentAnswer, request: Request) -> Response:
+    response = again(mark, fingerprint_of(request))
+    if mark.status == 0:
+        raise SubscriptionBusy
+    return response

@@ -1,0 +1,92 @@
+"""Rebuilding our rows from Stripe: what events should have done, done without them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from billing import claims, customers, gateway, state
+from billing import readings as read
+from billing.models import Invoice, Subscription
+from config.errors import ApiError
+
+log = structlog.get_logger("tokengate.billing")
+
+_SHOWN = ("status", "plan_id", "interval", "period_end", "cancel_at_period_end", "next_plan_id",
+          "entitled", "ended_at")  # fmt: skip
+
+
+@dataclass
+class _Picture:
+    """What we have of one subscription: enough to say what a repair has changed."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    invoices: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+
+
+def sync(*, dry_run: bool) -> list[str]:
+    """Read everything at Stripe and write what differs here; returns a line for each change.
+
+    With ``dry_run`` nothing stays written. Raises ``BillingUnavailable``.
+    """
+    if not dry_run:
+        claims.settle_late()
+    told: list[str] = []
+    seen = set()
+    for found in gateway.all_subscriptions():
+        seen.add(found["id"])
+        told += _repaired(found["id"], dry_run=dry_run)
+    told += _unknown_at_stripe(seen)
+    for line in told:
+        log.info("stripe_synced", change=line, dry_run=dry_run)
+    return told
+
+
+def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
+    try:
+        reading = state.take_reading(stripe_id, invoices=100)
+        owner = customers.user_of(str(read.identifier(reading.subscription["customer"])))
+        if owner is None:
+            return [f"{stripe_id}: is nobody's here"]
+        before = _picture(stripe_id)
+        with transaction.atomic():
+            written = state.write(reading, user_id=owner.pk)
+            after = _picture(stripe_id)
+            transaction.set_rollback(dry_run)
+    except ApiError as failed:
+        return [f"{stripe_id}: {failed.message}"]
+    if written is None:
+        return [f"{stripe_id}: user {owner.pk} has another subscription that has not ended"]
+    return [f"{stripe_id}: {change}" for change in _differences(before, after)]
+
+
+def _unknown_at_stripe(seen: set[str]) -> list[str]:
+    rows = Subscription.objects.filter(ended_at=None, stripe_id__isnull=False)
+    lost = rows.exclude(stripe_id__in=seen).values_list("stripe_id", flat=True)
+    return [f"{stripe_id}: is unknown at Stripe" for stripe_id in lost]
+
+
+def _picture(stripe_id: str) -> _Picture:
+    row = Subscription.objects.filter(stripe_id=stripe_id).first()
+    if row is None:
+        return _Picture()
+    invoices = Invoice.objects.filter(subscription=row)
+    return _Picture(
+        {name: getattr(row, name) for name in _SHOWN},
+        {one.pk: (one.status, one.tokens) for one in invoices},
+    )
+
+
+def _differences(before: _Picture, after: _Picture) -> list[str]:
+    fields = [
+        f"{name} {before.fields.get(name)} → {value}"
+        for name, value in after.fields.items()
+        if before.fields.get(name) != value
+    ]
+    invoices = [
+        f"invoice {pk} {status}" + (f", {tokens} tokens" if tokens is not None else "")
+        for pk, (status, tokens) in after.invoices.items()
+        if before.invoices.get(pk) != (status, tokens)
+    ]
+    return fields + invoices

@@ -1,0 +1,72 @@
+"""What Celery does for billing. All of it may run twice, and does nothing without a Stripe key."""
+
+from functools import partial
+
+from celery import shared_task
+
+from accounts.models import User
+from billing import allocation, claims, customers, gateway, leaving, messages, state, sync, webhooks
+from billing import mirror as mirroring
+from billing.models import StripeEvent
+from config.errors import Unavailable
+
+retried = partial(
+    shared_task,
+    autoretry_for=(Unavailable, OSError),
+    retry_backoff=5,
+    retry_backoff_max=600,
+    max_retries=8,
+)
+
+
+@retried()
+def make_customer(user_id: int) -> None:
+    """Make the Stripe customer of a new user."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user and gateway.is_set_up():
+        customers.ensure(user)
+
+
+@retried()
+def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
+    messages.send(user_id, kind, facts)
+
+
+@retried()
+def say_goodbye(user_id: int) -> None:
+    """End what a deleted account leaves at Stripe."""
+    leaving.end_marked()
+    leaving.forget(user_id)
+
+
+@retried()
+def mirror(event_id: str) -> None:
+    """Have dj-stripe keep its copy of what an event was about."""
+    event = StripeEvent.objects.filter(pk=event_id).first()
+    if event and gateway.is_set_up():
+        mirroring.copy(event.payload["data"]["object"])
+
+
+@shared_task
+def end_grace() -> int:
+    """Put those on the free plan whose payment is still missing; returns how many."""
+    return state.end_grace()
+
+
+@shared_task
+def mend() -> None:
+    """Take up what was left undone: claims of processes that died, events, deleted accounts."""
+    allocation.close_paid_years()
+    if gateway.is_set_up():
+        claims.settle_late()
+        webhooks.retry_failed()
+        leaving.end_marked()
+
+
+@shared_task(time_limit=3600)
+def sync_stripe() -> int:
+    """Repair any drift from Stripe, nightly; returns how many changes that took."""
+    if not gateway.is_set_up():
+        return 0
+    leaving.make_missing_customers()
+    return len(sync.sync(dry_run=False))

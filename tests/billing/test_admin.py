@@ -1,0 +1,60 @@
+"""Staff read what Stripe said, and have its events processed again."""
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from billing.models import StripeEvent, Subscription
+from tests.billing.shop import PRO, Shop, subscribe, tokens
+from tests.factories import UserFactory
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    client = Client()
+    client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
+    return client
+
+
+def test_it_works(caller: APIClient, user: User, shop: Shop, staff: Client) -> None:
+    """An event that failed while Stripe was away is processed by hand."""
+    subscribe(caller, payment_method="pm_card_authenticationRequired")
+    shop.take()
+    intent = Subscription.objects.get().invoices.get().payment_intent
+    shop.fake.authenticate(intent)
+    shop.fake.fail("500", times=3, path="/v1/subscriptions/")  # with the retries
+    paid = next(one for one in shop.take() if b'"invoice.paid"' in _bytes(one["body"]))
+    assert shop.tell(paid).status_code == 503
+
+    event = StripeEvent.objects.get(processed_at=None)
+    assert "BillingUnavailable" in event.error
+
+    action = {"action": "process_again", "_selected_action": [event.pk]}
+    shown = staff.post("/admin/billing/stripeevent/", action, follow=True)
+
+    assert "1 events are processed" in shown.content.decode()
+    assert StripeEvent.objects.filter(processed_at__isnull=False, error="").exists()
+    assert tokens(user) == PRO
+
+
+@pytest.mark.parametrize("model", ["plan", "price", "customer", "subscription", "invoice"])
+def test_pages(caller: APIClient, shop: Shop, staff: Client, model: str) -> None:
+    subscribe(caller)
+    assert staff.get(f"/admin/billing/{model}/").status_code == 200
+    add = staff.get(f"/admin/billing/{model}/add/").status_code
+    assert add == (200 if model == "plan" else 403)
+
+
+def test_a_subscription_cannot_be_edited(caller: APIClient, shop: Shop, staff: Client) -> None:
+    subscribe(caller)
+    row = Subscription.objects.get()
+
+    page = staff.get(f"/admin/billing/subscription/{row.pk}/change/")
+    assert page.status_code == 200
+    assert '<input type="submit"' not in page.content.decode()
+    assert staff.post(f"/admin/billing/subscription/{row.pk}/change/", {}).status_code == 403
+
+
+def _bytes(body: str | bytes) -> bytes:
+    return body.encode() if isinstance(body, str) else body

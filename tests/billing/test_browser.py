@@ -1,0 +1,58 @@
+"""The way of a newcomer in a real browser: from his plan to Stripe's page, and back."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import User
+from billing.webhooks import EVENTS
+from tests.accounts import chromium
+from tests.billing.shop import Shop
+from tests.factories import PASSWORD
+
+
+@chromium.needed
+@pytest.mark.django_db(transaction=True)
+def test_it_works(
+    user: User, shop: Shop, live_server: LiveServer, settings: Settings, tmp_path: Path
+) -> None:
+    endpoint = shop.fake.webhook(f"{live_server.url}/api/stripe/webhook/", events=EVENTS)
+    settings.STRIPE_WEBHOOK_SECRET = endpoint["secret"]
+    shop.fake.deliver("ordered")
+    email = user.email
+    with chromium.chromium() as browser:
+        page = browser.new_page(base_url=live_server.url)
+        complaints: list[str] = []
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
+        page.goto("/billing/")
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").first.click()
+        _arrived(page, "Your plan: Free", tmp_path / "1.png")
+        page.get_by_role("button", name="Pro, 20.00 USD a month").click()
+        page.get_by_role("link", name="Continue to Stripe").click()
+        page.locator("[name=cardNumber]").fill("4242 4242 4242 4242")
+        page.locator("[name=cardExpiry]").fill("12 / 39")
+        page.locator("[name=cardCvc]").fill("123")
+        page.locator("[name=billingName]").fill("Ada")
+        page.locator("button[value=pay]").click()
+        _arrived(page, "Thank you", tmp_path / "2.png")
+        shop.fake.settle()
+        page.get_by_role("link", name="See your plan").click()
+        _arrived(page, "Your plan: Pro", tmp_path / "3.png")
+        expect(page.get_by_text("5000000 tokens are available")).to_be_visible()
+        page.get_by_role("button", name="Cards and invoices").click()
+        portal = page.get_by_role("link", name="Continue to Stripe").get_attribute("href")
+    assert httpx.get(str(portal), trust_env=False).status_code == 200
+    assert complaints == []
+
+
+def _arrived(page: Page, title: str, shot: Path) -> None:
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.screenshot(path=shot)

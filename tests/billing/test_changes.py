@@ -1,0 +1,167 @@
+"""Changing the plan: up at once, with money and tokens; down, and off, at the period's end."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from billing.models import Invoice, Subscription
+from tests.billing.shop import (
+    ENTERPRISE,
+    FREE,
+    PRO,
+    Shop,
+    change,
+    current,
+    post,
+    standing,
+    subscribe,
+    tokens,
+)
+from tokens.models import Balance
+
+
+@pytest.fixture(autouse=True)
+def _subscribed(caller: APIClient, shop: Shop) -> None:
+    assert subscribe(caller).status_code == 201
+    shop.take()
+
+
+def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+    """Up in the middle of the period: the difference in money for the rest, and in tokens."""
+    answer = change(caller, "enterprise")
+
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["plan"] == "enterprise"
+    upgrade = Invoice.objects.filter(subscription__user=user).first()
+    assert upgrade
+    assert upgrade.paid == 20_000 - 2_000  # nothing of the period has passed
+    assert tokens(user) == pytest.approx(ENTERPRISE, rel=1e-3)
+    shown = standing(user)
+    shop.deliver()
+    assert standing(user) == shown
+
+
+def test_half_way(caller: APIClient, user: User, shop: Shop) -> None:
+    shop.advance(days=15)
+    half = Balance.objects.get(user=user)
+    half.period_start -= half.period_end - half.period_start
+    half.save()  # for the ledger as for Stripe, half of the period is over
+
+    assert change(caller, "enterprise").status_code == 200
+
+    upgrade = Invoice.objects.filter(subscription__user=user).first()
+    assert upgrade
+    assert upgrade.paid == pytest.approx((20_000 - 2_000) / 2, rel=0.05)
+    assert tokens(user) == pytest.approx(PRO + (ENTERPRISE - PRO) / 2, rel=0.05)
+
+
+def test_the_same_plan(caller: APIClient) -> None:
+    answer = change(caller, "pro")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "same_plan")
+
+
+@pytest.mark.parametrize("plan", ["free", "gold", "", "pro\0", None, 7])
+def test_no_such_plan(caller: APIClient, plan: object) -> None:
+    answer = caller.put("/api/subscriptions/upgrade", {"plan": plan}, format="json")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "plan"
+
+
+def test_a_declined_upgrade_changes_nothing(caller: APIClient, user: User, shop: Shop) -> None:
+    before = current(caller)
+    customer = user.billing_customer.stripe_id
+    card = shop.card_of(customer)
+    shop.fake.decline(card, "insufficient_funds")
+
+    declined = change(caller, "enterprise")
+
+    assert declined.status_code == 402
+    error = declined.json()["error"]
+    assert (error["code"], error["decline_code"]) == ("card_declined", "insufficient_funds")
+    assert current(caller) == before
+    assert tokens(user) == PRO
+    shop.deliver()
+    assert current(caller) == before
+
+    shop.fake.decline(card, None)
+    answer = change(caller, "enterprise")
+    assert answer.json().get("plan") == "enterprise", answer.json()
+
+
+def test_down_at_the_end_of_the_period(caller: APIClient, user: User, shop: Shop) -> None:
+    change(caller, "enterprise")
+
+    answer = change(caller, "pro")
+
+    assert answer.status_code == 200, answer.json()
+    body = answer.json()
+    assert body["plan"] == "enterprise"
+    assert body["pending_change"] == {
+        "plan": "pro",
+        "interval": "month",
+        "at": body["current_period_end"],
+    }
+    assert change(caller, "pro").json()["error"]["code"] == "same_plan"
+    assert tokens(user) == pytest.approx(ENTERPRISE, rel=1e-3)
+
+    shop.advance(days=32)
+    shop.deliver()
+
+    assert current(caller)["plan"] == "pro"
+    assert current(caller)["pending_change"] is None
+    assert tokens(user) == PRO
+    last = Invoice.objects.filter(subscription__user=user).first()
+    assert last
+    assert (last.status, last.paid) == ("paid", 2_000)
+
+
+def test_thinking_better_of_going_down(caller: APIClient, user: User, shop: Shop) -> None:
+    change(caller, "enterprise")
+    change(caller, "pro")
+
+    answer = change(caller, "enterprise")
+
+    assert answer.json()["pending_change"] is None
+    assert Invoice.objects.filter(subscription__user=user).count() == 2
+
+
+def test_from_year_to_month(caller: APIClient, user: User, shop: Shop) -> None:
+    shop.advance(days=1)
+    assert change(caller, "pro", interval="year").json()["interval"] == "year"
+    assert tokens(user) == PRO
+    assert Balance.objects.get(user=user).renews_by == "schedule"
+
+    assert change(caller, "pro", interval="month").json()["pending_change"]["interval"] == "month"
+
+
+def test_cancel_and_resume(caller: APIClient, user: User, shop: Shop) -> None:
+    cancelled = post(caller, "cancel")
+    assert cancelled.status_code == 200
+    assert cancelled.json()["cancel_at_period_end"] is True
+    assert cancelled.json()["pending_change"]["plan"] == "free"
+    assert post(caller, "cancel").json() == cancelled.json()
+
+    assert post(caller, "resume").json()["cancel_at_period_end"] is False
+    assert post(caller, "resume").json()["pending_change"] is None
+
+    post(caller, "cancel")
+    shop.advance(days=32)
+    shop.deliver()
+
+    assert current(caller)["status"] == "none"
+    assert current(caller)["plan"] == "free"
+    assert tokens(user) == pytest.approx(FREE, rel=1e-3)
+    assert post(caller, "cancel").json()["error"]["code"] == "not_subscribed"
+
+
+def test_cancel_now(caller: APIClient, user: User, shop: Shop) -> None:
+    answer = post(caller, "cancel", now=True)
+
+    assert (answer.json()["plan"], answer.json()["status"]) == ("free", "none")
+    assert tokens(user) == pytest.approx(FREE, rel=1e-3)
+    assert Subscription.objects.get(user=user).status == "canceled"
+
+    assert subscribe(caller, plan="enterprise").status_code == 201
+    assert tokens(user) == ENTERPRISE

@@ -1,0 +1,69 @@
+"""The price list, seeded here and at Stripe, and compared with the caller's plan."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from rest_framework.test import APIClient
+
+from billing import gateway, prices
+from billing.models import Plan, Price
+from tests.billing.shop import Shop, change, subscribe
+
+
+def run(command: str, **options: bool) -> str:
+    out = StringIO()
+    call_command(command, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_it_works(shop: Shop) -> None:
+    """A second time nothing is made, here or at Stripe; a database that forgot finds all again."""
+    before = sorted(Price.objects.values_list("pk", flat=True))
+    assert len(before) == 4
+    assert "nothing, all there" in run("seed_plans").splitlines()[1]
+
+    Price.objects.all().delete()
+    run("seed_plans")
+
+    assert sorted(Price.objects.values_list("pk", flat=True)) == before
+    assert len(gateway.products()) == 2
+
+
+def test_a_changed_price_has_a_successor(caller: APIClient, shop: Shop) -> None:
+    subscribe(caller)
+    old = prices.for_sale("pro", "month")
+    Plan.objects.filter(pk="pro").update(price_month=2_500)
+
+    assert "tokengate_pro_month: 2500 usd" in run("seed_plans", dry_run=True)
+    assert prices.for_sale("pro", "month") == old
+    run("seed_plans")
+
+    assert prices.for_sale("pro", "month").amount == 2_500
+    assert change(caller, "pro").json()["error"]["code"] == "same_plan"
+    assert prices.known(old.pk).plan_id == "pro"
+
+
+def test_the_list(api: APIClient, caller: APIClient, shop: Shop) -> None:
+    shown = APIClient().get("/api/subscriptions/plans").json()["plans"]
+    assert [plan["name"] for plan in shown] == ["free", "pro", "enterprise"]
+    assert shown[0]["comparison"] is None
+
+    compared = APIClient().get("/api/subscriptions/plans?compare=pro").json()["plans"]
+    difference = compared[2]["comparison"]["difference"]
+    assert (difference["price"], difference["monthly_tokens"]) == (18_000, 45_000_000)
+    assert compared[2]["comparison"]["change"] is None
+
+    subscribe(caller)
+    mine = {
+        plan["name"]: plan["comparison"]["change"]
+        for plan in caller.get("/api/subscriptions/plans").json()["plans"]
+    }
+    assert mine["free"] == {"kind": "downgrade", "takes_effect": "period_end", "due_now": 0}
+    assert mine["pro"]["kind"] == "none"
+    assert mine["enterprise"]["due_now"] == pytest.approx(18_000, rel=1e-3)
+
+
+@pytest.mark.parametrize("query", ["compare=gold", "interval=week", "compare=%00"])
+def test_bad_questions(query: str, db: None) -> None:
+    assert APIClient().get(f"/api/subscriptions/plans?{query}").status_code == 400

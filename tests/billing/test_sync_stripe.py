@@ -1,0 +1,53 @@
+"""`sync_stripe` rebuilds from Stripe what events should have done, and says what it changed."""
+
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from billing.models import Customer, Invoice, Subscription
+from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
+from tests.billing.test_plans import run
+from tokens.models import Balance
+
+
+def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+    """No event has come for two months."""
+    subscribe(caller)
+    shop.advance(days=62)
+    shop.take()
+
+    dry = run("sync_stripe", dry_run=True)
+    assert "period_end" in dry
+    assert Invoice.objects.count() == 1
+
+    assert run("sync_stripe") == dry
+    assert Invoice.objects.filter(status="paid", tokens__isnull=False).count() == 3
+    assert (tokens(user), current(caller)["status"]) == (PRO, "active")
+    assert run("sync_stripe") == "0 changes\n"
+
+
+def test_from_nothing(caller: APIClient, user: User, shop: Shop) -> None:
+    """Subscriptions, invoices and customers come back; tokens are not given twice."""
+    subscribe(caller)
+    change(caller, "enterprise")
+    shown, left = standing(user), tokens(user)
+    Invoice.objects.all().delete()
+    Subscription.objects.all().delete()
+    Customer.objects.all().delete()
+
+    run("sync_stripe")
+
+    again = standing(user)
+    assert {**again, "invoices": 0} == {**shown, "invoices": 0}
+    assert len(again["invoices"]) == 2
+    assert tokens(user) == left
+    assert Balance.objects.get(user=user).tier_id == "enterprise"
+
+
+def test_what_it_cannot_mend(caller: APIClient, user: User, shop: Shop) -> None:
+    subscribe(caller)
+    Subscription.objects.update(stripe_id="sub_gone")
+
+    said = run("sync_stripe")
+
+    assert "sub_gone: is unknown at Stripe" in said
+    assert "has another subscription that has not ended" in said

@@ -1,0 +1,101 @@
+"""Only what Stripe has signed a moment ago comes in, with DEBUG on too."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import stripe
+from django.test import Client
+from djstripe.models import WebhookEndpoint
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from billing.models import StripeEvent
+from tests.billing.shop import Shop, subscribe
+
+BODY = json.dumps({"id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1,
+                   "livemode": False, "data": {"object": {"id": "in_1"}}})  # fmt: skip
+
+
+def signed(body: str, secret: str, at: float) -> str:
+    signature = stripe.WebhookSignature._compute_signature(f"{int(at)}.{body}", secret)
+    return f"t={int(at)},v1={signature}"
+
+
+def send(body: str = BODY, path: str = "/api/stripe/webhook/", **headers: str) -> Any:
+    return Client().post(path, body, content_type="application/json", headers=headers)
+
+
+def test_it_works(caller: APIClient, shop: Shop) -> None:
+    subscribe(caller)
+    event, *_ = shop.take()
+
+    assert shop.tell(event).status_code == 200
+    assert shop.tell(event).status_code == 200
+
+    stored = StripeEvent.objects.get()
+    assert (stored.attempts, stored.error) == (1, "")
+    assert stored.processed_at
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_forged(shop: Shop, settings: Settings, debug: bool) -> None:
+    settings.DEBUG = debug
+    forged = {
+        "no signature": {},
+        "another secret": {"Stripe-Signature": signed(BODY, "whsec_mine", time.time())},
+        "dj-stripe's debug door": {
+            "Stripe-Signature": signed(BODY, "whsec_mine", time.time()),
+            "X-Djstripe-Webhook-Secret": "whsec_mine",
+        },
+        "nonsense": {"Stripe-Signature": "t=,v1="},
+    }
+    answers = {name: send(**headers) for name, headers in forged.items()}
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
+        forged, 400
+    )
+    assert answers["nonsense"].json()["error"]["code"] == "invalid_request"
+    assert not StripeEvent.objects.exists()
+
+
+def test_stale_changed_or_no_event(shop: Shop, settings: Settings) -> None:
+    secret, now = settings.STRIPE_WEBHOOK_SECRET, time.time()
+
+    assert send(**{"Stripe-Signature": signed(BODY, secret, now - 600)}).status_code == 400
+    assert send(BODY + " ", **{"Stripe-Signature": signed(BODY, secret, now)}).status_code == 400
+    for body in ("[]", "{}", '{"object": "event"}', "nonsense", '{"object":"event","id":7}'):
+        assert send(body, **{"Stripe-Signature": signed(body, secret, now)}).status_code == 400
+    assert not StripeEvent.objects.exists()
+
+
+def test_oversized(shop: Shop, settings: Settings) -> None:
+    settings.MAX_BODY_BYTES = 100
+
+    assert send(BODY).status_code == 413
+
+
+def test_an_endpoint_of_dj_stripe(shop: Shop) -> None:
+    secret = "whsec_" + "x" * 32
+    endpoint = WebhookEndpoint.objects.create(
+        id="we_1", url="https://example.com", secret=secret, enabled_events=["*"], status="enabled"
+    )
+    body = BODY.replace("invoice.paid", "product.updated")
+    header = {"Stripe-Signature": signed(body, secret, time.time())}
+    path = f"/api/stripe/webhook/{endpoint.djstripe_uuid}/"
+
+    assert send(body, path, **header).status_code == 200
+    assert send(body, **header).status_code == 400
+    assert (
+        send(body, path.replace(str(endpoint.djstripe_uuid)[:4], "0000"), **header).status_code
+        == 404
+    )
+
+
+def test_without_a_key(settings: Settings, db: None) -> None:
+    settings.STRIPE_SECRET_KEY = settings.STRIPE_WEBHOOK_SECRET = ""
+
+    answer = send()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "billing_unavailable")

@@ -1,0 +1,58 @@
+"""A fresh test database in a second: copied from one that was migrated before.
+
+The copy's source is kept on the server, under a name that changes with any migration.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import django
+import psycopg
+from djstripe.apps import __version__ as djstripe_version
+from psycopg import Connection, sql
+
+from tests.webserver import ROOT, database_url
+
+_PREFIX = "tokengate_template_"
+_LOCK = 7_311_846  # of those who would build it at the same time
+
+
+def template() -> str:
+    """Return the name of a migrated, empty database; make it if it is not there."""
+    name = _PREFIX + _fingerprint()
+    with psycopg.connect(database_url("postgres"), autocommit=True) as server:
+        server.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        if name not in _templates(server):
+            _build(server, name)
+    return name
+
+
+def _build(server: Connection, name: str) -> None:
+    for outdated in _templates(server):
+        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(outdated)))
+    draft = f"{_PREFIX}draft"  # dropped next time, should this process be killed here
+    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--noinput", "--skip-checks", "--verbosity", "0"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url(draft)},
+        check=True,
+    )
+    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    server.execute(rename.format(sql.Identifier(draft), sql.Identifier(name)))
+
+
+def _templates(server: Connection) -> set[str]:
+    query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+    return {name for (name,) in server.execute(query, (_PREFIX,))}
+
+
+def _fingerprint() -> str:
+    """Hash what shapes a fresh database: our migrations and SQL, Django and dj-stripe."""
+    digest = hashlib.sha256(f"{django.__version__} {djstripe_version}".encode())
+    for file in sorted([*ROOT.glob("*/*migrations/*.py"), *ROOT.glob("*/sql/*.sql")]):
+        digest.update(bytes(file.relative_to(ROOT)) + Path(file).read_bytes())
+    return digest.hexdigest()[:12]

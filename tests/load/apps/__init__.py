@@ -1,0 +1,1 @@
+"""The contenders that are ours: the least a Python proxy can do, and what one writes at first."""

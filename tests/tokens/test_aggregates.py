@@ -1,0 +1,106 @@
+"""Daily sums: exact against the records, however often and late they are made."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts.models import User
+from tests.tokens.accounts import account
+from tests.tokens.usage import used
+from tokens import aggregates
+from tokens.models import Aggregation, DailyUsage, UsageRecord
+
+NOW = timezone.now()
+OLD = NOW - timedelta(days=9)
+LONG_AGO = (NOW - timedelta(days=11)).date()
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return account(0)
+
+
+def charged(day: datetime) -> int | None:
+    sums = DailyUsage.objects.filter(day=day.astimezone(UTC).date())
+    found: int | None = sums.aggregate(all=Sum("charged"))["all"]
+    return found
+
+
+def test_it_works(ada: User) -> None:
+    for model, provider, status in (("a", "p", "ok"), ("a", "p", "ok"), ("b", "", "failed")):
+        used(ada, at=NOW, model=model, provider=provider, status=status, charged=3)
+    used(account(0), at=OLD, charged=7)
+
+    aggregates.aggregate()
+
+    assert charged(NOW) == 9
+    assert charged(OLD) == 7
+    row = DailyUsage.objects.get(model="a")
+    assert (row.requests, row.prompt_tokens, row.completion_tokens) == (2, 20, 40)
+    assert all(aggregates.differing(day) == 0 for day in aggregates.open_days())
+
+
+def test_again_changes_nothing(ada: User) -> None:
+    used(ada, at=NOW, charged=3)
+    aggregates.aggregate()
+    aggregates.aggregate()
+    assert (charged(NOW), DailyUsage.objects.count()) == (3, 1)
+
+
+def test_only_open_days_are_made_anew(ada: User) -> None:
+    used(ada, at=OLD, charged=7)
+    assert aggregates.aggregate() == 10
+    assert aggregates.aggregate() == 3
+
+
+def test_after_an_outage_it_catches_up(ada: User) -> None:
+    aggregates.aggregate()
+    Aggregation.objects.update(open_from=OLD.date())
+    used(ada, at=OLD, charged=7)
+    aggregates.aggregate()
+    assert charged(OLD) == 7
+
+
+def test_a_day_stays_open_for_the_later_word(ada: User) -> None:
+    provisional = used(ada, at=OLD, charged=7, final=False)
+    aggregates.aggregate()
+    UsageRecord.objects.filter(pk=provisional.pk).update(charged=2, final=True)
+    aggregates.aggregate()
+    assert charged(OLD) == 2
+
+
+def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+    used(ada, at=OLD, charged=7)
+    call_command("aggregate_usage", dry_run=True)
+    assert charged(OLD) is None
+    call_command("aggregate_usage")
+    call_command("aggregate_usage", check=True)
+    assert "are exact" in capsys.readouterr().out
+
+    DailyUsage.objects.update(charged=8)
+    with pytest.raises(CommandError, match=str(OLD.astimezone(UTC).date())):
+        call_command("aggregate_usage", check=True, since=LONG_AGO)
+    call_command("aggregate_usage", since=LONG_AGO)
+    assert charged(OLD) == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_at_once() -> None:
+    ada = account(0)
+    for number in range(20):
+        used(ada, at=NOW - timedelta(days=number % 3), model=str(number), charged=1)
+
+    def run(_: int) -> None:
+        try:
+            aggregates.aggregate()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert DailyUsage.objects.aggregate(all=Sum("charged"))["all"] == 20

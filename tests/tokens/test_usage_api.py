@@ -1,0 +1,180 @@
+"""GET /api/tokens/usage: filters, sums, pages and CSV."""
+
+import csv
+import io
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from rest_framework.test import APIClient
+
+from accounts import sessions
+from accounts.models import User
+from tests.tokens.accounts import account
+from tests.tokens.usage import record, used
+from tests.webserver import WebServer
+from tokens.models import UsageRecord
+
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+KEY = uuid.uuid4()
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    user = account(0)
+    used(user, at=MARCH, model="a", charged=1, provider="demo", status="ok")
+    used(user, at=MARCH + timedelta(hours=23), model="b", charged=2, api_key=KEY)
+    used(user, at=MARCH + timedelta(days=1), model="b", charged=4, status="cancelled", cost=None)
+    used(user, at=MARCH + timedelta(days=2), model="c", charged=8, upstream_cost=Decimal("0.5"))
+    used(account(0), at=MARCH, charged=1000)
+    return user
+
+
+@pytest.fixture
+def api(ada: User) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(ada).access}")
+    return client
+
+
+def charges(api: APIClient, **query: str) -> list[int]:
+    answer = api.get("/api/tokens/usage", query)
+    assert answer.status_code == 200, answer.content
+    return [row["charged"] for row in answer.json()["results"]]
+
+
+def test_it_works(api: APIClient) -> None:
+    assert charges(api) == [8, 4, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"from": "2026-03-02"}, [8, 4]),
+        ({"to": "2026-03-01"}, [2, 1]),
+        ({"from": "2026-03-01", "to": "2026-03-02"}, [4, 2, 1]),
+        ({"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00+00:00"}, [4]),
+        ({"to": "2026-03-01T23:30:00+00:30"}, [1]),
+        ({"model": "b"}, [4, 2]),
+        ({"model": "b", "status": "ok"}, [2]),
+        ({"provider": "other"}, []),
+        ({"key": str(KEY)}, [2]),
+        ({"key": str(uuid.uuid4())}, []),
+    ],
+)
+def test_filters(api: APIClient, query: dict[str, str], found: list[int]) -> None:
+    assert charges(api, **query) == found
+
+
+@pytest.mark.parametrize(
+    ("group", "sums"),
+    [
+        ("day", [("2026-03-01", 3), ("2026-03-02", 4), ("2026-03-03", 8)]),
+        ("model", [("c", 8), ("b", 6), ("a", 1)]),
+        ("provider", [("demo", 15)]),
+        ("key", [(None, 13), (str(KEY), 2)]),
+    ],
+)
+def test_sums(api: APIClient, group: str, sums: list[tuple[str | None, int]]) -> None:
+    rows = api.get("/api/tokens/usage", {"group_by": group}).json()["results"]
+    assert [(row["group"], row["charged"]) for row in rows] == sums
+    assert sum(row["requests"] for row in rows) == 4
+
+
+def test_sums_of_what_matches(api: APIClient) -> None:
+    (row,) = api.get("/api/tokens/usage", {"group_by": "model", "from": "2026-03-03"}).json()[
+        "results"
+    ]
+    assert row == {
+        "group": "c",
+        "requests": 1,
+        "prompt_tokens": 10,
+        "completion_tokens": 20,
+        "cached_tokens": 0,
+        "reasoning_tokens": 0,
+        "charged": 8,
+        "cost": "0.5000000000",
+    }
+
+
+def test_pages(api: APIClient, ada: User) -> None:
+    first = api.get("/api/tokens/usage", {"limit": "3"}).json()
+    used(ada, at=MARCH + timedelta(days=9), charged=16)  # moves no later page
+    second = api.get(first["next"]).json()
+    assert [row["charged"] for row in first["results"] + second["results"]] == [8, 4, 2, 1]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "yesterday"},
+        {"from": "2026-02-30"},
+        {"to": "2026-03-01T00:00:00"},
+        {"from": "2026-03-02", "to": "2026-03-01"},
+        {"to": "9999-12-31"},
+        {"key": "mine"},
+        {"status": "fine"},
+        {"group_by": "user"},
+        {"model": "a\0"},
+        {"model": "x" * 201},
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_unfit_queries(api: APIClient, query: dict[str, str], form: str) -> None:
+    answer = api.get("/api/tokens/usage", {**query, "format": form})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+
+
+def test_an_unfit_cursor(api: APIClient) -> None:
+    answer = api.get("/api/tokens/usage", {"cursor": "x"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("asked", [{"format": "csv"}, {}])
+def test_sums_as_csv(api: APIClient, asked: dict[str, str]) -> None:
+    headers = {} if asked else {"Accept": "text/csv"}
+    answer = api.get("/api/tokens/usage", {"group_by": "day", **asked}, headers=headers)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert (rows[0]["group"], rows[0]["charged"]) == ("2026-03-01", "3")
+
+
+@pytest.fixture
+def exports(web: WebServer, transactional_db: None) -> Any:
+    user = account(0)
+    access = sessions.issue(user).access
+
+    def export(**query: str) -> list[dict[str, str]]:
+        answer = httpx.get(
+            f"{web.url}/api/tokens/usage",
+            params={"format": "csv", **query},
+            headers={"Authorization": f"Bearer {access}"},
+            timeout=30,
+            trust_env=False,
+        )
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="usage.csv"'
+        return list(csv.DictReader(io.StringIO(answer.raise_for_status().text)))
+
+    export.user = user  # type: ignore[attr-defined]
+    return export
+
+
+def test_all_records_as_csv(exports: Any) -> None:
+    UsageRecord.objects.bulk_create(  # more than one page
+        record(exports.user, at=MARCH + timedelta(seconds=number // 3), charged=number)
+        for number in range(2501)
+    )
+    rows = exports()
+    assert sorted(int(row["charged"]) for row in rows) == list(range(2501))
+    assert len({row["id"] for row in rows}) == 2501
+    assert rows[0]["created_at"] > rows[-1]["created_at"]
+
+
+def test_no_formulas_in_a_spreadsheet(exports: Any) -> None:
+    used(exports.user, at=MARCH, request_id="=1+1", model="@sum")
+    (row,) = exports()
+    assert (row["request_id"], row["model"]) == ("'=1+1", "'@sum")

@@ -1,0 +1,96 @@
+"""Daily sums of the usage records: incremental, safe to repeat, exact.
+
+A day's sums are made anew as long as its records may change: those of the last days, and of every
+day since the oldest receipt that awaits its provider's word. Sums replace what was there, in one
+transaction for each day, so a run that dies leaves whole days. Two runs take turns.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from tokens.models import Aggregation, UsageRecord
+
+# A request's record bears the day on which it began, and is written when it ends.
+_MAY_STILL_RUN = timedelta(days=2)
+_LOCK = 7_465_001
+
+_DELETE = "DELETE FROM tokens_dailyusage WHERE day = %s"
+_SUMS = """
+    SELECT (created_at AT TIME ZONE 'UTC')::date, user_id, model, provider, api_key, status,
+           count(*), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
+           sum(reasoning_tokens), sum(charged),
+           sum(COALESCE(upstream_cost, cost, 0)), sum(duration_ms)
+      FROM tokens_usagerecord
+     WHERE created_at >= %s AND created_at < %s
+     GROUP BY 1, 2, 3, 4, 5, 6
+"""
+_COLUMNS = """day, user_id, model, provider, api_key, status, requests, prompt_tokens,
+    completion_tokens, cached_tokens, reasoning_tokens, charged, cost, duration_ms"""
+_INSERT = f"INSERT INTO tokens_dailyusage ({_COLUMNS}) {_SUMS}"
+_DIFFER = f"""
+    SELECT count(*) FROM (
+        ({_SUMS} EXCEPT SELECT {_COLUMNS} FROM tokens_dailyusage WHERE day = %s)
+        UNION ALL
+        (SELECT {_COLUMNS} FROM tokens_dailyusage WHERE day = %s EXCEPT {_SUMS})
+    ) AS differences
+"""  # noqa: S608 - of the fixed texts above
+
+
+def open_days(*, since: date | None = None) -> list[date]:
+    """Return the days to be made anew, the oldest first; ``since`` adds older ones."""
+    today = timezone.now().astimezone(UTC).date()
+    starts = [today - _MAY_STILL_RUN, since, _oldest_open(), _oldest_provisional()]
+    start = min(day for day in starts if day is not None)
+    return [start + timedelta(days=number) for number in range((today - start).days + 1)]
+
+
+def aggregate(*, since: date | None = None) -> int:
+    """Bring the sums up to date; returns how many days were made anew."""
+    days = open_days(since=since)
+    provisional = _oldest_provisional()
+    for day in days:
+        _make_anew(day)
+    settled = days[-1] - _MAY_STILL_RUN
+    Aggregation.objects.update_or_create(
+        id=1, defaults={"open_from": min(settled, provisional or settled)}
+    )
+    return len(days)
+
+
+def differing(day: date) -> int:
+    """Return how many sums of a day are not those of its records; 0 when all are exact."""
+    with connection.cursor() as cursor:
+        span = _span(day)
+        cursor.execute(_DIFFER, [*span, day, day, *span])
+        return int(cursor.fetchone()[0])
+
+
+@transaction.atomic
+def _make_anew(day: date) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(_DELETE, [day])
+        cursor.execute(_INSERT, _span(day))
+
+
+def _span(day: date) -> tuple[datetime, datetime]:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
+def _oldest_open() -> date | None:
+    """Return where the last run left off; before the first run, the day of the first record."""
+    state = Aggregation.objects.first()
+    return state.open_from if state else _day(UsageRecord.objects.aggregate(at=Min("created_at")))
+
+
+def _oldest_provisional() -> date | None:
+    return _day(UsageRecord.objects.filter(final=False).aggregate(at=Min("created_at")))
+
+
+def _day(found: dict[str, datetime | None]) -> date | None:
+    at = found["at"]
+    return at.astimezone(UTC).date() if at else None

@@ -1,0 +1,39 @@
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from tokens import aggregates
+
+
+class Command(BaseCommand):
+    help = "Bring the daily sums of the usage records up to date."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--since", type=date.fromisoformat, help="Make every day from this one anew."
+        )
+        parser.add_argument("--dry-run", action="store_true", help="Name the days, change none.")
+        parser.add_argument(
+            "--check", action="store_true", help="Compare the sums with the records instead."
+        )
+
+    def handle(
+        self, *args: Any, since: date | None, dry_run: bool, check: bool, **options: Any
+    ) -> None:
+        days = aggregates.open_days(since=since)
+        if dry_run:
+            self.stdout.write(f"{len(days)} days from {days[0]} to {days[-1]} are due")
+        elif check:
+            self._check(days)
+        else:
+            self.stdout.write(f"{aggregates.aggregate(since=since)} days brought up to date")
+
+    def _check(self, days: list[date]) -> None:
+        wrong = [day for day in days if aggregates.differing(day)]
+        if wrong:
+            raise CommandError(
+                f"The sums of these days are not exact: {', '.join(map(str, wrong))}"
+            )
+        self.stdout.write(f"The sums of {len(days)} days are exact")

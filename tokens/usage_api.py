@@ -1,0 +1,186 @@
+"""GET /api/tokens/usage: what was used, as records, as sums, or as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+)
+from rest_framework import serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.database import in_thread
+from tokens import usage
+from tokens.api import READ, caller_id
+from tokens.models import UsageRecord
+from tokens.serializers import (
+    UsagePageSerializer,
+    UsageRecordSerializer,
+    UsageSumSerializer,
+    UsageSumsSerializer,
+)
+from tokens.usage import Filter
+
+T = TypeVar("T", bound=HttpResponseBase)
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMAT = OpenApiParameter(
+    "format",
+    OpenApiTypes.STR,
+    enum=["json", "csv"],
+    description="csv: all that matches, on no pages. `Accept: text/csv` says the same.",
+)
+
+
+@extend_schema_field({"type": "string", "examples": ["2026-03-01", "2026-03-01T12:00:00Z"]})
+class MomentField(serializers.Field[datetime, str, str, Any]):
+    """A day, or a moment with its offset; of a day its start, or with ``end`` its end."""
+
+    def __init__(self, *, end: bool = False, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self._end = end
+
+    def to_internal_value(self, data: str) -> datetime:
+        try:
+            day, moment = parse_date(data), parse_datetime(data)
+            if day:
+                start = datetime.combine(day, time(), UTC)
+                return start + timedelta(days=1) if self._end else start
+        except (ValueError, OverflowError, TypeError):
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise serializers.ValidationError(
+                "Write a day or a moment with its offset: 2026-03-01, 2026-03-01T12:00:00Z."
+            )
+        return moment
+
+
+class UsageQuerySerializer(serializers.Serializer[Any]):
+    model = serializers.CharField(max_length=200, required=False)
+    provider = serializers.CharField(max_length=64, required=False)
+    key = serializers.UUIDField(required=False, help_text="The id of an API key.")
+    status = serializers.ChoiceField(choices=UsageRecord.Status.choices, required=False)
+    group_by = serializers.ChoiceField(choices=["day", "model", "provider", "key"], required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        since = MomentField(help_text="A day (UTC) or a moment; included.")
+        until = MomentField(end=True, help_text="A day, included; or a moment, excluded.")
+        return {"from": since, "to": until, **super().get_fields()}  # `from` is a Python word
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        group = attrs.pop("group_by", None)
+        attrs["since"], attrs["until"] = attrs.pop("from", None), attrs.pop("to", None)
+        if attrs["since"] and attrs["until"] and attrs["since"] >= attrs["until"]:
+            raise serializers.ValidationError({"to": "This is not after `from`."})
+        return {"wanted": Filter(**attrs), "group": group}
+
+
+class CsvRenderer(BaseRenderer):
+    """So that DRF knows the format; the view writes it."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class UsagePages(CursorPagination):
+    ordering = ("-created_at", "-id")
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+
+
+class UsageView(APIView):
+    key_scope = READ
+    renderer_classes = (JSONRenderer, CsvRenderer)
+
+    @extend_schema(
+        tags=["tokens"],
+        operation_id="usage",
+        summary="What was used: records, newest first, or with `group_by` their sums",
+        parameters=[
+            UsageQuerySerializer,
+            _FORMAT,
+            OpenApiParameter("cursor", OpenApiTypes.STR, description="Of the answer's links."),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="On a page: 50, at most 500."),
+        ],
+        responses={
+            (200, "application/json"): PolymorphicProxySerializer(
+                component_name="UsageAnswer",
+                serializers=[UsagePageSerializer, UsageSumsSerializer],
+                resource_type_field_name=None,
+            ),
+            (200, "text/csv"): OpenApiTypes.STR,
+        },
+    )
+    def get(self, request: Request) -> HttpResponse | StreamingHttpResponse | Response:
+        query = UsageQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        user_id, wanted = caller_id(request), query.validated_data["wanted"]
+        if group := query.validated_data["group"]:
+            rows = UsageSumSerializer(usage.sums(user_id, wanted, group), many=True).data
+            return _sums_as_csv(rows) if _wants_csv(request) else Response({"results": rows})
+        if _wants_csv(request):
+            return _attachment(StreamingHttpResponse(_records_as_csv(user_id, wanted)))
+        return self._page(request, usage.records(user_id, wanted))
+
+    def _page(self, request: Request, found: QuerySet[UsageRecord]) -> Response:
+        pages = UsagePages()
+        page = pages.paginate_queryset(found, request, view=self)
+        return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        self.request.accepted_renderer = JSONRenderer()  # an error is no spreadsheet
+        return super().handle_exception(exc)
+
+
+def _wants_csv(request: Request) -> bool:
+    return getattr(request.accepted_renderer, "format", "") == "csv"
+
+
+def _sums_as_csv(rows: Any) -> HttpResponse:
+    names = list(UsageSumSerializer().fields)
+    return _attachment(HttpResponse(_csv([names, *(row.values() for row in rows)])))
+
+
+async def _records_as_csv(user_id: int, wanted: Filter) -> AsyncIterator[str]:
+    """Write page by page, so that an export of any length needs little memory and no cursor."""
+    yield _csv([UsageRecordSerializer().fields])
+    pages = usage.pages(user_id, wanted)
+    while text := await in_thread(_next_page, pages):
+        yield text
+
+
+def _next_page(pages: Iterator[list[UsageRecord]]) -> str:
+    page = next(pages, [])
+    return _csv(row.values() for row in UsageRecordSerializer(page, many=True).data)
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> str:
+    file = io.StringIO()
+    csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
+    return file.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """Keep spreadsheets from taking a client's own text for a formula (OWASP, CSV injection)."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _attachment(response: T) -> T:
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
+    return response
