@@ -35,13 +35,13 @@ from tokens.ledger import HoldContext, Receipt
 from tokens.models import UsageRecord
 from tokens.usage import Filter
 
-RUNS = 5
+RUNS = 3
 _INTRODUCTION = """\
 ## Five million records
 
 Measured by `make bench-records` ({machine}, an SSD; shared with other work): the time that
 PostgreSQL takes to plan and execute what each use issues (`EXPLAIN (ANALYZE, BUFFERS)`, with its
-overhead), the median of 5 runs with a warm cache, and the pages of 8 kB that it reads. There are
+overhead), the median of 3 runs with a warm cache, and the pages of 8 kB that it reads. There are
 {records:,} records of a year; of the {users:,} users the heavy one has 200,000, the others about
 480 each. What staff ask for concerns all users.
 """
@@ -204,7 +204,7 @@ def _section(rows: list[tuple[str, Cost, Cost | None]]) -> str:
         "|---|---|---|---|---|",
     ]
     for name, heavy, other in rows:
-        cells = [name, *_cells(heavy), *(_cells(other) if other else ("–", "–"))]
+        cells = [name, *_cells(heavy), *(_cells(other) if other else ("", ""))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

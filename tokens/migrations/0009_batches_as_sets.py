@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from django.db import migrations
+from django.conf import settings
+from django.db import migrations, models
+from django.db.models.deletion import PROTECT
 
 FOLDER = Path(__file__).parent.parent / "sql"
 SQL = FOLDER / "0009_batches_as_sets.sql"
@@ -29,7 +31,39 @@ def undo() -> str:
     return DROP + "".join(before)
 
 
+# Indexes: one that answers the usage endpoints by itself, and none that another one begins with.
+COVERING = models.Index(
+    name="usage_of_user",
+    fields=["user", "-created_at", "-id"],
+    include=(
+        "model",
+        "provider",
+        "api_key",
+        "status",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached_tokens",
+        "reasoning_tokens",
+        "charged",
+        "upstream_cost",
+        "cost",
+    ),
+)
+
+
+def user(related_name: str) -> models.ForeignKey:
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, PROTECT, related_name=related_name, db_index=False
+    )
+
+
 class Migration(migrations.Migration):
     dependencies = [("tokens", "0007_daily_usage_and_key_budgets")]
 
-    operations = [migrations.RunSQL(SQL.read_text(), undo())]
+    operations = [
+        migrations.RunSQL(SQL.read_text(), undo()),
+        migrations.AddIndex("usagerecord", COVERING),
+        migrations.RemoveIndex("usagerecord", "usage_by_user"),
+        migrations.AlterField("usagerecord", "user", user("usage_records")),
+        migrations.AlterField("entry", "user", user("token_entries")),
+    ]
