@@ -10,7 +10,7 @@ LLM := .venv/.llm-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm bench test format lint types imports requirements clean \
+.PHONY: help run run-llm bench bench-ledger bench-records test format lint types imports requirements clean \
 	check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -76,6 +76,12 @@ tests: $(DEV)
 
 bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
+
+bench-ledger: $(DEV) ## Measure the ledger in micro-batches beside one by one (2 minutes).
+	@CI=true $(BIN)/python -m tests.load.ledger $(or $(ARGS),--write docs/performance.md)
+
+bench-records: $(DEV) ## Seed five million records and measure the endpoints' queries (10 minutes, 6 GB).
+	@CI=true $(BIN)/python -m tests.load.records $(or $(ARGS),--write docs/performance.md)
 
 # Working on it
 

@@ -7,6 +7,8 @@ callers as came in the meantime, so one commit to disk serves them all.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -38,15 +40,35 @@ _WORTH_ANOTHER_TRY = (
 log = structlog.get_logger("tokengate.tokens")
 
 
+def as_json(items: list[Item]) -> str:
+    """Write items as the SQL functions read them; decimals as text, which keeps them exact."""
+    return orjson.dumps(items, default=_decimal).decode()
+
+
+def _decimal(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError
+
+
+def _nobody_minds(item: Item, answer: Answer) -> None:
+    """Leave it at that: the answer changes nothing for a caller who has gone."""
+
+
 class Batcher:
     """Sends items to one SQL function of the ledger (JSON array in, JSON array out).
 
     The function must be safe to repeat: after a lost connection the batch is sent again. Belongs
     to the event loop that first uses it, and holds one database connection, none while idle for
     a request: nothing of a caller's is kept while the caller streams.
+
+    ``unclaimed`` is called with item and answer when the caller had been cancelled by then.
     """
 
-    def __init__(self, function: str) -> None:
+    def __init__(
+        self, function: str, *, unclaimed: Callable[[Item, Answer], None] = _nobody_minds
+    ) -> None:
+        self._unclaimed = unclaimed
         self._statement = f"SELECT {function}(%s::jsonb)::text".encode()
         self._sizes = metrics.BATCH_SIZE.labels(function)
         self._seconds = metrics.BATCH_SECONDS.labels(function)
@@ -57,6 +79,7 @@ class Batcher:
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Send one item with the next batch; the future holds its own answer.
 
+        It is sent also when the future is cancelled meanwhile.
         It fails with ``LedgerUnavailable`` when the database cannot be reached, and with the
         ``psycopg.Error`` of this very item when it alone is at fault.
         """
@@ -91,7 +114,14 @@ class Batcher:
             log.exception("ledger_unavailable", callers=len(batch))
             _fail(batch, LedgerUnavailable())
         else:
-            _answer(batch, answers)
+            self._answer(batch, answers)
+
+    def _answer(self, batch: list[Waiting], answers: list[Answer]) -> None:
+        for (item, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+            elif future.cancelled():
+                self._unclaimed(item, answer)
 
     async def _serve_those_not_locked(self, batch: list[Waiting], error: Exception) -> None:
         """Somebody keeps a balance locked: its user waits longer, the others do not."""
@@ -105,7 +135,7 @@ class Batcher:
             await self._serve(theirs)
 
     async def _send(self, items: list[Item]) -> list[Answer]:
-        payload = orjson.dumps(items).decode()
+        payload = as_json(items)
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -148,12 +178,6 @@ async def _fetch(connection: psycopg.AsyncConnection[Any], statement: bytes, pay
         running.cancel()
         raise TimeoutError
     return running.result()
-
-
-def _answer(batch: list[Waiting], answers: list[Answer]) -> None:
-    for (_, future), answer in zip(batch, answers, strict=True):
-        if not future.done():
-            future.set_result(answer)
 
 
 def _fail(batch: list[Waiting], error: Exception) -> None:

@@ -12,7 +12,6 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +22,7 @@ from django.db.models import DateTimeField, F, Func, Q
 from django.utils import timezone
 
 from config.database import in_thread
-from tokens.batching import Answer, Batcher, Item
+from tokens.batching import Answer, Batcher, Item, as_json
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
 from tokens.functions import call as _call
 from tokens.models import Balance, Entry, UsageRecord
@@ -297,15 +296,15 @@ async def aclose() -> None:
 async def _ask_for_hold(item: Item) -> Answer:
     asked = _doors().reserve.submit(item)
     try:
-        return await asyncio.shield(asked)
+        return await asked
     except asyncio.CancelledError:
-        asked.add_done_callback(partial(_give_back, item))
+        if not asked.cancelled() and not asked.exception():  # It came in the same moment.
+            _give_back(item, asked.result())
         raise
 
 
-def _give_back(item: Item, asked: asyncio.Future[Answer]) -> None:
+def _give_back(item: Item, answer: Answer) -> None:
     """Release what was held for a caller that had gone by then; failing that, it expires."""
-    answer = None if asked.cancelled() or asked.exception() else asked.result()
     if answer and answer["held"]:
         closing = _close_item(_hold(item, answer), 0, None)
         _doors().settle.submit(closing).add_done_callback(lambda closed: closed.exception())
@@ -313,7 +312,9 @@ def _give_back(item: Item, asked: asyncio.Future[Answer]) -> None:
 
 @dataclass
 class _Doors:
-    reserve: Batcher = field(default_factory=lambda: Batcher("tokens_reserve"))
+    reserve: Batcher = field(
+        default_factory=lambda: Batcher("tokens_reserve", unclaimed=_give_back)
+    )
     settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
 
 
@@ -369,11 +370,7 @@ def _adjust_item(
 
 
 def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
-    return {k: _plain(v) for k, v in vars(receipt).items()} if receipt else None
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value
+    return vars(receipt).copy() if receipt else None
 
 
 def _settlement(answer: dict[str, Any] | None) -> Settlement:
@@ -400,7 +397,7 @@ def _refusal(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudg
 
 
 def _call_batch(function: str, item: Item) -> dict[str, Any] | None:
-    answers = _call(function, orjson.dumps([item]).decode())
+    answers = _call(function, as_json([item]))
     answer: dict[str, Any] | None = (
         orjson.loads(answers)[0] if isinstance(answers, str) else answers[0]
     )
