@@ -10,9 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from adminpanel import revenue, statistics, users
+from accounts.doors import user_of
+from adminpanel import actions, revenue, statistics, users
 from adminpanel.permissions import StaffOnly
 from adminpanel.serializers import (
+    PlanChangeSerializer,
     RevenueQuerySerializer,
     RevenueSerializer,
     StaffUserSerializer,
@@ -20,6 +22,8 @@ from adminpanel.serializers import (
     UsageStatsSerializer,
     UserQuerySerializer,
 )
+from config.errors import Conflict
+from config.openapi import raises
 
 
 class Pages(PageNumberPagination):
@@ -47,6 +51,26 @@ class UsersView(ListAPIView[Any]):
         query = UserQuerySerializer(data=self.request.query_params.dict())
         query.is_valid(raise_exception=True)
         return users.found(**query.validated_data)
+
+
+class UserPlanView(APIView):
+    permission_classes = (StaffOnly,)
+    permissions: ClassVar[dict[str, str]] = {"PUT": "tokens.change_balance"}
+
+    @raises(Conflict)
+    @extend_schema(
+        tags=["staff"],
+        operation_id="staff_change_plan",
+        request=PlanChangeSerializer,
+        responses=StaffUserSerializer,
+        summary="Put a user on a plan, with the tokens of the rest of his period",
+    )
+    def put(self, request: Request, user_id: int) -> Response:
+        asked = PlanChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        actions.change_plan(staff=user_of(request), user_id=user_id, **asked.validated_data)
+        changed = users.found(ordering="email").get(pk=user_id)
+        return Response(StaffUserSerializer(changed).data)
 
 
 class UsageStatsView(APIView):

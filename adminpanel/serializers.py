@@ -67,6 +67,11 @@ class StaffUserSerializer(serializers.ModelSerializer[User]):
         return UserTokensSerializer(getattr(user, "balance", {})).data
 
 
+class PlanChangeSerializer(serializers.Serializer[Any]):
+    plan = serializers.SlugField(max_length=50)
+    reason = serializers.CharField(max_length=200, help_text="For the audit log.")
+
+
 class UsageQuerySerializer(serializers.Serializer[Any]):
     """`from` and `to` are days (UTC), both included; without them the last 30 days."""
 

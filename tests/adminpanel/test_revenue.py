@@ -138,6 +138,8 @@ def test_unfit_queries(finance: APIClient, query: dict[str, str]) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize(("role", "status"), [("user", 403), ("staff", 403), ("support", 403), ("admin", 200)])
+@pytest.mark.parametrize(
+    ("role", "status"), [("user", 403), ("staff", 403), ("support", 403), ("admin", 200)]
+)
 def test_who_may(as_role: As, role: str, status: int) -> None:
     assert as_role(role).get("/api/admin/revenue").status_code == status

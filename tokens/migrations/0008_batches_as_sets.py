@@ -5,7 +5,7 @@ from django.db import migrations, models
 from django.db.models.deletion import PROTECT
 
 FOLDER = Path(__file__).parent.parent / "sql"
-SQL = FOLDER / "0009_batches_as_sets.sql"
+SQL = FOLDER / "0008_batches_as_sets.sql"
 
 DROP = """
 DROP FUNCTION tokens_each(text, jsonb), tokens_repeats(jsonb),
