@@ -4,6 +4,7 @@ Every 25th record is of one heavy user (200,000 of them); the others fall to the
 """
 
 import sys
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
@@ -88,7 +89,12 @@ def _users() -> list[int]:
 def _write(users: list[int], records: int) -> None:
     """Write them in the order of time; the indexes are built after."""
     models = [f"maker-{number % 4}/model-{number}" for number in range(12)]
-    drawn = {"users": users, "count": len(users), "records": records, "models": models}
+    drawn: dict[str, Any] = {
+        "users": users,
+        "count": len(users),
+        "records": records,
+        "models": models,
+    }
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no look-up of each user
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
