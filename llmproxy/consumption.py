@@ -5,9 +5,11 @@ for it is charged in full, even past the hold; without a hold the balance must c
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from config.errors import NotFound
 from llmproxy import pricing
@@ -20,6 +22,8 @@ from tokens.ledger import Hold, HoldContext, Receipt, Settlement
 from tokens.models import Reservation, UsageRecord
 
 _TTL = 60.0
+# A receipt bears the day of its hold: by then that day's sums may be closed (tokens.aggregates).
+_LATEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +42,14 @@ def settle(*, user_id: int, reservation_id: UUID, used: Consumption) -> tuple[Se
 
     Returns the request id of the reservation as well: its receipt goes by that. Raises
     ``NotFound`` when the user has no such reservation, ``ReservationClosed`` when it was settled
-    before.
+    before, or expired more than a day ago.
     """
     mine = Reservation.objects.filter(user_id=user_id, endpoint="")  # not one of the proxy's
     held = mine.filter(pk=reservation_id).first()
     if held is None:
         raise NotFound("There is no such reservation.")
+    if held.expires_at < timezone.now() - _LATEST:
+        raise ReservationClosed("This reservation expired more than a day ago: consume without it.")
     hold = Hold(held.pk, user_id, held.amount, available=0)
     settlement = _charge(hold, used)
     if not settlement.fresh:

@@ -1,7 +1,7 @@
 """POST /api/tokens/reserve and /api/tokens/consume, for clients that call a provider themselves."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from apikeys import keys
 from llmproxy.models import Alias
 from tests.factories import ModelFactory
 from tests.tokens.accounts import account
-from tokens import ledger
+from tokens import aggregates, ledger
 from tokens.models import Balance, Reservation, UsageRecord
 from tokens.tasks import expire_reservations
 from tokens.verify import verify
@@ -134,6 +134,22 @@ def test_one_that_has_expired_is_charged_all_the_same(api: APIClient, ada: User)
     assert expire_reservations() == 1
     assert balance(ada) == (100, 0, 0)
     assert post(api, "consume", reservation=held, **USED).json()["charged"] == 30
+
+
+def test_too_late_for_the_daily_sums_is_refused(api: APIClient, ada: User) -> None:
+    held = reserve(api)
+    day = timezone.now() - timedelta(days=3)
+    Reservation.objects.update(created_at=day, expires_at=day + timedelta(hours=1))
+    expire_reservations()
+    aggregates.aggregate()
+
+    refused = post(api, "consume", reservation=held, **USED)
+    aggregates.aggregate()
+
+    assert aggregates.differing(day.astimezone(UTC).date()) == 0
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    assert balance(ada) == (100, 0, 0)
+    assert post(api, "consume", **USED).status_code == 200
 
 
 def test_somebody_elses_and_the_proxys_are_unknown(api: APIClient, ada: User) -> None:
