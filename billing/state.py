@@ -47,7 +47,7 @@ class Reading:
         return str(self.subscription["id"])
 
 
-class _Superseded(Exception):
+class Superseded(Exception):
     """Somebody else has written since this was read."""
 
 
@@ -63,7 +63,7 @@ def refresh(stripe_id: str) -> Subscription | None:
             return None
         try:
             return write(reading, user_id=owner.pk)
-        except _Superseded:
+        except Superseded:
             continue
     raise SubscriptionBusy
 
@@ -90,6 +90,8 @@ def write(reading: Reading, *, user_id: int) -> Subscription | None:
                 row.version += 1
                 row.save()
     except IntegrityError as second:
+        if _version(reading.id) != reading.version:  # Its row was made while the claim was locked.
+            raise Superseded from second
         if "subscription_one_live_by_user" not in str(second):
             raise
         log.error("second_subscription", user_id=user_id, subscription=reading.id)  # noqa: TRY400
@@ -131,7 +133,7 @@ def _adopted(reading: Reading, user_id: int) -> Subscription:
 
 def _insist_on_version(row: Subscription, reading: Reading) -> None:
     if row.stripe_id is not None and row.version != reading.version:
-        raise _Superseded
+        raise Superseded
 
 
 def _copy(row: Subscription, found: Obj) -> bool:

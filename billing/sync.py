@@ -56,6 +56,8 @@ def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
             transaction.set_rollback(dry_run)
     except ApiError as failed:
         return [f"{stripe_id}: {failed.message}"]
+    except state.Superseded:
+        return []  # Whoever wrote meanwhile has read it later than we.
     if written is None:
         return [f"{stripe_id}: user {owner.pk} has another subscription that has not ended"]
     return [f"{stripe_id}: {change}" for change in _differences(before, after)]

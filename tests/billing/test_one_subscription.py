@@ -1,15 +1,18 @@
 """A user has one subscription, however many requests ask for one at once, or die on the way."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import sessions
 from accounts.models import User
-from billing import claims, customers, gateway, prices, tasks
+from billing import claims, customers, gateway, prices, state, tasks
 from billing.models import Subscription
 from tests.accounts.racing import race
 from tests.billing.shop import FREE, PRO, Shop, change, current, post, subscribe, tokens
@@ -124,3 +127,38 @@ def test_without_a_key(caller: APIClient, settings: pytest.FixtureRequest, shop:
 def _let_pass(claim: Subscription) -> None:
     past = timezone.now() - timedelta(seconds=1)
     Subscription.objects.filter(pk=claim.pk).update(claimed_until=past)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_and_its_own_webhook_at_once(caller: APIClient, user: User, shop: Shop) -> None:
+    """Whoever waits for the claim finds that it has become the subscription meanwhile."""
+    subscribe(caller)
+    row = Subscription.objects.get(user=user)
+    Subscription.objects.filter(pk=row.pk).update(stripe_id=None, status="pending", version=0)
+
+    def read_again() -> Any:
+        try:
+            return state.refresh(str(row.stripe_id))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            mine = Subscription.objects.filter(pk=row.pk)
+            mine.update(stripe_id=row.stripe_id, status="active", version=1)
+            refreshed = other.submit(read_again)
+            _until_somebody_waits()
+        assert refreshed.result(timeout=30).pk == row.pk
+    assert Subscription.objects.get(user=user).status == "active"
+
+
+def _until_somebody_waits() -> None:
+    deadline = time.monotonic() + 20
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits")
