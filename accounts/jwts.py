@@ -5,6 +5,7 @@ accepted until they expire. Whether a token's session still lives is asked in ``
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,7 @@ class Claims:
     user_id: int  # sub
     session_id: UUID  # sid
     token_id: UUID  # jti
+    expires_at: datetime  # exp
 
 
 def read(kind: type[AccessToken] | type[RefreshToken], token: str) -> Claims:
@@ -60,7 +62,12 @@ def read(kind: type[AccessToken] | type[RefreshToken], token: str) -> Claims:
     """
     try:
         payload = kind(token).payload  # type: ignore[arg-type]  # the stubs mean a decoded one
-        return Claims(int(payload["sub"]), UUID(payload["sid"]), UUID(payload["jti"]))
+        return Claims(
+            int(payload["sub"]),
+            UUID(payload["sid"]),
+            UUID(payload["jti"]),
+            datetime.fromtimestamp(payload["exp"], UTC),
+        )
     except (TokenError, *_MALFORMED) as bad:
         raise InvalidToken from bad
 

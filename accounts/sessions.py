@@ -7,7 +7,7 @@ that a revocation, a suspension or a deletion holds at once, everywhere, whateve
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
@@ -28,14 +28,11 @@ from accounts.errors import (
 )
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
-from config.database import announce
 
 if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema
 
 TOUCH_EVERY = timedelta(minutes=1)
-# Announced when a session or a key ends or changes, to whoever remembers callers.
-REVOKED = "revoked"
 RECENT = timedelta(minutes=10)
 
 
@@ -48,10 +45,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a session's access token speaks for."""
+    """Who a session's access token speaks for, and until when."""
 
     user: User
     session_id: UUID
+    until: datetime
 
     @property
     def user_id(self) -> int:
@@ -111,12 +109,13 @@ def verify(token: str) -> Caller:
 
     Raises ``InvalidToken`` or ``TokenRevoked``. One query, and one UPDATE a minute.
     """
-    session = _living(read(AccessToken, token))
+    claims = read(AccessToken, token)
+    session = _living(claims)
     now = timezone.now()
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
         stale.update(last_used_at=now)
-    return Caller(session.user, session.pk)
+    return Caller(session.user, session.pk, claims.expires_at)
 
 
 def revoke(session_id: UUID) -> None:
@@ -148,8 +147,7 @@ def forget_expired() -> None:
 
 
 def _revoke(which: Q) -> None:
-    if Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now()):
-        announce(REVOKED)
+    Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def _insist_on_unchanged(user: User) -> None:

@@ -4,8 +4,6 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.revocation import sign_out_everywhere
-from accounts.sessions import REVOKED
-from config.database import announce
 
 
 @transaction.atomic
@@ -17,4 +15,3 @@ def suspend(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
     sign_out_everywhere(user)
     user.is_active = False
-    announce(REVOKED)  # for his keys

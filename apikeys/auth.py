@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "ApiKeyAuthentication",
     "SessionOrScopedKey",
     "credential",
+    "good_until",
     "required_scope",
     "verify",
 ]
@@ -60,6 +61,12 @@ def verify(text: str) -> ApiKey:
     _insist_on_life(key)
     _touch(key)
     return key
+
+
+def good_until(key: ApiKey, text: str) -> datetime | None:
+    """Return when this text of the key ends by itself, if ever: it expires, or was rotated away."""
+    rotated_away = key.previous_until if digest(text) == key.previous_digest else None
+    return min((end for end in (key.expires_at, rotated_away) if end), default=None)
 
 
 def insist_on_address(allowed: Sequence[str], address: str) -> None:

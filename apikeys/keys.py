@@ -10,11 +10,9 @@ from django.utils import timezone
 
 from accounts.errors import TokenRevoked
 from accounts.models import User
-from accounts.sessions import REVOKED
 from apikeys import secrets
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey, default_scopes
-from config.database import announce
 from config.errors import Conflict, NotFound
 from tokens import usage
 from tokens.ledger import open_account
@@ -62,7 +60,6 @@ def change(key: ApiKey, **fields: Any) -> None:
     """
     if fields and not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**fields):
         raise NotFound
-    announce(REVOKED)
     for name, value in fields.items():
         setattr(key, name, value)
 
@@ -77,7 +74,6 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
     changes = _traces(text) | _overlapping(key, overlap)
     if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**changes):
         raise Conflict("This key was rotated or revoked by another request.")
-    announce(REVOKED)
     for name, value in changes.items():
         setattr(key, name, value)
     return text
@@ -86,14 +82,12 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
 def revoke(key: ApiKey) -> None:
     """End the key. Its row stays: usage records name it."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
-    announce(REVOKED)
 
 
 def revoke_all(*, user: User) -> None:
     """End every key of a user who leaves. The rows stay, without the names that he gave them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
-    announce(REVOKED)
 
 
 def _overlapping(key: ApiKey, overlap: timedelta) -> dict[str, Any]:

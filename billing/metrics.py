@@ -1,6 +1,6 @@
 """What operators see of payments, in Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from config.instruments import Counter, Histogram
 
 PAYMENTS = Counter(
     "tokengate_payments_total",

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 import psycopg
-from django.db import OperationalError, connections
+from django.db import Error, OperationalError, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,26 +62,69 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     return await loop.run_in_executor(_threads, copy_context().run, call)
 
 
-def announce(channel: str) -> None:
+def announce(channel: str, news: str = "") -> None:
     """Tell every process that listens, once the running transaction is committed."""
     with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [channel])
+        # Nothing is lost with an announcement that a crash undoes: nobody waits for the disk.
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, %s)",
+            [channel, news],
+        )
 
 
-async def listen(channel: str, heard: Callable[[], None]) -> None:
-    """Call back for each announcement, for ever, and also when some may have been missed.
+class Listener:
+    """Hears what is announced, and knows whether it can have missed anything.
 
-    Behind a transaction pooler announcements do not arrive.
+    It announces something itself, now and then, by another connection, and is sure for a moment
+    when it hears that. So a lost connection, or a transaction pooler, which passes no
+    announcements on, is noticed within ``SURE_SECONDS``.
     """
-    while True:
+
+    PROVE_SECONDS = 0.3
+    SURE_SECONDS = 0.9
+
+    def __init__(self, channel: str, heard: Callable[[str | None], None]) -> None:
+        """``heard`` is given the news, or None when some may have been missed."""
+        self._channel = channel
+        self._heard = heard
+        self._proof = f"proof:{uuid4()}:"
+        self._sure_until = float("-inf")
+
+    @property
+    def is_sure(self) -> bool:
+        """Tell whether all that was announced until a moment ago has been heard."""
+        return time.monotonic() < self._sure_until
+
+    async def listen_for_ever(self) -> None:
+        """Listen, through all the times that the database is away."""
+        proving = asyncio.create_task(self._prove_for_ever())
         try:
-            async with await connect() as connection:
-                await connection.execute(f"LISTEN {channel}".encode())
-                heard()
-                async for _ in connection.notifies():
-                    heard()
-        except psycopg.Error:
-            await asyncio.sleep(_FAIL_FAST_SECONDS)
+            while True:
+                try:
+                    await self._listen()
+                except psycopg.Error:
+                    await asyncio.sleep(_FAIL_FAST_SECONDS)
+        finally:
+            proving.cancel()
+
+    async def _listen(self) -> None:
+        async with await connect() as connection:
+            await connection.execute(f"LISTEN {self._channel}".encode())
+            self._heard(None)
+            async for notice in connection.notifies():
+                if not notice.payload.startswith("proof:"):
+                    self._heard(notice.payload)
+                elif notice.payload.startswith(self._proof):
+                    sent_at = float(notice.payload.removeprefix(self._proof))
+                    self._sure_until = sent_at + self.SURE_SECONDS
+
+    async def _prove_for_ever(self) -> None:
+        while True:
+            try:
+                await in_thread(announce, self._channel, f"{self._proof}{time.monotonic()}")
+            except (Error, psycopg.Error):
+                await asyncio.sleep(_FAIL_FAST_SECONDS)
+            await asyncio.sleep(self.PROVE_SECONDS)
 
 
 async def connect() -> psycopg.AsyncConnection[tuple[Any, ...]]:

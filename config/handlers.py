@@ -178,11 +178,13 @@ class _Patience:
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
 
+@lru_cache(maxsize=256)
+def _on_the_wire(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
 def _head(response: Any) -> dict[str, Any]:
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in response.items()
-    ]
+    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in response.items()]
     cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
     return {
         "type": "http.response.start",

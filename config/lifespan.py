@@ -1,5 +1,6 @@
 """What a web worker starts and ends with: the background work of the proxy."""
 
+import gc
 from typing import Any
 
 from llmproxy import lifecycle
@@ -11,8 +12,16 @@ async def serve(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await lifecycle.start()
+            _spare_what_stays()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await lifecycle.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _spare_what_stays() -> None:
+    """Keep the garbage collector from going through all that was loaded, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)

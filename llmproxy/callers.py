@@ -1,7 +1,5 @@
 """Who calls the proxy, and what he may do: from the credential, remembered for a moment."""
 
-import asyncio
-import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,16 +10,11 @@ from accounts import sessions
 from accounts.attempts import client_address
 from apikeys import auth
 from apikeys.errors import KeyScope
-from config.database import in_thread, listen
 from config.errors import NotAuthenticated
+from llmproxy.memory import Credential, Found, remembered
 from tokens.ledger import open_account
 from tokens.limit_states import Limits
 from tokens.tiers import limits_of
-
-# A revocation is announced and in force at once. Should the announcement be lost, or somebody be
-# suspended or put on another plan, it is in force within a second all the same.
-REMEMBER_SECONDS = 0.9
-_MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,60 +35,40 @@ class Caller:
             raise KeyScope(required=scope)
 
 
-# (is it a key, the credential) -> (until when, the look-up, which all who ask meanwhile share)
-_known: dict[tuple[bool, str], tuple[float, asyncio.Task[Caller]]] = {}
-
-
 async def identify(request: HttpRequest) -> Caller:
     """Return who calls. Raises ``NotAuthenticated`` or one of its kinds."""
-    who = _credential(request)
-    now = time.monotonic()
-    until, task = _known.get(who, (0.0, None))
-    if task is None or until < now:
-        task = asyncio.create_task(in_thread(_look_up, *who))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        if len(_known) >= _MOST_REMEMBERED:
-            _known.clear()
-        _known[who] = (now + REMEMBER_SECONDS, task)
-    try:
-        caller = await asyncio.shield(task)
-    except Exception:
-        if _known.get(who, (0.0, None))[1] is task:  # Only good news is remembered.
-            del _known[who]
-        raise
+    caller = await remembered(_credential(request), _look_up)
     if caller.allowed_ips:
         auth.insist_on_address(caller.allowed_ips, client_address(request))
     request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
     return caller
 
 
-async def forget_the_revoked() -> None:
-    """Forget everybody whenever somebody is revoked, for ever; they are looked up again."""
-    await listen(sessions.REVOKED, _known.clear)
-
-
-def _credential(request: HttpRequest) -> tuple[bool, str]:
-    key = auth.credential(request.headers)
-    if key:
+def _credential(request: HttpRequest) -> Credential:
+    if key := request.META.get("HTTP_X_API_KEY", "").strip():
         return True, key
-    token = sessions.bearer(request.headers.get("Authorization", "").encode("latin-1", "replace"))
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    token = sessions.bearer(header.encode("latin-1", "replace"))
     if not token:
         raise NotAuthenticated
-    return False, token
+    return token.startswith(auth.PREFIX), token
 
 
-def _look_up(is_key: bool, credential: str) -> Caller:
-    if is_key:
-        key = auth.verify(credential)
-        return _caller(
-            key.user_id,
-            api_key=key.pk,
-            scopes=frozenset(key.scopes),
-            allowed_ips=tuple(key.allowed_ips),
-            key_requests_per_minute=key.requests_per_minute,
-            key_token_budget=key.monthly_token_budget,
-        )
-    return _caller(sessions.verify(credential).user_id)
+def _look_up(credential: Credential) -> Found[Caller]:
+    is_key, text = credential
+    if not is_key:
+        session = sessions.verify(text)
+        return Found(_caller(session.user_id), session.user_id, session.until)
+    key = auth.verify(text)
+    caller = _caller(
+        key.user_id,
+        api_key=key.pk,
+        scopes=frozenset(key.scopes),
+        allowed_ips=tuple(key.allowed_ips),
+        key_requests_per_minute=key.requests_per_minute,
+        key_token_budget=key.monthly_token_budget,
+    )
+    return Found(caller, key.user_id, auth.good_until(key, text))
 
 
 def _caller(user_id: int, *, key_requests_per_minute: int | None = None, **of_key: Any) -> Caller:

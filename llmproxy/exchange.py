@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from config.instruments import of
 from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
@@ -64,7 +65,7 @@ class Exchange:
         self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
-        metrics.ATTEMPTS.labels(route.provider.name, outcome).inc()
+        of(metrics.ATTEMPTS, route.provider.name, outcome).inc()
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
@@ -109,7 +110,8 @@ class Exchange:
                 log.exception("receipt_refused", reservation=str(self.hold.id))
                 await self._write(_bare(receipt))
             _count(receipt)
-            await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
+            if not freed.done():
+                await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
         finally:
@@ -181,14 +183,14 @@ async def drain(timeout: float) -> None:
 
 
 def _count(receipt: Receipt) -> None:
-    metrics.SETTLED.labels(receipt.status, receipt.source).inc()
+    of(metrics.SETTLED, receipt.status, receipt.source).inc()
     if receipt.first_byte_ms is None:
         return
     provider = receipt.provider
-    metrics.FIRST_BYTE.labels(provider).observe(receipt.first_byte_ms / 1000)
-    metrics.TOKENS.labels(provider, "prompt").inc(receipt.prompt_tokens)
-    metrics.TOKENS.labels(provider, "completion").inc(receipt.completion_tokens)
-    metrics.COST.labels(provider).inc(float(receipt.upstream_cost or receipt.cost or 0))
+    of(metrics.FIRST_BYTE, provider).observe(receipt.first_byte_ms / 1000)
+    of(metrics.TOKENS, provider, "prompt").inc(receipt.prompt_tokens)
+    of(metrics.TOKENS, provider, "completion").inc(receipt.completion_tokens)
+    of(metrics.COST, provider).inc(float(receipt.upstream_cost or receipt.cost or 0))
 
 
 def _bare(receipt: Receipt) -> Receipt:

@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy import callers, exchange, health, upstream
+from llmproxy import exchange, health, memory, upstream
 from tokens import leases, ledger, limits
 
 _DRAIN_SECONDS = 8.0
@@ -14,13 +14,13 @@ _background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin to renew holds, to share what we see of providers, and to hear of revocations."""
+    """Begin to renew holds, to share what we see of providers, and to hear of changed callers."""
     await limits.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
         leases.trace_for_ever(),
         health.share_for_ever(),
-        callers.forget_the_revoked(),
+        memory.listen_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 

@@ -1,6 +1,6 @@
 """What operators see of the providers, in Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from config.instruments import Counter, Histogram
 
 ATTEMPTS = Counter(
     "tokengate_upstream_attempts_total",

@@ -12,8 +12,9 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import httptools
 import httpx
@@ -26,8 +27,43 @@ _STALE_SECONDS = 1.0
 Origin = tuple[bytes, bytes, int | None]
 
 
+class Target(NamedTuple):
+    """Where requests of a kind go, and their head, which lacks but the length of the body."""
+
+    origin: Origin
+    head: bytes
+
+
+def target(method: str, url: str, headers: Mapping[str, str]) -> Target:
+    """Write, once, what all requests of a kind have in common, as httpx would."""
+    return _target(httpx.Request(method, url, headers=headers))
+
+
+def _target(request: httpx.Request) -> Target:
+    url = request.url
+    lines = [request.method.encode() + b" " + url.raw_path + b" HTTP/1.1"]
+    lines += [
+        name + b": " + value
+        for name, value in request.headers.raw
+        if name.lower() != b"content-length"
+    ]
+    return Target((url.raw_scheme, url.raw_host, url.port), b"\r\n".join([*lines, b""]))
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response's head, its names in lower case, and its body, still to be read."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: "Body"
+
+
 class Transport(httpx.AsyncBaseTransport):
-    """One pool of connections for the event loop that uses it."""
+    """One pool of connections for the event loop that uses it.
+
+    ``post`` is the short way in for what is sent again and again; httpx's own comes to the same.
+    """
 
     def __init__(self, *, max_connections: int = 1000) -> None:
         self._idle: dict[Origin, list[Connection]] = {}
@@ -35,15 +71,32 @@ class Transport(httpx.AsyncBaseTransport):
         self._tls = ssl.create_default_context()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request whose body is in memory; returns when the response's head is there.
+        """Do as ``post``, with httpx's types; its timeouts for pool and connect are heeded."""
+        response = await self.post(
+            _target(request), request.content, **_timeouts(request.extensions.get("timeout", {}))
+        )
+        headers = list(response.headers.items())
+        return httpx.Response(response.status, headers=headers, stream=response.body)
+
+    async def post(
+        self,
+        target: Target,
+        body: bytes,
+        *,
+        pool_timeout: float | None = None,
+        connect_timeout: float | None = None,
+    ) -> Response:
+        """Send a request; returns when the response's head is there. Times in seconds.
 
         Raises ``httpx.PoolTimeout``, ``ConnectTimeout``, ``ConnectError``, or
         ``RemoteProtocolError`` and ``ReadError`` when the connection ends before a response.
         """
-        timeouts = request.extensions.get("timeout", {})
-        await _within(timeouts.get("pool"), self._slots.acquire(), httpx.PoolTimeout)
+        if self._slots.locked():
+            await _within(pool_timeout, self._slots.acquire(), httpx.PoolTimeout)
+        else:
+            await self._slots.acquire()
         try:
-            return await self._send(request, timeouts)
+            return await self._send(target, body, connect_timeout)
         except BaseException:
             self._slots.release()
             raise
@@ -55,32 +108,28 @@ class Transport(httpx.AsyncBaseTransport):
                 connection.cut()
         self._idle.clear()
 
-    async def _send(self, request: httpx.Request, timeouts: dict[str, Any]) -> httpx.Response:
-        url = request.url
-        origin = (url.raw_scheme, url.raw_host, url.port)
-        head = _head(request)
+    async def _send(self, target: Target, body: bytes, patience: float | None) -> Response:
+        origin = target.origin
+        head = b"%bcontent-length: %d\r\n\r\n" % (target.head, len(body))
         pooled = self._take(origin)
         if pooled:
             try:
-                return await self._exchange(pooled, origin, head, request.content)
+                return await self._exchange(pooled, origin, head, body)
             except httpx.TransportError:
                 if not pooled.was_stale:
                     raise
-        connecting = self._connect(origin)
-        connection = await _within(timeouts.get("connect"), connecting, httpx.ConnectTimeout)
-        return await self._exchange(connection, origin, head, request.content)
+        connection = await _within(patience, self._connect(origin), httpx.ConnectTimeout)
+        return await self._exchange(connection, origin, head, body)
 
     async def _exchange(
         self, connection: "Connection", origin: Origin, head: bytes, body: bytes
-    ) -> httpx.Response:
+    ) -> Response:
         try:
             status, headers = await connection.send(head, body)
         except BaseException:
             connection.cut()
             raise
-        return httpx.Response(
-            status, headers=headers, stream=Body(connection, self, origin), extensions={}
-        )
+        return Response(status, headers, Body(connection, self, origin))
 
     async def _connect(self, origin: Origin) -> "Connection":
         scheme, host, port = origin
@@ -168,8 +217,8 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self._head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
+        self._headers: dict[bytes, bytes] = {}
         self._chunks: deque[bytes] = deque()
         self._ahead = 0
         self._paused = False
@@ -197,7 +246,7 @@ class Connection(asyncio.Protocol):
         """Tell whether the last response is over, and the connection fit for another."""
         return self._over and self._keeps_alive and not self.closed and not self._chunks
 
-    async def send(self, head: bytes, body: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
+    async def send(self, head: bytes, body: bytes) -> tuple[int, dict[bytes, bytes]]:
         """Send a request; returns status and headers of its response."""
         self._reset()
         if self.closed or self._transport is None:
@@ -271,17 +320,18 @@ class Connection(asyncio.Protocol):
     # httptools
 
     def on_message_begin(self) -> None:
-        self._headers = []
+        self._headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:  # 1xx: the real response follows.
             return
-        names = {name.lower() for name, _ in self._headers}
-        self._ends_with_connection = not names & {b"content-length", b"transfer-encoding"}
+        self._ends_with_connection = not (
+            b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        )
         self._keeps_alive = self._parser.should_keep_alive()
         if self._head is not None and not self._head.done():
             self._head.set_result((status, self._headers))
@@ -333,7 +383,5 @@ async def _within(seconds: float | None, waiting: Any, error: type[httpx.Timeout
         raise error(f"{seconds} s have passed") from late
 
 
-def _head(request: httpx.Request) -> bytes:
-    lines = [request.method.encode() + b" " + request.url.raw_path + b" HTTP/1.1"]
-    lines += [name + b": " + value for name, value in request.headers.raw]
-    return b"\r\n".join([*lines, b"\r\n"])
+def _timeouts(given: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {f"{name}_timeout": given.get(name) for name in ("pool", "connect")}

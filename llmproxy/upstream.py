@@ -12,7 +12,7 @@ import time
 import zlib
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -22,7 +22,7 @@ from django.conf import settings
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.providers import Provider
 from llmproxy.providers.base import printable
-from llmproxy.transport import Body, Transport
+from llmproxy.transport import Response, Target, Transport, target
 from llmproxy.usage import Usage
 
 _ERROR_BODY_BYTES = 65_536
@@ -66,13 +66,13 @@ class AttemptFailed(Exception):
 class UpstreamAnswer:
     """A provider's successful answer, its body still to be read; must be closed or finished."""
 
-    def __init__(self, response: httpx.Response, provider: Provider) -> None:
-        kind = response.headers.get("content-type", "").lower()
-        self.id = printable(response.headers.get(provider.dialect.id_header))
-        self.is_stream = kind.startswith("text/event-stream")
-        self._body = cast("Body", response.stream)
+    def __init__(self, response: Response, provider: Provider) -> None:
+        kind = response.headers.get(b"content-type", b"").lower()
+        self.id = printable(_text(response, provider.dialect.id_header))
+        self.is_stream = kind.startswith(b"text/event-stream")
+        self._body = response.body
         # We ask for plain bytes; some compress all the same.
-        encoded = response.headers.get("content-encoding", "") in ("gzip", "deflate")
+        encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if encoded else None
 
     async def read(self, timeout: float | None = None) -> bytes:
@@ -119,25 +119,26 @@ class UpstreamAnswer:
 
 async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
     """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else."""
-    request = httpx.Request(
-        "POST",
-        _url(provider.base_url + path),
-        headers={**provider.headers, **_PLAIN},
-        content=body,
-        extensions={"timeout": {"connect": settings.UPSTREAM_CONNECT_TIMEOUT}},
-    )
+    where = _target(provider.base_url + path, tuple(provider.headers.items()))
     try:
-        response = await _transport().handle_async_request(request)
+        response = await _transport().post(
+            where, body, connect_timeout=settings.UPSTREAM_CONNECT_TIMEOUT
+        )
     except httpx.HTTPError as error:
         raise _mapped(error) from error
     answer = UpstreamAnswer(response, provider)
-    if response.status_code == httpx.codes.OK:
+    if response.status == httpx.codes.OK:
         return answer
     try:
-        wait = _seconds(response.headers.get("retry-after"))
-        raise refusal(response.status_code, await _error_object(answer), wait)
+        wait = _seconds(_text(response, "retry-after"))
+        raise refusal(response.status, await _error_object(answer), wait)
     finally:
         answer.close()
+
+
+def _text(response: Response, name: str) -> str | None:
+    value = response.headers.get(name.lower().encode())
+    return None if value is None else value.decode("latin-1")
 
 
 def refusal(status: int, error: dict[str, Any], retry_after: float | None = None) -> AttemptFailed:
@@ -256,8 +257,8 @@ def _transport() -> Transport:
 
 
 @lru_cache(maxsize=64)
-def _url(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _target(url: str, headers: tuple[tuple[str, str], ...]) -> Target:
+    return target("POST", url, {**dict(headers), **_PLAIN})
 
 
 _PLAIN = {

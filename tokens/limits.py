@@ -14,7 +14,7 @@ import math
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -58,12 +58,12 @@ class Slot:
     bucket: int = 0
     # Whether Redis knows of it, or this process alone.
     shared: bool = False
-    released: asyncio.Task[None] | None = field(default=None, repr=False)
+    released: asyncio.Future[Any] | None = field(default=None, repr=False)
 
-    def release(self, *, charged: int) -> asyncio.Task[None]:
+    def release(self, *, charged: int) -> asyncio.Future[Any]:
         """Give the slot back and count what was charged; only the first call does.
 
-        The task that is returned need not be waited for: it goes on by itself.
+        What is returned need not be waited for: it goes on by itself.
         """
         if self.released is None:
             self.released = _limiter().release(self, charged)
@@ -145,7 +145,7 @@ class _Limiter:
     def __init__(self) -> None:
         self._redis = RedisLink(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
         self._lease = settings.RESERVATION_TTL
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Future[Any]] = set()
 
     async def connect(self) -> None:
         try:
@@ -179,24 +179,41 @@ class _Limiter:
         slot.shared, slot.bucket = True, state.bucket
         return state
 
-    def release(self, slot: Slot, charged: int) -> asyncio.Task[None]:
+    def release(self, slot: Slot, charged: int) -> asyncio.Future[Any]:
         slots = _running.get(slot.user_id, {})
         slots.pop(slot.id, None)
         if not slots:
             _running.pop(slot.user_id, None)
-        releasing = asyncio.create_task(self._release(slot, charged))
-        self._releasing.add(releasing)
-        releasing.add_done_callback(self._releasing.discard)
-        return releasing
-
-    async def _release(self, slot: Slot, charged: int) -> None:
-        """Tell Redis, as soon as it can be told, until the lease would be over anyway."""
         difference = min(charged, MOST_TOKENS) - slot.counted
         words = ("release", *_times(), slot.id, slot.bucket, difference)
+        if not slot.shared:
+            done = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        keys = _keys(slot.user_id, None)[:3]
+        return self._watched(self._redis.send(_SCRIPT, keys, words), keys, words)
+
+    def _watched(
+        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: Sequence[Any]
+    ) -> asyncio.Future[Any]:
+        """See to it that what was sent is sent again until it arrives."""
+
+        def ended(one: asyncio.Future[Any]) -> None:
+            self._releasing.discard(one)
+            if one is sent and not one.cancelled() and one.exception():
+                self._watched(None, keys, words)
+
+        releasing = sent or asyncio.create_task(self._keep_telling(keys, words))
+        self._releasing.add(releasing)
+        releasing.add_done_callback(ended)
+        return releasing
+
+    async def _keep_telling(self, keys: Sequence[str], words: Sequence[Any]) -> None:
+        """Tell Redis, as soon as it can be told, until the lease would be over anyway."""
         deadline = time.monotonic() + self._lease
-        while slot.shared and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             try:
-                await self._redis.run(_SCRIPT, _keys(slot.user_id, None)[:3], words)
+                await self._redis.run(_SCRIPT, keys, words)
                 return
             except RedisAway:
                 await asyncio.sleep(1)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from django.db import connection
-from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
+
+from config.instruments import Histogram
 
 BATCH_SIZE = Histogram(
     "tokengate_ledger_batch_size",

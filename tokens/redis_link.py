@@ -61,6 +61,14 @@ class RedisLink:
             self._lost(error)
             raise RedisAway from error
 
+    def send(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Any]
+    ) -> asyncio.Future[Any] | None:
+        """Run a script if there is a connection; whatever fails is for the caller to repeat."""
+        if self._pipe is None or self._pipe.closed:
+            return None
+        return self._pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
+
     async def connect(self) -> None:
         """Connect ahead of the first request. Raises ``RedisAway``."""
         try:

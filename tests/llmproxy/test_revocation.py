@@ -1,23 +1,26 @@
 """Who is revoked is refused by the proxy at once, though it remembers callers for a moment."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
+from django.utils import timezone
 
 from accounts import sessions
-from accounts.models import User
+from accounts.models import Session, User
 from apikeys import keys
-from apikeys.errors import InvalidApiKey
 from apikeys.models import ApiKey
-from config.database import in_thread
-from llmproxy import callers
+from config.database import Listener, in_thread
+from config.errors import NotAuthenticated
+from llmproxy import callers, memory
 from tests.developer import Developer, Make
 from tests.llmproxy.test_disconnects import wait_for
 from tests.tokens.accounts import account
+from tokens.models import Balance, Tier
 
 
 def _by_key(dev: Developer) -> str:
@@ -28,54 +31,129 @@ def _by_session(dev: Developer) -> str:
     return sessions.issue(User.objects.get(pk=dev.user_id)).access
 
 
-def _revoke(dev: Developer) -> None:
-    keys.revoke(ApiKey.objects.get(user_id=dev.user_id))
-    sessions.revoke_all(User.objects.get(pk=dev.user_id))
+def _revoke(user_id: int) -> None:
+    keys.revoke(ApiKey.objects.get(user_id=user_id))
+    sessions.revoke_all(User.objects.get(pk=user_id))
 
 
-def _suspend(dev: Developer) -> None:
-    User.objects.filter(pk=dev.user_id).update(is_active=False)
+def _suspend(user_id: int) -> None:
+    User.objects.filter(pk=user_id).update(is_active=False)
 
 
-async def _identify_for_ever(request: HttpRequest) -> None:
-    while True:
-        await callers.identify(request)
-        await asyncio.sleep(0)
+def _delete(user_id: int) -> None:
+    ApiKey.objects.filter(user=user_id).delete()
+    Session.objects.filter(user=user_id).delete()
 
 
 @pytest.mark.parametrize("end", [_revoke, _suspend])
 @pytest.mark.parametrize("credential", [_by_key, _by_session])
 def test_it_is_refused_within_a_second(
-    developer: Make, credential: Callable[[Developer], str], end: Callable[[Developer], None]
+    developer: Make, credential: Callable[[Developer], str], end: Callable[[int], None]
 ) -> None:
     dev = developer()
     headers = {"Authorization": f"Bearer {credential(dev)}"}
     assert dev.http.get("/api/llm/models", headers=headers).status_code == 200
 
-    end(dev)
+    end(dev.user_id)
 
     def refused() -> bool:
         return dev.http.get("/api/llm/models", headers=headers).status_code == 401
 
-    wait_for(refused, seconds=callers.REMEMBER_SECONDS + 0.1)
+    wait_for(refused, seconds=Listener.SURE_SECONDS + 0.1)
 
 
+@pytest.fixture
+async def listening(transactional_db: None) -> AsyncIterator[None]:
+    """Hear what the database announces, as a worker does."""
+    task = asyncio.create_task(memory.listen_for_ever())
+    try:
+        await _until(lambda: memory._listener.is_sure)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - announcements come by no event of ours
+            await asyncio.sleep(0.005)
+
+
+def _credentials(user: User) -> list[HttpRequest]:
+    _, key = keys.create(user=user, name="laptop")
+    session = sessions.issue(user).access
+    headers = [{"X-API-Key": key}, {"Authorization": f"Bearer {session}"}]
+    return [RequestFactory().get("/", headers=shown) for shown in headers]
+
+
+async def _is_let_in(request: HttpRequest) -> bool:
+    try:
+        await callers.identify(request)
+    except NotAuthenticated:
+        return False
+    return True
+
+
+async def test_whoever_is_not_changed_is_remembered(listening: None) -> None:
+    user, other = await in_thread(account, 0), await in_thread(account, 1)
+    by_key, by_session = await in_thread(_credentials, user)
+    for request in (by_key, by_session):
+        await callers.identify(request)
+    before = dict(memory._known)
+
+    await in_thread(sessions.revoke_all, other)
+    await in_thread(ApiKey.objects.filter(user=user).update, last_used_at=timezone.now())
+    # So long that, were the announcements not proven to come, nobody would be remembered.
+    later = time.monotonic() + Listener.SURE_SECONDS
+    await _until(lambda: time.monotonic() > later)
+
+    for request in (by_key, by_session):
+        await callers.identify(request)
+    assert memory._known == before
+
+
+@pytest.mark.parametrize("request_of", [0, 1], ids=["key", "session"])
+@pytest.mark.parametrize("end", [_suspend, _revoke, _delete])
 async def test_an_announcement_does_it(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+    listening: None, end: Callable[[int], None], request_of: int
 ) -> None:
     user = await in_thread(account, 0)
-    _, key = await in_thread(partial(keys.create, user=user, name="laptop"))
-    request = RequestFactory().get("/", headers={"X-API-Key": key})
-    monkeypatch.setattr(callers, "REMEMBER_SECONDS", 60.0)
-    listening = asyncio.create_task(callers.forget_the_revoked())
-    try:
-        assert (await callers.identify(request)).user_id == user.pk
+    request = (await in_thread(_credentials, user))[request_of]
+    assert await _is_let_in(request)
 
-        await in_thread(partial(keys.revoke_all, user=user))
+    await in_thread(end, user.pk)
 
-        async with asyncio.timeout(10):
-            with pytest.raises(InvalidApiKey):
-                await _identify_for_ever(request)
-    finally:
-        listening.cancel()
-        await asyncio.wait([listening])
+    async with asyncio.timeout(10):
+        while await _is_let_in(request):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("edits_plan", [True, False])
+async def test_another_plan_is_in_force_at_once(listening: None, edits_plan: bool) -> None:
+    user = await in_thread(account, 0)
+    request = (await in_thread(_credentials, user))[0]
+    tier = (await callers.identify(request)).plan
+
+    if edits_plan:
+        await in_thread(Tier.objects.filter(name=tier).update, requests_per_minute=7)
+    else:
+        limits = {"monthly_tokens": 0, "tokens_per_minute": 1, "concurrent_requests": 1}
+        await in_thread(Tier.objects.create, name="other", requests_per_minute=7, **limits)
+        await in_thread(Balance.objects.filter(user=user).update, tier="other")
+
+    async with asyncio.timeout(10):
+        while (await callers.identify(request)).limits.requests_per_minute != 7:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_a_key_that_expires_is_refused_on_time(listening: None) -> None:
+    user = await in_thread(account, 0)
+    request = (await in_thread(_credentials, user))[0]
+    soon = timezone.now() + timedelta(seconds=0.5)
+    await in_thread(ApiKey.objects.filter(user=user).update, expires_at=soon)
+
+    while await _is_let_in(request):
+        assert timezone.now() < soon + timedelta(seconds=5)
+        await asyncio.sleep(0)
+    assert timezone.now() >= soon

@@ -4,14 +4,16 @@ It relays bytes, and knows nothing of what they say.
 """
 
 import os
-from typing import Any, cast
+from typing import Any
 
-import httpx
+from llmproxy.transport import Transport, target
 
-from llmproxy.transport import Body, Transport
-
-_URL = httpx.URL(os.environ["UPSTREAM_BASE_URL"] + "/chat/completions")
-_HEADERS = {"Authorization": "Bearer any", "Content-Type": "application/json"}
+_TARGET = target(
+    "POST",
+    os.environ["UPSTREAM_BASE_URL"] + "/chat/completions",
+    {"Authorization": "Bearer any", "Content-Type": "application/json"},
+)
+_KEPT = (b"content-type", b"content-length")
 _transport: Transport | None = None
 
 
@@ -21,14 +23,10 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return
     _transport = _transport or Transport()
-    request = httpx.Request("POST", _URL, headers=_HEADERS, content=await _body(receive))
-    response = await _transport.handle_async_request(request)
-    body = cast("Body", response.stream)
-    kept = (b"content-type", b"content-length")
-    headers = [
-        (name.lower(), value) for name, value in response.headers.raw if name.lower() in kept
-    ]
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    response = await _transport.post(_TARGET, await _body(receive))
+    body = response.body
+    headers = [(name, value) for name, value in response.headers.items() if name in _KEPT]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     while data := await body.read():
         await send({"type": "http.response.body", "body": data, "more_body": True})
     body.leave()

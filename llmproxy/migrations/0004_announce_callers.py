@@ -1,0 +1,18 @@
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).parent.parent / "sql" / "callers.sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0003_user_epoch"),
+        ("apikeys", "0002_limits_and_overlap"),
+        ("llmproxy", "0002_catalog_history"),
+        ("tokens", "0008_batches_as_sets"),
+    ]
+
+    operations = [
+        migrations.RunSQL(SQL.read_text(), "DROP FUNCTION llmproxy_announce_caller() CASCADE")
+    ]
