@@ -19,7 +19,7 @@ _process = [os.getpid()]
 os.register_at_fork(after_in_child=lambda: _process.__setitem__(0, os.getpid()))
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
     # By default it asks the system at every count which process this is.
-    values.ValueClass = values.MultiProcessValue(lambda: _process[0])
+    values.ValueClass = values.MultiProcessValue(lambda: _process[0])  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 

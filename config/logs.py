@@ -99,7 +99,7 @@ def _leave_out_what_no_line_shows() -> None:
 
     https://docs.python.org/3/howto/logging.html#optimization
     """
-    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001
+    logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from asgiref.sync import iscoroutinefunction
+from corsheaders.middleware import CorsMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
@@ -70,6 +71,21 @@ def api_errors(get_response: Handler) -> Handler:
 
     handler.process_exception = process_exception
     return handler  # type: ignore[no-any-return]
+
+
+def cors(get_response: Handler) -> Handler:
+    """Do as django-cors-headers does, which is asked only where a browser has asked."""
+    asked: Any = CorsMiddleware(get_response)
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_ORIGIN" in request.META:
+            answer: HttpResponseBase = await asked(request)
+            return answer
+        response: HttpResponseBase = await get_response(request)
+        response.headers["Vary"] = "origin"
+        return response
+
+    return middleware
 
 
 def _begin(request: HttpRequest) -> float:

@@ -81,7 +81,7 @@ MIDDLEWARE = [
 # The lean handler (config/asgi.py): the proxy's async routes. Native async only.
 LEAN_MIDDLEWARE = [
     "config.middleware.request_context",
-    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.cors",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
 

@@ -79,7 +79,7 @@ async def remembered(credential: Credential, look_up: Callable[[Credential], Fou
         if not entry.looking.done():
             await asyncio.wait([entry.looking])
         try:
-            found = entry.looking.result()
+            found: Found[T] = entry.looking.result()
         except BaseException:
             if _known.get(credential) is entry:  # Only good news is remembered.
                 del _known[credential]

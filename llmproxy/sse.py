@@ -6,6 +6,7 @@ character, inside `data:`) leaves here whole.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -67,14 +68,17 @@ def divide(block: bytes) -> tuple[bytes, bytes]:
 
 def split(block: bytes) -> list[bytes]:
     """Return the single events of a block, each with its own end."""
-    events = []
+    return list(events(block))
+
+
+def events(block: bytes) -> Iterator[bytes]:
+    """Yield the single events of a block, each with its own end, as they are wanted."""
     start = 0
     for end in _EVENT_END.finditer(block):
-        events.append(block[start : end.end()])
+        yield block[start : end.end()]
         start = end.end()
     if start < len(block):
-        events.append(block[start:])
-    return events
+        yield block[start:]
 
 
 def data(event: bytes) -> bytes:

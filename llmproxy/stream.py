@@ -41,7 +41,7 @@ async def open_stream(answer: UpstreamAnswer, heard: Callable[[], None]) -> Open
             heard()
             block = splitter.feed(data)
             held += block
-            if any(_begins(event) for event in sse.split(block)):
+            if any(_begins(event) for event in sse.events(block)):
                 return Opening(answer, splitter, held)
             if not data:
                 raise AttemptFailed(UpstreamError(), outcome="empty_stream", status=200)

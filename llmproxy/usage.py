@@ -1,8 +1,11 @@
 """What a request used: read from the upstream's own report, or counted here. Pure."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import orjson
 
 from llmproxy import sse
 from llmproxy.estimate import text_tokens
@@ -79,10 +82,39 @@ class OutputTally:
         return text_tokens(self._characters)
 
     def _fold(self) -> None:
-        for chunk in sse.payloads(b"".join(self._blocks)):
-            self._characters += output_characters(chunk)
+        block = b"".join(self._blocks)
+        written = _plain_characters(block)
+        if written is None:
+            written = sum(map(output_characters, sse.payloads(block)))
+        self._characters += written
         self._blocks.clear()
         self._size = 0
+
+
+# Events of nothing but plain text, written without spaces, as nearly all are. A quote inside JSON
+# text is escaped, so these marks cannot be spelled by a model's answer, bar the last.
+_CONTENT = re.compile(rb'"content":"((?:[^"\\]|\\.)*+)"')
+_NOT_PLAIN = (
+    b'"reasoning',
+    b'"refusal":"',
+    b'"text":',
+    b'"tool_calls":',
+    b'"logprobs":{',
+    b'": ',
+)
+
+
+def _plain_characters(block: bytes) -> int | None:
+    """Count the characters of events that hold plain text only, unparsed; None for others."""
+    if any(mark in block for mark in _NOT_PLAIN):
+        return None
+    texts = _CONTENT.findall(block)
+    if len(texts) > block.count(b"data:"):
+        return None
+    try:
+        return len(orjson.loads(b'"%b"' % b"".join(texts)))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def finished_choices(chunk: dict[str, Any]) -> int:

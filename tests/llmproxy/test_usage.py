@@ -1,5 +1,7 @@
 """Reading what was used: the upstream's word when it makes sense, else a count."""
 
+import json
+import math
 from decimal import Decimal
 
 import orjson
@@ -75,3 +77,38 @@ def test_a_long_stream_is_counted_in_little_memory() -> None:
         tally.add(chunk(content="four"))
 
     assert tally.tokens() == 10_000
+
+
+TEXTS = [
+    "plain",
+    'a "quote"',
+    "\\",
+    '\\\\"',
+    "line\nend\t\u2028",
+    "é日本🙂",
+    '"content":"no"',
+    '{"a": 1}',
+    '": ',
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("choices", [1, 3])
+def test_characters_are_counted_however_they_are_written(
+    text: str, spaced: bool, choices: int
+) -> None:
+    delta = {"choices": [{"index": n, "delta": {"content": text}} for n in range(choices)]}
+    block = b"data: " + (json.dumps(delta).encode() if spaced else orjson.dumps(delta)) + b"\n\n"
+    tally = OutputTally()
+    for _ in range(8):
+        tally.add(block)
+
+    assert tally.tokens() == math.ceil(len(text) * choices * 8 / 4)
+
+
+def test_what_is_told_twice_is_counted_once() -> None:
+    tally = OutputTally()
+    tally.add(chunk(content="", reasoning="y" * 8, reasoning_details=[{"content": "y" * 8}]))
+
+    assert tally.tokens() == 2
