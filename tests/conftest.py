@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from apikeys import keys
 from llmproxy.models import Model
-from tests.databases import template
+from tests.databases import empty, template
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory, UserFactory
 from tests.fakes.upstream.process import UpstreamProcess
@@ -25,6 +26,14 @@ def django_db_modify_db_settings(
 ) -> None:
     """Have each worker's test database copied: dj-stripe's tables take ten seconds to build."""
     connections["default"].settings_dict["TEST"]["TEMPLATE"] = template()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_teardown() -> Iterator[None]:
+    """Have what tests with real transactions leave behind deleted quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty())
+        yield
 
 
 @pytest.fixture

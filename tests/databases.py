@@ -1,6 +1,7 @@
-"""A fresh test database in a second: copied from one that was migrated before.
+"""A fresh test database in a second, and an empty one again in some milliseconds.
 
-The copy's source is kept on the server, under a name that changes with any migration.
+It is copied from one that was migrated before, which is kept on the server under a name that
+changes with any migration.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import django
 import psycopg
+from django.db import connection, transaction
 from djstripe.apps import __version__ as djstripe_version
 from psycopg import Connection, sql
 
@@ -28,6 +30,35 @@ def template() -> str:
         if name not in _templates(server):
             _build(server, name)
     return name
+
+
+def empty() -> None:
+    """Delete what a test has committed, but for what Django puts there after migrating.
+
+    Django's own way, ``flush``, truncates every table and fills those again: that takes longer than
+    most tests. Here no trigger has a say: neither foreign keys nor the ledger, which forbids it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_EMPTY)
+
+
+# What receivers of post_migrate write.
+_EMPTY = """
+    DO $$
+    DECLARE
+        name text;
+    BEGIN
+        SET LOCAL session_replication_role = replica;
+        FOR name IN
+            SELECT tablename FROM pg_tables
+             WHERE schemaname = current_schema() AND tablename NOT IN (
+                'django_migrations', 'django_content_type', 'django_site',
+                'auth_permission', 'auth_group', 'auth_group_permissions')
+        LOOP
+            EXECUTE format('DELETE FROM %I', name);
+        END LOOP;
+    END $$
+"""
 
 
 def _build(server: Connection, name: str) -> None:
