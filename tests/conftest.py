@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
@@ -33,6 +34,15 @@ def _quick_teardown() -> Iterator[None]:
     """Have what tests with real transactions leave behind deleted quickly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hash passwords in a millisecond: in production that takes long, and 100 MB, on purpose."""
+    with pytest.MonkeyPatch.context() as patch:
+        for cost in ("time_cost", "memory_cost", "parallelism"):
+            patch.setattr(Argon2PasswordHasher, cost, 8 if cost == "memory_cost" else 1)
         yield
 
 
