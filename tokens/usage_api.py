@@ -135,11 +135,11 @@ class UsageView(APIView):
             return _sums_as_csv(rows) if _wants_csv(request) else Response({"results": rows})
         if _wants_csv(request):
             return _attachment(StreamingHttpResponse(_records_as_csv(user_id, wanted)))
-        return self._page(request, usage.records(user_id, wanted))
+        return self._page(request, usage.places(user_id, wanted))
 
-    def _page(self, request: Request, found: QuerySet[UsageRecord]) -> Response:
+    def _page(self, request: Request, found: QuerySet[UsageRecord, Any]) -> Response:
         pages = UsagePages()
-        page = pages.paginate_queryset(found, request, view=self)
+        page = usage.at(pages.paginate_queryset(found, request, view=self) or [])
         return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
