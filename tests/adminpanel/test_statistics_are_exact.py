@@ -22,7 +22,7 @@ TODAY = timezone.now().date()
 
 def stats(api: APIClient, *, first: int, last: int = 0, group_by: str) -> dict[str, Any]:
     """Ask for the days from that many days ago to that many."""
-    days = {"from": TODAY - timedelta(days=first), "to": TODAY - timedelta(days=last)}
+    days = {"from": f"{TODAY - timedelta(days=first)}", "to": f"{TODAY - timedelta(days=last)}"}
     answer = api.get("/api/admin/usage-stats", {**days, "group_by": group_by})
     assert answer.status_code == 200, answer.content
     found: dict[str, Any] = answer.json()
