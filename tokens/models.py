@@ -441,7 +441,10 @@ class DailyUsage(models.Model):
 
     day = models.DateField()
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="daily_usage"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="daily_usage",
+        db_index=False,  # daily_usage_by_user begins with it
     )
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64, blank=True)

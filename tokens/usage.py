@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import CharField, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.db.models import F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, TruncDate
 
 from tokens.models import DailyUsage, UsageRecord
 from tokens.totals import closed_until
@@ -28,7 +28,7 @@ _GROUPS = {
     "day": F("day"),
     "model": F("model"),
     "provider": F("provider"),
-    "key": Cast("api_key", CharField()),
+    "key": F("api_key"),
 }
 
 
@@ -72,7 +72,8 @@ def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
     merged: dict[Any, dict[str, Any]] = {}
     for part in _parts(user_id, wanted):
         for row in _by_group(part, group):
-            merged[row["group"]] = _add(merged.get(row["group"]), row)
+            key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
+            merged[key] = _add(merged.get(key), row) | {"group": key}
     if group == "day":
         return [merged[day] for day in sorted(merged)]
     return sorted(merged.values(), key=lambda row: (-row["charged"], row["group"] or ""))
@@ -130,7 +131,6 @@ def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
     sofar = sofar or {"cost": None}
     told = [cost for cost in (sofar["cost"], row["sum_of_cost"]) if cost is not None]
     return {
-        "group": row["group"],
         **{name: sofar.get(name, 0) + row[f"sum_of_{name}"] for name in ("requests", *_TOKENS)},
         "cost": sum(told, Decimal(0)) if told else None,
     }

@@ -1,6 +1,8 @@
 from typing import Any
 
 import django.contrib.postgres.fields
+import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -86,6 +88,16 @@ class Migration(migrations.Migration):
                 help_text="USD: as reported, else by our prices. Null: nothing is known.",
                 max_digits=24,
                 null=True,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="dailyusage",
+            name="user",
+            field=models.ForeignKey(
+                settings.AUTH_USER_MODEL,
+                django.db.models.deletion.PROTECT,
+                related_name="daily_usage",
+                db_index=False,
             ),
         ),
         migrations.AddIndex(
