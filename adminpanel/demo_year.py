@@ -121,7 +121,7 @@ def _billing(people: list[Person], users: dict[int, User], now: datetime) -> Non
     bills = [(subscriptions[number], bill) for number, deal in deals.items() for bill in deal.bills]
     Invoice.objects.bulk_create(_invoice(owner, bill, now) for owner, bill in bills)
     StripeEvent.objects.bulk_create(
-        _failure(bill) for _, bill in bills if bill.declined and bill.declined <= now
+        _failure(bill, bill.declined) for _, bill in bills if bill.declined and bill.declined <= now
     )
     Adjustment.objects.bulk_create(
         Adjustment(
@@ -188,14 +188,14 @@ def _invoice(subscription: Subscription, bill: Bill, now: datetime) -> Invoice:
     )
 
 
-def _failure(bill: Bill) -> StripeEvent:
+def _failure(bill: Bill, at: datetime) -> StripeEvent:
     return StripeEvent(
         id=f"evt_{bill.id}",
         type="invoice.payment_failed",
         payload={"data": {"object": {"id": bill.id, "object": "invoice"}}},
-        created_at=bill.declined,
-        received_at=bill.declined,
-        processed_at=bill.declined,
+        created_at=at,
+        received_at=at,
+        processed_at=at,
     )
 
 

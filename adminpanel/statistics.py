@@ -31,18 +31,18 @@ def usage(*, since: date, until: date, group: Group) -> list[dict[str, Any]]:
     """
     if group == "day":
         rows = totals.by_day("all", since=since, until=until)
-        return [_row(row, f"{row['day']:%Y-%m-%d}") for row in rows]
-    return [_row(row, row["key"]) for row in totals.by_key(group, since=since, until=until)]
+        return [as_row(row, f"{row['day']:%Y-%m-%d}") for row in rows]
+    return [as_row(row, row["key"]) for row in totals.by_key(group, since=since, until=until)]
 
 
 def total(*, since: date, until: date) -> dict[str, Any]:
     """Sum all days of a time (``until`` is exclusive)."""
     rows = totals.by_key("all", since=since, until=until) or [_NOTHING]
     users = totals.active_users(since=since, until=until)
-    return {**_row(rows[0], None), "users": users}
+    return {**as_row(rows[0], None), "users": users}
 
 
-def _row(row: dict[str, Any], key: str | None) -> dict[str, Any]:
+def as_row(row: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Name the row, and its percentiles."""
     counts = row["latency"]
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}

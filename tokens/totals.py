@@ -159,7 +159,7 @@ def _read(
     group: str, dimension: Dimension, since: date, until: date, *, order: str, users: bool
 ) -> list[dict[str, Any]]:
     closed = min(until, closed_until())
-    sums = ", ".join(f"sum({name}) AS {name}" for name in _FIGURES)
+    sums = ", ".join(f"sum({name})::{_TYPES.get(name, 'bigint')} AS {name}" for name in _FIGURES)
     statement = f"""
         SELECT {group}, {"sum(users)::bigint" if users else "NULL"} AS users, {sums},
                ARRAY[{_COUNTS}] AS latency

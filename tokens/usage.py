@@ -29,6 +29,7 @@ _GROUPS = {
     "model": F("model"),
     "provider": F("provider"),
     "key": F("api_key"),
+    "user": F("user_id"),
 }
 
 
@@ -118,7 +119,7 @@ def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
     )
 
 
-def _by_group(part: QuerySet[Any], group: Group) -> Iterable[dict[str, Any]]:
+def _by_group(part: QuerySet[Any], group: str) -> Iterable[dict[str, Any]]:
     cost = "cost" if part.model is DailyUsage else "known_cost"
     totals = {f"sum_of_{name}": Sum(name) for name in ("requests", *_TOKENS)}
     rows = part.order_by().annotate(group=_GROUPS[group]).values("group")
@@ -131,9 +132,32 @@ def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
     sofar = sofar or {"cost": None}
     told = [cost for cost in (sofar["cost"], row["sum_of_cost"]) if cost is not None]
     return {
-        **{name: sofar.get(name, 0) + row[f"sum_of_{name}"] for name in ("requests", *_TOKENS)},
+        **{
+            name: sofar.get(name, 0) + int(row[f"sum_of_{name}"]) for name in ("requests", *_TOKENS)
+        },
         "cost": sum(told, Decimal(0)) if told else None,
     }
+
+
+def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]:
+    """Return who was charged the most in some days (``until`` is exclusive), and how much.
+
+    Reads a row for each user, day and model: meant for a month, not for years. Cost in USD.
+    """
+    closed = min(until, closed_until())
+    start = _midnight(max(since, closed))
+    parts: list[QuerySet[Any]] = [
+        DailyUsage.objects.filter(day__gte=since, day__lt=closed),
+        _as_days(
+            UsageRecord.objects.filter(created_at__gte=start, created_at__lt=_midnight(until))
+        ),
+    ]
+    merged: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        for row in _by_group(part, "user"):
+            merged[row["group"]] = _add(merged.get(row["group"]), row)
+    most = sorted(merged.items(), key=lambda item: (-item[1]["charged"], item[0]))[:at_most]
+    return [{"user": user, **row, "cost": row["cost"] or Decimal(0)} for user, row in most]
 
 
 def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
