@@ -89,11 +89,12 @@ class UsageStatsView(APIView):
         query.is_valid(raise_exception=True)
         since, until = query.validated_data["since"], query.validated_data["until"]
         group = query.validated_data["group"]
+        days = {"since": since.date(), "until": until.date()}
         stats = {
             "since": since,
             "until": until,
-            "total": statistics.total(since=since, until=until),
-            "rows": statistics.usage(since=since, until=until, group=group) if group else [],
+            "total": statistics.total(**days),
+            "rows": statistics.usage(**days, group=group) if group else [],
         }
         return Response(UsageStatsSerializer(stats).data)
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib import admin
 from django.db.models.signals import post_migrate
 
 
@@ -8,4 +9,5 @@ class AdminPanelConfig(AppConfig):
     def ready(self) -> None:
         from adminpanel import roles
 
+        admin.site.index_template = "adminpanel/index.html"
         post_migrate.connect(roles.seed, sender=self)

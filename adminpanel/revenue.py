@@ -2,40 +2,24 @@
 
 Revenue is what invoices were paid, less refunds, in the month in which they were made. MRR is what
 living subscriptions pay a month at the price list, a year's price counting a twelfth; trials pay
-nothing yet. Upstream costs are USD: daily sums, and the records themselves for the days whose sums
-may still change (``tokens.aggregates``).
+nothing yet. Upstream costs are USD, exact at any time (``tokens.totals``).
 """
 
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from billing.models import Interval, Invoice, Price, StripeEvent, Subscription
+from tokens import totals
 from tokens.periods import months_after
 
 _CENT = Decimal("0.01")
 _PAYING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
-
-_COSTS = """
-    WITH settled AS (
-        SELECT COALESCE((SELECT open_from FROM tokens_aggregation), '-infinity'::date) AS until
-    )
-    SELECT date_trunc('month', day)::date AS month, sum(cost) FROM (
-        SELECT day, cost FROM tokens_dailyusage, settled
-         WHERE day >= %(since)s AND day < settled.until
-        UNION ALL
-        SELECT (created_at AT TIME ZONE 'UTC')::date, COALESCE(upstream_cost, cost, 0)
-          FROM tokens_usagerecord, settled
-         WHERE created_at >= %(since)s
-           AND created_at >= settled.until::timestamp AT TIME ZONE 'UTC'
-    ) AS spent GROUP BY 1
-"""
 
 
 def report(*, months: int, currency: str) -> dict[str, Any]:
@@ -136,9 +120,13 @@ def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:
 
 
 def _costs(since: datetime) -> dict[date, Decimal]:
-    with connection.cursor() as cursor:
-        cursor.execute(_COSTS, {"since": since})
-        return dict(cursor.fetchall())
+    """Sum the upstream costs of each month, in USD."""
+    costs: dict[date, Decimal] = {}
+    tomorrow = timezone.now().astimezone(UTC).date() + timedelta(days=1)
+    for row in totals.by_day("all", since=since.date(), until=tomorrow):
+        month = row["day"].replace(day=1)
+        costs[month] = costs.get(month, Decimal(0)) + row["cost"]
+    return costs
 
 
 def _by_month(found: QuerySet[Any], column: str) -> dict[date, int]:

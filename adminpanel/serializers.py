@@ -97,6 +97,8 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
 
 
 class LatencySerializer(serializers.Serializer[Any]):
+    """Percentiles of answered requests, read from a histogram: within 5 % of the exact ones."""
+
     p50 = serializers.IntegerField(allow_null=True)
     p95 = serializers.IntegerField(allow_null=True)
     p99 = serializers.IntegerField(allow_null=True)
@@ -107,7 +109,9 @@ class StaffUsageSumSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The day, model, provider or plan; null: all of it."
     )
     requests = serializers.IntegerField()
-    users = serializers.IntegerField()
+    users = serializers.IntegerField(
+        allow_null=True, help_text="Who had a request: in all, or on a day; of others null."
+    )
     errors = serializers.IntegerField(  # type: ignore[assignment]  # DRF takes it off the class
         help_text="Requests that the providers failed."
     )

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts import error_pages
+from adminpanel import pages
 from config import health, metrics
 from config.errors import NotFound
 from config.rendering import error_response
@@ -36,6 +37,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("metrics", metrics.scrape, name="metrics"),
+    path("admin/export/<slug:name>.csv", pages.export, name="staff-export"),
     path("admin/", admin.site.urls),
     path("", include("accounts.page_urls")),
     path("billing/", include("billing.page_urls")),

@@ -1,42 +1,51 @@
 """Daily sums of the usage records: incremental, safe to repeat, exact.
 
+There are those of each user (``DailyUsage``), and of all users (``DailyTotal``, tokens/totals.py).
+
 A day's sums are made anew as long as its records may change: those of the last days, and of every
 day since the oldest receipt that awaits its provider's word. Sums replace what was there, in one
 transaction for each day, so a run that dies leaves whole days. Two runs take turns.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Min
 from django.utils import timezone
 
+from tokens import totals
 from tokens.models import Aggregation, UsageRecord
 
 # A request's record bears the day on which it began, and is written when it ends.
 _MAY_STILL_RUN = timedelta(days=2)
 _LOCK = 7_465_001
 
-_DELETE = "DELETE FROM tokens_dailyusage WHERE day = %s"
 _SUMS = """
     SELECT (created_at AT TIME ZONE 'UTC')::date, user_id, model, provider, api_key, status,
            count(*), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
            sum(reasoning_tokens), sum(charged),
-           sum(COALESCE(upstream_cost, cost, 0)), sum(duration_ms)
+           sum(COALESCE(upstream_cost, cost)), sum(duration_ms)
       FROM tokens_usagerecord
-     WHERE created_at >= %s AND created_at < %s
+     WHERE created_at >= %(start)s AND created_at < %(end)s
      GROUP BY 1, 2, 3, 4, 5, 6
 """
 _COLUMNS = """day, user_id, model, provider, api_key, status, requests, prompt_tokens,
     completion_tokens, cached_tokens, reasoning_tokens, charged, cost, duration_ms"""
-_INSERT = f"INSERT INTO tokens_dailyusage ({_COLUMNS}) {_SUMS}"
-_DIFFER = f"""
+# Each table, its columns, and what makes them of the records. The order puts what is of one user
+# and day, and so is read together, on the same pages.
+_TABLES = (
+    ("tokens_dailyusage", _COLUMNS, f"{_SUMS} ORDER BY 1, 2"),
+    ("tokens_dailytotal", totals.COLUMNS, totals.of_records()),
+)
+_DELETE = "DELETE FROM {table} WHERE day = %(day)s"
+_INSERT = "INSERT INTO {table} ({columns}) {sums}"
+_DIFFER = """
+    WITH made AS ({sums}), stored AS (SELECT {columns} FROM {table} WHERE day = %(day)s)
     SELECT count(*) FROM (
-        ({_SUMS} EXCEPT SELECT {_COLUMNS} FROM tokens_dailyusage WHERE day = %s)
-        UNION ALL
-        (SELECT {_COLUMNS} FROM tokens_dailyusage WHERE day = %s EXCEPT {_SUMS})
+        (TABLE made EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE made)
     ) AS differences
-"""  # noqa: S608 - of the fixed texts above
+"""
 
 
 def open_days(*, since: date | None = None) -> list[date]:
@@ -63,22 +72,28 @@ def aggregate(*, since: date | None = None) -> int:
 def differing(day: date) -> int:
     """Return how many sums of a day are not those of its records; 0 when all are exact."""
     with connection.cursor() as cursor:
-        span = _span(day)
-        cursor.execute(_DIFFER, [*span, day, day, *span])
-        return int(cursor.fetchone()[0])
+        return sum(_differing(cursor, day, *table) for table in _TABLES)
+
+
+def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> int:
+    cursor.execute(_DIFFER.format(table=table, columns=columns, sums=sums), _parameters(day))
+    return int(cursor.fetchone()[0])
 
 
 @transaction.atomic
 def _make_anew(day: date) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        cursor.execute(_DELETE, [day])
-        cursor.execute(_INSERT, _span(day))
+        for table, columns, sums in _TABLES:
+            cursor.execute(_DELETE.format(table=table), {"day": day})
+            cursor.execute(
+                _INSERT.format(table=table, columns=columns, sums=sums), _parameters(day)
+            )
 
 
-def _span(day: date) -> tuple[datetime, datetime]:
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return start, start + timedelta(days=1)
+def _parameters(day: date) -> dict[str, Any]:
+    start = datetime.combine(day, time(), UTC)
+    return {"day": day, **totals.parameters(start, start + timedelta(days=1))}
 
 
 def _oldest_open() -> date | None:

@@ -392,6 +392,7 @@ class UsageRecord(models.Model):
                 ],
             ),
             models.Index(name="usage_by_request", fields=["user", "request_id"]),
+            models.Index(name="usage_by_time", fields=["created_at"]),
             models.Index(
                 name="usage_awaiting_word", fields=["created_at"], condition=Q(final=False)
             ),
@@ -440,7 +441,10 @@ class DailyUsage(models.Model):
 
     day = models.DateField()
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="daily_usage"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="daily_usage",
+        db_index=False,  # daily_usage_by_user begins with it
     )
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64, blank=True)
@@ -453,7 +457,10 @@ class DailyUsage(models.Model):
     reasoning_tokens = models.BigIntegerField()
     charged = models.BigIntegerField()
     cost = models.DecimalField(
-        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices."
+        max_digits=24,
+        decimal_places=10,
+        null=True,
+        help_text="USD: as reported, else by our prices. Null: nothing is known.",
     )
     duration_ms = models.BigIntegerField(help_text="Of all requests together.")
 
@@ -471,8 +478,41 @@ class DailyUsage(models.Model):
         return f"{self.charged} tokens on {self.day}"
 
 
+class DailyTotal(models.Model):
+    """Sums of all users of one day (UTC): in all, by model, by provider, or by plan."""
+
+    class Dimension(models.TextChoices):
+        ALL = "all"
+        MODEL = "model"
+        PROVIDER = "provider"
+        PLAN = "plan"
+
+    pk = models.CompositePrimaryKey("dimension", "day", "key")
+    day = models.DateField()
+    dimension = models.CharField(max_length=8, choices=Dimension.choices)
+    key = models.CharField(max_length=200, blank=True, help_text="The model, provider or plan.")
+    users = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    errors = models.BigIntegerField(help_text="Requests that the providers failed.")
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    cached_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    charged = models.BigIntegerField()
+    cost = models.DecimalField(
+        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices, else 0."
+    )
+    latency = ArrayField(
+        models.IntegerField(),
+        help_text="How many of the answered requests took how long: see tokens/latency.py.",
+    )
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens on {self.day}"
+
+
 class Aggregation(models.Model):
-    """How far `DailyUsage` is settled: one row."""
+    """How far `DailyUsage` and `DailyTotal` are settled: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     open_from = models.DateField(help_text="From this day on records may still change.")

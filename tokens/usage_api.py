@@ -1,8 +1,6 @@
 """GET /api/tokens/usage: what was used, as records, as sums, or as CSV."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
@@ -24,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.database import in_thread
+from config.spreadsheet import as_csv
 from tokens import usage
 from tokens.api import READ, caller_id
 from tokens.models import UsageRecord
@@ -37,7 +36,6 @@ from tokens.usage import Filter
 
 T = TypeVar("T", bound=HttpResponseBase)
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FORMAT = OpenApiParameter(
     "format",
     OpenApiTypes.STR,
@@ -135,11 +133,11 @@ class UsageView(APIView):
             return _sums_as_csv(rows) if _wants_csv(request) else Response({"results": rows})
         if _wants_csv(request):
             return _attachment(StreamingHttpResponse(_records_as_csv(user_id, wanted)))
-        return self._page(request, usage.records(user_id, wanted))
+        return self._page(request, usage.places(user_id, wanted))
 
-    def _page(self, request: Request, found: QuerySet[UsageRecord]) -> Response:
+    def _page(self, request: Request, found: QuerySet[UsageRecord, Any]) -> Response:
         pages = UsagePages()
-        page = pages.paginate_queryset(found, request, view=self)
+        page = usage.at(pages.paginate_queryset(found, request, view=self) or [])
         return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -153,12 +151,12 @@ def _wants_csv(request: Request) -> bool:
 
 def _sums_as_csv(rows: Any) -> HttpResponse:
     names = list(UsageSumSerializer().fields)
-    return _attachment(HttpResponse(_csv([names, *(row.values() for row in rows)])))
+    return _attachment(HttpResponse(as_csv([names, *(row.values() for row in rows)])))
 
 
 async def _records_as_csv(user_id: int, wanted: Filter) -> AsyncIterator[str]:
     """Write page by page, so that an export of any length needs little memory and no cursor."""
-    yield _csv([UsageRecordSerializer().fields])
+    yield as_csv([UsageRecordSerializer().fields])
     pages = usage.pages(user_id, wanted)
     while text := await in_thread(_next_page, pages):
         yield text
@@ -166,18 +164,7 @@ async def _records_as_csv(user_id: int, wanted: Filter) -> AsyncIterator[str]:
 
 def _next_page(pages: Iterator[list[UsageRecord]]) -> str:
     page = next(pages, [])
-    return _csv(row.values() for row in UsageRecordSerializer(page, many=True).data)
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
-    file = io.StringIO()
-    csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
-    return file.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """Keep spreadsheets from taking a client's own text for a formula (OWASP, CSV injection)."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return as_csv(row.values() for row in UsageRecordSerializer(page, many=True).data)
 
 
 def _attachment(response: T) -> T:

@@ -1,6 +1,6 @@
 """GET /api/admin/usage-stats: its sums are those of the records."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from accounts.models import User
 from tests.adminpanel.conftest import As
 from tests.factories import UserFactory
 from tests.tokens.usage import used
+from tokens import aggregates, latency
+from tokens.models import Adjustment, Balance, Tier
 
 MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, 0, 0, tzinfo=UTC)
@@ -41,8 +43,23 @@ def test_it_works(support: APIClient) -> None:
     assert total["charged"] == 12
     assert total["prompt_tokens"] == 30
     assert Decimal(total["cost"]) == Decimal("0.501")
-    assert total["latency_ms"] == {"p50": 100, "p95": 300, "p99": 300}
+    assert total["latency_ms"] == pytest.approx(
+        {"p50": 100, "p95": 300, "p99": 300}, rel=latency.ERROR
+    )
     assert stats(support)["rows"] == []
+
+
+def test_the_plan_of_then(support: APIClient, user: User) -> None:
+    """A user who went from free to pro on Tuesday used Monday's tokens as a free one."""
+    Tier.objects.create(name="pro", title="Pro", monthly_tokens=1)
+    Balance.objects.filter(user=user).update(tier="pro")
+    Adjustment.objects.create(
+        user=user, kind="tier", source="x", tier_id="pro", created_at=TUESDAY + timedelta(hours=9)
+    )
+    for _ in range(2):
+        rows = {row["key"]: row["charged"] for row in stats(support, group_by="plan")["rows"]}
+        assert rows == {"free": 5, "pro": 7}
+        aggregates.aggregate()
 
 
 def test_by_day(support: APIClient) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-from tokens.models import Tier, UsageRecord
+from tokens import aggregates
+from tokens.models import Aggregation, Tier, UsageRecord
 
 RECORDS = 5_000_000
 USERS = 10_000
@@ -72,6 +73,9 @@ def seeded(records: int = RECORDS) -> list[int]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_BALANCES)
             _write(users, records)
+        Aggregation.objects.all().delete()
+        sys.stderr.write("summing their days …\n")
+        aggregates.aggregate()
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
     return users

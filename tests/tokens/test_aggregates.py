@@ -13,7 +13,8 @@ from accounts.models import User
 from tests.tokens.accounts import account
 from tests.tokens.usage import used
 from tokens import aggregates
-from tokens.models import Aggregation, DailyUsage, UsageRecord
+from tokens.latency import BOUNDS
+from tokens.models import Aggregation, DailyTotal, DailyUsage, UsageRecord
 
 NOW = timezone.now()
 OLD = NOW - timedelta(days=9)
@@ -43,6 +44,37 @@ def test_it_works(ada: User) -> None:
     row = DailyUsage.objects.get(model="a")
     assert (row.requests, row.prompt_tokens, row.completion_tokens) == (2, 20, 40)
     assert all(aggregates.differing(day) == 0 for day in aggregates.open_days())
+
+
+def test_sums_of_all_users(ada: User) -> None:
+    for user, model, ms in ((ada, "a", 5), (ada, "b", 5), (account(0), "a", 900)):
+        used(user, at=NOW, model=model, duration_ms=ms, charged=3)
+    used(ada, at=NOW, model="a", status="failed", duration_ms=5, charged=0, cost=None)
+
+    aggregates.aggregate()
+
+    in_all = DailyTotal.objects.get(dimension="all")
+    assert (in_all.users, in_all.requests, in_all.errors, in_all.charged) == (2, 4, 1, 9)
+    assert in_all.latency[BOUNDS.index(5)] == 2
+    assert sum(in_all.latency) == 3  # who failed did not answer
+    models = DailyTotal.objects.filter(dimension="model").order_by("key")
+    assert [(row.key, row.users, row.requests) for row in models] == [("a", 2, 3), ("b", 1, 1)]
+    assert set(DailyTotal.objects.values_list("dimension", flat=True)) == {
+        "all",
+        "model",
+        "plan",
+        "provider",
+    }
+
+
+def test_a_wrong_total_is_found_and_mended(ada: User) -> None:
+    used(ada, at=NOW, charged=3)
+    aggregates.aggregate()
+    day = NOW.astimezone(UTC).date()
+    DailyTotal.objects.filter(dimension="plan").update(errors=1)
+    assert aggregates.differing(day) == 2  # what is there, and what is not
+    aggregates.aggregate()
+    assert aggregates.differing(day) == 0
 
 
 def test_again_changes_nothing(ada: User) -> None:

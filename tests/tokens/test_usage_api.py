@@ -16,7 +16,8 @@ from accounts.models import User
 from tests.tokens.accounts import account
 from tests.tokens.usage import record, used
 from tests.webserver import WebServer
-from tokens.models import UsageRecord
+from tokens import aggregates
+from tokens.models import Aggregation, UsageRecord
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = uuid.uuid4()
@@ -82,6 +83,40 @@ def test_sums(api: APIClient, group: str, sums: list[tuple[str | None, int]]) ->
     rows = api.get("/api/tokens/usage", {"group_by": group}).json()["results"]
     assert [(row["group"], row["charged"]) for row in rows] == sums
     assert sum(row["requests"] for row in rows) == 4
+
+
+def test_sums_of_closed_days_are_those_of_the_records(api: APIClient) -> None:
+    queries: list[dict[str, str]] = [
+        {},
+        {"from": "2026-03-02"},
+        {"to": "2026-03-02T12:00:00Z"},
+        {"from": "2026-03-01T00:00:01Z", "to": "2026-03-03T23:00:00Z"},
+        {"from": "2026-03-01T09:00:00Z", "to": "2026-03-01T23:30:00Z"},
+        {"model": "b"},
+        {"status": "cancelled"},
+        {"key": str(KEY)},
+    ]
+    every = [
+        {**query, "group_by": group}
+        for query in queries
+        for group in ("day", "model", "provider", "key")
+    ]
+
+    def told() -> list[Any]:
+        return [(asked, api.get("/api/tokens/usage", asked).json()) for asked in every]
+
+    of_records = told()
+    aggregates.aggregate()
+    for open_from in ("2026-03-01", "2026-03-02", "2026-03-09"):
+        Aggregation.objects.update(open_from=open_from)
+        assert told() == of_records
+
+
+def test_whole_closed_days_are_not_read_from_the_records(api: APIClient) -> None:
+    before = api.get("/api/tokens/usage", {"group_by": "model"}).json()
+    aggregates.aggregate()
+    UsageRecord.objects.all().delete()
+    assert api.get("/api/tokens/usage", {"group_by": "model"}).json() == before
 
 
 def test_sums_of_what_matches(api: APIClient) -> None:

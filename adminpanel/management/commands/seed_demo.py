@@ -8,22 +8,54 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from adminpanel.demo import seed_demo
+from adminpanel.demo_year import Past, seed_past
+
+_MOST_DAYS = 3 * 366
 
 
 class Command(BaseCommand):
-    help = "Create the demo user with an API key, and the admin. In development only."
+    help = (
+        "Create the demo user with an API key, and the admin; with --days a past of that many days:"
+        " users, subscriptions, invoices and usage. In development only."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one line of JSON.")
         parser.add_argument("--dry-run", action="store_true", help="Write nothing.")
+        parser.add_argument("--days", type=int, help="Write such a past, unless there is one.")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Without DEBUG, too: the past alone, never the logins that everyone knows.",
+        )
 
-    def handle(self, *args: Any, json: bool, dry_run: bool, **options: Any) -> None:
-        if not settings.DEBUG:
+    def handle(
+        self,
+        *args: Any,
+        json: bool,
+        dry_run: bool,
+        days: int | None,
+        force: bool,
+        **options: Any,
+    ) -> None:
+        if not settings.DEBUG and not (force and days):
             raise CommandError("the demo logins are known to everyone: not without DEBUG")
+        if days is not None and not 1 <= days <= _MOST_DAYS:
+            raise CommandError(f"--days takes 1 to {_MOST_DAYS}")
         with transaction.atomic():
-            demo = asdict(seed_demo())
+            demo = asdict(seed_demo()) if settings.DEBUG else {}
+            past = seed_past(days) if days else None
             transaction.set_rollback(dry_run)
+        if past and not json:
+            self.stdout.write(_told(past))
         self.stdout.write(_one_line(demo) if json else _lines(demo))
+
+
+def _told(past: Past) -> str:
+    return (
+        f"{'A past' if past.fresh else 'There was a past already'}: {past.users} users, "
+        f"{past.subscriptions} subscriptions, {past.invoices} invoices, {past.records} records"
+    )
 
 
 def _one_line(demo: dict[str, str]) -> str:

@@ -1,0 +1,41 @@
+"""Which days staff look at (UTC)."""
+
+from datetime import UTC, date, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+PRESETS = (7, 30, 90, 365)
+DEFAULT = 30
+_MOST_DAYS = 366
+
+
+class DaysForm(forms.Form):
+    """Which days: the last ones, or from one to another (UTC, both included)."""
+
+    days = forms.IntegerField(min_value=1, max_value=_MOST_DAYS, required=False)
+    since = forms.DateField(required=False, label="From")
+    until = forms.DateField(required=False, label="To")
+
+    def add_prefix(self, field_name: str) -> str:
+        """Call them in addresses as the API does: `from` is no name in Python."""
+        return {"since": "from", "until": "to"}.get(field_name, field_name)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        usual = last_days(given.get("days") or DEFAULT, until=given.get("until"))
+        last, first = usual["last"], given.get("since") or usual["first"]
+        if not timedelta() <= last - first < timedelta(days=_MOST_DAYS):
+            raise forms.ValidationError(f"The days must run forward, and be {_MOST_DAYS} at most.")
+        return {"first": first, "last": last}
+
+
+def last_days(number: int, *, until: date | None = None) -> dict[str, date]:
+    """Return the first and the last of that many days."""
+    last = until or today()
+    return {"first": last - timedelta(days=number - 1), "last": last}
+
+
+def today() -> date:
+    return timezone.now().astimezone(UTC).date()
