@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from config.health import HEALTH_PATHS
 from config.openapi import ERROR
 from llmproxy.openapi import PROXY_PATHS, PROXY_SCHEMAS
 
@@ -13,9 +14,10 @@ def only_unversioned(endpoints: list[Any], **_: Any) -> list[Any]:
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/api/v1/")]
 
 
-def add_proxy(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """Add the proxy's routes, which are plain async views."""
-    result["paths"] = dict(sorted({**result["paths"], **PROXY_PATHS}.items()))
+def add_plain_views(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
+    """Add the routes of the proxy and of health, which are no views of DRF."""
+    paths = {**result["paths"], **PROXY_PATHS, **HEALTH_PATHS}
+    result["paths"] = dict(sorted(paths.items()))
     result.setdefault("components", {}).setdefault("schemas", {}).update(PROXY_SCHEMAS)
     return result
 
