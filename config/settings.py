@@ -406,6 +406,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["config.schema.only_unversioned"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema.allow_several",
         "config.schema.add_plain_views",
         "config.schema.add_error",
     ],
