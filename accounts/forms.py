@@ -1,11 +1,30 @@
 """The pages' forms, where they must do as the API does (ACCOUNT_FORMS)."""
 
 from allauth.account import forms
+from allauth.core import context
+from allauth.mfa.base import forms as mfa
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import passwords
+from accounts.attempts import count_code
 from accounts.models import User
+
+
+class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
+    """Counts codes with those of the API, before they are looked at."""
+
+    def clean_code(self) -> str:
+        count_code(context.request, user=self.user)
+        code: str = super().clean_code()
+        return code
+
+
+class CodeAgainForm(CodeForm, mfa.ReauthenticateForm):  # type: ignore[misc]
+    """The same for who has signed in already."""
+
+    def save(self) -> None:
+        mfa.ReauthenticateForm.save(self)
 
 
 class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]

@@ -78,8 +78,10 @@ OTHER_CREDENTIALS = {"/api/auth/extension/token": "an editor's access token with
 OUTSIDE: dict[str, str] = {
     "metrics": "whoever has `METRICS_TOKEN`; without one nobody (with `DEBUG`: this machine); "
     "others: 404",
-    "admin/login/": "everyone",
-    "admin/": "staff, each page by Django's permissions (groups support, finance, admin)",
+    "admin/": "staff, with their second factor; each page by Django's permissions (groups support, "
+    "finance, admin)",
+    "accounts/2fa/authenticate/": "who has given the password, and has a second factor",
+    "accounts/2fa/": "who is signed in",
     "accounts/password/change/": "who is signed in",
     "accounts/password/set/": "who is signed in, a moment ago",
     "accounts/email/": "who is signed in",
@@ -180,8 +182,7 @@ def _note(route: Route) -> str:
 
 
 def _spelled(beginning: str) -> str:
-    every = beginning.endswith("/") and beginning != "admin/login/"
-    return f"`/{beginning}{'…' if every else ''}`"
+    return f"`/{beginning}{'…' if beginning.endswith('/') else ''}`"
 
 
 def _patterns(nodes: Iterable[URLPattern | URLResolver], before: str = "") -> Iterator[str]:

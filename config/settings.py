@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.google",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.idp.oidc",
+    "allauth.mfa",
     "djstripe",
 ]
 
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.staff_gate.staff_gate",
 ]
 # The lean handler (config/asgi.py): the proxy's async routes. Native async only.
 LEAN_MIDDLEWARE = [
@@ -226,6 +228,17 @@ ACCOUNT_FORMS = {
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Logging in is counted by accounts.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
+
+# The second factor: an authenticator app, and recovery codes. Codes are counted by CodeForm.
+STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", default=not DEBUG)
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
+MFA_TOTP_ISSUER = "Tokengate"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# What a stranger sets up for an address that is not his, its owner's first reset removes.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
 # An e-mail address, even a verified one, opens nobody's account: only a linked account does.

@@ -106,11 +106,10 @@ def straight(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("caller", [anonymous, user, key, staff])
 def test_it_works(web: WebServer, catalog: Model, caller: Callable[[], str | None]) -> None:
     document = Client().get("/api/schema/?format=json").json()
+    schema: Any = schemathesis.openapi.from_dict(document)
     operations = {
         operation.label: operation
-        for operation in (
-            found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()
-        )
+        for operation in (found.ok() for found in schema.get_all_operations())
     }
 
     wrong = [
