@@ -85,6 +85,8 @@ def test_setting_it_up(client: Client, settings: Settings) -> None:
 
     led = client.get("/admin/")
     assert led.headers["Location"] == "/accounts/2fa/totp/activate/"
+    proof = {"password": PASSWORD, "next": led.headers["Location"]}
+    client.post("/accounts/reauthenticate/", proof)
     page = client.get(led.headers["Location"])
     assert "Staff need a second factor" in page.text
     secret = client.session["mfa.totp.secret"]
