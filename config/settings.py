@@ -154,6 +154,10 @@ CELERY_BEAT_SCHEDULE = {
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
+    "prune-usage": {
+        "task": "tokens.tasks.prune_usage",
+        "schedule": crontab(hour="4", minute="41"),
+    },
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
@@ -382,6 +386,10 @@ MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
+
+# Days after which the details of usage are deleted; their daily sums stay. 0 keeps all.
+USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=0)
+USAGE_RETENTION_AT_LEAST = 35  # what this period, and the month of a key's budget, still read
 
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put him.
 
