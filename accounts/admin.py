@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import sessions, suspension, verification
+from accounts.addresses import fold
 from accounts.models import Session, User
 from accounts.revocation import sign_out_everywhere
 
@@ -49,7 +50,10 @@ class UserForm(UserChangeForm[User]):
 
     def clean_email(self) -> str:
         """Refuse what somebody else has proven to be his: he would be let in by it."""
-        email: str = self.cleaned_data["email"].lower()
+        try:
+            email = fold(self.cleaned_data["email"])
+        except ValueError as odd:
+            raise ValidationError("Enter a valid email address.") from odd
         others = EmailAddress.objects.filter(email=email, verified=True).exclude(user=self.instance)
         if others.exists():
             raise ValidationError("This e-mail is taken.")

@@ -7,8 +7,19 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import passwords
+from accounts.addresses import fold
 from accounts.attempts import count_code
 from accounts.models import User
+
+
+class SignInForm(forms.LoginForm):  # type: ignore[misc]
+    def clean_login(self) -> str:
+        """Look for the address in the form in which it is kept."""
+        login: str = super().clean_login()
+        try:
+            return fold(login)
+        except ValueError:
+            return login  # nobody's
 
 
 class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
@@ -39,7 +50,7 @@ class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
 class ResetForm(forms.ResetPasswordForm):  # type: ignore[misc]
     def save(self, request: HttpRequest, **kwargs: object) -> str:
         email: str = self.cleaned_data["email"]
-        passwords.request_reset(request, email=email.lower())
+        passwords.request_reset(request, email=email)
         return email
 
 

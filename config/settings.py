@@ -224,6 +224,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a new password, of a linked account
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
     "add_email": "accounts.forms.AddAddressForm",
     "reset_password": "accounts.forms.ResetForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
