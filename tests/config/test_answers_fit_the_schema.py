@@ -58,7 +58,7 @@ def staff() -> str:
 
 
 def may(caller: Callable[[], str | None], route: access.Route) -> bool:
-    """Tell whether this caller comes in: else one question is enough."""
+    """Tell whether it is worth asking: whom no door turns away, and not what another is asked."""
     told = access.allowed(route)
     if caller is staff:  # as a user, he is asked for as one
         return told["admin"] == "yes" and told["user"] != "yes"
@@ -115,9 +115,10 @@ def test_it_works(web: WebServer, catalog: Model, caller: Callable[[], str | Non
     wrong = [
         f"{route}: {told}"
         for route in access.routes()
+        if may(caller, route)
         for told in ask(
             operations[str(route)],
-            EXAMPLES if may(caller, route) else 1,
+            EXAMPLES,
             url=web.url,
             credential=caller(),  # another one each time: some operations end it
         )

@@ -7,6 +7,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from pytest_django import Settings
 
 from accounts import sessions
@@ -56,6 +57,19 @@ def meets_with(client: Client, route: access.Route, header: Header) -> str:
     answer = client.generic(route.method, route.sample, b"{", content_type=json, headers=header)
     is_refused = answer.status_code in (401, 403) and answer.json()["error"]["code"] in DOORS
     return str(answer.status_code) if is_refused else "yes"
+
+
+def test_who_is_turned_away_reads_so_in_the_document() -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+    untold = [
+        (str(route), caller, answer)
+        for route in access.routes()
+        for caller, answer in access.allowed(route).items()
+        if answer not in ("yes", *document["paths"][route.path][route.method.lower()]["responses"])
+    ]
+
+    assert untold == []
 
 
 @pytest.mark.django_db(transaction=True)
