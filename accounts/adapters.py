@@ -37,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count with the API's logins: two doors, one limit."""
-        count_login(request, email=credentials.get("email", "").lower())
+        count_login(request, email=credentials.get("email", ""))
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Verify nothing that another account signs in by: it may have been claimed before."""
@@ -64,6 +64,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return fold(email)
         except ValueError as odd:
             raise ValidationError("Enter a valid email address.") from odd
+
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: Any, signup: bool
+    ) -> None:
+        """Ask to verify an address, but not without end: anybody can register with it."""
+        if may_be_told(request, email=emailconfirmation.email_address.email):
+            super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """Tell the owner that somebody registers with his address, but not without end."""

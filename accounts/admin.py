@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import allauth.mfa.admin  # noqa: F401 - it registers its own page: first, to be replaced
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
@@ -16,7 +17,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import sessions, suspension, verification
-from accounts.attempts import count_login
+from accounts.addresses import fold
 from accounts.models import Session, User
 from accounts.revocation import sign_out_everywhere
 
@@ -49,23 +50,14 @@ class UserForm(UserChangeForm[User]):
 
     def clean_email(self) -> str:
         """Refuse what somebody else has proven to be his: he would be let in by it."""
-        email: str = self.cleaned_data["email"].lower()
+        try:
+            email = fold(self.cleaned_data["email"])
+        except ValueError as odd:
+            raise ValidationError("Enter a valid email address.") from odd
         others = EmailAddress.objects.filter(email=email, verified=True).exclude(user=self.instance)
         if others.exists():
             raise ValidationError("This e-mail is taken.")
         return email
-
-
-class SignInForm(AdminAuthenticationForm):
-    """The admin's own way in, counted with the others: the pages', the API's."""
-
-    def clean(self) -> dict[str, Any]:
-        assert self.request is not None
-        count_login(self.request, email=(self.cleaned_data.get("username") or "").lower())
-        return super().clean()
-
-
-admin.site.login_form = SignInForm
 
 
 @admin.register(User)
@@ -107,6 +99,26 @@ class UserAdmin(DjangoUserAdmin[User]):
             suspension.suspend(user)
             self.log_change(request, user, "Suspended.")
         self.message_user(request, f"{len(users)} users are suspended.")
+
+
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(admin.ModelAdmin[Authenticator]):
+    """Second factors: to be removed, for whoever has lost his. Their secrets are not shown."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    exclude = ("data",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return False
 
 
 @admin.register(Session)

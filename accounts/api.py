@@ -25,6 +25,7 @@ from accounts.errors import (
     InvalidCredentials,
     InvalidToken,
     ReauthenticationRequired,
+    SecondFactorRequired,
     TokenRevoked,
     TokenSuperseded,
     WeakPassword,
@@ -78,16 +79,16 @@ class RegisterView(OpenView):
 
 
 class LoginView(OpenView):
-    @raises(InvalidCredentials, EmailNotVerified, RateLimited)
+    @raises(InvalidCredentials, EmailNotVerified, SecondFactorRequired, RateLimited)
     @extend_schema(
         operation_id="login", request=LoginSerializer, responses={200: SignedInSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Sign in with e-mail and password."""
+        """Sign in with e-mail and password, and with the second factor of who has one."""
         data = valid(LoginSerializer(data=request.data))
         device = device_of(request, data)
-        user = signin.log_in(django_request(request), **data)
-        return Response(signed_in(user, device))
+        user, second_factor = signin.log_in(django_request(request), **data)
+        return Response(signed_in(user, device, second_factor=second_factor))
 
 
 class RefreshView(OpenView):

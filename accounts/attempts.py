@@ -46,6 +46,15 @@ def count_password(request: HttpRequest, *, user: User) -> None:
     _count(request, group="password", rate=rate, key=lambda *_: f"{user.pk} {user.last_login}")
 
 
+def count_code(request: HttpRequest, *, user: User) -> None:
+    """Raise ``RateLimited`` when somebody has guessed too often at this user's second factor.
+
+    Counted before the code is looked at; the next login starts a new count, as in ``count_login``.
+    """
+    rate = settings.LOGIN_RATE_PER_ACCOUNT
+    _count(request, group="code", rate=rate, key=lambda *_: f"{user.pk} {user.last_login}")
+
+
 def count_message(request: HttpRequest, *, email: str) -> None:
     """Raise ``RateLimited`` when this address has asked for many messages, or this e-mail got them.
 

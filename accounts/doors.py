@@ -61,7 +61,7 @@ def device_of(request: Request, data: dict[str, Any]) -> str:
     return device_name(given=given, user_agent=request.headers.get("User-Agent", ""))
 
 
-def signed_in(user: User, device: str) -> dict[str, Any]:
+def signed_in(user: User, device: str, *, second_factor: bool = False) -> dict[str, Any]:
     """Open a session, and return its first pair with the user: the body of a sign-in."""
-    pair = sessions.issue(user, name=device)
+    pair = sessions.issue(user, name=device, second_factor=second_factor)
     return {**pair_body(pair), "user": UserSerializer(user).data}

@@ -9,7 +9,8 @@ ApiError
 ├── PermissionDenied
 │   ├── EmailNotVerified        403   where verification is mandatory
 │   ├── WrongPassword           403   param
-│   └── ReauthenticationRequired 403
+│   ├── ReauthenticationRequired 403
+│   └── SecondFactorRequired    403   param; none was given, or a wrong one
 ├── InvalidRequest
 │   ├── WeakPassword            400   param, fields
 │   ├── InvalidKey              400   of a message: unknown, used or expired
@@ -70,6 +71,14 @@ class WrongPassword(PermissionDenied):
 class ReauthenticationRequired(PermissionDenied):
     code = "reauthentication_required"
     message = "Sign in again, and repeat this within ten minutes."
+
+
+class SecondFactorRequired(PermissionDenied):
+    code = "second_factor_required"
+    message = "Send `code` as well: of your authenticator app, or a recovery code."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, param="code")
 
 
 class WeakPassword(InvalidRequest):

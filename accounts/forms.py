@@ -1,11 +1,41 @@
 """The pages' forms, where they must do as the API does (ACCOUNT_FORMS)."""
 
 from allauth.account import forms
+from allauth.core import context
+from allauth.mfa.base import forms as mfa
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import passwords
+from accounts.addresses import fold
+from accounts.attempts import count_code
 from accounts.models import User
+
+
+class SignInForm(forms.LoginForm):  # type: ignore[misc]
+    def clean_login(self) -> str:
+        """Look for the address in the form in which it is kept."""
+        login: str = super().clean_login()
+        try:
+            return fold(login)
+        except ValueError:
+            return login  # nobody's
+
+
+class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
+    """Counts codes with those of the API, before they are looked at."""
+
+    def clean_code(self) -> str:
+        count_code(context.request, user=self.user)
+        code: str = super().clean_code()
+        return code
+
+
+class CodeAgainForm(CodeForm, mfa.ReauthenticateForm):  # type: ignore[misc]
+    """The same for who has signed in already."""
+
+    def save(self) -> None:
+        mfa.ReauthenticateForm.save(self)
 
 
 class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
@@ -20,7 +50,7 @@ class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
 class ResetForm(forms.ResetPasswordForm):  # type: ignore[misc]
     def save(self, request: HttpRequest, **kwargs: object) -> str:
         email: str = self.cleaned_data["email"]
-        passwords.request_reset(request, email=email.lower())
+        passwords.request_reset(request, email=email)
         return email
 
 

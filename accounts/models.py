@@ -91,6 +91,7 @@ class Session(models.Model):
     refresh_id = models.UUIDField(help_text="The jti of the one refresh token that is good now.")
     rotated_at = models.DateTimeField(default=timezone.now, help_text="When it was issued.")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    second_factor = models.BooleanField(default=False, help_text="Signed in with a code as well.")
 
     class Meta:
         indexes = [models.Index(name="session_by_user", fields=["user", "-last_used_at"])]

@@ -42,6 +42,11 @@ class RegisterSerializer(DeviceSerializer):
 class LoginSerializer(DeviceSerializer):
     email = FoldedEmailField(max_length=254)
     password = PasswordField()
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        help_text="Of users with a second factor: from the authenticator app, or a recovery code.",
+    )
 
 
 class PasswordChangeSerializer(serializers.Serializer[Any]):

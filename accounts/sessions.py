@@ -50,6 +50,7 @@ class Caller:
     user: User
     session_id: UUID
     until: datetime
+    second_factor: bool
 
     @property
     def user_id(self) -> int:
@@ -69,8 +70,10 @@ def bearer(header: bytes) -> str | None:
     return credential.strip()
 
 
-def issue(user: User, *, name: str = "") -> Pair:
+def issue(user: User, *, name: str = "", second_factor: bool = False) -> Pair:
     """Sign a device in: open a session and return its first pair.
+
+    ``second_factor``: whether the user gave one; the session will never be asked for it.
 
     Raises ``InvalidCredentials`` when the user got another password since ``user`` was read, or
     was suspended: what signs every session out must not miss the one that is about to be opened.
@@ -86,6 +89,7 @@ def issue(user: User, *, name: str = "") -> Pair:
             refresh_id=UUID(token["jti"]),
             rotated_at=now,
             expires_at=now + token.lifetime,
+            second_factor=second_factor,
         )
     return _pair(token, user_id=user.pk, session_id=session.pk)
 
@@ -115,7 +119,7 @@ def verify(token: str) -> Caller:
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
         stale.update(last_used_at=now)
-    return Caller(session.user, session.pk, claims.expires_at)
+    return Caller(session.user, session.pk, claims.expires_at, session.second_factor)
 
 
 def revoke(session_id: UUID) -> None:

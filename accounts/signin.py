@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import passwords, verification
+from accounts import passwords, second_factor, verification
 from accounts.attempts import count_login, count_registration
 from accounts.errors import EmailTaken, InvalidCredentials
 from accounts.models import User
@@ -27,19 +27,21 @@ def register(request: HttpRequest, *, email: str, password: str, name: str = "")
     return user
 
 
-def log_in(request: HttpRequest, *, email: str, password: str) -> User:
-    """Return the user with this e-mail and password.
+def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -> tuple[User, bool]:
+    """Return the user with this e-mail and password, and whether he gave a second factor.
 
-    Raises ``InvalidCredentials``, as slowly for an e-mail that nobody has, ``EmailNotVerified``
-    or ``RateLimited``.
+    Raises ``InvalidCredentials``, as slowly for an e-mail that nobody has, ``EmailNotVerified``,
+    ``SecondFactorRequired`` of whoever has one, or ``RateLimited``.
     """
     count_login(request, email=email)
     user = authenticate(request, email=email, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
     verification.insist_on_verified(user)
+    if has_factor := second_factor.is_set_up(user):
+        second_factor.prove(request, user, code=code)
     User.objects.filter(pk=user.pk).update(last_login=timezone.now())
-    return user
+    return user, has_factor
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from adminpanel.serializers import (
     UsageStatsSerializer,
     UserQuerySerializer,
 )
-from config.errors import Conflict
+from config.errors import Conflict, NotFound
 from config.openapi import raises
 
 
@@ -38,6 +38,7 @@ class UsersView(ListAPIView[Any]):
     serializer_class = StaffUserSerializer
     pagination_class = Pages
 
+    @raises(NotFound)  # a page that there is not
     @extend_schema(
         tags=["staff"],
         operation_id="staff_users",

@@ -9,7 +9,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.errors import SecondFactorRequired
 from accounts.models import User
+from accounts.second_factor import insist_of_staff
 from accounts.sessions import Caller
 from config.errors import NotAuthenticated, PermissionDenied
 
@@ -20,13 +22,14 @@ class StaffOnly(BasePermission):
     A view says `permissions = {"GET": "accounts.view_user", …}`. An API key never will do.
     """
 
-    errors = (PermissionDenied,)
+    errors = (PermissionDenied, SecondFactorRequired)
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, User):
             raise NotAuthenticated
         needed = view.permissions[request.method or ""]
-        is_staff = isinstance(request.auth, Caller) and request.user.is_staff
-        if not is_staff or not request.user.has_perm(needed):
+        session = request.auth if isinstance(request.auth, Caller) else None
+        if not (session and request.user.is_staff and request.user.has_perm(needed)):
             raise PermissionDenied("This is for staff.", required=needed)
+        insist_of_staff(request.user, given=session.second_factor)
         return True

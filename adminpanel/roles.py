@@ -15,6 +15,7 @@ _APPS = (
     "billing",
     "djstripe",
     "llmproxy",
+    "mfa",
     "tokens",
 )
 # Role -> how the names of its permissions (`app.codename`) begin.
@@ -37,6 +38,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "billing.",
         "djstripe.",
         "llmproxy.",
+        "mfa.",
         "tokens.",
     ),
 }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny
@@ -14,6 +14,14 @@ from rest_framework.views import APIView
 from accounts.doors import user_of, valid
 from accounts.models import User
 from billing import overview, subscriptions
+from billing.errors import (
+    AlreadySubscribed,
+    BillingUnavailable,
+    CardDeclined,
+    NotSubscribed,
+    SamePlan,
+    SubscriptionBusy,
+)
 from billing.models import Invoice
 from billing.repetition import idempotent
 from billing.serializers import (
@@ -28,16 +36,20 @@ from billing.serializers import (
     SubscribeSerializer,
     SubscriptionSerializer,
 )
+from config.errors import Conflict, NotFound
+from config.openapi import raises
 from tokens.idempotency import HEADER
 
 TAGS = ["subscriptions"]
-_ERROR = {"$ref": "#/components/schemas/Error"}
-_DECLINED = OpenApiResponse(_ERROR, "`card_declined`, with Stripe's `decline_code`")
-_CONFLICT = OpenApiResponse(
-    _ERROR, "`already_subscribed`, `not_subscribed`, `same_plan`, or `subscription_busy`: try again"
+_CHANGES = (
+    AlreadySubscribed,
+    NotSubscribed,
+    SamePlan,
+    SubscriptionBusy,
+    Conflict,  # of two requests with one Idempotency-Key
+    BillingUnavailable,
 )
-_AWAY = OpenApiResponse(_ERROR, "`billing_unavailable`: no payments now")
-_REFUSALS = {409: _CONFLICT, 503: _AWAY}
+_PAYS = (CardDeclined, *_CHANGES)
 
 
 def pages_url(request: Request) -> str:
@@ -68,11 +80,12 @@ class CurrentView(APIView):
 
 
 class SubscribeView(APIView):
+    @raises(*_PAYS)
     @extend_schema(
         tags=TAGS,
         parameters=[HEADER],
         request=SubscribeSerializer,
-        responses={201: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+        responses={201: OutcomeSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -94,11 +107,12 @@ class SubscribeView(APIView):
 
 
 class UpgradeView(APIView):
+    @raises(*_PAYS)
     @extend_schema(
         tags=TAGS,
         parameters=[HEADER],
         request=ChangePlanSerializer,
-        responses={200: OutcomeSerializer, 402: _DECLINED, **_REFUSALS},
+        responses=OutcomeSerializer,
     )
     @idempotent
     def put(self, request: Request) -> Response:
@@ -110,11 +124,12 @@ class UpgradeView(APIView):
 
 
 class CancelView(APIView):
+    @raises(*_CHANGES)
     @extend_schema(
         tags=TAGS,
         parameters=[HEADER],
         request=CancelSerializer,
-        responses={200: SubscriptionSerializer, **_REFUSALS},
+        responses=SubscriptionSerializer,
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -125,7 +140,8 @@ class CancelView(APIView):
 
 
 class ResumeView(APIView):
-    @extend_schema(tags=TAGS, request=None, responses={200: SubscriptionSerializer, **_REFUSALS})
+    @raises(*_CHANGES)
+    @extend_schema(tags=TAGS, request=None, responses=SubscriptionSerializer)
     def post(self, request: Request) -> Response:
         """Go on after all: what was to end or to change with the period does not."""
         subscriptions.resume(user_of(request))
@@ -133,7 +149,8 @@ class ResumeView(APIView):
 
 
 class PortalView(APIView):
-    @extend_schema(tags=TAGS, request=None, responses={200: PortalSerializer, 503: _AWAY})
+    @raises(BillingUnavailable)
+    @extend_schema(tags=TAGS, request=None, responses=PortalSerializer)
     def post(self, request: Request) -> Response:
         """Open Stripe's page for the caller's cards, addresses and invoices."""
         url = subscriptions.portal(user_of(request), pages=pages_url(request))
@@ -147,11 +164,15 @@ class InvoicePages(CursorPagination):
     max_page_size = 100
 
 
-@extend_schema(tags=TAGS, summary="The caller's invoices, the newest first")
 class InvoicesView(ListAPIView[Invoice]):
     serializer_class = InvoiceSerializer
     pagination_class = InvoicePages
     queryset = Invoice.objects.none()
+
+    @raises(NotFound)  # a page that there is not
+    @extend_schema(tags=TAGS, summary="The caller's invoices, the newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         return Invoice.objects.filter(subscription__user=user_of(self.request))

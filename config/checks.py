@@ -7,6 +7,7 @@ tokengate.E004  the embedded database or Redis is used without DEBUG
 tokengate.E005  a CORS origin is a wildcard
 tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
+tokengate.E008  USAGE_RETENTION_DAYS is too short
 tokengate.W001  no LLM provider is configured
 tokengate.W002  e-mails are printed to the console
 """
@@ -50,6 +51,10 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
         hint = "Set IDP_OIDC_PRIVATE_KEY to a PEM key: openssl genrsa 2048"
         message = "IDP_OIDC_PRIVATE_KEY is missing or no RSA key."
         found.append(Error(message, hint=hint, id="tokengate.E006"))
+    days, least = settings.USAGE_RETENTION_DAYS, settings.USAGE_RETENTION_AT_LEAST
+    if days and days < least:
+        hint = f"Set it to {least} or more, or to 0 to keep all."
+        found.append(Error("USAGE_RETENTION_DAYS is too short.", hint=hint, id="tokengate.E008"))
     hint = "See https://dashboard.stripe.com/apikeys and /webhooks, or sell nothing: unset both."
     found += [Error(wrong, hint=hint, id="tokengate.E007") for wrong in _wrong_with_stripe()]
     return found

@@ -1,6 +1,7 @@
 """Health for load balancers: alive, and ready to serve."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -12,6 +13,47 @@ from django.views.decorators.http import require_safe
 from config.tasks import HEARTBEAT_KEY
 
 _migrated = False
+
+
+def _health(name: str, summary: str, properties: dict[str, Any], **answers: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    body = {"application/json": {"schema": schema}}
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["health"],
+            "security": [{}],
+            "responses": {
+                status.removeprefix("on_"): {"description": told, "content": body}
+                for status, told in answers.items()
+            },
+        }
+    }
+
+
+_PARTS: dict[str, Any] = {"enum": ["database", "migrations", "redis", "worker"]}
+# The health's part of the OpenAPI document.
+HEALTH_PATHS: dict[str, Any] = {
+    "/api/health": _health(
+        "health", "The process serves", {"status": {"const": "ok"}}, on_200="It does."
+    ),
+    "/api/health/ready": _health(
+        "ready",
+        "Every part works",
+        {
+            "status": {"enum": ["ok", "unavailable"]},
+            "checks": {
+                "type": "object",
+                "propertyNames": _PARTS,
+                "additionalProperties": {"enum": ["ok", "failing"]},
+            },
+            "failing": {"type": "array", "items": _PARTS},
+        },
+        on_200="All do.",
+        on_503="Some do not: `failing` names them.",
+    ),
+}
 
 
 @require_safe

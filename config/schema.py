@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from config.health import HEALTH_PATHS
 from config.openapi import ERROR
 from llmproxy.openapi import PROXY_PATHS, PROXY_SCHEMAS
 
@@ -13,9 +14,10 @@ def only_unversioned(endpoints: list[Any], **_: Any) -> list[Any]:
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/api/v1/")]
 
 
-def add_proxy(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """Add the proxy's routes, which are plain async views."""
-    result["paths"] = dict(sorted({**result["paths"], **PROXY_PATHS}.items()))
+def add_plain_views(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
+    """Add the routes of the proxy and of health, which are no views of DRF."""
+    paths = {**result["paths"], **PROXY_PATHS, **HEALTH_PATHS}
+    result["paths"] = dict(sorted(paths.items()))
     result.setdefault("components", {}).setdefault("schemas", {}).update(PROXY_SCHEMAS)
     return result
 
@@ -23,4 +25,12 @@ def add_proxy(result: Schema, generator: Any, request: Any, public: bool) -> Sch
 def add_error(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
     """Add the one shape of every error, which all error answers refer to."""
     result["components"]["schemas"]["Error"] = ERROR
+    return result
+
+
+def allow_several(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
+    """Say `anyOf` where an answer has several forms: an empty list is of each of them."""
+    for schema in result["components"]["schemas"].values():
+        if "oneOf" in schema:
+            schema["anyOf"] = schema.pop("oneOf")
     return result

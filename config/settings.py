@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.google",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.idp.oidc",
+    "allauth.mfa",
     "djstripe",
 ]
 
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.staff_gate.staff_gate",
 ]
 # The lean handler (config/asgi.py): the proxy's async routes. Native async only.
 LEAN_MIDDLEWARE = [
@@ -152,6 +154,10 @@ CELERY_BEAT_SCHEDULE = {
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
+    "prune-usage": {
+        "task": "tokens.tasks.prune_usage",
+        "schedule": crontab(hour="4", minute="41"),
+    },
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
@@ -218,6 +224,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a new password, of a linked account
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
     "add_email": "accounts.forms.AddAddressForm",
     "reset_password": "accounts.forms.ResetForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
@@ -226,6 +233,17 @@ ACCOUNT_FORMS = {
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Logging in is counted by accounts.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
+
+# The second factor: an authenticator app, and recovery codes. Codes are counted by CodeForm.
+STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", default=not DEBUG)
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
+MFA_TOTP_ISSUER = "Tokengate"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# What a stranger sets up for an address that is not his, its owner's first reset removes.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
 # An e-mail address, even a verified one, opens nobody's account: only a linked account does.
@@ -370,6 +388,10 @@ MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
 
+# Days after which the details of usage are deleted; their daily sums stay. 0 keeps all.
+USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=0)
+USAGE_RETENTION_AT_LEAST = 35  # what this period, and the month of a key's budget, still read
+
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put him.
 
 STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", "")
@@ -406,7 +428,8 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["config.schema.only_unversioned"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.schema.add_proxy",
+        "config.schema.allow_several",
+        "config.schema.add_plain_views",
         "config.schema.add_error",
     ],
 }

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.errors import NotFound
+from config.errors import Conflict, NotFound
 from config.openapi import raises
 from llmproxy import consumption
 from llmproxy.consumption import Consumption
@@ -41,7 +41,7 @@ class ConsumedSerializer(serializers.Serializer[Any]):
 class ConsumeView(APIView):
     key_scope = WRITE
 
-    @raises(InsufficientTokens, KeyBudgetExceeded, ReservationClosed, NotFound)
+    @raises(InsufficientTokens, KeyBudgetExceeded, ReservationClosed, Conflict, NotFound)
     @extend_schema(
         tags=["tokens"],
         operation_id="consume_tokens",

@@ -49,10 +49,16 @@ _DIFFER = """
 
 
 def open_days(*, since: date | None = None) -> list[date]:
-    """Return the days to be made anew, the oldest first; ``since`` adds older ones."""
+    """Return the days to be made anew, the oldest first; ``since`` adds older ones.
+
+    Never those whose records were pruned: their sums could not be made again.
+    """
     today = timezone.now().astimezone(UTC).date()
     starts = [today - _MAY_STILL_RUN, since, _oldest_open(), _oldest_provisional()]
     start = min(day for day in starts if day is not None)
+    state = Aggregation.objects.first()
+    if state and state.pruned_until:
+        start = max(start, state.pruned_until)
     return [start + timedelta(days=number) for number in range((today - start).days + 1)]
 
 
@@ -80,10 +86,18 @@ def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> i
     return int(cursor.fetchone()[0])
 
 
-@transaction.atomic
-def _make_anew(day: date) -> None:
+def take_turns() -> None:
+    """Wait for whoever changes the sums, until the running transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+@transaction.atomic
+def _make_anew(day: date) -> None:
+    take_turns()
+    if Aggregation.objects.filter(pruned_until__gt=day).exists():
+        return  # pruned since the days were chosen
+    with connection.cursor() as cursor:
         for table, columns, sums in _TABLES:
             cursor.execute(_DELETE.format(table=table), {"day": day})
             cursor.execute(

@@ -8,6 +8,7 @@ that did something are kept: who was refused for want of tokens may try again.
 
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -104,4 +105,5 @@ def again(answer: IdempotentAnswer, fingerprint: str) -> Response:
 def fingerprint_of(request: Request) -> str:
     """Return what is the same for the same request only."""
     asked = [request.method, request.path, request.data]
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    # Not by orjson, which knows no number beyond 64 bits and no half of a surrogate pair.
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -516,6 +516,10 @@ class Aggregation(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     open_from = models.DateField(help_text="From this day on records may still change.")
+    pruned_until = models.DateField(
+        null=True,
+        help_text="The records of the days before are pruned: their sums are all there is.",
+    )
 
     class Meta:
         constraints = [

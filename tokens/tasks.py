@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from celery import shared_task
+from django.conf import settings
 
-from tokens import aggregates, allowances, idempotency, ledger, notices
+from tokens import aggregates, allowances, idempotency, ledger, notices, retention
 
 _BATCH = 1000
+_PRUNE_SECONDS = 240.0  # of the 300 that CELERY_TASK_TIME_LIMIT allows
 
 
 @shared_task
@@ -39,6 +41,17 @@ def _all(some: Callable[..., int]) -> int:
 def forget_idempotency_keys() -> int:
     """Delete the answers that are kept for repetitions, a day after they were given."""
     return idempotency.forget_old()
+
+
+@shared_task
+def prune_usage() -> int:
+    """Delete usage older than USAGE_RETENTION_DAYS, if that is set; returns how many records.
+
+    What the task's time does not suffice for is left to the next night.
+    """
+    if not settings.USAGE_RETENTION_DAYS:
+        return 0
+    return retention.prune(keep_days=settings.USAGE_RETENTION_DAYS, seconds=_PRUNE_SECONDS)
 
 
 @shared_task

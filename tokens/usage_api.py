@@ -22,6 +22,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.database import in_thread
+from config.errors import NotFound
+from config.openapi import raises
 from config.spreadsheet import as_csv
 from tokens import usage
 from tokens.api import READ, caller_id
@@ -105,6 +107,7 @@ class UsageView(APIView):
     key_scope = READ
     renderer_classes = (JSONRenderer, CsvRenderer)
 
+    @raises(NotFound)  # a page, or a format, that there is not
     @extend_schema(
         tags=["tokens"],
         operation_id="usage",
@@ -141,7 +144,9 @@ class UsageView(APIView):
         return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
-        self.request.accepted_renderer = JSONRenderer()  # an error is no spreadsheet
+        # An error is no spreadsheet; and for a format that there is not, DRF has set neither.
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
 
 

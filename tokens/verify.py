@@ -18,6 +18,13 @@ class Discrepancy:
         return f"{self.rule}: user {self.user_id} has {self.stored}, counted {self.counted}"
 
 
+# Since when records are kept; those before were pruned (retention). An entry is written when its
+# request ends, which may be two days after the moment that its record bears.
+_KEPT = """
+    (SELECT day, day::timestamp AT TIME ZONE 'UTC' AS since
+       FROM (SELECT COALESCE(MAX(pruned_until), '-infinity') AS day FROM tokens_aggregation) AS p
+    ) AS tokens_kept
+"""
 # Each gives (user_id, stored, counted) where the two differ.
 _RULES = {
     "balance equals the sum of its entries": """
@@ -49,11 +56,25 @@ _RULES = {
           FROM tokens_usagerecord u
           JOIN tokens_entry a ON a.kind = 'adjustment' AND a.source = u.id::text
          WHERE NOT u.final""",
-    "every charge has a receipt": """
+    "every charge has a receipt": f"""
         SELECT e.user_id, -e.amount, 0
-          FROM tokens_entry e
+          FROM tokens_entry e, {_KEPT}
          WHERE e.kind = 'usage'
-           AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id::text = e.source)""",
+           AND e.created_at >= tokens_kept.since + interval '2 days'
+           AND NOT EXISTS (SELECT 1 FROM tokens_usagerecord u WHERE u.id::text = e.source)""",  # noqa: S608
+    "what was charged until days were pruned equals their sums and the receipts": f"""
+        SELECT e.user_id, e.charged, COALESCE(d.charged, 0) + COALESCE(u.charged, 0)
+          FROM {_KEPT}
+          JOIN (SELECT user_id, -SUM(amount) AS charged FROM tokens_entry
+                 WHERE kind = 'usage'
+                    OR (kind = 'adjustment' AND source ~ '^[0-9a-f]{{8}}-[0-9a-f-]{{27}}$')
+                 GROUP BY user_id) e ON tokens_kept.since > '-infinity'
+          LEFT JOIN (SELECT user_id, SUM(charged) AS charged FROM tokens_dailyusage s, {_KEPT}
+                      WHERE s.day < tokens_kept.day GROUP BY user_id) d ON d.user_id = e.user_id
+          LEFT JOIN (SELECT user_id, SUM(charged) AS charged FROM tokens_usagerecord, {_KEPT}
+                      WHERE created_at >= tokens_kept.since GROUP BY user_id) u
+            ON u.user_id = e.user_id
+         WHERE e.charged <> COALESCE(d.charged, 0) + COALESCE(u.charged, 0)""",  # noqa: S608
     "every settled reservation has a receipt": """
         SELECT r.user_id, 1, 0
           FROM tokens_reservation r

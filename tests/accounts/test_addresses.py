@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 from accounts.addresses import fold
 from accounts.models import User
 from tests.accounts.signing_in import code, fresh_email, post
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, UserFactory
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ def test_refused_by_every_door(api: APIClient, db: None, email: str) -> None:
     page = Client().post("/accounts/signup/", {"email": email, "password1": PASSWORD})
     assert page.status_code == 200
     assert not User.objects.exists()
+
+
+def test_the_pages_login_knows_both_ways_too(db: None) -> None:
+    UserFactory.create(email=f"{(local := fresh_email().split('@')[0])}@xn--bcher-kva.example")
+    body = {"login": f"{local.upper()}@BÜCHER.example", "password": PASSWORD}
+
+    assert Client().post("/accounts/login/", body).status_code == 302
 
 
 def test_two_ways_to_write_one_domain(api: APIClient, db: None) -> None:

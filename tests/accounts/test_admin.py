@@ -71,9 +71,10 @@ def test_sessions_are_signed_out(staff: Client, user: User) -> None:
 
 
 def test_wrong_passwords_are_counted(user: User) -> None:
-    form = {"username": user.email, "password": "wrong"}
     client = Client()
-    pages = [client.post("/admin/login/", form) for _ in range(11)]
+    form = {"login": user.email, "password": "wrong"}
+    door = client.get("/admin/login/").headers["Location"]
+    pages = [client.post(door, form) for _ in range(11)]
     assert [page.status_code for page in pages] == [200] * 10 + [429]
     assert int(pages[-1].headers["Retry-After"]) > 0
     assert code(log_in(APIClient(), user)) == "rate_limited"

@@ -154,6 +154,18 @@ def test_asking_again_is_limited(user: User, settings: Settings) -> None:
     assert [answer.status_code for answer in answers] == [202, 202, 429]
 
 
+def test_one_address_is_not_flooded_by_registering_it_again_and_again(
+    api: APIClient, db: None, settings: Settings
+) -> None:
+    settings.MESSAGE_RATE_PER_EMAIL = "2/h"
+    email = fresh_email()
+    for _ in range(4):
+        assert register(api, email=email).status_code == 201
+        deletion.delete(User.objects.get(email=email))
+
+    assert len(messages_to(email)) == 2
+
+
 def test_an_address_that_another_user_has_proven_his_is_taken(api: APIClient, user: User) -> None:
     second = fresh_email()
     EmailAddress.objects.create(user=user, email=second, verified=True)

@@ -26,6 +26,7 @@ def _safe(settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = "sk_live_" + "a1B2" * 6
     settings.STRIPE_WEBHOOK_SECRET = "whsec_" + "a1B2" * 8
     settings.STRIPE_API_BASE = "https://api.stripe.com"
+    settings.USAGE_RETENTION_DAYS = 0
     settings.UPSTREAMS = {"openrouter": ("https://openrouter.ai/api/v1", "key")}
 
 
@@ -36,6 +37,12 @@ def found() -> list[str | None]:
 
 def test_it_works() -> None:
     assert found() == []
+
+
+@pytest.mark.parametrize(("days", "wrong"), [(1, True), (34, True), (35, False), (-1, True)])
+def test_how_long_usage_is_kept(settings: Settings, days: int, wrong: bool) -> None:
+    settings.USAGE_RETENTION_DAYS = days
+    assert found() == (["tokengate.E008"] if wrong else [])
 
 
 @pytest.mark.parametrize("secret", ["", "short", "x" * 60, "django-insecure-" + "abcdefghij" * 9])

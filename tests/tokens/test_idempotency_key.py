@@ -78,6 +78,18 @@ def test_unfit_keys(api: APIClient, key: str) -> None:
     assert Reservation.objects.count() == 0
 
 
+@pytest.mark.parametrize("odd", ["12345678901234567890123", '"\\ud800"', "1e999"])
+def test_odd_json_beside_what_is_asked(api: APIClient, odd: str) -> None:
+    body = f'{{"amount": 5, "note": {odd}}}'
+    headers = {"Idempotency-Key": "k"}
+    answers = [
+        api.post("/api/tokens/reserve", body, content_type="application/json", headers=headers)
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert Reservation.objects.count() == 1
+
+
 def test_after_a_day_it_is_forgotten(api: APIClient) -> None:
     post(api, "reserve", "old", amount=5)
     IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))

@@ -169,6 +169,11 @@ def test_an_unfit_cursor(api: APIClient) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
+def test_an_unknown_format(api: APIClient) -> None:
+    answer = api.get("/api/tokens/usage", {"format": "xml"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("asked", [{"format": "csv"}, {}])
 def test_sums_as_csv(api: APIClient, asked: dict[str, str]) -> None:
     headers = {} if asked else {"Accept": "text/csv"}

@@ -1,0 +1,175 @@
+"""Old receipts go; sums, statistics and the books stay exact."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from adminpanel import statistics
+from apikeys import keys
+from tests.tokens.accounts import account
+from tokens import aggregates, ledger, retention, usage
+from tokens.ledger import HoldContext, Receipt
+from tokens.models import Aggregation, DailyUsage, Entry, Reservation, UsageRecord
+from tokens.tasks import prune_usage
+from tokens.verify import verify
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+RECEIPT = Receipt(model="m", provider="p", prompt_tokens=10, completion_tokens=20)
+
+
+def spent(user: User, charge: int, *, days_ago: int, **context: Any) -> str:
+    """Charge a request, as if it had been so long ago; return its id."""
+    hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60, context=HoldContext(**context))
+    ledger.settle(hold=hold, charge=charge, receipt=RECEIPT)
+    at = NOW - timedelta(days=days_ago)
+    UsageRecord.objects.filter(pk=hold.id).update(created_at=at)
+    with connection.cursor() as cursor:  # the books of that day, which nobody else may change
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE tokens_entry DISABLE TRIGGER entry_append_only")
+        Entry.objects.filter(source=str(hold.id)).update(created_at=at)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE tokens_entry ENABLE TRIGGER entry_append_only")
+    return str(hold.id)
+
+
+@pytest.fixture
+def ada() -> User:
+    user = account(1000)
+    for charge, days_ago in ((1, 100), (2, 100), (4, 50), (8, 10), (16, 0)):
+        spent(user, charge, days_ago=days_ago)
+    aggregates.aggregate()
+    assert verify() == []
+    return user
+
+
+def told(user: User) -> Any:
+    """Return all that is told of whole days."""
+    first, last = date(2000, 1, 1), date(3000, 1, 1)
+    return (
+        usage.sums(user.pk, usage.Filter(), "day"),
+        usage.sums(user.pk, usage.Filter(), "model"),
+        statistics.usage(since=first, until=last, group="day"),
+        statistics.total(since=first, until=last),
+    )
+
+
+def left() -> list[int]:
+    return sorted(UsageRecord.objects.values_list("charged", flat=True))
+
+
+def test_it_works(ada: User) -> None:
+    before = told(ada)
+
+    assert retention.prune(keep_days=60) == 2
+
+    assert left() == [4, 8, 16]
+    assert Reservation.objects.filter(state="settled").count() == 3
+    assert Entry.objects.filter(kind="usage").count() == 5
+    assert told(ada) == before
+    assert verify() == []
+
+
+def test_again_and_further(ada: User) -> None:
+    before = told(ada)
+
+    assert [retention.prune(keep_days=days) for days in (60, 60, 40)] == [2, 0, 1]
+
+    assert told(ada) == before
+    assert verify() == []
+
+
+def test_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+
+    assert retention.prune(keep_days=40) == 3
+    assert left() == [8, 16]
+
+
+def test_a_run_that_died_is_finished(ada: User) -> None:
+    before = told(ada)
+    Aggregation.objects.update(pruned_until=(NOW - timedelta(days=99)).astimezone(UTC).date())
+    died = UsageRecord.objects.get(charged=1)
+    Reservation.objects.filter(pk=died.pk).delete()
+    died.delete()
+    assert verify() == []
+
+    assert retention.prune(keep_days=60) == 1
+    assert told(ada) == before
+    assert verify() == []
+
+
+def test_sealed_days_are_never_made_anew(ada: User) -> None:
+    before = told(ada)
+    retention.prune(keep_days=60)
+
+    aggregates.aggregate(since=(NOW - timedelta(days=200)).date())
+
+    assert told(ada) == before
+
+
+def test_a_day_that_is_not_exact_stays(ada: User) -> None:
+    DailyUsage.objects.filter(charged=3).update(charged=4)
+
+    assert retention.prune(keep_days=40) == 0
+    assert len(left()) == 5
+
+
+def test_a_day_that_is_not_final_stays(ada: User) -> None:
+    spent(ada, 5, days_ago=120)
+    UsageRecord.objects.filter(charged=5).update(final=False)
+    aggregates.aggregate(since=(NOW - timedelta(days=130)).date())
+
+    assert retention.prune(keep_days=40) == 0
+
+
+def test_wrong_sums_of_sealed_days_are_found_by_the_proof(ada: User) -> None:
+    retention.prune(keep_days=60)
+
+    DailyUsage.objects.filter(charged=3).update(charged=4)
+
+    (found,) = verify()
+    assert (found.user_id, found.stored, found.counted) == (ada.pk, 31, 32)
+
+
+def test_this_months_budget_of_a_key_is_not_touched(ada: User) -> None:
+    key, _ = keys.create(user=ada, name="key")
+    spent(ada, 7, days_ago=0, api_key=key.pk)
+    aggregates.aggregate()
+
+    retention.prune(keep_days=35)
+
+    assert keys.usage_this_month(ada)[str(key.pk)]["charged"] == 7
+    assert verify() == []
+
+
+def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("prune_usage", "--days", "60", "--dry-run")
+    assert (capsys.readouterr().out, len(left())) == ("2 records would be deleted\n", 5)
+    call_command("prune_usage", "--days", "60")
+    assert (capsys.readouterr().out, len(left())) == ("2 records deleted\n", 3)
+    call_command("prune_usage")
+    assert "All usage is kept" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="35 days or more"):
+        call_command("prune_usage", "--days", "34")
+
+
+def test_every_night(ada: User, settings: Settings) -> None:
+    assert prune_usage() == 0
+    settings.USAGE_RETENTION_DAYS = 40
+    assert prune_usage() == 3
+
+
+def test_before_the_first_sums_nothing_goes() -> None:
+    user = account(100)
+    spent(user, 1, days_ago=100)
+
+    assert retention.prune(keep_days=40) == 0
+    assert datetime.now(UTC) > UsageRecord.objects.get().created_at
