@@ -1,6 +1,6 @@
 """Staff's view of users and of what they are signed in with."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.models import EmailAddress
 from django.contrib import admin
@@ -31,7 +31,7 @@ class UserCreationForm(forms.UserCreationForm):  # type: ignore[misc]  # untyped
     class Meta(forms.UserCreationForm.Meta):  # type: ignore[misc]  # untyped
         model = User
         fields = ("email",)
-        field_classes = {}
+        field_classes: ClassVar[dict[str, Any]] = {}
 
 
 # Of the form's fields, those that are columns of the user's row.
@@ -41,7 +41,7 @@ _COLUMNS = {"email", "name", "is_staff", "is_superuser"}
 class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
     class Meta(forms.UserChangeForm.Meta):  # type: ignore[misc]  # untyped
         model = User
-        field_classes = {}
+        field_classes: ClassVar[dict[str, Any]] = {}
 
     def clean_email(self) -> str:
         """Refuse what somebody else has proven to be his: he would be let in by it."""
@@ -58,7 +58,8 @@ class SignInForm(forms.AuthenticationForm):  # type: ignore[misc]  # untyped
     def clean(self) -> dict[str, Any]:
         assert self.request is not None
         count_login(self.request, email=(self.cleaned_data.get("username") or "").lower())
-        return super().clean()
+        cleaned: dict[str, Any] = super().clean()
+        return cleaned
 
 
 admin.site.login_form = SignInForm
@@ -69,7 +70,14 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
     form = UserForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
-    list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
+    list_display: tuple[str, ...] = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "date_joined",
+        "last_login",
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("email__startswith", "name__istartswith")
     search_help_text = "The beginning of an e-mail address or of a name"
@@ -84,6 +92,12 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Fold what is searched for, as the addresses in the index are."""
+        return super().get_search_results(request, queryset, search_term.lower())
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write what staff has changed, and nothing else: a new password meanwhile stands."""

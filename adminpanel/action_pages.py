@@ -7,8 +7,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from accounts.models import User
 from adminpanel.forms import ActionForm
 from config.errors import ApiError
+
+
+def staff_of(request: HttpRequest) -> User:
+    """Return who acts, as the admin site has signed him in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def ask_and_do(

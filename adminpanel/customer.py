@@ -114,4 +114,4 @@ def _audit(user: User) -> dict[str, Any]:
 
 def when(moment: datetime | None) -> str:
     """Return a moment (UTC) as the pages show it, to the minute."""
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"

@@ -6,19 +6,29 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.decorators import action
+from unfold.decorators import action as untyped_action
 
 from accounts.admin import UserAdmin
 from accounts.models import User
 from adminpanel import actions, customer
-from adminpanel.action_pages import ask_and_do
+from adminpanel.action_pages import ask_and_do, staff_of
 from adminpanel.forms import ActionForm, GrantForm, PlanForm, RevokeForm
 
 # Only a superuser gives these, or edits one who has them.
 _RANK = ("is_superuser", "user_permissions")
+
+Page = Callable[..., HttpResponse]
+
+
+def action(title: str, *, icon: str, permission: str) -> Callable[[Page], Page]:
+    """Make a method a button on the object's page, for whoever holds the permission."""
+    made: Callable[[Page], Page] = untyped_action(
+        description=title, icon=icon, permissions=[permission]
+    )
+    return made
+
 
 admin.site.unregister(User)
 
@@ -35,18 +45,18 @@ class CustomerAdmin(UserAdmin):
 
     @admin.display(description="Plan")
     def plan(self, user: User) -> str:
-        return str(user.balance.tier) if hasattr(user, "balance") else "–"
+        return str(user.balance.tier) if hasattr(user, "balance") else "-"
 
     @admin.display(description="Available")
     def available(self, user: User) -> str:
-        return f"{user.balance.available:,}" if hasattr(user, "balance") else "–"
+        return f"{user.balance.available:,}" if hasattr(user, "balance") else "-"
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Keep whoever is no superuser from taking a superuser's account over."""
-        is_above = isinstance(obj, User) and obj.is_superuser and not request.user.is_superuser
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
         return super().has_change_permission(request, obj) and not is_above
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Accounts are deleted by their users: the books need the row."""
         return False
 
@@ -66,25 +76,23 @@ class CustomerAdmin(UserAdmin):
         panel = {"customer": customer.overview(seen) if seen else None}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **panel})
 
-    @action(description="Grant tokens", icon="redeem", permissions=["tokens.add_grant"])
+    @action("Grant tokens", icon="redeem", permission="tokens.add_grant")
     def grant_tokens(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(
-            request, object_id, "Grant bonus tokens to", GrantForm, actions.grant_tokens
-        )
+        return self._ask(request, object_id, "Grant tokens to", GrantForm, actions.grant_tokens)
 
-    @action(description="Change plan", icon="sell", permissions=["tokens.change_balance"])
+    @action("Change plan", icon="sell", permission="tokens.change_balance")
     def change_plan(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, "Change the plan of", PlanForm, actions.change_plan)
 
-    @action(description="Suspend", icon="block", permissions=["accounts.change_user"])
+    @action("Suspend", icon="block", permission="accounts.change_user")
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, "Suspend", ActionForm, actions.suspend)
 
-    @action(description="Resume", icon="play_circle", permissions=["accounts.change_user"])
+    @action("Resume", icon="play_circle", permission="accounts.change_user")
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, "Resume", ActionForm, actions.resume)
 
-    @action(description="Revoke sessions", icon="logout", permissions=["accounts.change_session"])
+    @action("Revoke sessions", icon="logout", permission="accounts.change_session")
     def revoke_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         title = "Sign out everywhere"
         return self._ask(request, object_id, title, RevokeForm, actions.revoke_sessions)
@@ -103,7 +111,7 @@ class CustomerAdmin(UserAdmin):
         return ask_and_do(
             request,
             form=form(request.POST or None, initial={"epoch": user.epoch}),
-            do=partial(do, staff=request.user, user_id=user.pk),
+            do=partial(do, staff=staff_of(request), user_id=user.pk),
             back=reverse("admin:accounts_user_change", args=(user.pk,)),
             context={
                 **self.admin_site.each_context(request),

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from adminpanel import actions
-from adminpanel.action_pages import ask_and_do
+from adminpanel.action_pages import ask_and_do, staff_of
 from adminpanel.customer import when
 from adminpanel.forms import ActionForm
 from config.staff_pages import ReadOnlyAdmin
@@ -58,7 +58,9 @@ class ProviderAdmin(ReadOnlyAdmin):
         return ask_and_do(
             request,
             form=ActionForm(request.POST or None),
-            do=partial(actions.switch_provider, staff=request.user, name=name, enabled=to == "on"),
+            do=partial(
+                actions.switch_provider, staff=staff_of(request), name=name, enabled=to == "on"
+            ),
             back=reverse("admin:llmproxy_providerstate_changelist"),
             context=self._with_site(request, {"title": f"Switch {name} {to}"}),
         )
@@ -89,8 +91,8 @@ def _row(name: str, state: ProviderState | None, models: int) -> list[Any]:
         name,
         "on" if is_on else "off",
         told["health"] if name in configured() else "not set up",
-        "–" if latency is None else f"{latency} ms",
-        f"{told['last_error']} ({failed})" if told["last_error"] else "–",
+        "-" if latency is None else f"{latency} ms",
+        f"{told['last_error']} ({failed})" if told["last_error"] else "-",
         models,
         state.note if state else "",
     ]

@@ -23,14 +23,14 @@ class MirrorAdmin(ReadOnlyAdmin):
 def register() -> None:
     """Put read-only pages in the place of all that dj-stripe has registered."""
     for model in apps.get_app_config("djstripe").get_models():
-        theirs = admin.site._registry.get(model)
-        if theirs:
+        if admin.site.is_registered(model):
+            theirs = admin.site.get_model_admin(model)
             admin.site.unregister(model)
             admin.site.register(model, _page(model, theirs.list_display))
 
 
 def _page(model: type[Model], columns: Any) -> type[MirrorAdmin]:
-    own = {field.name for field in model._meta.get_fields() if _is_plain(field)}
+    own = {field.name for field in model._meta.get_fields() if _is_plain(field)}  # noqa: SLF001
     shown = [name for name in dict.fromkeys((*_FIRST, *columns)) if name in own]
     has_id = "id" in own
     fields = {"list_display": tuple(shown), "ordering": ("-pk",)}

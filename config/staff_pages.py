@@ -81,8 +81,7 @@ class OfUsersAdmin(ReadOnlyAdmin):
         return queryset.filter(found), False
 
     def _is_exactly(self, name: str, term: str) -> Q:
-        meta = self.model._meta
-        field = meta.pk if name == "pk" else meta.get_field(name)
+        field = self.opts.pk if name == "pk" else self.opts.get_field(name)
         try:
             return Q(**{name: field.clean(term, None)})
         except ValidationError:
@@ -100,8 +99,7 @@ class RecentFilter(SimpleListFilter):
         return [("1", "Past day"), ("7", "Past 7 days"), ("30", "Past 30 days"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Any:
-        for choice in list(super().choices(changelist))[1:]:
-            yield choice
+        return list(super().choices(changelist))[1:]  # without "All", which stands among them
 
     def value(self) -> str:
         return super().value() or ("all" if self.searches else "7")

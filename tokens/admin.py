@@ -66,10 +66,12 @@ class ReservationAdmin(OfUsersAdmin):
     list_display = ("id", "user", "amount", "state", "model", "created_at", "expires_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """List what is held, which an index knows; any other is found by its id."""
-        found = super().get_queryset(request)
-        is_list = request.resolver_match and request.resolver_match.url_name.endswith("_changelist")
-        return found.filter(state=Reservation.State.HELD) if is_list else found
+        """List what is held, which an index knows; the others are found by a search."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        is_list = (getattr(request.resolver_match, "url_name", "") or "").endswith("_changelist")
+        if is_list and not request.GET.get("q"):
+            return found.filter(state=Reservation.State.HELD)
+        return found
 
 
 @admin.register(UsageRecord)
