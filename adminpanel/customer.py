@@ -1,5 +1,6 @@
 """All that staff want to know of one user, in a handful of queries. Nothing here writes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,11 @@ from tokens.models import Balance
 SHOWN = 10
 
 
-def overview(user: User) -> dict[str, Any]:
-    """Return what the user's page shows: his plan and tokens, and the newest of everything else."""
+def overview(user: User, *, reader: User) -> dict[str, Any]:
+    """Return what the user's page shows its reader: plan and tokens, the newest of all else.
+
+    Whatever the reader may not list elsewhere is left out.
+    """
     balance = Balance.objects.select_related("tier").filter(user=user).first()
     return {
         "user": user,
@@ -21,10 +25,7 @@ def overview(user: User) -> dict[str, Any]:
         "figures": _figures(balance),
         "subscription": _subscription(user),
         "tables": [
-            ("Sessions", _sessions(user)),
-            ("API keys", _keys(user)),
-            ("Recent usage", _usage(user)),
-            ("Audit log", _audit(user)),
+            (title, table(user)) for title, needed, table in _TABLES if reader.has_perm(needed)
         ],
     }
 
@@ -115,3 +116,12 @@ def _audit(user: User) -> dict[str, Any]:
 def when(moment: datetime | None) -> str:
     """Return a moment (UTC) as the pages show it, to the minute."""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"
+
+
+# What stands there, for whom, and where it comes from. The audit of a user is his page's history.
+_TABLES: tuple[tuple[str, str, Callable[[User], dict[str, Any]]], ...] = (
+    ("Sessions", "accounts.view_session", _sessions),
+    ("API keys", "apikeys.view_apikey", _keys),
+    ("Recent usage", "tokens.view_usagerecord", _usage),
+    ("Audit log", "accounts.view_user", _audit),
+)

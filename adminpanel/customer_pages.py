@@ -73,7 +73,7 @@ class CustomerAdmin(UserAdmin):
     ) -> HttpResponse:
         user = self.get_object(request, unquote(object_id))
         seen = user if user and self.has_view_permission(request, user) else None
-        panel = {"customer": customer.overview(seen) if seen else None}
+        panel = {"customer": customer.overview(seen, reader=staff_of(request)) if seen else None}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **panel})
 
     @action("Grant tokens", icon="redeem", permission="tokens.add_grant")

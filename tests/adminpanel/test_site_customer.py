@@ -1,5 +1,6 @@
 """A user's page in the admin site: all about him, and the actions of staff."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -48,6 +49,14 @@ def test_all_about_him_in_few_queries() -> None:
     assert len(more) == len(few) <= 20
 
 
+def test_what_a_reader_may_not_list_is_left_out() -> None:
+    user = fill_site()
+    page = signed_in("finance").get(f"/admin/accounts/user/{user.pk}/change/").text
+    assert "test/model" in page
+    assert "unnamed device" not in page
+    assert "editor" not in page
+
+
 def test_tokens_are_granted_once_a_form(user: User) -> None:
     finance, once = signed_in("finance"), uuid4()
     for _ in range(2):
@@ -69,7 +78,7 @@ def test_granted_tokens_expire(user: User) -> None:
     finance = signed_in("finance")
     soon = {"amount": 5, "once": uuid4(), "expires_at": "2099-01-01T00:00"}
     assert act(finance, user, "grant_tokens", **soon) == 302
-    assert user.token_grants.get().expires_at.year == 2099
+    assert user.token_grants.get().expires_at == datetime(2099, 1, 1, tzinfo=UTC)
     late = {**soon, "once": uuid4(), "expires_at": "2001-01-01T00:00"}
     assert act(finance, user, "grant_tokens", **late) == 400
 

@@ -20,7 +20,10 @@ _MONEY = ("tokens", "billing", "djstripe")
 
 def _pages() -> list[Any]:
     money = [model for app in _MONEY for model in apps.get_app_config(app).get_models()]
-    records = [*(model for model in money if model._meta.label not in _EDITABLE), LogEntry]
+    records: list[Any] = [
+        *(model for model in money if model._meta.label not in _EDITABLE),
+        LogEntry,
+    ]
     return [
         admin.site.get_model_admin(model)
         for model in (*records, PriceChange)
@@ -46,7 +49,7 @@ def test_posting_is_refused(db: None) -> None:
     root = signed_in("root")
     pages = [
         f"/admin/tokens/balance/{user.pk}",
-        f"/admin/tokens/entry/{user.token_entries.first().pk}",
+        f"/admin/tokens/entry/{user.token_entries.all()[0].pk}",
         f"/admin/tokens/usagerecord/{user.usage_records.get().pk}",
         f"/admin/billing/invoice/in_5F{user.pk}",
     ]
