@@ -82,10 +82,10 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
     search_fields = ("email__startswith", "name__istartswith")
     search_help_text = "The beginning of an e-mail address or of a name"
     ordering = ("-date_joined",)
-    readonly_fields = ("is_active", "date_joined", "last_login")
+    readonly_fields = ("date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Access", {"fields": ("is_staff", "is_superuser")}),
         ("Rights of staff", {"fields": ("groups", "user_permissions"), "classes": ("collapse",)}),
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )

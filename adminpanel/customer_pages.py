@@ -64,6 +64,13 @@ class CustomerAdmin(UserAdmin):
         fields = tuple(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else (*fields, *_RANK)
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer either to suspend or to resume."""
+        user = self.get_object(request, unquote(str(object_id)))
+        idle = "accounts_user_resume" if user and user.is_active else "accounts_user_suspend"
+        offered = super().get_actions_detail(request, object_id)
+        return [button for button in offered if button.action_name != idle]
+
     def change_view(
         self,
         request: HttpRequest,

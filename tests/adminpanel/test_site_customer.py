@@ -101,8 +101,12 @@ def test_a_plan_is_changed(user: User) -> None:
 
 def test_a_user_is_suspended_and_resumed(user: User) -> None:
     staff = signed_in("admin")
+    page = f"/admin/accounts/user/{user.pk}"
     for action in ("suspend", "suspend", "resume", "resume"):
         assert act(staff, user, action) == 302
+        offered = staff.get(f"{page}/change/").text
+        other = {"suspend": "resume", "resume": "suspend"}[action]
+        assert (f"{page}/{other}/" in offered, f"{page}/{action}/" in offered) == (True, False)
     user.refresh_from_db()
     assert user.is_active
     assert sorted(noted(user)) == [
