@@ -1,28 +1,25 @@
 """Staff's view of users and of what they are signed in with."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import allauth.mfa.admin  # noqa: F401 - it registers its own page: first, to be replaced
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import (
-    AdminPasswordChangeForm,
-    AdminUserCreationForm,
-    UserChangeForm,
-)
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from unfold import forms
 
-from accounts import sessions, suspension, verification
+from accounts import foreign_admin, sessions, verification
 from accounts.addresses import fold
 from accounts.models import Session, User
 from accounts.revocation import sign_out_everywhere
+from config.staff_pages import OfUsersAdmin, StaffAdmin
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not at run time
+class PasswordForm(forms.AdminPasswordChangeForm):  # type: ignore[misc]  # untyped
     """A password that staff set ends what was signed in by the old one, as any does."""
 
     def save(self, commit: bool = True) -> User:
@@ -32,21 +29,21 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not at
         return user
 
 
-class UserCreationForm(AdminUserCreationForm[User]):
-    class Meta(AdminUserCreationForm.Meta):
+class UserCreationForm(forms.UserCreationForm):  # type: ignore[misc]  # untyped
+    class Meta(forms.UserCreationForm.Meta):  # type: ignore[misc]  # untyped
         model = User
         fields = ("email",)
-        field_classes = {}
+        field_classes: ClassVar[dict[str, Any]] = {}
 
 
 # Of the form's fields, those that are columns of the user's row.
-_COLUMNS = {"email", "name", "is_active", "is_staff", "is_superuser"}
+_COLUMNS = {"email", "name", "is_staff", "is_superuser"}
 
 
-class UserForm(UserChangeForm[User]):
-    class Meta(UserChangeForm.Meta):
+class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
+    class Meta(forms.UserChangeForm.Meta):  # type: ignore[misc]  # untyped
         model = User
-        field_classes = {}
+        field_classes: ClassVar[dict[str, Any]] = {}
 
     def clean_email(self) -> str:
         """Refuse what somebody else has proven to be his: he would be let in by it."""
@@ -61,25 +58,38 @@ class UserForm(UserChangeForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # untyped
     form = UserForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
-    list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
+    list_display: tuple[str, ...] = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "date_joined",
+        "last_login",
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
-    search_fields = ("email", "name")
+    search_fields = ("email__startswith", "name__istartswith")
+    search_help_text = "The beginning of an e-mail address or of a name"
     ordering = ("-date_joined",)
     readonly_fields = ("date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Access", {"fields": ("is_staff", "is_superuser")}),
         ("Rights of staff", {"fields": ("groups", "user_permissions"), "classes": ("collapse",)}),
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
-    actions = ("suspend",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Fold what is searched for, as the addresses in the index are."""
+        return super().get_search_results(request, queryset, search_term.lower())
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write what staff has changed, and nothing else: a new password meanwhile stands."""
@@ -89,58 +99,32 @@ class UserAdmin(DjangoUserAdmin[User]):
         obj.save(update_fields=_COLUMNS.intersection(form.changed_data))
         if obj.email != form.initial["email"]:
             verification.replace_address(obj, former=form.initial["email"])
-        if "is_active" in form.changed_data and not obj.is_active:
-            suspension.suspend(obj)
-
-    @admin.action(description="Suspend the selected users", permissions=["change"])
-    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = [user for user in queryset if user != request.user]
-        for user in users:
-            suspension.suspend(user)
-            self.log_change(request, user, "Suspended.")
-        self.message_user(request, f"{len(users)} users are suspended.")
 
 
 admin.site.unregister(Authenticator)
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(admin.ModelAdmin[Authenticator]):
+class AuthenticatorAdmin(OfUsersAdmin):
     """Second factors: to be removed, for whoever has lost his. Their secrets are not shown."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type", "created_at", "last_used_at")
-    list_select_related = ("user",)
-    search_fields = ("user__email",)
     exclude = ("data",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        return False
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return StaffAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin[Session]):
+class SessionAdmin(OfUsersAdmin):
     """Read-only, but for signing devices out."""
 
     list_display = ("user", "name", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("created_at", ("revoked_at", admin.EmptyFieldListFilter))
-    list_select_related = ("user",)
-    search_fields = ("user__email", "name")
     ordering = ("-last_used_at",)
     exclude = ("refresh_id", "rotated_at")
     actions = ("sign_out",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
 
     def has_sign_out_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_session")
@@ -151,3 +135,6 @@ class SessionAdmin(admin.ModelAdmin[Session]):
             sessions.revoke(session.pk)
             self.log_change(request, session, "Signed out.")
         self.message_user(request, f"{len(queryset)} devices are signed out.")
+
+
+foreign_admin.register()

@@ -1,4 +1,4 @@
-"""Suspending a user: staff's way to end everything he is signed in by."""
+"""Suspending a user, staff's way to end everything he is signed in by, and letting him in again."""
 
 from django.db import transaction
 
@@ -15,3 +15,9 @@ def suspend(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
     sign_out_everywhere(user)
     user.is_active = False
+
+
+def resume(user: User) -> None:
+    """Let a suspended user in again: he signs in anew, and his API keys are good as they were."""
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    user.is_active = True

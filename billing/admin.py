@@ -1,18 +1,19 @@
 """Plans can be edited; what Stripe says can only be read, and its events processed anew."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.admin import TabularInline
 
-from billing import webhooks
+from billing import mirror_admin, webhooks
 from billing.models import Customer, Invoice, Plan, Price, StripeEvent, Subscription
-from tokens.admin import ReadOnlyAdmin
+from config.staff_pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin[Plan]):
+class PlanAdmin(StaffAdmin):
     """A changed price is sold once `manage.py seed_plans` has made it at Stripe."""
 
     list_display = ("tier", "price_month", "price_year", "currency", "public", "position")
@@ -26,12 +27,13 @@ class PriceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyAdmin):
+class CustomerAdmin(OfUsersAdmin):
     list_display = ("user", "stripe_id", "created_at")
-    search_fields = ("user__email", "stripe_id")
+    exactly: ClassVar[tuple[str, ...]] = ("stripe_id",)
+    ordering = ("-user_id",)
 
 
-class InvoiceInline(admin.TabularInline[Invoice, Subscription]):
+class InvoiceInline(TabularInline):  # type: ignore[misc]  # untyped
     model = Invoice
     fields = ("number", "status", "total", "paid", "refunded", "tokens", "created_at")
     readonly_fields = fields
@@ -42,29 +44,29 @@ class InvoiceInline(admin.TabularInline[Invoice, Subscription]):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyAdmin):
+class SubscriptionAdmin(OfUsersAdmin):
     list_display = ("user", "plan", "interval", "status", "period_end", "cancel_at_period_end")
     list_filter = ("status", "plan", "interval", "cancel_at_period_end")
-    list_select_related = ("user", "plan__tier")
-    search_fields = ("user__email", "stripe_id")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user", "plan__tier")
+    exactly: ClassVar[tuple[str, ...]] = ("pk", "stripe_id")
+    ordering = ("-created_at",)
     inlines = (InvoiceInline,)
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin):
+class InvoiceAdmin(OfUsersAdmin):
     list_display = ("id", "number", "status", "total", "paid", "refunded", "tokens", "created_at")
-    list_filter = ("status", "currency")
-    list_select_related = ("subscription",)
-    search_fields = ("id", "number", "subscription__user__email")
-    date_hierarchy = "created_at"
+    list_filter = ("status", "created_at")
+    list_select_related: ClassVar[tuple[str, ...]] = ("subscription",)
+    of_user = "subscription__user"
 
 
 @admin.register(StripeEvent)
 class StripeEventAdmin(ReadOnlyAdmin):
     list_display = ("id", "type", "created_at", "received_at", "processed_at", "attempts", "error")
-    list_filter = (("processed_at", admin.EmptyFieldListFilter), "type")
-    list_select_related = ()
-    search_fields = ("id", "type")
+    list_filter = (("processed_at", admin.EmptyFieldListFilter), "received_at")
+    search_fields = ("id__startswith", "type__startswith")
+    ordering = ("-received_at",)
     actions = ("process_again",)
 
     def has_process_permission(self, request: HttpRequest) -> bool:
@@ -81,3 +83,6 @@ class StripeEventAdmin(ReadOnlyAdmin):
     def _processed(self, request: HttpRequest, event: StripeEvent) -> bool:
         self.log_change(request, event, "Processed again.")
         return webhooks.process_again(event)
+
+
+mirror_admin.register()

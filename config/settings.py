@@ -13,6 +13,7 @@ from celery.schedules import crontab
 from config import embedded
 from config.env import BASE_DIR, celery_broker, database, env, social_providers
 from config.logs import logging_config
+from config.unfold import UNFOLD  # noqa: F401 - a setting
 
 django_stubs_ext.monkeypatch()
 
@@ -29,6 +30,8 @@ PORT: int = env.int("PORT", default=8000)
 # Applications
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose site and templates it replaces
+    "unfold.contrib.filters",
     "accounts",
     "tokens",
     "apikeys",
@@ -41,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",

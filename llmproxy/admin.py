@@ -1,26 +1,25 @@
 """The catalog in the admin: weights, visibility and the order of providers are the staff's."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
+from unfold.admin import TabularInline
 
-from llmproxy.models import Alias, Model, PriceChange, ProviderState, Route
+from config.staff_pages import ReadOnlyAdmin, StaffAdmin
+from llmproxy.models import Alias, Model, PriceChange, Route
 
 
-class RouteInline(admin.TabularInline[Route, Model]):
+class RouteInline(TabularInline):  # type: ignore[misc]  # untyped
     model = Route
     extra = 0
     readonly_fields = ("listed", "drift", "synced_at")
 
 
-class AliasInline(admin.TabularInline[Alias, Model]):
+class AliasInline(TabularInline):  # type: ignore[misc]  # untyped
     model = Alias
     extra = 0
 
 
 @admin.register(Model)
-class ModelAdmin(admin.ModelAdmin[Model]):
+class ModelAdmin(StaffAdmin):
     list_display = (
         "name",
         "kind",
@@ -36,7 +35,7 @@ class ModelAdmin(admin.ModelAdmin[Model]):
 
 
 @admin.register(Route)
-class RouteAdmin(admin.ModelAdmin[Route]):
+class RouteAdmin(StaffAdmin):
     """Who serves what, and where the provider's own costs drift from our prices."""
 
     list_display = (
@@ -52,28 +51,23 @@ class RouteAdmin(admin.ModelAdmin[Route]):
     list_editable = ("priority", "enabled")
     list_filter = ("provider", "enabled", "listed")
     search_fields = ("model__name", "upstream_name")
+    autocomplete_fields = ("model",)
+    ordering = ("model_id", "priority", "id")
     readonly_fields = ("listed", "drift", "synced_at")
 
 
-@admin.register(ProviderState)
-class ProviderStateAdmin(admin.ModelAdmin[ProviderState]):
-    list_display = ("name", "enabled", "note")
-    list_editable = ("enabled",)
+@admin.register(Alias)
+class AliasAdmin(StaffAdmin):
+    list_display = ("name", "model_id")
+    search_fields = ("name__startswith", "model__name__startswith")
+    autocomplete_fields = ("model",)
 
 
 @admin.register(PriceChange)
-class PriceChangeAdmin(admin.ModelAdmin[PriceChange]):
+class PriceChangeAdmin(ReadOnlyAdmin):
     """What providers asked for, and when. Nobody edits history."""
 
     list_display = ("since", "model", "provider", "price_prompt", "price_completion")
     list_filter = ("provider",)
-    search_fields = ("model",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    search_fields = ("model__startswith",)
+    ordering = ("-since",)

@@ -3,74 +3,83 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 
+from config.staff_pages import OfUsersAdmin, RecentFilter, StaffAdmin
 from tokens.models import Adjustment, Balance, Entry, Grant, Reservation, Tier, UsageRecord
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows to look at. The ledger writes them; nobody edits them."""
-
-    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
 @admin.register(Tier)
-class TierAdmin(admin.ModelAdmin[Tier]):
-    list_display = ("name", "title", "monthly_tokens", "requests_per_minute", "max_output_tokens")
+class TierAdmin(StaffAdmin):
+    """What a plan allows: limits, models, features. In force within seconds, for everyone on it."""
+
+    list_display = (
+        "name",
+        "title",
+        "monthly_tokens",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "max_output_tokens",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
         return ("name",) if obj else ()
 
 
 @admin.register(Balance)
-class BalanceAdmin(ReadOnlyAdmin):
+class BalanceAdmin(OfUsersAdmin):
     list_display = ("user", "tier", "available", "allocated", "used", "bonus", "reserved")
     list_filter = ("tier",)
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "tier")
-    search_fields = ("user__email",)
+    exactly: ClassVar[tuple[str, ...]] = ()
+    ordering = ("-user_id",)
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnlyAdmin):
+class GrantAdmin(OfUsersAdmin):
     list_display = ("user", "amount", "remaining", "expires_at", "source", "created_at")
-    search_fields = ("user__email", "source")
+    exactly: ClassVar[tuple[str, ...]] = ("source",)
+    ordering = ("-id",)
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(OfUsersAdmin):
     list_display = ("id", "user", "kind", "amount", "source", "created_at")
     list_filter = ("kind",)
-    search_fields = ("user__email", "source")
+    ordering = ("-id",)
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(ReadOnlyAdmin):
+class AdjustmentAdmin(OfUsersAdmin):
     list_display = ("created_at", "user", "kind", "tier", "amount", "source", "note")
     list_filter = ("kind", "tier")
-    search_fields = ("user__email", "source")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user", "tier")
+    ordering = ("-id",)
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
+class ReservationAdmin(OfUsersAdmin):
+    """The holds of requests that run now. What they came to stands in the receipts."""
+
     list_display = ("id", "user", "amount", "state", "model", "created_at", "expires_at")
-    list_filter = ("state",)
-    search_fields = ("user__email", "request_id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """List what is held, which an index knows; the others are found by a search."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        is_list = (getattr(request.resolver_match, "url_name", "") or "").endswith("_changelist")
+        if is_list and not request.GET.get("q"):
+            return found.filter(state=Reservation.State.HELD)
+        return found
 
 
 @admin.register(UsageRecord)
-class UsageRecordAdmin(ReadOnlyAdmin):
+class UsageRecordAdmin(OfUsersAdmin):
+    """The receipts. Sorted by time only: no other order has an index."""
+
     list_display = ("created_at", "user", "model", "provider", "status", "charged", "cost", "final")
-    list_filter = ("status", "source", "final", "provider")
-    search_fields = ("user__email", "request_id")
-    date_hierarchy = "created_at"
+    sortable_by = ("created_at",)
+    list_filter = (RecentFilter, ("created_at", RangeDateTimeFilter), "status", "source", "final")
+    list_filter_submit = True
+    ordering = ("-created_at",)

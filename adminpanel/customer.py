@@ -1,0 +1,127 @@
+"""All that staff want to know of one user, in a handful of queries. Nothing here writes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from accounts.models import User
+from tokens.models import Balance
+
+SHOWN = 10
+
+
+def overview(user: User, *, reader: User) -> dict[str, Any]:
+    """Return what the user's page shows its reader: plan and tokens, the newest of all else.
+
+    Whatever the reader may not list elsewhere is left out.
+    """
+    balance = Balance.objects.select_related("tier").filter(user=user).first()
+    return {
+        "user": user,
+        "balance": balance,
+        "figures": _figures(balance),
+        "subscription": _subscription(user),
+        "tables": [
+            (title, table(user)) for title, needed, table in _TABLES if reader.has_perm(needed)
+        ],
+    }
+
+
+def _figures(balance: Balance | None) -> list[tuple[str, int]]:
+    if balance is None:
+        return []
+    names = ("available", "allocated", "bonus", "used", "reserved")
+    return [(name.capitalize(), getattr(balance, name)) for name in names]
+
+
+def _subscription(user: User) -> Any:
+    newest = user.subscriptions.select_related("plan__tier").order_by("-created_at")
+    return newest.first()
+
+
+def _sessions(user: User) -> dict[str, Any]:
+    rows = user.sessions.order_by("-last_used_at")[:SHOWN]
+    return {
+        "headers": ["Device", "Signed in", "Last used", "Until", "Revoked"],
+        "rows": [
+            [
+                str(row),
+                when(row.created_at),
+                when(row.last_used_at),
+                when(row.expires_at),
+                when(row.revoked_at),
+            ]
+            for row in rows
+        ],
+    }
+
+
+def _keys(user: User) -> dict[str, Any]:
+    rows = user.api_keys.order_by("-created_at")[:SHOWN]
+    return {
+        "headers": ["Key", "Scopes", "Made", "Last used", "Expires", "Revoked"],
+        "rows": [
+            [
+                str(row),
+                ", ".join(row.scopes),
+                when(row.created_at),
+                when(row.last_used_at),
+                when(row.expires_at),
+                when(row.revoked_at),
+            ]
+            for row in rows
+        ],
+    }
+
+
+def _usage(user: User) -> dict[str, Any]:
+    rows = user.usage_records.order_by("-created_at", "-id")[:SHOWN]
+    return {
+        "headers": ["Time", "Model", "Provider", "Status", "Prompt", "Completion", "Charged"],
+        "rows": [
+            [
+                when(row.created_at),
+                row.model,
+                row.provider,
+                row.get_status_display(),
+                f"{row.prompt_tokens:,}",
+                f"{row.completion_tokens:,}",
+                f"{row.charged:,}" if row.final else f"{row.charged:,} (provisional)",
+            ]
+            for row in rows
+        ],
+    }
+
+
+def _audit(user: User) -> dict[str, Any]:
+    kind = ContentType.objects.get_for_model(User)
+    about = LogEntry.objects.filter(content_type=kind, object_id=str(user.pk))
+    rows = about.select_related("user").order_by("-action_time")[:SHOWN]
+    return {
+        "headers": ["Time", "Who", "What and why"],
+        "rows": [
+            [
+                when(row.action_time),
+                row.user.email,
+                row.get_change_message() or row.get_action_flag_display(),
+            ]
+            for row in rows
+        ],
+    }
+
+
+def when(moment: datetime | None) -> str:
+    """Return a moment (UTC) as the pages show it, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"
+
+
+# What stands there, for whom, and where it comes from. The audit of a user is his page's history.
+_TABLES: tuple[tuple[str, str, Callable[[User], dict[str, Any]]], ...] = (
+    ("Sessions", "accounts.view_session", _sessions),
+    ("API keys", "apikeys.view_apikey", _keys),
+    ("Recent usage", "tokens.view_usagerecord", _usage),
+    ("Audit log", "accounts.view_user", _audit),
+)

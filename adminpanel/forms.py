@@ -1,0 +1,75 @@
+"""The small forms that ask staff how much, why, and whether they mean it."""
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from tokens.models import Tier
+
+MOST_TOKENS = 1_000_000_000_000
+
+
+class ActionForm(forms.Form):
+    """A reason and a confirmation, which every action asks for."""
+
+    reason = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text="It stands in the audit log.",
+    )
+    sure = forms.BooleanField(
+        label="Yes, do it", widget=UnfoldBooleanWidget(), error_messages={"required": "Tick this."}
+    )
+
+    field_order: Any = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the action is called with."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "sure"}
+
+
+class GrantForm(ActionForm):
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    amount = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_TOKENS,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="Tokens.",
+    )
+    expires_at = forms.DateTimeField(
+        required=False,
+        label="Expires at (UTC)",
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
+        help_text="Empty: never.",
+    )
+    field_order = ("amount", "expires_at", "reason", "sure", "once")
+
+    def clean_expires_at(self) -> Any:
+        """Refuse a moment that has passed."""
+        moment = self.cleaned_data["expires_at"]
+        if moment and moment <= timezone.now():
+            raise forms.ValidationError("This has passed.")
+        return moment
+
+
+class PlanForm(ActionForm):
+    plan = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
+    field_order = ("plan", "reason", "sure")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tiers = Tier.objects.order_by("monthly_tokens", "name")
+        self.fields["plan"].choices = list(tiers.values_list("name", "title"))  # type: ignore[attr-defined]
+
+
+class RevokeForm(ActionForm):
+    epoch = forms.IntegerField(widget=forms.HiddenInput)

@@ -1,0 +1,98 @@
+"""How the admin site looks, and its sidebar: in the order of what staff do (django-unfold)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _may_view(model: str) -> Callable[[HttpRequest], bool]:
+    app, _, name = model.partition(".")
+    return lambda request: request.user.has_perm(f"{app}.view_{name}")
+
+
+def _item(title: str, icon: str, model: str) -> dict[str, Any]:
+    """Return a line of the sidebar: the list of a model (`app.name`), for whoever may view it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"),
+        "permission": _may_view(model),
+    }
+
+
+def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "collapsible": True, "items": list(items)}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Tokengate",
+    "SITE_HEADER": "Tokengate",
+    "SITE_SUBHEADER": "Staff",
+    "SITE_SYMBOL": "token",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": [lambda request: static("adminpanel/staff.css")],
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")},
+                ],
+            },
+            _group(
+                "Customers",
+                _item("Users", "group", "accounts.user"),
+                _item("Sessions", "devices", "accounts.session"),
+                _item("API keys", "key", "apikeys.apikey"),
+                _item("E-mail addresses", "mail", "account.emailaddress"),
+                _item("Linked accounts", "link", "socialaccount.socialaccount"),
+            ),
+            _group(
+                "Money",
+                _item("Plans", "sell", "billing.plan"),
+                _item("Subscriptions", "autorenew", "billing.subscription"),
+                _item("Invoices", "receipt_long", "billing.invoice"),
+                _item("Customers at Stripe", "badge", "billing.customer"),
+                _item("Prices at Stripe", "price_change", "billing.price"),
+                _item("Stripe's subscriptions", "subscriptions", "djstripe.subscription"),
+                _item("Stripe's invoices", "request_quote", "djstripe.invoice"),
+                _item("Stripe's charges", "credit_card", "djstripe.charge"),
+            ),
+            _group(
+                "Tokens",
+                _item("Usage", "monitoring", "tokens.usagerecord"),
+                _item("Balances", "account_balance_wallet", "tokens.balance"),
+                _item("Ledger", "menu_book", "tokens.entry"),
+                _item("Bonus grants", "redeem", "tokens.grant"),
+                _item("Plan changes and refunds", "tune", "tokens.adjustment"),
+                _item("Holds", "hourglass_top", "tokens.reservation"),
+                _item("Limits and features", "speed", "tokens.tier"),
+            ),
+            _group(
+                "Models & providers",
+                _item("Providers", "dns", "llmproxy.providerstate"),
+                _item("Models", "neurology", "llmproxy.model"),
+                _item("Routes and prices", "alt_route", "llmproxy.route"),
+                _item("Price history", "history", "llmproxy.pricechange"),
+                _item("Aliases", "label", "llmproxy.alias"),
+            ),
+            _group(
+                "Access",
+                _item("Groups of staff", "shield_person", "auth.group"),
+                _item("Editors", "code", "allauth_idp_oidc.client"),
+                _item("Sign-in providers", "login", "socialaccount.socialapp"),
+            ),
+            _group(
+                "Operations",
+                _item("Webhook events", "webhook", "billing.stripeevent"),
+                _item("Audit log", "fact_check", "admin.logentry"),
+            ),
+        ],
+    },
+}

@@ -1,0 +1,70 @@
+"""The lists of the admin site stay quick: queries do not grow with the rows, nor do counts."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from billing.plans import seed_plans
+from config.staff_pages import COUNTED
+from tests.adminpanel.site import fill_site, signed_in
+from tokens.models import UsageRecord
+
+
+def lists() -> dict[str, str]:
+    names = {model._meta.label_lower for model in admin.site._registry}
+    return {name: reverse(f"admin:{name.replace('.', '_')}_changelist") for name in sorted(names)}
+
+
+def queries(client: Client, url: str) -> list[str]:
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(url)
+    assert page.status_code == 200, url
+    return [query["sql"] for query in asked]
+
+
+def test_queries_do_not_grow_with_rows(db: None) -> None:
+    seed_plans()
+    root = signed_in("root")
+    fill_site()
+    for url in lists().values():  # caches warm up
+        queries(root, url)
+    few = {name: len(queries(root, url)) for name, url in lists().items()}
+    for _ in range(3):
+        fill_site()
+    many = {name: len(queries(root, url)) for name, url in lists().items()}
+    assert {name: (few[name], many[name]) for name in few if many[name] > few[name]} == {}
+
+
+def test_nothing_is_counted_past_a_bound(db: None) -> None:
+    seed_plans()
+    root = signed_in("root")
+    fill_site()
+    for url in lists().values():
+        counts = [sql for sql in queries(root, url) if "COUNT(*)" in sql]
+        assert all(re.search(rf"LIMIT {COUNTED}\b", sql) for sql in counts), counts
+
+
+@pytest.mark.parametrize("name", ["tokens.usagerecord", "accounts.user", "billing.invoice"])
+def test_a_user_is_found_by_how_his_address_begins(db: None, name: str) -> None:
+    seed_plans()
+    root = signed_in("root")
+    mine, other = fill_site(), fill_site()
+    shown = root.get(lists()[name], {"q": mine.email[:-4].upper()}).context["cl"]
+    assert shown.result_count == 1
+    assert other.email not in str(shown.queryset.values())
+
+
+def test_a_receipt_is_found_by_its_id(db: None) -> None:
+    seed_plans()
+    root = signed_in("root")
+    mine = fill_site()
+    fill_site()
+    [receipt] = UsageRecord.objects.filter(user=mine)
+    url = reverse("admin:tokens_usagerecord_changelist")
+    assert list(root.get(url, {"q": str(receipt.pk)}).context["cl"].queryset) == [receipt]
+    assert not root.get(url, {"q": "no such thing"}).context["cl"].queryset.exists()
