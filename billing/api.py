@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.doors import user_of, valid
 from accounts.models import User
-from billing import overview, subscriptions
+from billing import changes, overview, subscriptions
 from billing.models import Invoice
 from billing.repetition import idempotent
 from billing.serializers import (
@@ -34,7 +34,9 @@ TAGS = ["subscriptions"]
 _ERROR = {"$ref": "#/components/schemas/Error"}
 _DECLINED = OpenApiResponse(_ERROR, "`card_declined`, with Stripe's `decline_code`")
 _CONFLICT = OpenApiResponse(
-    _ERROR, "`already_subscribed`, `not_subscribed`, `same_plan`, or `subscription_busy`: try again"
+    _ERROR,
+    "`already_subscribed`, `not_subscribed`, `same_plan`, `payment_due` with `pay_at`, "
+    "or `subscription_busy`: try again",
 )
 _AWAY = OpenApiResponse(_ERROR, "`billing_unavailable`: no payments now")
 _REFUSALS = {409: _CONFLICT, 503: _AWAY}
@@ -105,7 +107,7 @@ class UpgradeView(APIView):
         """Change the plan: up at once, for the difference in price; down when the period ends."""
         asked = valid(ChangePlanSerializer(data=request.data))
         user = user_of(request)
-        outcome = subscriptions.change(user, plan=asked["plan"], interval=asked.get("interval"))
+        outcome = changes.change(user, plan=asked["plan"], interval=asked.get("interval"))
         return Response(_outcome(user, outcome))
 
 
@@ -120,7 +122,7 @@ class CancelView(APIView):
     def post(self, request: Request) -> Response:
         """End the subscription when its period does, or at once."""
         asked = valid(CancelSerializer(data=request.data))
-        subscriptions.cancel(user_of(request), now=asked["now"])
+        changes.cancel(user_of(request), now=asked["now"])
         return Response(_shown(user_of(request)))
 
 
@@ -128,7 +130,7 @@ class ResumeView(APIView):
     @extend_schema(tags=TAGS, request=None, responses={200: SubscriptionSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
         """Go on after all: what was to end or to change with the period does not."""
-        subscriptions.resume(user_of(request))
+        changes.resume(user_of(request))
         return Response(_shown(user_of(request)))
 
 

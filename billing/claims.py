@@ -108,7 +108,7 @@ def _made_of(row: Subscription, *, give_up: bool) -> str | None:
     if row.checkout_id:
         session = gateway.checkout(row.checkout_id)
         if session["status"] == "open" and give_up:
-            session = gateway.expire_checkout(row.checkout_id, key=f"{row.pk}:expire")
+            session = gateway.expire_checkout(row.checkout_id)
         if session["status"] == "complete":
             return str(session["subscription"])
     customer = Customer.objects.filter(user_id=row.user_id).first()

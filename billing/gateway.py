@@ -8,6 +8,7 @@ by the library, does it once. Raises ``CardDeclined``, ``InvalidRequest``, ``Sub
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 import stripe
 import structlog
@@ -88,6 +89,14 @@ def _v1() -> Any:
 
 def _once(key: str) -> Any:
     return {"idempotency_key": key}
+
+
+def _anew() -> Any:
+    """A key for what comes to the same when it is done twice: for the library's own repetitions.
+
+    A key of our ids would have Stripe repeat a failure for a day.
+    """
+    return _once(str(uuid4()))
 
 
 # Products and prices
@@ -237,9 +246,9 @@ def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
 
 
 @_asks_stripe
-def release_schedule(schedule_id: str, *, key: str) -> None:
+def release_schedule(schedule_id: str) -> None:
     """Forget a change that was to come; the subscription stays as it is."""
-    _v1().subscription_schedules.release(schedule_id, {}, _once(key))
+    _v1().subscription_schedules.release(schedule_id, {}, _anew())
 
 
 # Pages, payments and refunds
@@ -256,8 +265,8 @@ def checkout(session_id: str) -> Obj:
 
 
 @_asks_stripe
-def expire_checkout(session_id: str, *, key: str) -> Obj:
-    return _plain(_v1().checkout.sessions.expire(session_id, {}, _once(key)))
+def expire_checkout(session_id: str) -> Obj:
+    return _plain(_v1().checkout.sessions.expire(session_id, {}, _anew()))
 
 
 @_asks_stripe
@@ -273,8 +282,8 @@ def payment_intent(intent_id: str) -> Obj:
 
 
 @_asks_stripe
-def void_invoice(invoice_id: str, *, key: str) -> None:
-    _v1().invoices.void_invoice(invoice_id, {}, _once(key))
+def void_invoice(invoice_id: str) -> None:
+    _v1().invoices.void_invoice(invoice_id, {}, _anew())
 
 
 @_asks_stripe

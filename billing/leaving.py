@@ -4,7 +4,7 @@ import structlog
 from django.db.models import QuerySet
 
 from accounts.models import User
-from billing import claims, customers, gateway, subscriptions
+from billing import changes, claims, customers, gateway
 from billing.errors import BillingUnavailable
 from billing.models import Customer, Subscription
 from config.errors import ApiError
@@ -61,7 +61,7 @@ def _end(row: Subscription) -> bool:
             if made is None or made.ended_at:
                 return True
             row = made
-        subscriptions.end_now(row)
+        changes.end_now(row)
     except ApiError as failed:
         log.error("subscription_not_ended", subscription=row.pk, error=failed.code)  # noqa: TRY400
         return False

@@ -4,6 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from billing import gateway
 from billing.models import Invoice, Subscription
 from tests.billing.shop import (
     ENTERPRISE,
@@ -84,6 +85,59 @@ def test_a_declined_upgrade_changes_nothing(caller: APIClient, user: User, shop:
     shop.fake.decline(card, None)
     answer = change(caller, "enterprise")
     assert answer.json().get("plan") == "enterprise", answer.json()
+
+
+@pytest.mark.parametrize("before", ["cancelled", "going down"])
+def test_a_declined_upgrade_leaves_what_is_to_come(
+    caller: APIClient, user: User, shop: Shop, before: str
+) -> None:
+    """Who has cancelled is not charged on and on because he once tried to have more."""
+    if before == "cancelled":
+        post(caller, "cancel")
+    else:
+        change(caller, "pro", interval="year")
+        change(caller, "pro", interval="month")
+    shown = current(caller)
+    shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
+
+    assert change(caller, "enterprise").status_code == 402
+    assert current(caller) == shown
+
+    shop.fake.decline(shop.card_of(user.billing_customer.stripe_id), None)
+    assert change(caller, "enterprise").json()["pending_change"] is None
+    assert current(caller)["cancel_at_period_end"] is False
+
+
+def test_a_period_that_is_not_paid_for_is_not_credited(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    card = shop.card_of(user.billing_customer.stripe_id)
+    shop.fake.decline(card)
+    shop.advance(days=31)
+    shop.deliver()
+    shop.fake.decline(card, None)
+
+    for plan, interval in (("enterprise", "month"), ("pro", "year")):
+        error = change(caller, plan, interval=interval).json()["error"]
+        assert error["code"] == "payment_due"
+        owed = Invoice.objects.filter(subscription__user=user, status="open").get()
+        assert error["pay_at"] == owed.hosted_url
+
+    gateway._v1().invoices.pay(owed.pk)
+    shop.deliver()
+    assert change(caller, "enterprise").status_code == 200
+
+
+def test_a_failure_at_stripe_is_not_repeated(caller: APIClient, shop: Shop) -> None:
+    """Stripe answers the same failure to the same idempotency key for a day."""
+    for what, attempt in {
+        "cancel": lambda: post(caller, "cancel"),
+        "resume": lambda: post(caller, "resume"),
+        "upgrade": lambda: change(caller, "enterprise"),
+    }.items():
+        shop.fake.fail("broken", path="/v1/subscriptions/", method="POST")
+        assert attempt().status_code == 503, what
+        assert attempt().status_code == 200, what
 
 
 def test_down_at_the_end_of_the_period(caller: APIClient, user: User, shop: Shop) -> None:
