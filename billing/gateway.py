@@ -309,6 +309,19 @@ def dispute(dispute_id: str) -> Obj:
     return _plain(_v1().disputes.retrieve(dispute_id))
 
 
+@_asks_stripe
+def disputes_of(charge_id: str) -> list[Obj]:
+    return _all(_v1().disputes.list({"charge": charge_id, "limit": 100}))
+
+
+@_asks_stripe
+def charges_lost_since(seconds: int) -> set[str]:
+    """Return the ids of the charges that were refunded or disputed since then (a Unix time)."""
+    asked = {"created": {"gte": seconds}, "limit": 100}
+    found = [*_all(_v1().refunds.list(asked)), *_all(_v1().disputes.list(asked))]
+    return {str(one["charge"]) for one in found if one["charge"]}
+
+
 def _all(pages: Any) -> list[Obj]:
     return [_plain(found) for found in pages.auto_paging_iter()]
 

@@ -55,6 +55,7 @@ EVENTS = (
     "charge.refunded",
     "charge.dispute.created",
     "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
 
@@ -194,7 +195,7 @@ def _warn_of_trial_end(found: Obj) -> None:
 
 def retry_failed(*, at_most: int = 100) -> int:
     """Process what is stored and not done yet; returns how many that helped with."""
-    waiting = StripeEvent.objects.filter(processed_at=None).order_by("received_at")
+    waiting = StripeEvent.objects.filter(processed_at=None).order_by("attempts", "received_at")
     return sum(process_again(event) for event in waiting[:at_most])
 
 
