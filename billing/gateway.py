@@ -169,6 +169,17 @@ def customer(customer_id: str) -> Obj:
 
 
 @_asks_stripe
+def has_customer(customer_id: str) -> bool:
+    """Tell whether there is such a customer, who is not deleted."""
+    try:
+        return not getattr(_v1().customers.retrieve(customer_id), "deleted", False)
+    except stripe.InvalidRequestError as missing:
+        if missing.code == "resource_missing":
+            return False
+        raise
+
+
+@_asks_stripe
 def delete_customer(customer_id: str, *, key: str) -> None:
     """Erase name, address and cards of somebody who has left; Stripe keeps his invoices."""
     _v1().customers.delete(customer_id, {}, _once(key))

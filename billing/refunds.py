@@ -12,24 +12,27 @@ from billing.models import Invoice
 _WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 
 
-def after_refund(charge_id: str) -> None:
-    """Hold an invoice's tokens against what is left of its payment."""
+def settle(charge_id: str) -> tuple[Invoice | None, int]:
+    """Hold an invoice's tokens against what is left of its payment.
+
+    Returns the invoice, unless it is none of ours, and how many cents it had lost before.
+    """
     charge = gateway.charge(charge_id)
     invoice_id = _invoice_of(charge)
     if invoice_id is None:
-        return
+        return None, 0
     disputes = gateway.disputes_of(charge_id) if charge["disputed"] else []
     disputed = sum(one["amount"] for one in disputes if one["status"] not in _WON)
-    _settle(invoice_id, lost=charge["amount_refunded"] + disputed)
+    return _write(invoice_id, lost=charge["amount_refunded"] + disputed)
 
 
-def after_dispute(dispute_id: str) -> None:
+def settle_disputed(dispute_id: str) -> None:
     """Treat disputed money as refunded, until the dispute is won."""
-    after_refund(gateway.dispute(dispute_id)["charge"])
+    settle(gateway.dispute(dispute_id)["charge"])
 
 
 @transaction.atomic
-def _settle(invoice_id: str, *, lost: int) -> None:
+def _write(invoice_id: str, *, lost: int) -> tuple[Invoice, int]:
     invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
     invoice = invoices.get(pk=invoice_id)
     before, invoice.refunded = invoice.refunded, min(lost, invoice.paid)
@@ -39,10 +42,10 @@ def _settle(invoice_id: str, *, lost: int) -> None:
     elif invoice.refunded < before:
         surplus = invoice.taken_back - _share(invoice, invoice.refunded)
         invoice.taken_back -= allocation.give_back(invoice, surplus=surplus)
-    else:
-        return
-    invoice.settlements += 1
-    invoice.save(update_fields=["refunded", "taken_back", "settlements"])
+    if invoice.refunded != before:
+        invoice.settlements += 1
+        invoice.save(update_fields=["refunded", "taken_back", "settlements"])
+    return invoice, before
 
 
 def _share(invoice: Invoice, cents: int) -> int:

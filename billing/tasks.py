@@ -32,11 +32,12 @@ def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
     messages.send(user_id, kind, facts)
 
 
-@retried()
-def say_goodbye(user_id: int) -> None:
-    """End what a deleted account leaves at Stripe."""
-    leaving.end_marked()
-    leaving.forget(user_id)
+@shared_task
+def say_goodbye() -> None:
+    """End and erase what deleted accounts leave at Stripe; what fails, ``mend`` does later."""
+    if gateway.is_set_up():
+        leaving.end_marked()
+        leaving.forget_all()
 
 
 @retried()
@@ -61,6 +62,7 @@ def mend() -> None:
         claims.settle_late()
         webhooks.retry_failed()
         leaving.end_marked()
+        leaving.forget_all()
 
 
 @shared_task(time_limit=3600)

@@ -154,9 +154,9 @@ def _answer(kind: str, found: Obj) -> None:
         case ["checkout", "session", _]:
             _refresh(read.identifier(found.get("subscription")))
         case ["charge", "refunded"]:
-            refunds.after_refund(found["id"])
+            refunds.settle(found["id"])
         case ["charge", "dispute", _]:
-            refunds.after_dispute(found["id"])
+            refunds.settle_disputed(found["id"])
 
 
 def _refresh(subscription_id: str | None) -> None:
