@@ -242,18 +242,32 @@ def cancel_subscription(subscription_id: str, *, key: str) -> Obj:
 @_asks_stripe
 def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
     """Have Stripe change the price when the running period ends."""
-    item = subscription["items"]["data"][0]
     schedules = _v1().subscription_schedules
-    made = schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
+    made = _plain(
+        schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
+    )
+    phases = _phases(made["phases"][0], subscription["items"]["data"][0], price_id=price_id)
+    changes = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
+    schedules.update(made["id"], changes, _once(f"{key}:phases"))
+
+
+def _phases(running: Obj, item: Obj, *, price_id: str) -> list[Obj]:
+    """Lay out this period and the next: trial and discounts are over where a phase has none."""
+    named = ("discount", "coupon", "promotion_code")
+    discounts = [
+        {name: readings.identifier(one[name]) for name in named if one.get(name)}
+        for one in running.get("discounts") or []
+    ]
+    kept: Obj = {"proration_behavior": "none"} | ({"discounts": discounts} if discounts else {})
     now = {
+        **kept,
         "items": [{"price": item["price"]["id"], "quantity": 1}],
         "start_date": item["current_period_start"],
         "end_date": item["current_period_end"],
-        "proration_behavior": "none",
     }
-    then = {"items": [{"price": price_id, "quantity": 1}], "proration_behavior": "none"}
-    changes = {"end_behavior": "release", "phases": [now, then], "proration_behavior": "none"}
-    schedules.update(made.id, changes, _once(f"{key}:phases"))
+    if running.get("trial_end"):
+        now["trial_end"] = running["trial_end"]
+    return [now, {**kept, "items": [{"price": price_id, "quantity": 1}]}]
 
 
 @_asks_stripe

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from billing import gateway
-from billing.errors import UnknownPlan, UnknownPrice
+from billing.errors import SubscriptionBusy, UnknownPlan, UnknownPrice
 from billing.models import Interval, Plan, Price
 
 
@@ -50,9 +50,14 @@ def known(price_id: str) -> Price:
 
 
 def for_sale(plan: str, interval: str) -> Price:
-    """Return what a new subscription pays. Raises ``UnknownPlan``."""
+    """Return what a new subscription pays, which is what the price list says.
+
+    Raises ``UnknownPlan``, and ``SubscriptionBusy`` until a changed price has been made at Stripe.
+    """
     prices = Price.objects.select_related("plan__tier")
     found = prices.filter(plan_id=plan, plan__public=True, interval=interval, active=True).first()
-    if found is None:
+    if found is None or not found.plan.amount(interval):
         raise UnknownPlan
+    if (found.amount, found.currency) != (found.plan.amount(interval), found.plan.currency):
+        raise SubscriptionBusy("The price of this plan is being changed. Please try again.")
     return found

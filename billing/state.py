@@ -20,7 +20,7 @@ from billing import allocation, customers, gateway, messages, prices
 from billing import readings as read
 from billing.errors import SubscriptionBusy, UnknownPrice
 from billing.metrics import PAYMENTS
-from billing.models import Invoice, Subscription
+from billing.models import Customer, Invoice, Subscription
 from billing.readings import Obj
 
 log = structlog.get_logger("tokengate.billing")
@@ -67,6 +67,19 @@ def refresh(stripe_id: str) -> Subscription | None:
         except Superseded:
             continue
     raise SubscriptionBusy
+
+
+def take_up_another(ended: Subscription | None) -> None:
+    """Where a user has a second subscription at Stripe, have it take the place of an ended one."""
+    if ended is None or ended.ended_at is None:
+        return
+    customer = Customer.objects.filter(user_id=ended.user_id, erased_at=None).first()
+    live = Subscription.objects.filter(user_id=ended.user_id, ended_at=None)
+    if customer is None or live.exists():
+        return
+    for found in gateway.subscriptions_of(customer.stripe_id):
+        if found["status"] not in OVER:
+            refresh(str(found["id"]))
 
 
 def take_reading(stripe_id: str, *, invoices: int = _INVOICES) -> Reading:

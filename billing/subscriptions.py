@@ -53,12 +53,13 @@ def subscribe(
 ) -> Outcome:
     """Start a subscription: with a card at once, without one by a page of Stripe's.
 
-    Of several requests at the same time one wins. Raises ``UnknownPlan``, ``AlreadySubscribed``,
-    ``SubscriptionBusy``, ``CardDeclined`` (nothing was changed), ``InvalidRequest`` or
-    ``BillingUnavailable``.
+    Of several requests at the same time one wins. A page that is open for the same is the answer
+    again, but for a promotion code: that needs a new one. Raises ``UnknownPlan``,
+    ``AlreadySubscribed``, ``SubscriptionBusy``, ``CardDeclined`` (nothing was changed),
+    ``InvalidRequest`` or ``BillingUnavailable``.
     """
     price = price_for_sale(plan, interval)
-    if payment_method is None:
+    if payment_method is None and promotion_code is None:
         open_page = claims.open_checkout_for(user_id=user.pk, price=price)
         if open_page:
             return Outcome(open_page, checkout_url=open_page.checkout_url)

@@ -5,7 +5,18 @@ from functools import partial
 from celery import shared_task
 
 from accounts.models import User
-from billing import allocation, claims, customers, gateway, leaving, messages, state, sync, webhooks
+from billing import (
+    allocation,
+    claims,
+    customers,
+    gateway,
+    leaving,
+    messages,
+    plans,
+    state,
+    sync,
+    webhooks,
+)
 from billing import mirror as mirroring
 from billing.models import StripeEvent
 from config.errors import Unavailable
@@ -30,6 +41,13 @@ def make_customer(user_id: int) -> None:
 @retried()
 def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
     messages.send(user_id, kind, facts)
+
+
+@retried()
+def sell_plans() -> None:
+    """Make at Stripe the prices that staff have changed."""
+    if gateway.is_set_up():
+        plans.sell_at_stripe()
 
 
 @shared_task

@@ -146,7 +146,8 @@ def _answer(kind: str, found: Obj) -> None:
         case _ if kind not in EVENTS:
             pass  # stored, and that is all
         case ["customer", "subscription", _]:
-            state.refresh(found["id"])
+            row = state.refresh(found["id"])
+            state.take_up_another(row)
         case ["invoice", _]:
             _refresh(read.subscription_of(found))
         case ["checkout", "session", "expired"]:

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing import gateway
-from billing.models import Invoice, Subscription
+from billing.models import Invoice, Plan, Subscription
 from tests.billing.shop import (
     ENTERPRISE,
     FREE,
@@ -18,6 +18,7 @@ from tests.billing.shop import (
     subscribe,
     tokens,
 )
+from tests.factories import UserFactory
 from tokens.models import Balance
 
 
@@ -184,6 +185,40 @@ def test_from_year_to_month(caller: APIClient, user: User, shop: Shop) -> None:
     assert Balance.objects.get(user=user).renews_by == "schedule"
 
     assert change(caller, "pro", interval="month").json()["pending_change"]["interval"] == "month"
+
+
+def test_a_discount_outlives_a_smaller_plan(caller: APIClient, user: User, shop: Shop) -> None:
+    api = gateway._v1()
+    change(caller, "enterprise")
+    coupon = api.coupons.create({"percent_off": 25, "duration": "forever"})
+    row = Subscription.objects.get(user=user)
+    api.subscriptions.update(row.stripe_id, {"discounts": [{"coupon": coupon.id}]})
+
+    change(caller, "pro")
+    for _ in range(2):
+        shop.advance(days=32)
+        shop.deliver()
+
+    paid = Invoice.objects.filter(subscription=row).values_list("paid", flat=True)
+    assert list(paid[:2]) == [1_500, 1_500]
+
+
+def test_a_trial_goes_on_when_a_smaller_plan_is_to_come(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    post(caller, "cancel", now=True)
+    Subscription.objects.update(user=UserFactory.create())  # a trial is for the first one only
+    Plan.objects.filter(pk="enterprise").update(trial_days=7)
+    assert subscribe(caller, plan="enterprise").json()["status"] == "trialing"
+
+    assert change(caller, "pro").json()["status"] == "trialing"
+    shop.deliver()
+    assert current(caller)["status"] == "trialing"
+
+    shop.advance(days=8)
+    shop.deliver()
+    assert (current(caller)["plan"], current(caller)["status"]) == ("pro", "active")
+    assert Invoice.objects.filter(subscription__user=user).first().paid == 2_000  # type: ignore[union-attr]
 
 
 def test_cancel_and_resume(caller: APIClient, user: User, shop: Shop) -> None:
