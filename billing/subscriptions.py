@@ -59,11 +59,11 @@ def subscribe(
     ``InvalidRequest`` or ``BillingUnavailable``.
     """
     price = price_for_sale(plan, interval)
-    if payment_method is None and promotion_code is None:
-        open_page = claims.open_checkout_for(user_id=user.pk, price=price)
-        if open_page:
-            return Outcome(open_page, checkout_url=open_page.checkout_url)
-    claims.clear_the_way(user_id=user.pk)
+    page_for = price if payment_method is None and promotion_code is None else None
+    open_page = page_for and claims.open_checkout_for(user_id=user.pk, price=page_for)
+    if open_page:
+        return Outcome(open_page, checkout_url=open_page.checkout_url)
+    claims.clear_the_way(user_id=user.pk, keep=page_for)
     claim = claims.take(user_id=user.pk, price=price)
     try:
         fields = _fields(user, claim, price, promotion_code)
