@@ -113,7 +113,7 @@ class AuthenticatorAdmin(OfUsersAdmin):
     exclude = ("data",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return StaffAdmin.has_delete_permission(self, request, obj)
+        return bool(StaffAdmin.has_delete_permission(self, request, obj))
 
 
 @admin.register(Session)

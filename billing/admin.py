@@ -1,23 +1,31 @@
 """Plans can be edited; what Stripe says can only be read, and its events processed anew."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from billing import mirror_admin, webhooks
+from billing import gateway, mirror_admin, webhooks
 from billing.models import Customer, Invoice, Plan, Price, StripeEvent, Subscription
+from config.queue import enqueue
 from config.staff_pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
 
 
 @admin.register(Plan)
 class PlanAdmin(StaffAdmin):
-    """A changed price is sold once `manage.py seed_plans` has made it at Stripe."""
+    """A changed price is made at Stripe by the worker, and sold once that is done."""
 
     list_display = ("tier", "price_month", "price_year", "currency", "public", "position")
     list_select_related = ("tier",)
+
+    def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if gateway.is_set_up():
+            transaction.on_commit(partial(enqueue, "billing.tasks.sell_plans"))
 
 
 @admin.register(Price)

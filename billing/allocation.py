@@ -8,7 +8,7 @@ from django.db.models import F
 
 from billing.models import Interval, Invoice, Price, Subscription
 from billing.readings import Bought
-from tokens import allowances
+from tokens import allowances, ledger
 from tokens.models import Balance
 from tokens.periods import months_after
 from tokens.tiers import DEFAULT_TIER
@@ -53,7 +53,6 @@ def close_paid_years() -> int:
     The schedule would go on for ever. There is a month's time to do this in.
     """
     last_months = Subscription.objects.filter(
-        interval=Interval.YEAR,
         ended_at=None,
         entitled=True,
         user__balance__renews_by=allowances.SCHEDULE,
@@ -66,7 +65,7 @@ def close_paid_years() -> int:
     return len(rows)
 
 
-def take_back(invoice: Invoice, *, wanted: int, source: str) -> int:
+def take_back(invoice: Invoice, *, wanted: int) -> int:
     """Take unspent tokens of an invoice that was refunded; returns how many were left to take.
 
     Those of a period that is over have expired already.
@@ -75,8 +74,25 @@ def take_back(invoice: Invoice, *, wanted: int, source: str) -> int:
     running = Balance.objects.filter(user_id=user_id, period_start__lt=invoice.period_end)
     if wanted <= 0 or not running.exists():
         return 0
-    note = f"refund of invoice {invoice.number or invoice.pk}"
+    source, note = _settlement(invoice), f"refund of invoice {invoice.number or invoice.pk}"
     return allowances.take_back(user_id=user_id, amount=wanted, source=source, note=note)
+
+
+def give_back(invoice: Invoice, *, surplus: int) -> int:
+    """Return tokens that were taken for a dispute which is won since; returns how many.
+
+    A bonus, for the period that they were bought for is mostly over by then.
+    """
+    if surplus <= 0:
+        return 0
+    note = f"dispute won, invoice {invoice.number or invoice.pk}"
+    user_id = invoice.subscription.user_id
+    ledger.grant(user_id=user_id, amount=surplus, source=_settlement(invoice), note=note)
+    return surplus
+
+
+def _settlement(invoice: Invoice) -> str:
+    return f"refund:{invoice.pk}:{invoice.settlements}"
 
 
 def _change(subscription: Subscription, *, tier: str, source: str, renews_by: str | None) -> int:

@@ -13,12 +13,13 @@ from rest_framework.views import APIView
 
 from accounts.doors import user_of, valid
 from accounts.models import User
-from billing import overview, subscriptions
+from billing import changes, overview, subscriptions
 from billing.errors import (
     AlreadySubscribed,
     BillingUnavailable,
     CardDeclined,
     NotSubscribed,
+    PaymentDue,
     SamePlan,
     SubscriptionBusy,
 )
@@ -44,6 +45,7 @@ TAGS = ["subscriptions"]
 _CHANGES = (
     AlreadySubscribed,
     NotSubscribed,
+    PaymentDue,
     SamePlan,
     SubscriptionBusy,
     Conflict,  # of two requests with one Idempotency-Key
@@ -119,7 +121,7 @@ class UpgradeView(APIView):
         """Change the plan: up at once, for the difference in price; down when the period ends."""
         asked = valid(ChangePlanSerializer(data=request.data))
         user = user_of(request)
-        outcome = subscriptions.change(user, plan=asked["plan"], interval=asked.get("interval"))
+        outcome = changes.change(user, plan=asked["plan"], interval=asked.get("interval"))
         return Response(_outcome(user, outcome))
 
 
@@ -135,7 +137,7 @@ class CancelView(APIView):
     def post(self, request: Request) -> Response:
         """End the subscription when its period does, or at once."""
         asked = valid(CancelSerializer(data=request.data))
-        subscriptions.cancel(user_of(request), now=asked["now"])
+        changes.cancel(user_of(request), now=asked["now"])
         return Response(_shown(user_of(request)))
 
 
@@ -144,7 +146,7 @@ class ResumeView(APIView):
     @extend_schema(tags=TAGS, request=None, responses=SubscriptionSerializer)
     def post(self, request: Request) -> Response:
         """Go on after all: what was to end or to change with the period does not."""
-        subscriptions.resume(user_of(request))
+        changes.resume(user_of(request))
         return Response(_shown(user_of(request)))
 
 

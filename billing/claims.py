@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing import gateway, state
 from billing.errors import AlreadySubscribed, SubscriptionBusy
 from billing.models import Customer, Price, Subscription
-from config.errors import ApiError
+from config.errors import ApiError, InvalidRequest
 
 log = structlog.get_logger("tokengate.billing")
 
@@ -42,17 +42,18 @@ def take(*, user_id: int, price: Price) -> Subscription:
         raise SubscriptionBusy from lost
 
 
-def clear_the_way(*, user_id: int) -> None:
+def clear_the_way(*, user_id: int, keep: Price | None) -> None:
     """Make good or give up what would only stand in the way of a new subscription.
 
-    Raises ``SubscriptionBusy`` while another request is making one, ``AlreadySubscribed`` where
-    there is one.
+    A page at Stripe that another request has opened for ``keep`` just now is not closed. Raises
+    ``SubscriptionBusy`` while another request is making one, ``AlreadySubscribed`` where there is
+    one.
     """
     row = live(user_id)
     if row is None:
         return
     if row.status in (S.PENDING, S.CHECKOUT):
-        if row.status == S.PENDING and not _is_late(row):
+        if _is_in_use(row, keep):
             raise SubscriptionBusy
         row = settle(row, give_up=True)
     elif row.status == S.INCOMPLETE and row.stripe_id:
@@ -64,8 +65,13 @@ def clear_the_way(*, user_id: int) -> None:
 def open_checkout_for(*, user_id: int, price: Price) -> Subscription | None:
     """Return the claim whose page at Stripe is open for just this price."""
     row = live(user_id)
-    same = row and (row.plan_id, row.interval) == (price.plan_id, price.interval)
-    return row if row and same and row.checkout_url and not _is_late(row) else None
+    return row if row and row.checkout_url and _is_in_use(row, price) else None
+
+
+def _is_in_use(row: Subscription, price: Price | None) -> bool:
+    """Tell whether a request is making it, or its page at Stripe is open for just this price."""
+    wanted = price and (price.plan_id, price.interval) == (row.plan_id, row.interval)
+    return not _is_late(row) and (row.status == S.PENDING or bool(wanted))
 
 
 def release(row: Subscription) -> None:
@@ -108,7 +114,7 @@ def _made_of(row: Subscription, *, give_up: bool) -> str | None:
     if row.checkout_id:
         session = gateway.checkout(row.checkout_id)
         if session["status"] == "open" and give_up:
-            session = gateway.expire_checkout(row.checkout_id, key=f"{row.pk}:expire")
+            session = _expired(row.checkout_id)
         if session["status"] == "complete":
             return str(session["subscription"])
     customer = Customer.objects.filter(user_id=row.user_id).first()
@@ -118,6 +124,14 @@ def _made_of(row: Subscription, *, give_up: bool) -> str | None:
         if found["metadata"].get(state.MARK) == str(row.pk):
             return str(found["id"])
     return None
+
+
+def _expired(checkout_id: str) -> gateway.Obj:
+    """Close a page, unless another request was faster, or the payer."""
+    try:
+        return gateway.expire_checkout(checkout_id)
+    except InvalidRequest:
+        return gateway.checkout(checkout_id)
 
 
 def _drop_incomplete(row: Subscription) -> Subscription | None:

@@ -4,6 +4,7 @@ import hashlib
 
 import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import User
 from billing import gateway
@@ -17,12 +18,15 @@ _USER = "tokengate_user"
 def ensure(user: User) -> str:
     """Return the id of the user's customer, making what is missing; the same however often.
 
-    Raises ``BillingUnavailable`` where Stripe does not answer.
+    One that is deleted at Stripe, or belongs to another account there, is replaced. Raises
+    ``BillingUnavailable`` where Stripe does not answer.
     """
     known = Customer.objects.filter(user=user).first()
-    if known:
+    if known and gateway.has_customer(known.stripe_id):
         return known.stripe_id
-    found = _at_stripe(user) or _create(user)
+    found = _at_stripe(user) or _create(user, instead_of=known.stripe_id if known else "")
+    if known:
+        Customer.objects.filter(pk=known.pk, stripe_id=known.stripe_id).update(stripe_id=found)
     kept, _ = Customer.objects.get_or_create(user=user, defaults={"stripe_id": found})
     return kept.stripe_id
 
@@ -44,8 +48,9 @@ def _at_stripe(user: User) -> str | None:
     return None
 
 
-def _create(user: User) -> str:
-    secret = f"{settings.SECRET_KEY}{user.email}{user.name}"
+def _create(user: User, *, instead_of: str) -> str:
+    hour = timezone.now().strftime("%Y%m%d%H")  # Stripe repeats a failure to the same key for a day
+    secret = f"{settings.SECRET_KEY}{user.email}{user.name}{instead_of}{hour}"
     mark = hashlib.sha256(secret.encode()).hexdigest()[:16]  # another database, another key
     customer = gateway.create_customer(
         email=user.email,

@@ -5,6 +5,7 @@ ApiError
 ├── Conflict
 │   ├── AlreadySubscribed 409
 │   ├── NotSubscribed     409
+│   ├── PaymentDue        409  pay_at
 │   ├── SamePlan          409
 │   └── SubscriptionBusy  409  another request is changing the subscription; retryable
 ├── InvalidRequest
@@ -37,6 +38,16 @@ class AlreadySubscribed(Conflict):
 class NotSubscribed(Conflict):
     code = "not_subscribed"
     message = "There is no subscription."
+
+
+class PaymentDue(Conflict):
+    """What runs is not paid for. ``pay_at`` is the page of Stripe's to pay the invoice, or null."""
+
+    code = "payment_due"
+    message = "An invoice is still to be paid; after that the plan can be changed."
+
+    def __init__(self, *, pay_at: str | None) -> None:
+        super().__init__(pay_at=pay_at)
 
 
 class SamePlan(Conflict):

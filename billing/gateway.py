@@ -8,6 +8,7 @@ by the library, does it once. Raises ``CardDeclined``, ``InvalidRequest``, ``Sub
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 import stripe
 import structlog
@@ -90,6 +91,14 @@ def _once(key: str) -> Any:
     return {"idempotency_key": key}
 
 
+def _anew() -> Any:
+    """A key for what comes to the same when it is done twice: for the library's own repetitions.
+
+    A key of our ids would have Stripe repeat a failure for a day.
+    """
+    return _once(str(uuid4()))
+
+
 # Products and prices
 
 
@@ -160,6 +169,17 @@ def customer(customer_id: str) -> Obj:
 
 
 @_asks_stripe
+def has_customer(customer_id: str) -> bool:
+    """Tell whether there is such a customer, who is not deleted."""
+    try:
+        return not getattr(_v1().customers.retrieve(customer_id), "deleted", False)
+    except stripe.InvalidRequestError as missing:
+        if missing.code == "resource_missing":
+            return False
+        raise
+
+
+@_asks_stripe
 def delete_customer(customer_id: str, *, key: str) -> None:
     """Erase name, address and cards of somebody who has left; Stripe keeps his invoices."""
     _v1().customers.delete(customer_id, {}, _once(key))
@@ -222,24 +242,38 @@ def cancel_subscription(subscription_id: str, *, key: str) -> Obj:
 @_asks_stripe
 def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
     """Have Stripe change the price when the running period ends."""
-    item = subscription["items"]["data"][0]
     schedules = _v1().subscription_schedules
-    made = schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
+    made = _plain(
+        schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
+    )
+    phases = _phases(made["phases"][0], subscription["items"]["data"][0], price_id=price_id)
+    changes = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
+    schedules.update(made["id"], changes, _once(f"{key}:phases"))
+
+
+def _phases(running: Obj, item: Obj, *, price_id: str) -> list[Obj]:
+    """Lay out this period and the next: trial and discounts are over where a phase has none."""
+    named = ("discount", "coupon", "promotion_code")
+    discounts = [
+        {name: readings.identifier(one[name]) for name in named if one.get(name)}
+        for one in running.get("discounts") or []
+    ]
+    kept: Obj = {"proration_behavior": "none"} | ({"discounts": discounts} if discounts else {})
     now = {
+        **kept,
         "items": [{"price": item["price"]["id"], "quantity": 1}],
         "start_date": item["current_period_start"],
         "end_date": item["current_period_end"],
-        "proration_behavior": "none",
     }
-    then = {"items": [{"price": price_id, "quantity": 1}], "proration_behavior": "none"}
-    changes = {"end_behavior": "release", "phases": [now, then], "proration_behavior": "none"}
-    schedules.update(made.id, changes, _once(f"{key}:phases"))
+    if running.get("trial_end"):
+        now["trial_end"] = running["trial_end"]
+    return [now, {**kept, "items": [{"price": price_id, "quantity": 1}]}]
 
 
 @_asks_stripe
-def release_schedule(schedule_id: str, *, key: str) -> None:
+def release_schedule(schedule_id: str) -> None:
     """Forget a change that was to come; the subscription stays as it is."""
-    _v1().subscription_schedules.release(schedule_id, {}, _once(key))
+    _v1().subscription_schedules.release(schedule_id, {}, _anew())
 
 
 # Pages, payments and refunds
@@ -256,8 +290,8 @@ def checkout(session_id: str) -> Obj:
 
 
 @_asks_stripe
-def expire_checkout(session_id: str, *, key: str) -> Obj:
-    return _plain(_v1().checkout.sessions.expire(session_id, {}, _once(key)))
+def expire_checkout(session_id: str) -> Obj:
+    return _plain(_v1().checkout.sessions.expire(session_id, {}, _anew()))
 
 
 @_asks_stripe
@@ -273,8 +307,8 @@ def payment_intent(intent_id: str) -> Obj:
 
 
 @_asks_stripe
-def void_invoice(invoice_id: str, *, key: str) -> None:
-    _v1().invoices.void_invoice(invoice_id, {}, _once(key))
+def void_invoice(invoice_id: str) -> None:
+    _v1().invoices.void_invoice(invoice_id, {}, _anew())
 
 
 @_asks_stripe
@@ -298,6 +332,19 @@ def subscription_of_invoice(invoice_id: str) -> str | None:
 @_asks_stripe
 def dispute(dispute_id: str) -> Obj:
     return _plain(_v1().disputes.retrieve(dispute_id))
+
+
+@_asks_stripe
+def disputes_of(charge_id: str) -> list[Obj]:
+    return _all(_v1().disputes.list({"charge": charge_id, "limit": 100}))
+
+
+@_asks_stripe
+def charges_lost_since(seconds: int) -> set[str]:
+    """Return the ids of the charges that were refunded or disputed since then (a Unix time)."""
+    asked = {"created": {"gte": seconds}, "limit": 100}
+    found = [*_all(_v1().refunds.list(asked)), *_all(_v1().disputes.list(asked))]
+    return {str(one["charge"]) for one in found if one["charge"]}
 
 
 def _all(pages: Any) -> list[Obj]:

@@ -1,11 +1,14 @@
 """What billing does about users who come and go."""
 
+from typing import Any
+
 import structlog
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from accounts.deletion import NOBODY
 from accounts.models import User
-from billing import claims, customers, gateway, subscriptions
-from billing.errors import BillingUnavailable
+from billing import changes, claims, customers, gateway
 from billing.models import Customer, Subscription
 from config.errors import ApiError
 
@@ -26,18 +29,26 @@ def end_marked() -> int:
     return sum(_end(row) for row in rows)
 
 
-def forget(user_id: int) -> None:
-    """Erase name, address and cards of a user who has left at Stripe, which keeps his invoices.
+def forget_all() -> int:
+    """Erase at Stripe who has left here; returns how many. Repeats what failed."""
+    left = Customer.objects.filter(user__email__endswith=NOBODY, erased_at=None)
+    return sum(_forget(customer) for customer in left.exclude(user__in=_not_ended()))
 
-    Only once his subscription has ended. Raises ``BillingUnavailable``: then it is to be repeated.
-    """
-    customer = Customer.objects.filter(user_id=user_id).first()
-    if customer is None or not gateway.is_set_up():
-        return
-    if Subscription.objects.filter(user_id=user_id, ended_at=None).exists():
-        raise BillingUnavailable
-    if not gateway.customer(customer.stripe_id).get("deleted"):
-        gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")
+
+def _forget(customer: Customer) -> bool:
+    """Erase name, address and cards of a user who has left at Stripe, which keeps his invoices."""
+    try:
+        if gateway.has_customer(customer.stripe_id):
+            gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")
+    except ApiError as failed:
+        log.error("customer_not_erased", customer=customer.stripe_id, error=failed.code)  # noqa: TRY400
+        return False
+    Customer.objects.filter(pk=customer.pk).update(erased_at=timezone.now())
+    return True
+
+
+def _not_ended() -> QuerySet[Any]:
+    return Subscription.objects.filter(ended_at=None).values("user_id")
 
 
 def make_missing_customers(*, at_most: int = 500) -> int:
@@ -61,7 +72,7 @@ def _end(row: Subscription) -> bool:
             if made is None or made.ended_at:
                 return True
             row = made
-        subscriptions.end_now(row)
+        changes.end_now(row)
     except ApiError as failed:
         log.error("subscription_not_ended", subscription=row.pk, error=failed.code)  # noqa: TRY400
         return False

@@ -91,6 +91,9 @@ class Customer(models.Model):
         related_name="billing_customer",
     )
     stripe_id = models.CharField(max_length=255, unique=True)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="The account is deleted: Stripe has forgotten who it was."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -201,7 +204,12 @@ class Invoice(models.Model):
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     tokens = models.BigIntegerField(null=True, blank=True, help_text="Granted for it; null: not.")
-    taken_back = models.BigIntegerField(default=0, help_text="Of the tokens, after a refund.")
+    taken_back = models.BigIntegerField(
+        default=0, help_text="Of the tokens, for what is refunded or disputed."
+    )
+    settlements = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How often money went back, or returned."
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from billing import gateway
-from billing.errors import UnknownPlan, UnknownPrice
+from billing.errors import SubscriptionBusy, UnknownPlan, UnknownPrice
 from billing.models import Interval, Plan, Price
 
 
@@ -16,10 +16,15 @@ def learn(price_ids: Iterable[str]) -> None:
 
 
 def keep(found: gateway.Obj, *, active: bool) -> None:
-    """Note a price. Raises ``UnknownPrice`` unless it is one of our plans', monthly or yearly."""
-    interval = (found.get("recurring") or {}).get("interval")
-    plan = Plan.objects.filter(pk=found["metadata"].get("plan", "")).first()
-    if plan is None or interval not in Interval.values:
+    """Note a price. Raises ``UnknownPrice`` unless it is one of our plans', monthly or yearly.
+
+    One that staff made at Stripe's dashboard is known by its product.
+    """
+    recurring = found.get("recurring") or {}
+    interval = recurring.get("interval")
+    plan = _plan_of(found)
+    fits = interval in Interval.values and recurring.get("interval_count", 1) == 1
+    if plan is None or not fits or found["unit_amount"] is None:
         raise UnknownPrice(f"The price {found['id']} belongs to no plan.")
     values = {
         "plan": plan,
@@ -28,6 +33,12 @@ def keep(found: gateway.Obj, *, active: bool) -> None:
         "currency": found["currency"],
     }
     Price.objects.update_or_create(pk=found["id"], defaults={**values, "active": active})
+
+
+def _plan_of(found: gateway.Obj) -> Plan | None:
+    named = Plan.objects.filter(pk=found["metadata"].get("plan", "")).first()
+    product = found.get("product")
+    return named or (Plan.objects.filter(stripe_product=product).first() if product else None)
 
 
 def known(price_id: str) -> Price:
@@ -39,9 +50,14 @@ def known(price_id: str) -> Price:
 
 
 def for_sale(plan: str, interval: str) -> Price:
-    """Return what a new subscription pays. Raises ``UnknownPlan``."""
+    """Return what a new subscription pays, which is what the price list says.
+
+    Raises ``UnknownPlan``, and ``SubscriptionBusy`` until a changed price has been made at Stripe.
+    """
     prices = Price.objects.select_related("plan__tier")
     found = prices.filter(plan_id=plan, plan__public=True, interval=interval, active=True).first()
-    if found is None:
+    if found is None or not found.plan.amount(interval):
         raise UnknownPlan
+    if (found.amount, found.currency) != (found.plan.amount(interval), found.plan.currency):
+        raise SubscriptionBusy("The price of this plan is being changed. Please try again.")
     return found

@@ -59,8 +59,9 @@ def price_to_come(subscription: Obj) -> str | None:
 
 
 def subscription_of(invoice: Obj) -> str | None:
+    """Return the subscription of an invoice, also of an event in an older version's shape."""
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
-    return identifier(details.get("subscription"))
+    return identifier(details.get("subscription") or invoice.get("subscription"))
 
 
 def intent_of(invoice: Obj) -> str | None:

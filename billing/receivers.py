@@ -25,4 +25,4 @@ def end_subscription(*, user: User, **_: Any) -> None:
     """Have the worker end the subscription of whoever leaves, once he has left."""
     leaving.mark(user)
     if gateway.is_set_up():
-        transaction.on_commit(partial(enqueue, "billing.tasks.say_goodbye", user.pk))
+        transaction.on_commit(partial(enqueue, "billing.tasks.say_goodbye"))

@@ -1,47 +1,56 @@
-"""Money that went back takes with it the tokens that are unspent."""
+"""Money that went back takes with it the tokens that are unspent; money that returns, returns them.
+
+What is lost of a payment is read anew each time, as the sum of its refunds and of its disputes that
+are not won; so events may come late, twice and in any order.
+"""
 
 from django.db import transaction
 
 from billing import allocation, gateway, state
 from billing.models import Invoice
 
-_WON = ("won", "warning_closed", "prevented")
+_WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 
 
-def after_refund(charge_id: str) -> None:
-    """Take the refunded part of an invoice's tokens back, as far as they are unspent."""
-    charge = gateway.charge(charge_id)
-    _settle(charge, lost=charge["amount_refunded"], source=f"refund:{charge_id}")
+def settle(charge_id: str) -> tuple[Invoice | None, int]:
+    """Hold an invoice's tokens against what is left of its payment.
 
-
-def after_dispute(dispute_id: str) -> None:
-    """Treat disputed money as refunded, unless the dispute was won before we heard of it.
-
-    What a later victory brings back staff give back: there may have been tokens bought since.
+    Returns the invoice, unless it is none of ours, and how many cents it had lost before.
     """
-    dispute = gateway.dispute(dispute_id)
-    if dispute["status"] in _WON:
-        return
-    charge = gateway.charge(dispute["charge"])
-    lost = charge["amount_refunded"] + dispute["amount"]
-    _settle(charge, lost=lost, source=f"dispute:{dispute_id}")
-
-
-def _settle(charge: gateway.Obj, *, lost: int, source: str) -> None:
+    charge = gateway.charge(charge_id)
     invoice_id = _invoice_of(charge)
     if invoice_id is None:
-        return
-    with transaction.atomic():
-        invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
-        invoice = invoices.get(pk=invoice_id)
-        refunded = min(lost, invoice.paid)
-        if refunded <= invoice.refunded:
-            return
-        wanted = (invoice.tokens or 0) * refunded // invoice.paid - invoice.taken_back
-        allocation.take_back(invoice, wanted=wanted, source=f"{source}:{refunded}")
-        Invoice.objects.filter(pk=invoice.pk).update(
-            refunded=refunded, taken_back=invoice.taken_back + max(0, wanted)
-        )
+        return None, 0
+    disputes = gateway.disputes_of(charge_id) if charge["disputed"] else []
+    disputed = sum(one["amount"] for one in disputes if one["status"] not in _WON)
+    return _write(invoice_id, lost=charge["amount_refunded"] + disputed)
+
+
+def settle_disputed(dispute_id: str) -> None:
+    """Treat disputed money as refunded, until the dispute is won."""
+    settle(gateway.dispute(dispute_id)["charge"])
+
+
+@transaction.atomic
+def _write(invoice_id: str, *, lost: int) -> tuple[Invoice, int]:
+    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
+    invoice = invoices.get(pk=invoice_id)
+    before, invoice.refunded = invoice.refunded, min(lost, invoice.paid)
+    if invoice.refunded > before:
+        wanted = _share(invoice, invoice.refunded) - _share(invoice, before)
+        invoice.taken_back += allocation.take_back(invoice, wanted=wanted)
+    elif invoice.refunded < before:
+        surplus = invoice.taken_back - _share(invoice, invoice.refunded)
+        invoice.taken_back -= allocation.give_back(invoice, surplus=surplus)
+    if invoice.refunded != before:
+        invoice.settlements += 1
+        invoice.save(update_fields=["refunded", "taken_back", "settlements"])
+    return invoice, before
+
+
+def _share(invoice: Invoice, cents: int) -> int:
+    """Return the part of the invoice's tokens that so much of its money bought."""
+    return (invoice.tokens or 0) * cents // invoice.paid
 
 
 def _invoice_of(charge: gateway.Obj) -> str | None:

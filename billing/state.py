@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from billing import allocation, customers, gateway, messages, prices
 from billing import readings as read
-from billing.errors import SubscriptionBusy
+from billing.errors import SubscriptionBusy, UnknownPrice
 from billing.metrics import PAYMENTS
-from billing.models import Invoice, Subscription
+from billing.models import Customer, Invoice, Subscription
 from billing.readings import Obj
 
 log = structlog.get_logger("tokengate.billing")
@@ -36,11 +36,15 @@ _INVOICES = 6  # the latest: what any event can be about, and those that its for
 
 @dataclass(frozen=True)
 class Reading:
-    """A subscription as it is at Stripe, with its invoices, the oldest first, and its prices."""
+    """A subscription as it is at Stripe, with its invoices, the oldest first.
+
+    ``user_id`` is None where it is none of ours: then nothing is to be written.
+    """
 
     subscription: Obj
     invoices: Sequence[Obj]
     version: int | None
+    user_id: int | None
 
     @property
     def id(self) -> str:
@@ -58,27 +62,65 @@ def refresh(stripe_id: str) -> Subscription | None:
     """
     for _ in range(_ATTEMPTS):
         reading = take_reading(stripe_id)
-        owner = customers.user_of(str(read.identifier(reading.subscription["customer"])))
-        if owner is None:
-            return None
         try:
-            return write(reading, user_id=owner.pk)
+            return write(reading)
         except Superseded:
             continue
     raise SubscriptionBusy
+
+
+def take_up_another(ended: Subscription | None) -> None:
+    """Where a user has a second subscription at Stripe, have it take the place of an ended one."""
+    if ended is None or ended.ended_at is None:
+        return
+    customer = Customer.objects.filter(user_id=ended.user_id, erased_at=None).first()
+    live = Subscription.objects.filter(user_id=ended.user_id, ended_at=None)
+    if customer is None or live.exists():
+        return
+    for found in gateway.subscriptions_of(customer.stripe_id):
+        if found["status"] not in OVER:
+            refresh(str(found["id"]))
 
 
 def take_reading(stripe_id: str, *, invoices: int = _INVOICES) -> Reading:
     """Read all that ``write`` needs. Asks the network, so no transaction may be open."""
     version = _version(stripe_id)
     subscription = gateway.subscription(stripe_id)
+    user_id = _owner_of(subscription)
+    if user_id is None or (version is None and _is_foreign(subscription)):
+        return Reading(subscription, (), version, None)
     bills = gateway.invoices_of(stripe_id, at_most=invoices)
     prices.learn({read.price_of(subscription), *_prices(subscription, bills)})
-    return Reading(subscription, bills, version)
+    return Reading(subscription, bills, version, user_id)
 
 
-def write(reading: Reading, *, user_id: int) -> Subscription | None:
+def _owner_of(subscription: Obj) -> int | None:
+    """Return whose it is: our row knows, also when the customer is deleted at Stripe."""
+    rows = Subscription.objects.filter(stripe_id=subscription["id"])
+    known: int | None = rows.values_list("user_id", flat=True).first()
+    if known is not None:
+        return known
+    owner = customers.user_of(str(read.identifier(subscription["customer"])))
+    return owner.pk if owner else None
+
+
+def _is_foreign(subscription: Obj) -> bool:
+    """Tell whether it sells something else: the account at Stripe may have other uses."""
+    if MARK in (subscription.get("metadata") or {}):
+        return False
+    try:
+        prices.learn({read.price_of(subscription)})
+    except UnknownPrice:
+        log.warning("foreign_subscription", subscription=subscription["id"])
+        return True
+    return False
+
+
+def write(reading: Reading) -> Subscription | None:
     """Write what was read, with tokens, grace and messages: all of it or nothing."""
+    user_id = reading.user_id
+    if user_id is None:
+        return None
     try:
         with transaction.atomic():
             row = _row_for(reading, user_id)

@@ -1,4 +1,4 @@
-"""What users do with their subscription: subscribe, change the plan, cancel, resume.
+"""Subscribing, and what all requests about a subscription share (``billing.changes``).
 
 Each asks Stripe, and then reads what is so there now (``billing.state``): the answer never runs
 ahead of the truth, and webhooks find nothing left to do.
@@ -13,13 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from billing import claims, customers, gateway, prices, proration, state
 from billing import readings as read
-from billing.errors import (
-    BillingUnavailable,
-    CardDeclined,
-    NotSubscribed,
-    SamePlan,
-    SubscriptionBusy,
-)
+from billing.errors import BillingUnavailable, CardDeclined, NotSubscribed, SubscriptionBusy
+from billing.metrics import PAYMENTS
 from billing.models import Interval, Plan, Price, Subscription
 from config.errors import ApiError, InvalidRequest
 
@@ -58,16 +53,17 @@ def subscribe(
 ) -> Outcome:
     """Start a subscription: with a card at once, without one by a page of Stripe's.
 
-    Of several requests at the same time one wins. Raises ``UnknownPlan``, ``AlreadySubscribed``,
-    ``SubscriptionBusy``, ``CardDeclined`` (nothing was changed), ``InvalidRequest`` or
-    ``BillingUnavailable``.
+    Of several requests at the same time one wins. A page that is open for the same is the answer
+    again, but for a promotion code: that needs a new one. Raises ``UnknownPlan``,
+    ``AlreadySubscribed``, ``SubscriptionBusy``, ``CardDeclined`` (nothing was changed),
+    ``InvalidRequest`` or ``BillingUnavailable``.
     """
-    price = _price(plan, interval)
-    if payment_method is None:
-        open_page = claims.open_checkout_for(user_id=user.pk, price=price)
-        if open_page:
-            return Outcome(open_page, checkout_url=open_page.checkout_url)
-    claims.clear_the_way(user_id=user.pk)
+    price = price_for_sale(plan, interval)
+    page_for = price if payment_method is None and promotion_code is None else None
+    open_page = page_for and claims.open_checkout_for(user_id=user.pk, price=page_for)
+    if open_page:
+        return Outcome(open_page, checkout_url=open_page.checkout_url)
+    claims.clear_the_way(user_id=user.pk, keep=page_for)
     claim = claims.take(user_id=user.pk, price=price)
     try:
         fields = _fields(user, claim, price, promotion_code)
@@ -81,7 +77,8 @@ def subscribe(
         raise
 
 
-def _price(plan: str, interval: str) -> Price:
+def price_for_sale(plan: str, interval: str) -> Price:
+    """Return what is paid for a plan. Raises ``UnknownPlan`` or ``BillingUnavailable``."""
     if not gateway.is_set_up():
         raise BillingUnavailable
     return prices.for_sale(plan, interval)
@@ -123,17 +120,17 @@ def _pay_with(payment_method: str, claim: Subscription, fields: dict[str, Any]) 
 
 def _after_payment(made: gateway.Obj) -> Outcome:
     """Read what came of it; a first payment that was declined leaves nothing behind."""
-    row = _read(made["id"])
+    row = read_again(made["id"])
     if row.status != S.INCOMPLETE:
         return Outcome(row)
     invoice = made["latest_invoice"]
-    intent = _intent(invoice)
+    intent = intent_of(invoice)
     if intent["status"] == "requires_action":
         secret = read.client_secret(invoice) or intent["client_secret"]
         return Outcome(row, client_secret=secret)
     gateway.cancel_subscription(made["id"], key=f"{row.pk}:declined")
-    _read(made["id"])
-    raise _declined(intent)
+    read_again(made["id"])
+    raise declined(intent)
 
 
 def _open_checkout(claim: Subscription, fields: dict[str, Any], *, pages: str) -> Outcome:
@@ -166,133 +163,6 @@ def _open_checkout(claim: Subscription, fields: dict[str, Any], *, pages: str) -
     return Outcome(claim, checkout_url=session["url"])
 
 
-# Changing the plan
-
-
-def change(user: User, *, plan: str, interval: str | None) -> Outcome:
-    """Change the plan: up at once, down when the period ends.
-
-    Raises ``NotSubscribed``, ``SamePlan``, ``UnknownPlan``, ``CardDeclined`` (the plan is as it
-    was), ``SubscriptionBusy`` or ``BillingUnavailable``.
-    """
-    row = _own(user)
-    price = _price(plan, interval or row.interval)
-    if _is_next(row, price):
-        raise SamePlan
-    if (row.plan_id, row.interval) == (price.plan_id, price.interval):
-        return Outcome(_stay(row))
-    if row.next_plan_id or row.cancel_at_period_end:
-        row = _stay(row)
-    if proration.is_upgrade(now=_offer(row.plan, row.interval), wanted=_offer_of(price)):
-        return _upgrade(row, price)
-    return Outcome(_downgrade(row, price))
-
-
-def _is_next(row: Subscription, price: Price) -> bool:
-    """Tell whether this is what the subscription is going on with as it is."""
-    if row.cancel_at_period_end:
-        return False
-    coming = (row.next_plan_id or row.plan_id, row.next_interval or row.interval)
-    return coming == (price.plan_id, price.interval)
-
-
-def _upgrade(row: Subscription, price: Price) -> Outcome:
-    """Charge the difference, or leave all as it was. An upgrade ends a trial."""
-    found = _without_schedule(row)
-    fields: dict[str, Any] = {
-        "items": [{"id": found["items"]["data"][0]["id"], "price": price.pk}],
-        "proration_behavior": "always_invoice",
-        "payment_behavior": "pending_if_incomplete",
-    }
-    if row.status == S.TRIALING:
-        fields["trial_end"] = "now"
-    key = f"{row.pk}:{row.version}:{price.pk}"
-    changed = gateway.update_subscription(_at_stripe(row), fields, key=key)
-    if read.price_of(changed) == price.pk:
-        return Outcome(_read(changed["id"]))
-    return _after_failed_upgrade(changed)
-
-
-def _after_failed_upgrade(changed: gateway.Obj) -> Outcome:
-    """Ask the payer to confirm, or take a declined change back."""
-    invoice = changed["latest_invoice"]
-    intent = _intent(invoice)
-    if intent["status"] == "requires_action":
-        secret = read.client_secret(invoice) or intent["client_secret"]
-        return Outcome(_read(changed["id"]), client_secret=secret)
-    gateway.void_invoice(invoice["id"], key=f"{invoice['id']}:void")
-    _read(changed["id"])  # notes the void invoice: the next attempt gets another key
-    raise _declined(intent)
-
-
-def _downgrade(row: Subscription, price: Price) -> Subscription:
-    found = _without_schedule(row)
-    key = f"{row.pk}:{row.version}:{price.pk}"
-    gateway.schedule_change(found, price_id=price.pk, key=key)
-    return _read(_at_stripe(row))
-
-
-def _stay(row: Subscription) -> Subscription:
-    """Forget that the plan was to change or to end."""
-    found = _without_schedule(row)
-    if read.ends_with_period(found):
-        key = f"{row.pk}:{row.version}:resume"
-        gateway.update_subscription(_at_stripe(row), {"cancel_at_period_end": False}, key=key)
-    return _read(_at_stripe(row))
-
-
-def _without_schedule(row: Subscription) -> gateway.Obj:
-    """Return the subscription, freed of what a schedule has in store for it.
-
-    A schedule outlives the change that it was made for by a period, and allows no other change.
-    """
-    found = gateway.subscription(_at_stripe(row))
-    schedule = found.get("schedule")
-    if isinstance(schedule, dict) and schedule["status"] in ("active", "not_started"):
-        gateway.release_schedule(schedule["id"], key=f"{schedule['id']}:release")
-    return found
-
-
-# Leaving, and coming back
-
-
-def cancel(user: User, *, now: bool) -> Subscription:
-    """End the subscription with its period, or at once; either may be repeated.
-
-    Raises ``NotSubscribed`` or ``BillingUnavailable``.
-    """
-    row = _own(user)
-    if now or row.status == S.INCOMPLETE:
-        return end_now(row)
-    if row.cancel_at_period_end:
-        return row
-    _without_schedule(row)
-    key = f"{row.pk}:{row.version}:cancel"
-    gateway.update_subscription(_at_stripe(row), {"cancel_at_period_end": True}, key=key)
-    return _read(_at_stripe(row))
-
-
-def end_now(row: Subscription) -> Subscription:
-    """End a subscription at once; one that has ended meanwhile is fine."""
-    try:
-        gateway.cancel_subscription(_at_stripe(row), key=f"{row.pk}:end")
-    except InvalidRequest:
-        ended = _read(_at_stripe(row))
-        if ended.ended_at is None:
-            raise
-        return ended
-    return _read(_at_stripe(row))
-
-
-def resume(user: User) -> Subscription:
-    """Go on after all, with the plan as it is: what was to change or to end does not.
-
-    Raises ``NotSubscribed`` or ``BillingUnavailable``.
-    """
-    row = _own(user)
-    return _stay(row) if row.cancel_at_period_end or row.next_plan_id else row
-
-
 def portal(user: User, *, pages: str) -> str:
     """Return the address of Stripe's page for cards, addresses and invoices."""
     if not gateway.is_set_up():
@@ -300,12 +170,8 @@ def portal(user: User, *, pages: str) -> str:
     return gateway.create_portal(customer_id=customers.ensure(user), return_url=f"{pages}/billing/")
 
 
-def offer(plan: Plan, interval: str) -> proration.Offer:
-    """Describe a plan at an interval, as ``billing.proration`` wants it."""
-    return _offer(plan, interval)
-
-
-def _own(user: User) -> Subscription:
+def own(user: User) -> Subscription:
+    """Return the user's subscription. Raises ``NotSubscribed`` or ``BillingUnavailable``."""
     if not gateway.is_set_up():
         raise BillingUnavailable
     row = current(user)
@@ -314,35 +180,36 @@ def _own(user: User) -> Subscription:
     return row
 
 
-def _read(stripe_id: str) -> Subscription:
+def read_again(stripe_id: str) -> Subscription:
+    """Read what is so at Stripe now, and write it here."""
     row = state.refresh(stripe_id)
     if row is None:
         raise SubscriptionBusy
     return row
 
 
-def _at_stripe(row: Subscription) -> str:
+def at_stripe(row: Subscription) -> str:
+    """Return the id of a subscription that is more than a claim."""
     assert row.stripe_id
     return row.stripe_id
 
 
-def _intent(invoice: gateway.Obj) -> gateway.Obj:
+def intent_of(invoice: gateway.Obj) -> gateway.Obj:
     """Return the payment that an invoice is waiting for."""
     intent = read.intent_of(invoice)
     return gateway.payment_intent(intent) if intent else {"status": "none"}
 
 
-def _declined(intent: gateway.Obj) -> CardDeclined:
+def declined(intent: gateway.Obj) -> CardDeclined:
+    """Return the error that says why the bank said no."""
+    PAYMENTS.labels("declined").inc()
     error = intent.get("last_payment_error") or {}
     code = error.get("decline_code") or error.get("code")
     return CardDeclined(error.get("message"), decline_code=code)
 
 
-def _offer_of(price: Price) -> proration.Offer:
-    return _offer(price.plan, price.interval)
-
-
-def _offer(plan: Plan, interval: str) -> proration.Offer:
+def offer(plan: Plan, interval: str) -> proration.Offer:
+    """Describe a plan at an interval, as ``billing.proration`` wants it."""
     tier = plan.tier
     names = proration.LIMITS
     limits = {name: int(getattr(tier, name)) for name in names}

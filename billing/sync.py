@@ -1,18 +1,20 @@
 """Rebuilding our rows from Stripe: what events should have done, done without them."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
-from billing import claims, customers, gateway, state
-from billing import readings as read
+from billing import claims, gateway, refunds, state
 from billing.models import Invoice, Subscription
 from config.errors import ApiError
 
 log = structlog.get_logger("tokengate.billing")
 
+_DISPUTED_WITHIN = timedelta(days=120)
 _SHOWN = ("status", "plan_id", "interval", "period_end", "cancel_at_period_end", "next_plan_id",
           "entitled", "ended_at")  # fmt: skip
 
@@ -38,6 +40,8 @@ def sync(*, dry_run: bool) -> list[str]:
         seen.add(found["id"])
         told += _repaired(found["id"], dry_run=dry_run)
     told += _unknown_at_stripe(seen)
+    if not dry_run:
+        told += _money_that_went_back()
     for line in told:
         log.info("stripe_synced", change=line, dry_run=dry_run)
     return told
@@ -46,12 +50,11 @@ def sync(*, dry_run: bool) -> list[str]:
 def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
     try:
         reading = state.take_reading(stripe_id, invoices=100)
-        owner = customers.user_of(str(read.identifier(reading.subscription["customer"])))
-        if owner is None:
-            return [f"{stripe_id}: is nobody's here"]
+        if reading.user_id is None:
+            return [f"{stripe_id}: is nobody's here, or of none of our plans"]
         before = _picture(stripe_id)
         with transaction.atomic():
-            written = state.write(reading, user_id=owner.pk)
+            written = state.write(reading)
             after = _picture(stripe_id)
             transaction.set_rollback(dry_run)
     except ApiError as failed:
@@ -59,8 +62,24 @@ def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
     except state.Superseded:
         return []  # Whoever wrote meanwhile has read it later than we.
     if written is None:
-        return [f"{stripe_id}: user {owner.pk} has another subscription that has not ended"]
+        return [f"{stripe_id}: user {reading.user_id} has another subscription that has not ended"]
     return [f"{stripe_id}: {change}" for change in _differences(before, after)]
+
+
+def _money_that_went_back() -> list[str]:
+    """Settle refunds and disputes of the last months, of which no event has come."""
+    since = int((timezone.now() - _DISPUTED_WITHIN).timestamp())
+    return [line for charge in gateway.charges_lost_since(since) for line in _settled(charge)]
+
+
+def _settled(charge_id: str) -> list[str]:
+    try:
+        invoice, before = refunds.settle(charge_id)
+    except ApiError as failed:
+        return [f"{charge_id}: {failed.message}"]
+    if invoice is None or invoice.refunded == before:
+        return []
+    return [f"{charge_id}: refunded {before} → {invoice.refunded} of invoice {invoice.pk}"]
 
 
 def _unknown_at_stripe(seen: set[str]) -> list[str]:

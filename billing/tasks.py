@@ -5,7 +5,18 @@ from functools import partial
 from celery import shared_task
 
 from accounts.models import User
-from billing import allocation, claims, customers, gateway, leaving, messages, state, sync, webhooks
+from billing import (
+    allocation,
+    claims,
+    customers,
+    gateway,
+    leaving,
+    messages,
+    plans,
+    state,
+    sync,
+    webhooks,
+)
 from billing import mirror as mirroring
 from billing.models import StripeEvent
 from config.errors import Unavailable
@@ -33,10 +44,18 @@ def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
 
 
 @retried()
-def say_goodbye(user_id: int) -> None:
-    """End what a deleted account leaves at Stripe."""
-    leaving.end_marked()
-    leaving.forget(user_id)
+def sell_plans() -> None:
+    """Make at Stripe the prices that staff have changed."""
+    if gateway.is_set_up():
+        plans.sell_at_stripe()
+
+
+@shared_task
+def say_goodbye() -> None:
+    """End and erase what deleted accounts leave at Stripe; what fails, ``mend`` does later."""
+    if gateway.is_set_up():
+        leaving.end_marked()
+        leaving.forget_all()
 
 
 @retried()
@@ -61,6 +80,7 @@ def mend() -> None:
         claims.settle_late()
         webhooks.retry_failed()
         leaving.end_marked()
+        leaving.forget_all()
 
 
 @shared_task(time_limit=3600)

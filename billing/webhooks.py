@@ -55,6 +55,7 @@ EVENTS = (
     "charge.refunded",
     "charge.dispute.created",
     "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
 
@@ -145,7 +146,8 @@ def _answer(kind: str, found: Obj) -> None:
         case _ if kind not in EVENTS:
             pass  # stored, and that is all
         case ["customer", "subscription", _]:
-            state.refresh(found["id"])
+            row = state.refresh(found["id"])
+            state.take_up_another(row)
         case ["invoice", _]:
             _refresh(read.subscription_of(found))
         case ["checkout", "session", "expired"]:
@@ -153,9 +155,9 @@ def _answer(kind: str, found: Obj) -> None:
         case ["checkout", "session", _]:
             _refresh(read.identifier(found.get("subscription")))
         case ["charge", "refunded"]:
-            refunds.after_refund(found["id"])
+            refunds.settle(found["id"])
         case ["charge", "dispute", _]:
-            refunds.after_dispute(found["id"])
+            refunds.settle_disputed(found["id"])
 
 
 def _refresh(subscription_id: str | None) -> None:
@@ -194,7 +196,7 @@ def _warn_of_trial_end(found: Obj) -> None:
 
 def retry_failed(*, at_most: int = 100) -> int:
     """Process what is stored and not done yet; returns how many that helped with."""
-    waiting = StripeEvent.objects.filter(processed_at=None).order_by("received_at")
+    waiting = StripeEvent.objects.filter(processed_at=None).order_by("attempts", "received_at")
     return sum(process_again(event) for event in waiting[:at_most])
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -16,6 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
+from unfold.checks import UnfoldModelAdminChecks
 
 COUNTED = 10_000
 _FOUND_USERS = 100
@@ -31,9 +33,17 @@ class BoundedPaginator(Paginator[Any]):
         return len(self.object_list)
 
 
+class _Checks(UnfoldModelAdminChecks):  # type: ignore[misc]  # untyped
+    """Look for no permissions in the database: the checks run before its tables are made."""
+
+    def _check_unfold_action_permission_methods(self, obj: Any) -> list[CheckMessage]:
+        return []
+
+
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of its types
     """Rows that staff may edit, as far as their group allows."""
 
+    checks_class = _Checks
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50

@@ -16,6 +16,7 @@ from llmproxy.models import Model
 from tests.databases import empty, template
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory, UserFactory
+from tests.fakes.stripe.process import StripeProcess
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.tokens.accounts import account
 from tests.webserver import WebServer, demo_server
@@ -55,6 +56,13 @@ def user(db: None) -> User:
 @pytest.fixture
 def api() -> APIClient:
     return APIClient()
+
+
+@pytest.fixture(scope="session")
+def stripe_process() -> Iterator[StripeProcess]:
+    """One fake Stripe for all: whoever uses it resets it first."""
+    with StripeProcess() as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import stripe
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -15,10 +16,13 @@ from tests.factories import UserFactory
 from tests.fakes.stripe.process import StripeProcess
 
 
-@pytest.fixture(scope="session")
-def stripe_process() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
+@pytest.fixture(scope="package", autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """Let Stripe's package repeat its calls at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.0)
+        patch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.0)
+        yield
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """Staff read what Stripe said, and have its events processed again."""
 
 import pytest
+from django.forms import model_to_dict
 from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.models import StripeEvent, Subscription
+from billing import prices, tasks
+from billing.models import Plan, StripeEvent, Subscription
+from config.celery import app
 from tests.billing.shop import PRO, Shop, subscribe, tokens
 from tests.factories import UserFactory
 
@@ -36,6 +40,23 @@ def test_it_works(caller: APIClient, user: User, shop: Shop, staff: Client) -> N
     assert "1 events are processed" in shown.content.decode()
     assert StripeEvent.objects.filter(processed_at__isnull=False, error="").exists()
     assert tokens(user) == PRO
+
+
+def test_a_price_that_staff_change_is_made_at_stripe(
+    shop: Shop,
+    staff: Client,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    fields = ("tier", "description", "currency", "position", "trial_days", "price_year", "public")
+    shown = model_to_dict(Plan.objects.get(pk="pro"), fields=fields)
+
+    app.conf.task_always_eager = True
+    with django_capture_on_commit_callbacks(execute=True):
+        staff.post("/admin/billing/plan/pro/change/", {**shown, "price_month": 2_500})
+    app.conf.task_always_eager = False
+
+    assert prices.for_sale("pro", "month").amount == 2_500
+    assert tasks.sell_plans.name == "billing.tasks.sell_plans"
 
 
 @pytest.mark.parametrize("model", ["plan", "price", "customer", "subscription", "invoice"])

@@ -4,7 +4,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.models import Invoice, Subscription
+from billing import gateway
+from billing.models import Invoice, Plan, Subscription
 from tests.billing.shop import (
     ENTERPRISE,
     FREE,
@@ -17,6 +18,7 @@ from tests.billing.shop import (
     subscribe,
     tokens,
 )
+from tests.factories import UserFactory
 from tokens.models import Balance
 
 
@@ -86,6 +88,58 @@ def test_a_declined_upgrade_changes_nothing(caller: APIClient, user: User, shop:
     assert answer.json().get("plan") == "enterprise", answer.json()
 
 
+@pytest.mark.parametrize("before", ["cancelled", "going down"])
+def test_a_declined_upgrade_leaves_what_is_to_come(
+    caller: APIClient, user: User, shop: Shop, before: str
+) -> None:
+    """Who has cancelled is not charged on and on because he once tried to have more."""
+    if before == "cancelled":
+        post(caller, "cancel")
+    else:
+        change(caller, "pro", interval="year")
+        change(caller, "pro", interval="month")
+    shown = current(caller)
+    shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
+
+    assert change(caller, "enterprise").status_code == 402
+    assert current(caller) == shown
+
+    shop.fake.decline(shop.card_of(user.billing_customer.stripe_id), None)
+    assert change(caller, "enterprise").json()["pending_change"] is None
+    assert current(caller)["cancel_at_period_end"] is False
+
+
+def test_a_period_that_is_not_paid_for_is_not_credited(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    card = shop.card_of(user.billing_customer.stripe_id)
+    shop.fake.decline(card)
+    shop.advance(days=31)
+    shop.deliver()
+    shop.fake.decline(card, None)
+
+    for plan, interval in (("enterprise", "month"), ("pro", "year")):
+        error = change(caller, plan, interval=interval).json()["error"]
+        assert error["code"] == "payment_due"
+        owed = Invoice.objects.filter(subscription__user=user, status="open").get()
+        assert error["pay_at"] == owed.hosted_url
+
+    gateway._v1().invoices.pay(owed.pk)
+    shop.deliver()
+    assert change(caller, "enterprise").status_code == 200
+
+
+def test_a_failure_at_stripe_is_not_repeated(caller: APIClient, shop: Shop) -> None:
+    """Stripe answers the same failure to the same idempotency key for a day."""
+    for what in ("cancel", "resume", "upgrade"):
+        shop.fake.fail("broken", path="/v1/subscriptions/", method="POST")
+        answers = [
+            change(caller, "enterprise") if what == "upgrade" else post(caller, what)
+            for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [503, 200], what
+
+
 def test_down_at_the_end_of_the_period(caller: APIClient, user: User, shop: Shop) -> None:
     change(caller, "enterprise")
 
@@ -130,6 +184,40 @@ def test_from_year_to_month(caller: APIClient, user: User, shop: Shop) -> None:
     assert Balance.objects.get(user=user).renews_by == "schedule"
 
     assert change(caller, "pro", interval="month").json()["pending_change"]["interval"] == "month"
+
+
+def test_a_discount_outlives_a_smaller_plan(caller: APIClient, user: User, shop: Shop) -> None:
+    api = gateway._v1()
+    change(caller, "enterprise")
+    coupon = api.coupons.create({"percent_off": 25, "duration": "forever"})
+    row = Subscription.objects.get(user=user)
+    api.subscriptions.update(row.stripe_id, {"discounts": [{"coupon": coupon.id}]})
+
+    change(caller, "pro")
+    for _ in range(2):
+        shop.advance(days=32)
+        shop.deliver()
+
+    paid = Invoice.objects.filter(subscription=row).values_list("paid", flat=True)
+    assert list(paid[:2]) == [1_500, 1_500]
+
+
+def test_a_trial_goes_on_when_a_smaller_plan_is_to_come(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    post(caller, "cancel", now=True)
+    Subscription.objects.update(user=UserFactory.create())  # a trial is for the first one only
+    Plan.objects.filter(pk="enterprise").update(trial_days=7)
+    assert subscribe(caller, plan="enterprise").json()["status"] == "trialing"
+
+    assert change(caller, "pro").json()["status"] == "trialing"
+    shop.deliver()
+    assert current(caller)["status"] == "trialing"
+
+    shop.advance(days=8)
+    shop.deliver()
+    assert (current(caller)["plan"], current(caller)["status"]) == ("pro", "active")
+    assert Invoice.objects.filter(subscription__user=user).first().paid == 2_000  # type: ignore[union-attr]
 
 
 def test_cancel_and_resume(caller: APIClient, user: User, shop: Shop) -> None:

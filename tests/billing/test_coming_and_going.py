@@ -10,7 +10,7 @@ from billing import customers, gateway, tasks
 from billing.models import Customer, Subscription
 from config.celery import app
 from tests.accounts.racing import race
-from tests.billing.shop import Shop, subscribe
+from tests.billing.shop import Shop, current, post, subscribe
 from tests.factories import UserFactory
 
 
@@ -87,7 +87,7 @@ def test_a_deleted_account_is_let_go(caller: APIClient, user: User, shop: Shop) 
     deletion.delete(user)
     tasks.mend()
     assert gateway.subscription(str(stripe_id))["status"] == "active"  # Stripe was away
-    tasks.say_goodbye(user.pk)
+    tasks.say_goodbye()
 
     assert gateway.subscription(str(stripe_id))["status"] == "canceled"
     assert Subscription.objects.get(user=user).ended_at
@@ -97,11 +97,40 @@ def test_a_deleted_account_is_let_go(caller: APIClient, user: User, shop: Shop) 
     assert Subscription.objects.get(user=user).status == "canceled"
 
 
+def test_nobody_is_remembered_because_stripe_was_away(user: User, shop: Shop) -> None:
+    """The message to the worker was lost, and then Stripe did not answer."""
+    made = customers.ensure(user)
+    deletion.delete(user)
+    shop.fake.fail("500", times=3, path="/v1/customers/", method="DELETE")
+
+    tasks.mend()
+    assert gateway.has_customer(made)
+    tasks.mend()
+
+    assert not gateway.has_customer(made)
+    assert Customer.objects.get(user=user).erased_at
+
+
+def test_a_customer_who_was_deleted_at_stripe(caller: APIClient, user: User, shop: Shop) -> None:
+    """His subscription ends, as it did at Stripe, and he can have another one."""
+    subscribe(caller)
+    gone = user.billing_customer.stripe_id
+    shop.take()
+    gateway.delete_customer(gone, key="by staff")
+    events = shop.take()
+    assert post(caller, "portal").status_code == 200  # as a new customer
+
+    assert set(shop.deliver(events)) == {200}
+    assert current(caller)["status"] == "none"
+    assert subscribe(caller).status_code == 201
+    assert Customer.objects.get(user=user).stripe_id != gone
+
+
 def test_an_open_checkout_is_closed_too(caller: APIClient, user: User, shop: Shop) -> None:
     subscribe(caller, payment_method=None)
 
     deletion.delete(user)
-    tasks.say_goodbye(user.pk)
+    tasks.say_goodbye()
 
     row = Subscription.objects.get(user=user)
     assert row.status == "abandoned"

@@ -14,7 +14,9 @@ from billing import gateway, state, tasks
 from billing.models import Invoice, Subscription
 from config.celery import app
 from tests.billing.shop import FREE, PRO, Shop, change, current, subscribe, tokens
+from tokens import allowances
 from tokens.models import Balance
+from tokens.verify import verify
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,43 @@ def test_a_dispute_too(user: User, shop: Shop) -> None:
     shop.fake.close_dispute(dispute["id"], status="lost")
     shop.deliver()
     assert Invoice.objects.get().taken_back == PRO
+
+
+def test_a_dispute_that_is_won_returns_what_it_took(user: User, shop: Shop) -> None:
+    """Once, and no more than it took: what a refund took before stays away."""
+    charge = _charge(user)
+    gateway._v1().refunds.create({"charge": charge, "amount": 500})
+    shop.deliver()
+    allowances.take_back(user_id=user.pk, amount=1_000_000, source="spent")
+    dispute = shop.fake.dispute(charge)
+    shop.deliver()
+    assert tokens(user) == 0
+    assert Invoice.objects.get().taken_back == PRO - 1_000_000
+
+    shop.fake.close_dispute(dispute["id"], status="won")
+    events = shop.take()
+    for _ in range(2):
+        assert set(shop.deliver(shop.shuffled(events, 1))) == {200}
+
+    assert tokens(user) == PRO * 3 // 4 - 1_000_000
+    assert Invoice.objects.get().refunded == 500
+    assert verify(user_id=user.pk) == []
+
+
+def test_a_refund_of_an_upgrade_takes_the_difference(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    change(caller, "enterprise")
+    upgrade = Invoice.objects.latest("created_at", "tokens")
+    assert upgrade.tokens
+    charge = gateway.payment_intent(upgrade.payment_intent)["latest_charge"]
+    for cents in (6_000, 6_000, 6_000):
+        gateway._v1().refunds.create({"charge": charge, "amount": cents})
+        shop.deliver()
+
+    assert tokens(user) == PRO
+    upgrade.refresh_from_db()
+    assert upgrade.taken_back == upgrade.tokens
 
 
 def test_an_old_refund_leaves_new_tokens_alone(user: User, shop: Shop) -> None:

@@ -36,11 +36,13 @@ def test_a_changed_price_has_a_successor(caller: APIClient, shop: Shop) -> None:
     Plan.objects.filter(pk="pro").update(price_month=2_500)
 
     assert "tokengate_pro_month: 2500 usd" in run("seed_plans", dry_run=True)
-    assert prices.for_sale("pro", "month") == old
+    assert change(caller, "enterprise").status_code == 200
+    busy = change(caller, "pro")  # nobody pays another price than the list says
+    assert (busy.status_code, busy.json()["error"]["code"]) == (409, "subscription_busy")
     run("seed_plans")
 
     assert prices.for_sale("pro", "month").amount == 2_500
-    assert change(caller, "pro").json()["error"]["code"] == "same_plan"
+    assert change(caller, "pro").json()["pending_change"]["plan"] == "pro"
     assert prices.known(old.pk).plan_id == "pro"
 
 

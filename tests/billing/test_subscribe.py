@@ -4,6 +4,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing import gateway
+from billing.models import Subscription
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
 
 
@@ -46,6 +47,19 @@ def test_a_promotion_code(caller: APIClient, user: User, shop: Shop) -> None:
 
     assert caller.get("/api/subscriptions/invoices").json()["results"][0]["paid"] == 1_500
     assert tokens(user) == PRO
+
+
+def test_a_promotion_code_has_a_page_of_its_own(caller: APIClient, shop: Shop) -> None:
+    api = gateway._v1()
+    coupon = api.coupons.create({"percent_off": 25, "duration": "once"})
+    promotion = {"type": "coupon", "coupon": coupon.id}
+    api.promotion_codes.create({"promotion": promotion, "code": "SPRING"})
+    dear = subscribe(caller, payment_method=None).json()["checkout_url"]
+
+    cheap = subscribe(caller, payment_method=None, promotion_code="SPRING").json()["checkout_url"]
+
+    assert cheap != dear
+    assert gateway.checkout(Subscription.objects.get(ended_at=None).checkout_id)["discounts"]
 
 
 def test_bad_requests(caller: APIClient) -> None:

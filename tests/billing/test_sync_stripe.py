@@ -3,6 +3,7 @@
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from billing import gateway
 from billing.models import Customer, Invoice, Subscription
 from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
 from tests.billing.test_plans import run
@@ -41,6 +42,17 @@ def test_from_nothing(caller: APIClient, user: User, shop: Shop) -> None:
     assert len(again["invoices"]) == 2
     assert tokens(user) == left
     assert Balance.objects.get(user=user).tier_id == "enterprise"
+
+
+def test_a_refund_that_nobody_heard_of(caller: APIClient, user: User, shop: Shop) -> None:
+    subscribe(caller)
+    invoice = Invoice.objects.get()
+    gateway._v1().refunds.create({"payment_intent": invoice.payment_intent, "amount": 500})
+    shop.take()
+
+    assert f"refunded 0 → 500 of invoice {invoice.pk}" in run("sync_stripe")
+    assert tokens(user) == PRO * 3 // 4
+    assert run("sync_stripe") == "0 changes\n"
 
 
 def test_what_it_cannot_mend(caller: APIClient, user: User, shop: Shop) -> None:

@@ -1,6 +1,6 @@
 """The fake Stripe's manners: keys, parameters, pages, idempotency, failures, shapes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,12 +10,6 @@ import stripe
 from tests.fakes.stripe.process import StripeProcess
 from tests.fakes.stripe.shapes import faults_of
 from tests.fakes.stripe.shop import Shop
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
 
 
 @pytest.fixture(scope="module")

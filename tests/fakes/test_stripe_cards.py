@@ -1,18 +1,10 @@
 """Customers of the fake Stripe, and what becomes of their cards."""
 
-from collections.abc import Iterator
-
 import pytest
 import stripe
 
 from tests.fakes.stripe.process import StripeProcess
 from tests.fakes.stripe.shop import Shop
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,6 @@ DONE = "http://shop.example/done?session={CHECKOUT_SESSION_ID}"
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
 def shop(fake: StripeProcess) -> Shop:
     return Shop(fake).stock()
 

@@ -1,6 +1,5 @@
 """A subscription's life at the fake Stripe, by its clock."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,9 @@ from tests.fakes.stripe.process import StripeProcess
 from tests.fakes.stripe.shop import Shop
 
 
-@pytest.fixture(scope="module")
-def fake() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
-
-
 @pytest.fixture
 def shop(fake: StripeProcess) -> Shop:
-    fake.reset()
+    fake.reset(keep_endpoints=False)
     return Shop(fake).stock()
 
 

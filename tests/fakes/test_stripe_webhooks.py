@@ -40,12 +40,6 @@ class Site:
         return [verify(body, signed, secret) for body, signed in self.got]
 
 
-@pytest.fixture(scope="module")
-def fake() -> Iterator[StripeProcess]:
-    with StripeProcess() as process:
-        yield process
-
-
 @pytest.fixture
 def shop(fake: StripeProcess) -> Shop:
     fake.reset(keep_endpoints=False)

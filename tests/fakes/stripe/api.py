@@ -88,6 +88,11 @@ class Api:
             world.request = {"id": None, "idempotency_key": None}
         return Answer(status, body, {**headers, **more})
 
+    def keep(self, request: Request, status: int, body: Obj) -> None:
+        """Repeat this failure to whoever asks by the same key, as Stripe does for a day."""
+        if key := request.headers.get("idempotency-key"):
+            self._keep(key, {"path": request.path, "params": request.params()}, status, body)
+
     def _once(self, request: Request, key: str | None) -> tuple[int, Obj, dict[str, str]]:
         if key is None:
             return (*self._perform(request, request.params()), {})

@@ -73,9 +73,11 @@ class App:
         if fault == "timeout":
             await _until_gone(receive)
             return
-        if fault in ("500", "429"):
+        if fault in ("500", "broken", "429"):
             error = faultbook.error(fault)
             body = error.body(request_id="req_fault")
+            if fault == "broken":
+                self._api.keep(request, error.status, body)
             await _send_json(send, error.status, {}, json.dumps(body).encode())
             return
         answer = self._api.answer(request)

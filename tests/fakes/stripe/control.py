@@ -8,7 +8,8 @@ POST /_test/release      {"order": ["invoice.paid", "evt_…"]}: held deliveries
 POST /_test/take         held deliveries as signed requests, for a test to deliver itself
 POST /_test/settle       {"seconds": 10}: wait until nothing is on its way
 POST /_test/resend       {"event": "evt_…"}
-POST /_test/fail         {"kind": "500" | "429" | "timeout" | "lost", "times": 2, "path": "/v1/"}
+POST /_test/fail         {"kind": "500" | "broken" | "429" | "timeout" | "lost", "times": 2,
+                          "path": "/v1/"}
 POST /_test/dispute      {"charge": "ch_…"} or {"dispute": "du_…", "status": "won"}
 POST /_test/authenticate {"intent": "pi_…", "passes": true}
 POST /_test/decline      {"payment_method": "pm_…", "decline_code": "insufficient_funds" | null}

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from tests.fakes.stripe.errors import ApiError, invalid
 from tests.fakes.stripe.store import Obj
 
-KINDS = ("500", "429", "timeout", "lost")
+KINDS = ("500", "broken", "429", "timeout", "lost")
 
 
 @dataclass
 class Fault:
-    """``lost`` is the worst: it is done, but the answer never arrives."""
+    """``lost`` is the worst: it is done, but the answer never arrives.
+
+    A ``500`` is answered at the door; ``broken`` later, and so is kept under the idempotency key.
+    """
 
     kind: str
     left: int

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from tests.fakes.stripe import cancellation, items, listing, periods, standing
+from tests.fakes.stripe import (
+    cancellation,
+    discounts,
+    items,
+    listing,
+    periods,
+    standing,
+    subscription_changes,
+)
 from tests.fakes.stripe.errors import invalid, required
 from tests.fakes.stripe.lines import Part
 from tests.fakes.stripe.metadata import merged
@@ -36,7 +44,11 @@ def create(world: World, params: Obj) -> Obj:
 def _make(world: World, subscription: Obj, params: Obj) -> Obj:
     start, end = items.period_of(world, subscription)
     entries = [_entry(part) for part in items.parts_of(world, subscription)]
-    phase = _phase(subscription, entries, start, end, {})
+    kept = {
+        "trial_end": subscription["trial_end"] if subscription["status"] == "trialing" else None,
+        "discounts": [{"discount": ident} for ident in subscription["discounts"]],
+    }
+    phase = _phase(subscription, entries, start, end, kept)
     return world.new(
         "subscription_schedule",
         "sub_sched",
@@ -93,19 +105,24 @@ def _entry(part: Part) -> Obj:
 def _phase(subscription: Obj, entries: list[Obj], start: int, end: int, given: Obj) -> Obj:
     nothing = ("application_fee_percent", "automatic_tax", "billing_cycle_anchor",
                "billing_thresholds", "collection_method", "default_payment_method", "description",
-               "invoice_settings", "on_behalf_of", "transfer_data", "trial_end")  # fmt: skip
+               "invoice_settings", "on_behalf_of", "transfer_data")  # fmt: skip
     return {
         **dict.fromkeys(nothing),
         "add_invoice_items": [],
         "currency": subscription["currency"],
         "default_tax_rates": [],
-        "discounts": [],
+        "discounts": [_discount(one) for one in given.get("discounts") or []],
         "end_date": end,
         "items": entries,
         "metadata": merged({}, given.get("metadata") or {}),
         "proration_behavior": given.get("proration_behavior", "create_prorations"),
         "start_date": start,
+        "trial_end": given.get("trial_end"),
     }
+
+
+def _discount(given: Obj) -> Obj:
+    return {key: given.get(key) for key in ("coupon", "discount", "promotion_code")}
 
 
 def update(world: World, params: Obj, *, schedule: str) -> Obj:
@@ -180,7 +197,22 @@ def _settle_in(world: World, schedule: Obj) -> None:
 
 
 def _enter(world: World, schedule: Obj, phase: Obj) -> None:
+    """Be as the phase says: a trial or discounts that it does not name are over."""
     subscription = world.store.get("subscription", schedule["subscription"])
+    _take_discounts(world, subscription, phase)
+    _take_items(world, subscription, phase)
+    if subscription["status"] == "trialing" and not phase["trial_end"]:
+        now = {"trial_end": "now", "proration_behavior": "none"}
+        subscription_changes.update(world, now, subscription=subscription["id"])
+
+
+def _take_discounts(world: World, subscription: Obj, phase: Obj) -> None:
+    named = [{key: one[key] for key in one if one[key]} for one in phase["discounts"]]
+    with world.changing(subscription, "customer.subscription.updated"):
+        subscription["discounts"] = discounts.redeem_all(world, named, subscription)
+
+
+def _take_items(world: World, subscription: Obj, phase: Obj) -> None:
     before = items.parts_of(world, subscription)
     wanted = items.asked_for(world, phase["items"])
     after = _matched(before, wanted)

@@ -1,0 +1,208 @@
+"""What users do with a subscription that they have: change the plan, cancel, resume.
+
+Each asks Stripe, and then reads what is so there now (``billing.state``): the answer never runs
+ahead of the truth, and webhooks find nothing left to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.db.models import F
+
+from accounts.models import User
+from billing import gateway, proration
+from billing import readings as read
+from billing.errors import PaymentDue, SamePlan
+from billing.models import Invoice, Price, Subscription
+from billing.subscriptions import (
+    Outcome,
+    at_stripe,
+    declined,
+    intent_of,
+    offer,
+    own,
+    price_for_sale,
+    read_again,
+)
+from config.errors import ApiError, InvalidRequest
+
+log = structlog.get_logger("tokengate.billing")
+
+S = Subscription.Status
+_PAID = (S.ACTIVE, S.TRIALING)
+
+
+def change(user: User, *, plan: str, interval: str | None) -> Outcome:
+    """Change the plan: up at once, down when the period ends.
+
+    Raises ``NotSubscribed``, ``SamePlan``, ``UnknownPlan``, ``PaymentDue``, ``CardDeclined`` (all
+    is as it was), ``SubscriptionBusy`` or ``BillingUnavailable``.
+    """
+    row = own(user)
+    price = price_for_sale(plan, interval or row.interval)
+    if _is_next(row, price):
+        raise SamePlan
+    if (row.plan_id, row.interval) == (price.plan_id, price.interval):
+        return Outcome(_stay(row))
+    now, wanted = offer(row.plan, row.interval), offer(price.plan, price.interval)
+    if proration.is_upgrade(now=now, wanted=wanted):
+        return _upgrade(row, price)
+    return Outcome(_downgrade(row, price))
+
+
+def _is_next(row: Subscription, price: Price) -> bool:
+    """Tell whether this is what the subscription is going on with as it is."""
+    if row.cancel_at_period_end:
+        return False
+    coming = (row.next_plan_id or row.plan_id, row.next_interval or row.interval)
+    return coming == (price.plan_id, price.interval)
+
+
+def _upgrade(row: Subscription, price: Price) -> Outcome:
+    """Charge the difference, or leave all as it was. An upgrade ends a trial.
+
+    What was to come, an end or a smaller plan, is off once the upgrade is paid for, not before: a
+    declined card must not bring back a subscription that its owner has cancelled.
+    """
+    _insist_on_payment(row)
+    found = _without_schedule(row)
+    with _undone_by_failure(row, found):
+        changed = _ask_for_upgrade(row, found, price)
+        if read.price_of(changed) != price.pk:
+            return _confirmation_of(changed)
+    row = read_again(changed["id"])
+    return Outcome(_stay(row) if row.cancel_at_period_end else row)
+
+
+def _insist_on_payment(row: Subscription) -> None:
+    """Refuse to credit the rest of a period that nobody has paid for."""
+    if row.status not in _PAID:
+        owed = Invoice.objects.filter(subscription=row, status="open").first()
+        raise PaymentDue(pay_at=owed.hosted_url if owed else None)
+
+
+def _ask_for_upgrade(row: Subscription, found: gateway.Obj, price: Price) -> gateway.Obj:
+    fields: dict[str, object] = {
+        "items": [{"id": found["items"]["data"][0]["id"], "price": price.pk}],
+        "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete",
+    }
+    if row.status == S.TRIALING:
+        fields["trial_end"] = "now"
+    return _update(row, fields, key=price.pk)
+
+
+def _confirmation_of(changed: gateway.Obj) -> Outcome:
+    """Ask the payer to confirm. Raises ``CardDeclined``, with the declined change taken back."""
+    invoice = changed["latest_invoice"]
+    intent = intent_of(invoice)
+    if intent["status"] == "requires_action":
+        secret = read.client_secret(invoice) or intent["client_secret"]
+        return Outcome(read_again(changed["id"]), client_secret=secret)
+    gateway.void_invoice(invoice["id"])
+    raise declined(intent)
+
+
+@contextmanager
+def _undone_by_failure(row: Subscription, found: gateway.Obj) -> Iterator[None]:
+    """Have Stripe change to a smaller plan after all, as it was to before a failed upgrade."""
+    to_come = read.price_to_come(found)
+    try:
+        yield
+    except ApiError:
+        row = read_again(at_stripe(row))
+        if to_come:
+            _schedule(row, found, price_id=to_come)
+        raise
+
+
+def _downgrade(row: Subscription, price: Price) -> Subscription:
+    _insist_on_payment(row)
+    row = _stay(row) if row.next_plan_id or row.cancel_at_period_end else row
+    return _schedule(row, _without_schedule(row), price_id=price.pk)
+
+
+def _schedule(row: Subscription, found: gateway.Obj, *, price_id: str) -> Subscription:
+    with _another_key_next_time(row):
+        gateway.schedule_change(found, price_id=price_id, key=f"{row.pk}:{row.version}:{price_id}")
+    return read_again(at_stripe(row))
+
+
+def _stay(row: Subscription) -> Subscription:
+    """Forget that the plan was to change or to end."""
+    found = _without_schedule(row)
+    if read.ends_with_period(found):
+        _update(row, {"cancel_at_period_end": False}, key="resume")
+    return read_again(at_stripe(row))
+
+
+def _without_schedule(row: Subscription) -> gateway.Obj:
+    """Return the subscription as it was before it is freed of what a schedule has in store for it.
+
+    A schedule outlives the change that it was made for by a period, and allows no other change.
+    """
+    found = gateway.subscription(at_stripe(row))
+    schedule = found.get("schedule")
+    if isinstance(schedule, dict) and schedule["status"] in ("active", "not_started"):
+        gateway.release_schedule(schedule["id"])
+    return found
+
+
+def _update(row: Subscription, fields: dict[str, object], *, key: str) -> gateway.Obj:
+    with _another_key_next_time(row):
+        return gateway.update_subscription(
+            at_stripe(row), fields, key=f"{row.pk}:{row.version}:{key}"
+        )
+
+
+@contextmanager
+def _another_key_next_time(row: Subscription) -> Iterator[None]:
+    """Give the next attempt a key of its own: Stripe repeats a failure to the same one for a day.
+
+    Doing it again is safe: each of these says what shall be so, not by how much it shall change.
+    """
+    try:
+        yield
+    except ApiError:
+        Subscription.objects.filter(pk=row.pk).update(version=F("version") + 1)
+        raise
+
+
+# Leaving, and coming back
+
+
+def cancel(user: User, *, now: bool) -> Subscription:
+    """End the subscription with its period, or at once; either may be repeated.
+
+    Raises ``NotSubscribed`` or ``BillingUnavailable``.
+    """
+    row = own(user)
+    if now or row.status == S.INCOMPLETE:
+        return end_now(row)
+    if row.cancel_at_period_end:
+        return row
+    _without_schedule(row)
+    _update(row, {"cancel_at_period_end": True}, key="cancel")
+    return read_again(at_stripe(row))
+
+
+def end_now(row: Subscription) -> Subscription:
+    """End a subscription at once; one that has ended meanwhile is fine."""
+    try:
+        gateway.cancel_subscription(at_stripe(row), key=f"{row.pk}:end")
+    except InvalidRequest:
+        ended = read_again(at_stripe(row))
+        if ended.ended_at is None:
+            raise
+        return ended
+    return read_again(at_stripe(row))
+
+
+def resume(user: User) -> Subscription:
+    """Go on after all, with the plan as it is: what was to change or to end does not.
+
+    Raises ``NotSubscribed`` or ``BillingUnavailable``.
+    """
+    row = own(user)
+    return _stay(row) if row.cancel_at_period_end or row.next_plan_id else row
