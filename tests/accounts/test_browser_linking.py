@@ -66,11 +66,11 @@ def test_staff_sign_in_to_the_admin(web: WebServer) -> None:
         page.locator("input[name=username], input[name=login]").fill(admin.email)
         page.locator("input[name=password]").fill(PASSWORD)
         page.locator("input[type=submit], form button[type=submit]").first.click()
-        expect(page.locator("#user-tools")).to_be_visible()
+        expect(page.get_by_role("region", name="Dashboard")).to_be_visible()
         page.goto(f"/admin/accounts/user/{admin.pk}/change/")
         page.locator("input[name=name]").fill("Ada")
-        page.locator("input[name=_save]").click()
-        expect(page.locator(".messagelist .success")).to_be_visible()
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("was changed successfully")).to_be_visible()
 
     assert User.objects.get(pk=admin.pk).name == "Ada"
 

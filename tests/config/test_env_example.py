@@ -21,11 +21,13 @@ DOCUMENTED = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), 
 # CI keeps .env from being read, so it cannot stand in it; the others are not settings of ours.
 NOT_OURS = {"CI", "PATH", "DJANGO_SETTINGS_MODULE", "PROMETHEUS_MULTIPROC_DIR"}
 
-# Settings as a process sees them; addresses of functions differ from process to process.
+# Settings as a process sees them; addresses of functions differ from process to process. The look
+# of the admin site depends on no variable, and cannot be shown without its URLs.
 _TELL = """
 import json, re
 from config import embedded, gunicorn, settings
-seen = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+names = [name for name in dir(settings) if name.isupper() and name != "UNFOLD"]
+seen = {name: getattr(settings, name) for name in names}
 seen |= {f"gunicorn.{name}": getattr(gunicorn, name) for name in dir(gunicorn) if name[0] != "_"}
 seen["data_dir"] = embedded.data_dir()
 print(json.dumps({name: re.sub(r" at 0x\\w+", "", repr(value)) for name, value in seen.items()}))
