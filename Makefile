@@ -72,7 +72,7 @@ check-django: $(DEV)
 
 tests: $(DEV)
 	$(call announce,Tests)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term $(ARGS)
 
 bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
