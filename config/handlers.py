@@ -6,6 +6,7 @@ chain, HttpRequest and HttpResponse stay Django's, but no thread is started for 
 """
 
 import asyncio
+import io
 import tempfile
 from contextlib import aclosing
 from functools import lru_cache
@@ -33,10 +34,16 @@ class BoundedHandler(ASGIHandler):
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         """Read the body up to the limit. A longer one is dropped: `.too_large` is then true."""
-        body = _Body(max_size=_SPOOL_ABOVE)
+        message = await receive()
+        chunk = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return _WholeBody(chunk) if len(chunk) <= self.max_body else _TooLargeBody()
+        return await self._read_parts(message, receive)
+
+    async def _read_parts(self, message: Any, receive: Any) -> IO[bytes]:
+        body = _SpooledBody(max_size=_SPOOL_ABOVE)
         size = 0
         while True:
-            message = await receive()
             if message["type"] == "http.disconnect":
                 body.close()
                 raise RequestAborted
@@ -46,6 +53,7 @@ class BoundedHandler(ASGIHandler):
                 body.write(chunk)
             if not message.get("more_body") or size > _DISCARD_AT_MOST:
                 break
+            message = await receive()
         body.too_large = size > self.max_body
         body.seek(0)
         return body
@@ -112,7 +120,17 @@ class LeanHandler(BoundedHandler):
             return error_response(exc, request)
 
 
-class _Body(tempfile.SpooledTemporaryFile[bytes]):
+class _WholeBody(io.BytesIO):
+    """What came in one message, as nearly every body does: a third of a spooled file's work."""
+
+    too_large = False
+
+
+class _TooLargeBody(io.BytesIO):
+    too_large = True
+
+
+class _SpooledBody(tempfile.SpooledTemporaryFile[bytes]):
     too_large = False
 
 
@@ -184,7 +202,9 @@ def _on_the_wire(name: str) -> bytes:
 
 
 def _head(response: Any) -> dict[str, Any]:
-    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in response.items()]
+    # `_store` is what `response.items()` reads, name by name, through two generators.
+    stored = response.headers._store.values()  # noqa: SLF001
+    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in stored]
     cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
     return {
         "type": "http.response.start",
