@@ -176,9 +176,23 @@ def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
 def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
     """Return where the records that match stand, newest first: all of it is in `usage_of_user`.
 
-    So what does not match costs no visit to its record; `at` then fetches what does.
+    So what does not match costs no visit to its record; `at` then fetches what does. The search
+    ends at the first match that the daily sums know of, instead of at the user's first record.
     """
-    return records(user_id, wanted).order_by("-created_at", "-id").values("created_at", "id")
+    found = records(user_id, wanted)
+    if _lookups(replace(wanted, since=None, until=None)):
+        found = found.filter(created_at__gte=_first_match(user_id, wanted))
+    return found.order_by("-created_at", "-id").values("created_at", "id")
+
+
+def _first_match(user_id: int, wanted: Filter) -> datetime:
+    """Return a time before which nothing matches."""
+    first, last = _whole_days(wanted)
+    days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
+    matching = days.filter(**_lookups(replace(wanted, since=None, until=None)))
+    if wanted.since and wanted.since < _midnight(first):
+        return wanted.since  # a part of a day, which has no sums of its own
+    return _midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
 
 
 def at(found: Sequence[dict[str, Any]]) -> list[UsageRecord]:

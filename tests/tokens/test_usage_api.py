@@ -61,6 +61,8 @@ def test_it_works(api: APIClient) -> None:
         ({"to": "2026-03-01T23:30:00+00:30"}, [1]),
         ({"model": "b"}, [4, 2]),
         ({"model": "b", "status": "ok"}, [2]),
+        ({"model": "b", "from": "2026-03-01T23:00:00Z"}, [4, 2]),
+        ({"model": "b", "to": "2026-03-01"}, [2]),
         ({"provider": "other"}, []),
         ({"key": str(KEY)}, [2]),
         ({"key": str(uuid.uuid4())}, []),
@@ -68,6 +70,17 @@ def test_it_works(api: APIClient) -> None:
 )
 def test_filters(api: APIClient, query: dict[str, str], found: list[int]) -> None:
     assert charges(api, **query) == found
+    aggregates.aggregate()
+    for open_from in ("2026-03-01", "2026-03-02", "2026-03-09"):
+        Aggregation.objects.update(open_from=open_from)
+        assert charges(api, **query) == found
+
+
+def test_the_search_ends_at_the_first_match_that_the_sums_know(api: APIClient, ada: User) -> None:
+    aggregates.aggregate()
+    used(ada, at=MARCH - timedelta(days=9), model="b", charged=64)  # no sums tell of it
+    assert charges(api, model="b") == [4, 2]
+    assert charges(api) == [8, 4, 2, 1, 64]
 
 
 @pytest.mark.parametrize(
