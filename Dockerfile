@@ -28,7 +28,8 @@ FROM base AS runtime
 
 RUN groupadd --gid 10001 tokengate \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp \
-        --shell /usr/sbin/nologin tokengate
+        --shell /usr/sbin/nologin tokengate \
+    && install --directory --owner=10001 --group=10001 --mode=700 /var/lib/tokengate
 # Root's files: what serves the site cannot change it.
 COPY --from=build /venv /venv
 COPY --from=build /app /app

@@ -4,7 +4,11 @@ Without `DATABASE_URL` this is a development checkout: the embedded servers are 
 on. With it, nothing is taken for granted: `config.checks` names what production still lacks.
 """
 
+import os
+import tempfile
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
@@ -384,6 +388,12 @@ CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
+# What workers owe the ledger while it is away; of this database only, and for this user only.
+SETTLEMENT_SPOOL = Path(
+    env.str("SETTLEMENT_SPOOL", "")
+    or Path(tempfile.gettempdir())
+    / f"tokengate-spool-{os.getuid()}-{sha256(DATABASE_URL.encode()).hexdigest()[:16]}"
+)
 # A minute: the plans' limits speak of it. How long Redis may keep a request waiting.
 LIMITS_WINDOW = 60.0
 LIMITS_REDIS_TIMEOUT: float = env.float("LIMITS_REDIS_TIMEOUT", default=0.1)

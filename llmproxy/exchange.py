@@ -14,7 +14,7 @@ from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
 from llmproxy.usage import OutputTally, Usage
-from tokens import leases, ledger
+from tokens import leases, ledger, spool
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import Hold, Receipt
 from tokens.limits import Slot
@@ -27,6 +27,8 @@ Source = UsageRecord.Source
 
 # How long an answer waits for its settlement, which goes on without it when the ledger is away.
 _PATIENCE = 2.0
+# By then what it used is on the disk, should this process be killed.
+_SPOOLED_AFTER = 1.0
 # The next request may come by another worker: its slot should be free by then, if Redis is there.
 _PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
@@ -119,15 +121,14 @@ class Exchange:
             leases.drop(self.hold.id)
 
     async def _write(self, receipt: Receipt) -> None:
-        charge = self._charge(receipt)
-        pause = 0.1
-        while True:
-            try:
-                await ledger.asettle(hold=self.hold, charge=charge, receipt=receipt)
-                return
-            except LedgerUnavailable:  # What was used stays known for as long as we live.
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _RETRY_AT_MOST)
+        closing = ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
+        # Before the client has all of its answer, so that what is finished is charged.
+        spooling = asyncio.get_running_loop().call_later(_SPOOLED_AFTER, spool.keep, closing)
+        try:
+            await _until_settled(closing)
+        finally:  # Where we are cancelled, the file stays for the next worker.
+            spooling.cancel()
+        spool.forget(self.hold.id)
 
     def _charge(self, receipt: Receipt) -> int:
         used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
@@ -173,6 +174,17 @@ class Exchange:
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._started) * 1000)
+
+
+async def _until_settled(closing: dict[str, Any]) -> None:
+    pause = 0.1
+    while True:
+        try:
+            await ledger.aclose_by(closing)
+            return
+        except LedgerUnavailable:  # What was used stays known.
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RETRY_AT_MOST)
 
 
 async def drain(timeout: float) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from django.conf import settings
 
 from llmproxy import exchange, health, memory, upstream
-from tokens import leases, ledger, limits
+from tokens import leases, ledger, limits, spool
 
 _DRAIN_SECONDS = 8.0
 
@@ -14,13 +14,18 @@ _background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin to renew holds, to share what we see of providers, and to hear of changed callers."""
+    """Begin what runs beside the requests.
+
+    Holds are renewed and traced, what we see of providers is shared, changed callers are heard of,
+    and what killed workers owe is settled.
+    """
     await limits.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
         leases.trace_for_ever(),
         health.share_for_ever(),
         memory.listen_for_ever(),
+        spool.replay_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 

@@ -270,6 +270,16 @@ async def asettle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
     return _settlement(await _doors().settle.submit(_close_item(hold, charge, receipt)))
 
 
+def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
+    """Return what ``asettle`` would do, to be carried out by ``aclose_by``, also by others."""
+    return _close_item(hold, charge, receipt)
+
+
+async def aclose_by(item: Item) -> Settlement:
+    """Carry out a ``closing``; raises as ``asettle`` does."""
+    return _settlement(await _doors().settle.submit(item))
+
+
 async def arelease(*, hold: Hold) -> Settlement:
     """Do as ``release``; also raises ``LedgerUnavailable``: then it may be called again."""
     return _settlement(await _doors().settle.submit(_close_item(hold, 0, None)))
