@@ -10,7 +10,7 @@ LLM := .venv/.llm-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm bench bench-ledger bench-records fuzz test format lint types imports requirements clean \
+.PHONY: help run run-llm bench bench-ledger bench-records soak chaos fuzz test format lint types imports requirements clean \
 	check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -82,6 +82,12 @@ bench-ledger: $(DEV) ## Measure the ledger in micro-batches beside one by one (2
 
 bench-records: $(DEV) ## Seed five million records and measure the endpoints' queries (10 minutes, 6 GB).
 	@CI=true $(BIN)/python -m tests.load.records $(or $(ARGS),--write docs/performance.md)
+
+soak: $(DEV) ## Load the proxy with faults, and prove the books (ARGS="--minutes 10").
+	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
+
+chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, and prove the books (4 minutes).
+	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
 
 fuzz: $(DEV) ## Ask every endpoint for all sorts of things (FUZZ_EXAMPLES=100 each; 10 minutes).
 	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m config.embedded --profile test -- \

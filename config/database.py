@@ -52,14 +52,32 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
             raise OperationalError("the database was away a moment ago")
         try:
             return function(*args, **kwargs)
-        except (OperationalError, psycopg.OperationalError):
+        except (OperationalError, psycopg.OperationalError) as error:
             _away.until = time.monotonic() + _FAIL_FAST_SECONDS
+            if _is_lost(error):
+                _drain()
             raise
         finally:
             connections.close_all()
 
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_threads, copy_context().run, call)
+
+
+def _is_lost(error: Exception) -> bool:
+    """Tell a server that is away or shuts down from one that refuses a statement."""
+    state = getattr(error.__cause__ or error, "sqlstate", None)
+    return state is None or state.startswith("57P")
+
+
+def _drain() -> None:
+    """Drop every idle connection of this process's pool: they went with the one that was lost.
+
+    The pool itself finds out one by one, with pauses, and fails those who wait for it meanwhile.
+    """
+    pool = getattr(connections["default"], "pool", None)
+    if pool:
+        pool.drain()
 
 
 def announce(channel: str, news: str = "") -> None:

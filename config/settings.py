@@ -120,6 +120,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 0,
     "max_size": env.int("DATABASE_POOL_SIZE", default=10),
     "timeout": 1,
+    # An attempt that fails is given up, and the next request makes another. They would back off
+    # instead, and the site stay away for up to a minute or two after a long outage.
+    "reconnect_timeout": 0,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -87,11 +88,16 @@ def family(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:  # It has just ended.
-                continue
+        found += children(parent)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, and that live."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # It has just ended.
+            found += map(int, task.read_text().split())
     return found
 
 

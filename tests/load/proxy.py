@@ -67,11 +67,11 @@ def prepare() -> None:
     serve(MODEL)
 
 
-def serve(name: str) -> None:
-    """Put a model into the catalog, served by the upstream."""
+def serve(name: str, *, provider: str = _PROVIDER) -> None:
+    """Put a model into the catalog, served by the upstream, or by another provider."""
     model, _ = Model.objects.get_or_create(name=name)
     Route.objects.get_or_create(
-        model=model, provider=_PROVIDER, defaults={"upstream_name": model.name}
+        model=model, provider=provider, defaults={"upstream_name": model.name}
     )
 
 

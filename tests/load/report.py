@@ -21,6 +21,8 @@ def section(measured: Measured, found: list[Contender], *, callers: int, command
     parts += [_table(scenario, measured) for scenario in SCENARIOS if _was_run(scenario, measured)]
     if missing := [f"{c.name} ({c.missing})" for c in found if c.missing]:
         parts.append(f"Not measured: {', '.join(missing)}.")
+    if silent := [c.name for c in found if not c.missing and not c.streams]:
+        parts.append(f"Without streams, which it fails to relay here: {', '.join(silent)}.")
     return "\n\n".join([*parts, _END]) + "\n"
 
 

@@ -44,8 +44,8 @@ def running(contender: Contender, site: Site) -> Iterator[Running]:
     )
     with server:
         started = Running(contender, site, server, port, load_core)
-        for stream in (False, True):  # It listens, but may still be loading.
-            warm_up(started, stream=stream)
+        for stream in (False, True) if contender.streams else (False,):
+            warm_up(started, stream=stream)  # It listens, but may still be loading.
         yield started
 
 
@@ -87,6 +87,8 @@ def _round(
 ) -> None:
     for one in random.sample(up, len(up)):
         if one.contender.slow and number >= _SLOW_ROUNDS:
+            continue
+        if scenario.streams and not one.contender.streams:
             continue
         figures = scenario.figures(one, scale)
         measured.setdefault((scenario.name, one.contender.name), []).append(figures)

@@ -36,6 +36,7 @@ class Scenario:
     name: str
     title: str
     figures: Callable[[Running, float], Figures]
+    streams: bool = False
 
 
 def _load(running: Running, prompt: str, *, stream: bool, **how: float) -> Load:
@@ -159,8 +160,15 @@ class _Peak:
 
 SCENARIOS = [
     Scenario("json", "JSON answers at 64 connections", _json),
-    Scenario("flood", "Streams of 2000 chunks without a pause, at 16 connections", _flood),
-    Scenario("first", "Time to the first byte at 16 connections (10 ms upstream)", _first_byte),
-    Scenario("many", "500 streams of 50 chunks, over 10 s", _many),
+    Scenario(
+        "flood", "Streams of 2000 chunks without a pause, at 16 connections", _flood, streams=True
+    ),
+    Scenario(
+        "first",
+        "Time to the first byte at 16 connections (10 ms upstream)",
+        _first_byte,
+        streams=True,
+    ),
+    Scenario("many", "500 streams of 50 chunks, over 10 s", _many, streams=True),
     Scenario("rate", "300 requests a second, whatever comes, on a 200 ms upstream", _rate),
 ]

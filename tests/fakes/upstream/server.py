@@ -109,7 +109,8 @@ class Connection(asyncio.Protocol):
         self._answer_next()
 
     def write(self, data: bytes) -> None:
-        self._transport.write(data)
+        if not self._transport.is_closing():  # Whoever answers is about to be cancelled.
+            self._transport.write(data)
 
     async def drain(self) -> None:
         await asyncio.sleep(0)

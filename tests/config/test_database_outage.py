@@ -1,0 +1,52 @@
+"""After an outage of PostgreSQL the first failure is the last one."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from config import database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_MANY = 8
+
+
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def pooled() -> list[int]:
+    """Leave many connections in the pool, and return their backends."""
+    together = Barrier(_MANY)
+
+    def one() -> int:
+        pid = backend()
+        together.wait(timeout=10)
+        connections.close_all()
+        return pid
+
+    with ThreadPoolExecutor(_MANY) as threads:
+        futures = [threads.submit(one) for _ in range(_MANY)]
+        return [future.result() for future in futures]
+
+
+def test_every_dead_connection_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend()  # this thread's own, which stays out of the pool meanwhile
+    lost = pooled()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [lost])
+    connection.close()
+
+    async def story() -> int:
+        try:
+            return await database.in_thread(backend)
+        except OperationalError:
+            monkeypatch.setattr(database._away, "until", 0.0)
+            return await database.in_thread(backend)
+
+    assert asyncio.run(story()) not in lost
