@@ -11,7 +11,7 @@ import structlog
 from django.db.models import F
 
 from accounts.models import User
-from billing import gateway, proration
+from billing import gateway, proration, shelf
 from billing import readings as read
 from billing.errors import PaymentDue, SamePlan
 from billing.models import Invoice, Price, Subscription
@@ -67,10 +67,13 @@ def _upgrade(row: Subscription, price: Price) -> Outcome:
     """
     _insist_on_payment(row)
     found = _without_schedule(row)
-    with _undone_by_failure(row, found):
+    with _undone_by_failure(row):
         changed = _ask_for_upgrade(row, found, price)
         if read.price_of(changed) != price.pk:
-            return _confirmation_of(changed)
+            answer = _confirmation_of(changed)
+            shelf.let_go(row)
+            return answer
+    shelf.clear(row)
     row = read_again(changed["id"])
     return Outcome(_stay(row) if row.cancel_at_period_end else row)
 
@@ -105,27 +108,31 @@ def _confirmation_of(changed: gateway.Obj) -> Outcome:
 
 
 @contextmanager
-def _undone_by_failure(row: Subscription, found: gateway.Obj) -> Iterator[None]:
-    """Have Stripe change to a smaller plan after all, as it was to before a failed upgrade."""
-    to_come = read.price_to_come(found)
+def _undone_by_failure(row: Subscription) -> Iterator[None]:
+    """Have Stripe change to a smaller plan after all, as it was to before a failed change."""
     try:
         yield
     except ApiError:
-        row = read_again(at_stripe(row))
-        if to_come:
-            _schedule(row, found, price_id=to_come)
+        shelf.let_go(row)
+        read_again(at_stripe(row))
+        shelf.try_to_put_back(at_stripe(row))
         raise
 
 
 def _downgrade(row: Subscription, price: Price) -> Subscription:
     _insist_on_payment(row)
-    row = _stay(row) if row.next_plan_id or row.cancel_at_period_end else row
-    return _schedule(row, _without_schedule(row), price_id=price.pk)
+    found = _without_schedule(row)
+    with _undone_by_failure(row):
+        if read.ends_with_period(found):
+            _update(row, {"cancel_at_period_end": False}, key=f"resume for {price.pk}")
+        return _schedule(row, found, price_id=price.pk)
 
 
 def _schedule(row: Subscription, found: gateway.Obj, *, price_id: str) -> Subscription:
+    key = f"{row.pk}:{row.version}:{price_id}:{read.open_schedule(found) or ''}"
     with _another_key_next_time(row):
-        gateway.schedule_change(found, price_id=price_id, key=f"{row.pk}:{row.version}:{price_id}")
+        gateway.schedule_change(found, price_id=price_id, key=key)
+    shelf.clear(row)
     return read_again(at_stripe(row))
 
 
@@ -134,6 +141,7 @@ def _stay(row: Subscription) -> Subscription:
     found = _without_schedule(row)
     if read.ends_with_period(found):
         _update(row, {"cancel_at_period_end": False}, key="resume")
+    shelf.clear(row)
     return read_again(at_stripe(row))
 
 
@@ -141,11 +149,10 @@ def _without_schedule(row: Subscription) -> gateway.Obj:
     """Return the subscription as it was before it is freed of what a schedule has in store for it.
 
     A schedule outlives the change that it was made for by a period, and allows no other change.
+    What it had in store is kept on the shelf until the caller has done what he is about to do.
     """
     found = gateway.subscription(at_stripe(row))
-    schedule = found.get("schedule")
-    if isinstance(schedule, dict) and schedule["status"] in ("active", "not_started"):
-        gateway.release_schedule(schedule["id"])
+    shelf.take_down_schedule(row, found)
     return found
 
 
@@ -183,7 +190,9 @@ def cancel(user: User, *, now: bool) -> Subscription:
     if row.cancel_at_period_end:
         return row
     _without_schedule(row)
-    _update(row, {"cancel_at_period_end": True}, key="cancel")
+    with _undone_by_failure(row):
+        _update(row, {"cancel_at_period_end": True}, key="cancel")
+    shelf.clear(row)
     return read_again(at_stripe(row))
 
 

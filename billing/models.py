@@ -185,6 +185,27 @@ class Subscription(models.Model):
         return f"{self.plan_id} {self.interval}, {self.status}"
 
 
+class ShelvedChange(models.Model):
+    """A planned change whose schedule was released so that another change could be tried.
+
+    It still is to come unless that change is made (``billing.shelf``).
+    """
+
+    subscription = models.OneToOneField(
+        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="shelved"
+    )
+    present = models.ForeignKey(
+        Price, on_delete=models.PROTECT, related_name="+", help_text="Paid while it was planned."
+    )
+    price = models.ForeignKey(
+        Price, on_delete=models.PROTECT, related_name="+", help_text="Planned to come."
+    )
+    leased_until = models.DateTimeField(help_text="Until then one process sees to it.")
+
+    def __str__(self) -> str:
+        return f"{self.present_id} → {self.price_id}"
+
+
 class Invoice(models.Model):
     """What was billed, and the tokens that came of it, which are granted once."""
 

@@ -48,6 +48,14 @@ def ends_with_period(subscription: Obj) -> bool:
     return bool(subscription["cancel_at_period_end"] or subscription.get("cancel_at"))
 
 
+def open_schedule(subscription: Obj) -> str | None:
+    """Return the id of the schedule that rules the subscription, if one does."""
+    schedule = subscription.get("schedule")
+    if isinstance(schedule, dict) and schedule["status"] in ("active", "not_started"):
+        return str(schedule["id"])
+    return None
+
+
 def price_to_come(subscription: Obj) -> str | None:
     """Return the price that a schedule changes to, if one does."""
     schedule = subscription.get("schedule")

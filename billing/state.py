@@ -20,7 +20,7 @@ from billing import allocation, customers, gateway, messages, prices
 from billing import readings as read
 from billing.errors import SubscriptionBusy, UnknownPrice
 from billing.metrics import PAYMENTS
-from billing.models import Customer, Invoice, Subscription
+from billing.models import Customer, Invoice, ShelvedChange, Subscription
 from billing.readings import Obj
 
 log = structlog.get_logger("tokengate.billing")
@@ -182,7 +182,7 @@ def _copy(row: Subscription, found: Obj) -> bool:
     """Copy what Stripe says; tell whether any of it is new."""
     status = found["status"]
     start, end = read.period_of(found)
-    to_come = read.price_to_come(found)
+    to_come = read.price_to_come(found) or _shelved(row, found)
     next_price = prices.known(to_come) if to_come else None
     values: dict[str, Any] = {
         "stripe_id": found["id"],
@@ -205,6 +205,19 @@ def _copy(row: Subscription, found: Obj) -> bool:
     if row._state.adding or "stripe_id" in changed:  # noqa: SLF001 - invoices need the row
         row.save()
     return bool(changed)
+
+
+def _shelved(row: Subscription, found: Obj) -> str | None:
+    """Return the price to come that is off Stripe's calendar only while an upgrade is tried.
+
+    Once another price is paid, or the end is near, nothing of it is left.
+    """
+    shelved = ShelvedChange.objects.filter(subscription=row.pk)
+    if read.ends_with_period(found):
+        return None
+    kept = shelved.filter(present=read.price_of(found))
+    price: str | None = kept.values_list("price", flat=True).first()
+    return price
 
 
 # Invoices

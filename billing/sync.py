@@ -8,7 +8,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from billing import claims, gateway, refunds, state
+from billing import claims, gateway, refunds, shelf, state
 from billing.models import Invoice, Subscription
 from config.errors import ApiError
 
@@ -39,6 +39,8 @@ def sync(*, dry_run: bool) -> list[str]:
     for found in gateway.all_subscriptions():
         seen.add(found["id"])
         told += _repaired(found["id"], dry_run=dry_run)
+        if not dry_run:
+            told += _put_back(found["id"])
     told += _unknown_at_stripe(seen)
     if not dry_run:
         told += _money_that_went_back()
@@ -64,6 +66,15 @@ def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:
     if written is None:
         return [f"{stripe_id}: user {reading.user_id} has another subscription that has not ended"]
     return [f"{stripe_id}: {change}" for change in _differences(before, after)]
+
+
+def _put_back(stripe_id: str) -> list[str]:
+    """Plan again the smaller plan that an upgrade which came to nothing has left unplanned."""
+    try:
+        plan = shelf.put_back(stripe_id)
+    except ApiError as failed:
+        return [f"{stripe_id}: {failed.message}"]
+    return [f"{stripe_id}: the change to {plan} is planned again"] if plan else []
 
 
 def _money_that_went_back() -> list[str]:

@@ -13,6 +13,7 @@ from billing import (
     leaving,
     messages,
     plans,
+    shelf,
     state,
     sync,
     webhooks,
@@ -78,6 +79,7 @@ def mend() -> None:
     allocation.close_paid_years()
     if gateway.is_set_up():
         claims.settle_late()
+        shelf.put_back_late()
         webhooks.retry_failed()
         leaving.end_marked()
         leaving.forget_all()

@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from djstripe.models import WebhookEndpoint
 
-from billing import claims, gateway, messages, refunds, state
+from billing import claims, gateway, messages, refunds, shelf, state
 from billing import readings as read
 from billing.errors import BillingUnavailable, WebhookRefused
 from billing.metrics import WEBHOOK_FAILURES, WEBHOOK_LAG
@@ -40,6 +40,8 @@ EVENTS = (
     "customer.subscription.updated",
     "customer.subscription.deleted",
     "customer.subscription.paused",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
     "customer.subscription.resumed",
     "customer.subscription.trial_will_end",
     "invoice.finalized",
@@ -147,6 +149,7 @@ def _answer(kind: str, found: Obj) -> None:
             pass  # stored, and that is all
         case ["customer", "subscription", _]:
             row = state.refresh(found["id"])
+            shelf.put_back(found["id"])
             state.take_up_another(row)
         case ["invoice", _]:
             _refresh(read.subscription_of(found))
