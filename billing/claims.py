@@ -24,7 +24,7 @@ CHECKOUT = timedelta(hours=1)
 
 def live(user_id: int) -> Subscription | None:
     """Return the user's subscription that has not ended, claims included."""
-    rows = Subscription.objects.select_related("plan__tier", "next_plan__tier")
+    rows = Subscription.objects.select_related("plan__tier", "next_plan__tier", "price")
     return rows.filter(user_id=user_id, ended_at=None).first()
 
 

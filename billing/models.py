@@ -126,6 +126,14 @@ class Subscription(models.Model):
     )
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
     interval = models.CharField(max_length=5, choices=Interval.choices)
+    price = models.ForeignKey(
+        Price,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Charged now, be it still sold or not.",
+    )
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
     stripe_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
     checkout_id = models.CharField(max_length=255, blank=True)

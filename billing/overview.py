@@ -1,5 +1,6 @@
 """What a user sees of plans, of his own, and of its use. Reads only, and never asks Stripe."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +99,7 @@ def _change(row: Subscription | None, wanted: Offer) -> dict[str, Any]:
         kind = "upgrade" if wanted.amount else "none"
         takes_effect = "now" if wanted.amount else None
         return {"kind": kind, "takes_effect": takes_effect, "due_now": wanted.amount}
-    now = subscriptions.offer(row.plan, row.interval)
+    now = _paid_now(row)
     if (now.plan, now.interval) == (wanted.plan, wanted.interval):
         return {"kind": "none", "takes_effect": None, "due_now": 0}
     if not proration.is_upgrade(now=now, wanted=wanted):
@@ -108,6 +109,15 @@ def _change(row: Subscription | None, wanted: Offer) -> dict[str, Any]:
         now=now, wanted=wanted, period=period, moment=timezone.now(), trial=bool(_in_trial(row))
     )
     return {"kind": "upgrade", "takes_effect": "now", "due_now": due}
+
+
+def _paid_now(row: Subscription) -> Offer:
+    """Describe what the caller has, at the price that he pays: an older one maybe."""
+    listed = subscriptions.offer(row.plan, row.interval)
+    price = row.price
+    if price is None or (price.plan_id, price.interval) != (listed.plan, listed.interval):
+        return listed
+    return replace(listed, amount=price.amount)
 
 
 def _in_trial(row: Subscription) -> bool:

@@ -186,6 +186,7 @@ def _copy(row: Subscription, found: Obj) -> bool:
     next_price = prices.known(to_come) if to_come else None
     values: dict[str, Any] = {
         "stripe_id": found["id"],
+        "price_id": read.price_of(found),
         "status": status,
         "period_start": start,
         "period_end": end,

@@ -15,8 +15,8 @@ from config.errors import ApiError
 log = structlog.get_logger("tokengate.billing")
 
 _DISPUTED_WITHIN = timedelta(days=120)
-_SHOWN = ("status", "plan_id", "interval", "period_end", "cancel_at_period_end", "next_plan_id",
-          "entitled", "ended_at")  # fmt: skip
+_SHOWN = ("status", "plan_id", "interval", "price_id", "period_end", "cancel_at_period_end",
+          "next_plan_id", "entitled", "ended_at")  # fmt: skip
 
 
 @dataclass

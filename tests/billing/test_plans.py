@@ -6,8 +6,9 @@ import pytest
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from billing import gateway, prices
-from billing.models import Plan, Price
+from billing.models import Invoice, Plan, Price
 from tests.billing.shop import Shop, change, subscribe
 
 
@@ -64,6 +65,26 @@ def test_the_list(api: APIClient, caller: APIClient, shop: Shop) -> None:
     assert mine["free"] == {"kind": "downgrade", "takes_effect": "period_end", "due_now": 0}
     assert mine["pro"]["kind"] == "none"
     assert mine["enterprise"]["due_now"] == pytest.approx(18_000, rel=1e-3)
+
+
+def test_what_a_change_costs_who_pays_an_older_price(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
+    """What is credited is what he has paid, not what his plan costs others today."""
+    subscribe(caller)
+    Plan.objects.filter(pk="pro").update(price_month=5_000)
+    run("seed_plans")
+
+    shown = {
+        plan["name"]: plan["comparison"]["change"]
+        for plan in caller.get("/api/subscriptions/plans").json()["plans"]
+    }
+
+    assert shown["enterprise"]["due_now"] == pytest.approx(20_000 - 2_000, rel=1e-3)
+    change(caller, "enterprise")
+    charged = Invoice.objects.filter(subscription__user=user).first()
+    assert charged
+    assert shown["enterprise"]["due_now"] == pytest.approx(charged.paid, rel=1e-3)
 
 
 @pytest.mark.parametrize("query", ["compare=gold", "interval=week", "compare=%00"])
