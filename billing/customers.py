@@ -6,6 +6,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from accounts.deletion import NOBODY
 from accounts.models import User
 from billing import gateway
 from billing.models import Customer
@@ -29,6 +30,37 @@ def ensure(user: User) -> str:
         Customer.objects.filter(pk=known.pk, stripe_id=known.stripe_id).update(stripe_id=found)
     kept, _ = Customer.objects.get_or_create(user=user, defaults={"stripe_id": found})
     return kept.stripe_id
+
+
+def follow_address(user: User) -> bool:
+    """Have Stripe write to the user's present address; tell whether that took a change.
+
+    Nothing is done for who is no customer, or has left. Raises ``BillingUnavailable``.
+    """
+    known = Customer.objects.filter(user=user, erased_at=None).first()
+    if known is None or not _may_be_written_to(user):
+        return False
+    found = gateway.customer(known.stripe_id)
+    if found.get("deleted") or found["email"] == user.email:
+        return False
+    gateway.change_address(known.stripe_id, email=user.email)
+    log.info("customer_address_followed", user_id=user.pk, customer=known.stripe_id)
+    return True
+
+
+def with_another_address() -> list[Customer]:
+    """Return the customers whose address at Stripe is not that of their user."""
+    addresses = {found["id"]: found["email"] for found in gateway.all_customers()}
+    ours = Customer.objects.filter(stripe_id__in=addresses, erased_at=None).select_related("user")
+    return [
+        one
+        for one in ours.order_by("pk")
+        if _may_be_written_to(one.user) and one.user.email != addresses[one.stripe_id]
+    ]
+
+
+def _may_be_written_to(user: User) -> bool:
+    return user.is_active and not user.email.endswith(NOBODY)
 
 
 def user_of(customer_id: str) -> User | None:

@@ -169,6 +169,18 @@ def customer(customer_id: str) -> Obj:
 
 
 @_asks_stripe
+def all_customers() -> list[Obj]:
+    """Return every customer of the account who is not deleted, the newest first."""
+    return _all(_v1().customers.list({"limit": 100}))
+
+
+@_asks_stripe
+def change_address(customer_id: str, *, email: str) -> None:
+    """Have Stripe write to this address from now on."""
+    _v1().customers.update(customer_id, {"email": email}, _anew())
+
+
+@_asks_stripe
 def has_customer(customer_id: str) -> bool:
     """Tell whether there is such a customer, who is not deleted."""
     try:

@@ -20,6 +20,16 @@ def make_customer(*, instance: User, created: bool, **_: Any) -> None:
         transaction.on_commit(partial(enqueue, "billing.tasks.make_customer", instance.pk))
 
 
+@receiver(post_save, sender=User)
+def follow_address(
+    *, instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any
+) -> None:
+    """Have the worker tell Stripe where to write to from now on; nobody waits for it."""
+    may_have_changed = update_fields is None or "email" in update_fields
+    if may_have_changed and not created and gateway.is_set_up():
+        transaction.on_commit(partial(enqueue, "billing.tasks.follow_address", instance.pk))
+
+
 @receiver(account_deleted)
 def end_subscription(*, user: User, **_: Any) -> None:
     """Have the worker end the subscription of whoever leaves, once he has left."""

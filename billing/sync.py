@@ -8,8 +8,8 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from billing import claims, gateway, refunds, shelf, state
-from billing.models import Invoice, Subscription
+from billing import claims, customers, gateway, refunds, shelf, state
+from billing.models import Customer, Invoice, Subscription
 from config.errors import ApiError
 
 log = structlog.get_logger("tokengate.billing")
@@ -42,6 +42,7 @@ def sync(*, dry_run: bool) -> list[str]:
         if not dry_run:
             told += _put_back(found["id"])
     told += _unknown_at_stripe(seen)
+    told += _addresses(dry_run=dry_run)
     if not dry_run:
         told += _money_that_went_back()
     for line in told:
@@ -91,6 +92,20 @@ def _settled(charge_id: str) -> list[str]:
     if invoice is None or invoice.refunded == before:
         return []
     return [f"{charge_id}: refunded {before} → {invoice.refunded} of invoice {invoice.pk}"]
+
+
+def _addresses(*, dry_run: bool) -> list[str]:
+    """Have Stripe write to the addresses that users have now; no line says which these are."""
+    return [line for one in customers.with_another_address() for line in _readdressed(one, dry_run)]
+
+
+def _readdressed(customer: Customer, dry_run: bool) -> list[str]:
+    try:
+        if not dry_run and not customers.follow_address(customer.user):
+            return []
+    except ApiError as failed:
+        return [f"{customer.stripe_id}: {failed.message}"]
+    return [f"{customer.stripe_id}: has the present e-mail address of user {customer.user_id}"]
 
 
 def _unknown_at_stripe(seen: set[str]) -> list[str]:

@@ -22,6 +22,8 @@ from billing import mirror as mirroring
 from billing.models import StripeEvent
 from config.errors import Unavailable
 
+_CHANGES_MEANWHILE = 5  # of an address; what is missed then is found nightly
+
 retried = partial(
     shared_task,
     autoretry_for=(Unavailable, OSError),
@@ -37,6 +39,15 @@ def make_customer(user_id: int) -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user and gateway.is_set_up():
         customers.ensure(user)
+
+
+@retried()
+def follow_address(user_id: int) -> None:
+    """Tell Stripe the user's address, until what it was told is the present one."""
+    for _ in range(_CHANGES_MEANWHILE):
+        user = User.objects.filter(pk=user_id).first()
+        if user is None or not gateway.is_set_up() or not customers.follow_address(user):
+            return
 
 
 @retried()
