@@ -24,6 +24,7 @@ _SHARED: list[Any] = [
     structlog.processors.format_exc_info,
 ]
 
+_WEBHOOKS = "/api/stripe/webhook/"
 _ACCESS_FIELDS = ("method", "path", "status", "user_id", "ms", "request_id")
 
 _IN_ADDRESSES = re.compile(
@@ -33,8 +34,11 @@ _IN_ADDRESSES = re.compile(
 _CREDENTIALS = re.compile(r"\btgk_[0-9A-Za-z]{20,}|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 
 
-def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Return the `LOGGING` setting, and set structlog up to end in it."""
+def logging_config(*, level: str, as_json: bool, webhooks: bool = True) -> dict[str, Any]:
+    """Return the `LOGGING` setting, and set structlog up to end in it.
+
+    Without ``webhooks`` nothing is said of one that was taken well.
+    """
     _leave_out_what_no_line_shows()
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -60,9 +64,19 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "has_traceback": {
                 "()": "django.utils.log.CallbackFilter",
                 "callback": lambda record: record.exc_info is not None,
+            },
+            "is_worth_saying": {
+                "()": "django.utils.log.CallbackFilter",
+                "callback": lambda record: not _is_of_webhook_taken(record),
+            },
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": [] if webhooks else ["is_worth_saying"],
             }
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # The access log has every status already; here it is about tracebacks.
@@ -83,6 +97,15 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "oauthlib": {"level": "WARNING"},  # At DEBUG it writes codes and tokens.
         },
     }
+
+
+def _is_of_webhook_taken(record: logging.LogRecord) -> bool:
+    if record.levelno >= logging.WARNING:
+        return False
+    if record.name == ACCESS:
+        fields = record.__dict__
+        return str(fields["path"]).startswith(_WEBHOOKS) and fields["status"] < 400
+    return isinstance(record.msg, dict) and record.msg.get("event") == "webhook_processed"
 
 
 def without_secrets(text: str) -> str:

@@ -473,4 +473,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logging_config(level=env.str("LOG_LEVEL", "INFO"), as_json=not DEBUG)
+LOGGING = logging_config(
+    level=env.str("LOG_LEVEL", "INFO"),
+    as_json=not DEBUG,
+    webhooks=env.bool("LOG_WEBHOOKS", True),
+)

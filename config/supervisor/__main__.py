@@ -37,14 +37,19 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.supervisor", description=__doc__)
     parser.add_argument("--llm", action="store_true", help="serve a real, small language model")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the set-up's output")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="show the set-up's output, and a line for each webhook",
+    )
     return parser.parse_args()
 
 
 def _run(*, llm: bool, verbose: bool) -> int:
     has_own_database = bool(os.environ.get("DATABASE_URL"))
     with _only_one(data_dir()):
-        plan = make_plan(llm=llm, has_own_database=has_own_database)
+        plan = make_plan(llm=llm, has_own_database=has_own_database, verbose=verbose)
         with running() as urls:
             plan = plan.with_variables(urls)
             code = asyncio.run(_live(plan, verbose=verbose))

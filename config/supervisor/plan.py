@@ -114,7 +114,7 @@ class Plan:
         return [*_celery("beat"), "-s", str(data_dir() / "celerybeat-schedule"), "--pidfile="]
 
 
-def make_plan(*, llm: bool, has_own_database: bool) -> Plan:
+def make_plan(*, llm: bool, has_own_database: bool, verbose: bool) -> Plan:
     """Read the environment. Raises StartError where the port is not to be had."""
     host, port = os.environ.get("HOST", "127.0.0.1"), _port()
     _refuse_taken(host, port)
@@ -122,6 +122,8 @@ def make_plan(*, llm: bool, has_own_database: bool) -> Plan:
     stripe = None if has_own_database else _stripe(host, port)
     given = dict(os.environ)
     defaults = {"PORT": str(port), "PYTHONUNBUFFERED": "1", "GRACEFUL_TIMEOUT": "10"}
+    if not verbose:
+        defaults["LOG_WEBHOOKS"] = "false"
     if not has_own_database:
         defaults["DEBUG"] = "true"
     ours = [child.variables for child in (upstream, stripe) if child]
