@@ -118,7 +118,10 @@ class UpgradeView(APIView):
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        """Change the plan: up at once, for the difference in price; down when the period ends."""
+        """Change the plan: up at once, for the difference in price; down when the period ends.
+
+        `free` is a cancellation with the period.
+        """
         asked = valid(ChangePlanSerializer(data=request.data))
         user = user_of(request)
         outcome = changes.change(user, plan=asked["plan"], interval=asked.get("interval"))

@@ -14,7 +14,7 @@ from accounts.models import User
 from billing import gateway, proration, shelf
 from billing import readings as read
 from billing.errors import PaymentDue, SamePlan
-from billing.models import Invoice, Price, Subscription
+from billing.models import Price, Subscription
 from billing.subscriptions import (
     Outcome,
     at_stripe,
@@ -22,10 +22,12 @@ from billing.subscriptions import (
     intent_of,
     offer,
     own,
+    pay_at,
     price_for_sale,
     read_again,
 )
 from config.errors import ApiError, InvalidRequest
+from tokens.tiers import DEFAULT_TIER
 
 log = structlog.get_logger("tokengate.billing")
 
@@ -34,13 +36,17 @@ _PAID = (S.ACTIVE, S.TRIALING)
 
 
 def change(user: User, *, plan: str, interval: str | None) -> Outcome:
-    """Change the plan: up at once, down when the period ends.
+    """Change the plan: up at once, down when the period ends; the free one is a cancellation.
 
     Raises ``NotSubscribed``, ``SamePlan``, ``UnknownPlan``, ``PaymentDue``, ``CardDeclined`` (all
     is as it was), ``SubscriptionBusy`` or ``BillingUnavailable``.
     """
     row = own(user)
+    if plan == DEFAULT_TIER:
+        return Outcome(_give_up(row))
     price = price_for_sale(plan, interval or row.interval)
+    if _is_charged_another(row):
+        _insist_on_payment(row)
     if _is_next(row, price):
         raise SamePlan
     if (row.plan_id, row.interval) == (price.plan_id, price.interval):
@@ -57,6 +63,18 @@ def _is_next(row: Subscription, price: Price) -> bool:
         return False
     coming = (row.next_plan_id or row.plan_id, row.next_interval or row.interval)
     return coming == (price.plan_id, price.interval)
+
+
+def _is_charged_another(row: Subscription) -> bool:
+    """Tell whether it goes on with another plan than was paid for last."""
+    charged = row.price
+    return charged is not None and charged.plan_id != row.plan_id
+
+
+def _give_up(row: Subscription) -> Subscription:
+    if row.cancel_at_period_end:
+        raise SamePlan
+    return _cancel(row, now=False)
 
 
 def _upgrade(row: Subscription, price: Price) -> Outcome:
@@ -81,8 +99,7 @@ def _upgrade(row: Subscription, price: Price) -> Outcome:
 def _insist_on_payment(row: Subscription) -> None:
     """Refuse to credit the rest of a period that nobody has paid for."""
     if row.status not in _PAID:
-        owed = Invoice.objects.filter(subscription=row, status="open").first()
-        raise PaymentDue(pay_at=owed.hosted_url if owed else None)
+        raise PaymentDue(pay_at=pay_at(row))
 
 
 def _ask_for_upgrade(row: Subscription, found: gateway.Obj, price: Price) -> gateway.Obj:
@@ -184,7 +201,10 @@ def cancel(user: User, *, now: bool) -> Subscription:
 
     Raises ``NotSubscribed`` or ``BillingUnavailable``.
     """
-    row = own(user)
+    return _cancel(own(user), now=now)
+
+
+def _cancel(row: Subscription, *, now: bool) -> Subscription:
     if now or row.status == S.INCOMPLETE:
         return end_now(row)
     if row.cancel_at_period_end:

@@ -23,12 +23,15 @@ from config.errors import ApiError
 def home(request: HttpRequest) -> HttpResponse:
     """Show the plans, and which of them is the caller's."""
     prices = Price.objects.filter(active=True, plan__public=True).select_related("plan__tier")
+    row = subscriptions.current(_user(request))
     facts = {
         "current": overview.current(_user(request)),
         "usage": overview.usage(_user(request)),
         "prices": prices.order_by("plan__position", "interval"),
         "sells": gateway.is_set_up(),
-        "subscribed": subscriptions.current(_user(request)) is not None,
+        "subscribed": row is not None,
+        "next_plan": row and row.next_plan,
+        "pay_at": row and subscriptions.pay_at(row),
     }
     return render(request, "billing/home.html", facts)
 

@@ -15,7 +15,7 @@ from billing import claims, customers, gateway, prices, proration, state
 from billing import readings as read
 from billing.errors import BillingUnavailable, CardDeclined, NotSubscribed, SubscriptionBusy
 from billing.metrics import PAYMENTS
-from billing.models import Interval, Plan, Price, Subscription
+from billing.models import Interval, Invoice, Plan, Price, Subscription
 from config.errors import ApiError, InvalidRequest
 
 S = Subscription.Status
@@ -192,6 +192,12 @@ def at_stripe(row: Subscription) -> str:
     """Return the id of a subscription that is more than a claim."""
     assert row.stripe_id
     return row.stripe_id
+
+
+def pay_at(row: Subscription) -> str | None:
+    """Return the page of Stripe's to pay the open invoice, if there is one."""
+    owed = Invoice.objects.filter(subscription=row, status="open").first()
+    return owed.hosted_url if owed else None
 
 
 def intent_of(invoice: gateway.Obj) -> gateway.Obj:

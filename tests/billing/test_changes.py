@@ -61,7 +61,7 @@ def test_the_same_plan_or_none(caller: APIClient) -> None:
     answer = change(caller, "pro")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "same_plan")
-    for plan in ("free", "gold", "", "pro\0", None, 7):
+    for plan in ("gold", "", "pro\0", None, 7):
         answer = caller.put("/api/subscriptions/upgrade", {"plan": plan}, format="json")
         assert answer.status_code == 400, plan
         assert answer.json()["error"]["param"] == "plan"
@@ -238,6 +238,18 @@ def test_cancel_and_resume(caller: APIClient, user: User, shop: Shop) -> None:
     assert current(caller)["plan"] == "free"
     assert tokens(user) == pytest.approx(FREE, rel=1e-3)
     assert post(caller, "cancel").json()["error"]["code"] == "not_subscribed"
+
+
+def test_the_free_plan_is_a_cancellation(caller: APIClient, shop: Shop) -> None:
+    """The price list says of it what it says of every smaller plan: when the period ends."""
+    answer = change(caller, "free")
+
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["cancel_at_period_end"] is True
+    assert answer.json()["pending_change"]["plan"] == "free"
+    assert change(caller, "free").json()["error"]["code"] == "same_plan"
+
+    assert change(caller, "pro").json()["pending_change"] is None
 
 
 def test_cancel_now(caller: APIClient, user: User, shop: Shop) -> None:

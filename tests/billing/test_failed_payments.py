@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
@@ -172,3 +173,23 @@ def test_a_lost_plan_comes_back_once(caller: APIClient, user: User, shop: Shop) 
 def _charge(user: User) -> str:
     invoice = Invoice.objects.get(subscription__user=user)
     return str(gateway.payment_intent(invoice.payment_intent)["latest_charge"])
+
+
+def test_a_smaller_plan_that_was_not_paid_for(
+    caller: APIClient, user: User, shop: Shop, client: Client
+) -> None:
+    """Which plan he asks for, he is told where to pay; so does his page."""
+    change(caller, "enterprise")
+    change(caller, "pro")
+    client.force_login(user)
+    assert "After that your plan is Pro" in client.get("/billing/").content.decode()
+    shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
+    shop.advance(days=31)
+    shop.deliver()
+
+    owed = Invoice.objects.get(subscription__user=user, status="open")
+    assert owed.total == 2_000
+    for plan in ("enterprise", "pro"):
+        error = change(caller, plan).json()["error"]
+        assert (error["code"], error["pay_at"]) == ("payment_due", owed.hosted_url), plan
+    assert f'href="{owed.hosted_url}"' in client.get("/billing/").content.decode()
