@@ -70,7 +70,7 @@ def put_back_late() -> int:
     """Put back what processes that died or upgrades never paid for have left; returns how many."""
     late = ShelvedChange.objects.filter(leased_until__lte=timezone.now())
     ids = list(late.values_list("subscription__stripe_id", flat=True))
-    return sum(try_to_put_back(stripe_id) for stripe_id in ids)
+    return sum(try_to_put_back(str(stripe_id)) for stripe_id in ids)
 
 
 def try_to_put_back(stripe_id: str) -> bool:
@@ -100,7 +100,7 @@ def _plan_again(shelved: ShelvedChange, found: gateway.Obj) -> str | None:
     key = f"{shelved.pk}:shelved:{_mark(shelved.leased_until)}"
     gateway.schedule_change(found, price_id=shelved.price_id, key=key)
     log.info("change_put_back", subscription=found["id"], price=shelved.price_id)
-    return shelved.price.plan_id
+    return str(shelved.price.plan_id)
 
 
 def _mark(moment: datetime) -> int:

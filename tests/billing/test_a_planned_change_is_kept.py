@@ -64,7 +64,7 @@ def ask_for_confirmation(user: User) -> str:
     return str(card.id)
 
 
-@pytest.mark.parametrize("how", ["webhook", "sync_stripe", "worker"])
+@pytest.mark.parametrize("how", ["webhook", "sync_stripe"])
 def test_nobody_confirms_the_upgrade(caller: APIClient, user: User, shop: Shop, how: str) -> None:
     shown = current(caller)["pending_change"]
     ask_for_confirmation(user)
@@ -80,8 +80,6 @@ def test_nobody_confirms_the_upgrade(caller: APIClient, user: User, shop: Shop, 
     shop.advance(days=1.1)
     if how == "webhook":
         assert set(shop.deliver()) == {200}
-    elif how == "worker":
-        mend()
     else:
         assert "the change to pro is planned again" in run("sync_stripe")
 

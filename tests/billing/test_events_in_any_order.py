@@ -1,7 +1,9 @@
 """Late, repeated, shuffled, simultaneous and half-processed events end in the same state."""
 
 from collections.abc import Callable
+from itertools import permutations
 
+import httpx
 import pytest
 from rest_framework.test import APIClient
 
@@ -9,7 +11,9 @@ from accounts.models import User
 from billing import messages, state, tasks
 from billing.models import Invoice, Plan, StripeEvent, Subscription
 from tests.accounts.racing import race
+from tests.accounts.signing_in import fresh_email, signed_in
 from tests.billing.shop import PRO, Delivery, Shop, change, post, standing, subscribe
+from tests.factories import UserFactory
 from tokens.models import Balance, Entry
 from tokens.verify import verify
 
@@ -57,6 +61,26 @@ def test_shuffled_on_a_blank_page(user: User, shop: Shop, life: list[Delivery]) 
     assert [(pk, status) for pk, status, _ in again["invoices"]] == [
         (pk, status) for pk, status, _ in shown["invoices"]
     ]
+
+
+def test_every_order(shop: Shop) -> None:
+    """Of a page that was paid at Stripe the site hears by events only: here twice each."""
+    card = {"cardNumber": "4242 4242 4242 4242", "cardExpiry": "12 / 39", "cardCvc": "123"}
+    heard = ("checkout.session.completed", "customer.subscription.created", "invoice.paid")
+    for order in permutations(heard):
+        user, api = UserFactory.create(email=fresh_email()), APIClient()
+        signed_in(api, user)
+        page = subscribe(api, payment_method=None).json()["checkout_url"]
+        paid = {**card, "billingName": "Ada", "action": "pay"}
+        assert httpx.post(page, data=paid, trust_env=False).status_code == 303
+        events = {event["type"]: event for event in shop.take()}
+
+        for kind in order:
+            assert shop.deliver([events[kind]] * 2) == [200, 200], order
+
+        shown = standing(user)
+        assert (shown["tier"], shown["status"], shown["available"]) == ("pro", "active", PRO), order
+        assert [tokens for _, _, tokens in shown["invoices"]] == [PRO], order
 
 
 @pytest.mark.django_db(transaction=True)

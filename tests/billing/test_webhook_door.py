@@ -8,6 +8,7 @@ import pytest
 import stripe
 from django.test import Client
 from djstripe.models import WebhookEndpoint
+from prometheus_client import REGISTRY
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -30,13 +31,20 @@ def send(body: str = BODY, path: str = "/api/stripe/webhook/", **headers: str) -
 def test_it_works(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     event, *_ = shop.take()
+    lags = _lags()
 
     assert shop.tell(event).status_code == 200
+    assert _lags() == lags + 1
     assert shop.tell(event).status_code == 200
 
     stored = StripeEvent.objects.get()
     assert (stored.attempts, stored.error) == (1, "")
     assert stored.processed_at
+
+
+def _lags() -> float:
+    """How many webhooks' lags the metrics tell of."""
+    return REGISTRY.get_sample_value("tokengate_webhook_lag_seconds_count") or 0.0
 
 
 @pytest.mark.parametrize("debug", [True, False])
