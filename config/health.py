@@ -1,4 +1,8 @@
-"""Health for load balancers: alive, and ready to serve."""
+"""Health for load balancers: alive, and ready to serve.
+
+How the providers are is told beside it and makes nothing unready: no other server could do better,
+and what needs no provider works.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +14,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config.tasks import HEARTBEAT_KEY
+from config import tasks
+from llmproxy import health
 
 _migrated = False
 
@@ -32,7 +37,7 @@ def _health(name: str, summary: str, properties: dict[str, Any], **answers: str)
     }
 
 
-_PARTS: dict[str, Any] = {"enum": ["database", "migrations", "redis", "worker"]}
+_PARTS: dict[str, Any] = {"enum": ["beat", "database", "migrations", "redis", "worker"]}
 # The health's part of the OpenAPI document.
 HEALTH_PATHS: dict[str, Any] = {
     "/api/health": _health(
@@ -49,6 +54,10 @@ HEALTH_PATHS: dict[str, Any] = {
                 "additionalProperties": {"enum": ["ok", "failing"]},
             },
             "failing": {"type": "array", "items": _PARTS},
+            "providers": {
+                "type": "object",
+                "additionalProperties": {"enum": ["up", "degraded", "down", "off"]},
+            },
         },
         on_200="All do.",
         on_503="Some do not: `failing` names them.",
@@ -74,9 +83,17 @@ def ready(request: HttpRequest) -> JsonResponse:
             "status": "unavailable" if failing else "ok",
             "checks": {name: "ok" if works else "failing" for name, works in parts.items()},
             "failing": failing,
+            "providers": _providers(),
         },
         status=503 if failing else 200,
     )
+
+
+def _providers() -> dict[str, str]:
+    try:
+        return health.states()
+    except Exception:  # noqa: BLE001 - a database that is away is told by its own check
+        return {}
 
 
 def _works(check: Callable[[], bool]) -> bool:
@@ -97,10 +114,6 @@ def _redis() -> bool:
     return bool(cache.get("health"))
 
 
-def _worker() -> bool:
-    return bool(cache.get(HEARTBEAT_KEY))
-
-
 def _migrations() -> bool:
     global _migrated  # Once true it stays so for this process.
     if not _migrated:
@@ -113,5 +126,6 @@ _CHECKS = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
-    "worker": _worker,
+    "beat": tasks.beat_is_alive,
+    "worker": tasks.worker_is_alive,
 }

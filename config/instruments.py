@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
-from prometheus_client import Counter, Histogram, values
+from prometheus_client import Counter, Gauge, Histogram, values
 
-__all__ = ["Counter", "Histogram", "of", "request_timer"]
+__all__ = ["Counter", "Gauge", "Histogram", "of", "request_timer"]
 
-Metric = TypeVar("Metric", Counter, Histogram)
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 _process = [os.getpid()]
 os.register_at_fork(after_in_child=lambda: _process.__setitem__(0, os.getpid()))

@@ -21,11 +21,12 @@ from prometheus_client.registry import Collector
 
 from accounts.attempts import client_address
 from config import tasks
+from llmproxy import health
 from tokens import metrics as tokens
 
 Source = Callable[[], Iterator[Metric]]
 
-_SOURCES: tuple[Source, ...] = (tokens.stored, tasks.stored)
+_SOURCES: tuple[Source, ...] = (tokens.stored, tasks.stored, health.stored)
 
 
 @require_safe

@@ -1,17 +1,29 @@
-"""Celery's sign of life, which readiness asks for, and what its tasks came to."""
+"""Celery's signs of life, which readiness asks for, and what its tasks came to.
 
+Beat leaves its mark when it sends a heartbeat, a worker when it has run one. Without beat no worker
+runs any, so a worker's own pulse then tells whether it is to blame, too.
+"""
+
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import redis
 from celery import shared_task
-from celery.signals import task_postrun
+from celery.signals import before_task_publish, heartbeat_sent, task_postrun
 from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
+from django_redis.exceptions import ConnectionInterrupted  # type: ignore[import-untyped]
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 HEARTBEAT_KEY = "worker:heartbeat"
+PULSE_KEY = "worker:pulse"
+BEAT_KEY = "beat:heartbeat"
 HEARTBEAT_SECONDS = 60
+_PULSE_EVERY = 10.0
+
+_pulse = {"at": float("-inf")}
 
 _QUEUE = "celery"
 _OUTCOMES = "tokengate:task-outcomes"
@@ -19,8 +31,37 @@ _OUTCOMES = "tokengate:task-outcomes"
 
 @shared_task
 def heartbeat() -> None:
-    """Leave a mark that fades: beat sends this, a worker runs it, so both are alive."""
+    """Leave a mark that fades: a worker runs tasks."""
     cache.set(HEARTBEAT_KEY, True, timeout=HEARTBEAT_SECONDS)
+
+
+@before_task_publish.connect
+def _beat_lives(*, sender: str | None = None, **_: Any) -> None:
+    if sender == heartbeat.name:
+        _leave(BEAT_KEY)
+
+
+@heartbeat_sent.connect
+def _worker_lives(**_: Any) -> None:
+    now = time.monotonic()
+    if now - _pulse["at"] >= _PULSE_EVERY:
+        _pulse["at"] = now
+        _leave(PULSE_KEY)
+
+
+def _leave(key: str) -> None:
+    with suppress(redis.RedisError, ConnectionInterrupted):  # Health says so already.
+        cache.set(key, True, timeout=HEARTBEAT_SECONDS)
+
+
+def beat_is_alive() -> bool:
+    """Tell whether beat has sent a heartbeat within the last minute."""
+    return bool(cache.get(BEAT_KEY))
+
+
+def worker_is_alive() -> bool:
+    """Tell whether a worker runs what beat sends; without beat, whether one is there."""
+    return bool(cache.get(HEARTBEAT_KEY)) or (not beat_is_alive() and bool(cache.get(PULSE_KEY)))
 
 
 @task_postrun.connect
@@ -38,8 +79,11 @@ def stored() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tokengate_tasks_waiting", "Tasks in Celery's queue.", value=connection.llen(_QUEUE)
     )
-    alive = int(bool(cache.get(HEARTBEAT_KEY)))
-    yield GaugeMetricFamily("tokengate_worker_alive", "1 while worker and beat live.", value=alive)
+    for name, text, alive in (
+        ("worker", "1 while a worker runs tasks.", worker_is_alive()),
+        ("beat", "1 while beat sends tasks.", beat_is_alive()),
+    ):
+        yield GaugeMetricFamily(f"tokengate_{name}_alive", text, value=int(alive))
     ended = CounterMetricFamily(
         "tokengate_tasks", "Tasks by name and state.", labels=["task", "state"]
     )

@@ -14,12 +14,15 @@ from typing import Any, cast
 import orjson
 import structlog
 from django.conf import settings
+from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from llmproxy.breaker import Breaker, Fault, Limits
 from llmproxy.catalog import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
+from llmproxy.models import ProviderState
+from llmproxy.providers import configured
 from llmproxy.upstream import AttemptFailed
 
 log = structlog.get_logger("tokengate.proxy")
@@ -125,6 +128,24 @@ def describe(provider: str) -> dict[str, Any]:
         "last_error": breaker.last_error or None,
         "last_error_at": round(breaker.last_error_at) or None,
     }
+
+
+def states() -> dict[str, str]:
+    """Return how each provider is, as this worker sees it; "off" when staff switched it off."""
+    off = set(ProviderState.objects.filter(enabled=False).values_list("name", flat=True))
+    return {name: "off" if name in off else describe(name)["health"] for name in configured()}
+
+
+def stored() -> Iterator[Metric]:
+    """Tell Prometheus how the providers are."""
+    family = GaugeMetricFamily(
+        "tokengate_provider_up",
+        "1 when a provider is asked, 0 when its breaker is open or staff switched it off.",
+        labels=["provider"],
+    )
+    for name, state in states().items():
+        family.add_metric([name], int(state in ("up", "degraded")))
+    yield family
 
 
 async def share_for_ever(pause: float = 1.0) -> None:

@@ -1,6 +1,6 @@
 """What operators see of the providers, in Prometheus."""
 
-from config.instruments import Counter, Histogram
+from config.instruments import Counter, Gauge, Histogram
 
 ATTEMPTS = Counter(
     "tokengate_upstream_attempts_total",
@@ -15,4 +15,9 @@ FIRST_BYTE = Histogram(
 )
 TOKENS = Counter("tokengate_tokens_total", "Tokens used, by kind.", ("provider", "kind"))
 COST = Counter("tokengate_upstream_cost_usd_total", "What they cost us, in USD.", ("provider",))
+CONNECTIONS = Gauge(
+    "tokengate_upstream_connections",
+    "Open connections to providers, busy or idle.",
+    multiprocess_mode="livesum",
+)
 SETTLED = Counter("tokengate_requests_settled_total", "How requests ended.", ("status", "source"))

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple, cast
 import httptools
 import httpx
 
+from llmproxy import metrics
+
 _IDLE_SECONDS = 55.0
 _AHEAD_BYTES = 1_000_000
 _FINISH_SECONDS = 1.0
@@ -297,6 +299,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        metrics.CONNECTIONS.inc()
 
     def data_received(self, data: bytes) -> None:
         if self._head is None or self._over:  # Nobody asked: not to be trusted any more.
@@ -311,6 +314,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
+        metrics.CONNECTIONS.dec()
         if self._ends_with_connection and error is None:
             self.on_message_complete()
         elif not self._over:

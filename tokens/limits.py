@@ -28,6 +28,8 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from config.instruments import of
+from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limit_states import MOST_TOKENS, Limits, State
 from tokens.limit_windows import LocalWindows
@@ -247,6 +249,7 @@ def _limiter() -> _Limiter:
 
 
 def _refusal(state: State, headers: Mapping[str, str]) -> LimitReached:
+    of(metrics.LIMITS_HIT, _NAMES[state.refused]).inc()
     kind = ConcurrencyLimited if state.refused == _SLOTS else LimitReached
     return kind(
         limit=_NAMES[state.refused],

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db import connection
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from config.instruments import Histogram
+from config.instruments import Counter, Histogram
 
 BATCH_SIZE = Histogram(
     "tokengate_ledger_batch_size",
@@ -20,6 +20,16 @@ BATCH_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+LIMITS_HIT = Counter(
+    "tokengate_limits_hit_total", "Requests refused by a limit of plan or key.", ("limit",)
+)
+
+_CONNECTIONS = """
+    SELECT CASE state WHEN 'active' THEN 'active' WHEN 'idle' THEN 'idle'
+                      ELSE 'in transaction' END, count(*)
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 1
+"""
 _HELD = """
     SELECT count(*), COALESCE(sum(amount), 0),
            count(*) FILTER (WHERE expires_at < clock_timestamp())
@@ -32,9 +42,17 @@ def stored() -> Iterator[Metric]:
     with connection.cursor() as cursor:
         cursor.execute(_HELD)
         holds, tokens, overdue = cursor.fetchone()
+        cursor.execute(_CONNECTIONS)
+        connections = {"active": 0, "idle": 0, "in transaction": 0, **dict(cursor.fetchall())}
     for name, text, value in (
         ("reservations_open", "Requests that hold tokens.", holds),
         ("reservations_overdue", "Holds past their deadline, not freed yet.", overdue),
         ("tokens_held", "Tokens held for running requests.", tokens),
     ):
         yield GaugeMetricFamily(f"tokengate_{name}", text, value=int(value))
+    family = GaugeMetricFamily(
+        "tokengate_database_connections", "To this database, of all servers.", labels=["state"]
+    )
+    for state, number in connections.items():
+        family.add_metric([state], number)
+    yield family

@@ -1,25 +1,46 @@
 """Health: alive, and ready with the name of what is not."""
 
+import time
+from collections.abc import Iterator
+
 import pytest
+from celery.signals import before_task_publish, heartbeat_sent
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from config.tasks import HEARTBEAT_KEY, heartbeat
+from config import tasks
+from config.tasks import BEAT_KEY, HEARTBEAT_KEY, PULSE_KEY, heartbeat
+from llmproxy import health
+from llmproxy.breaker import Fault
+from llmproxy.models import ProviderState
 
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works(client: Client) -> None:
+@pytest.fixture(autouse=True)
+def _alive(settings: Settings) -> Iterator[None]:
+    """Beat has sent a heartbeat, and a worker has run it."""
+    settings.UPSTREAMS = {"demo": ("http://127.0.0.1:1/v1", "any")}
+    cache.delete_many([BEAT_KEY, HEARTBEAT_KEY, PULSE_KEY])
+    tasks._pulse["at"] = float("-inf")
+    before_task_publish.send(sender=heartbeat.name)
+    heartbeat_sent.send(sender=None)
     heartbeat()
+    health.breakers.clear()
+    yield
+    health.breakers.clear()
 
+
+def test_it_works(client: Client) -> None:
     answer = client.get("/api/health/ready")
 
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ok",
-        "checks": dict.fromkeys(["database", "migrations", "redis", "worker"], "ok"),
+        "checks": dict.fromkeys(["database", "migrations", "redis", "beat", "worker"], "ok"),
         "failing": [],
+        "providers": {"demo": "up"},
     }
 
 
@@ -31,13 +52,40 @@ def test_no_worker(client: Client) -> None:
     assert (answer.status_code, answer.json()["failing"]) == (503, ["worker"])
 
 
+def test_no_beat(client: Client) -> None:
+    """A worker that beat sends nothing to is known by its own pulse."""
+    cache.delete_many([BEAT_KEY, HEARTBEAT_KEY])
+
+    answer = client.get("/api/health/ready")
+
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["beat"])
+
+
+def test_neither(client: Client) -> None:
+    cache.delete_many([BEAT_KEY, HEARTBEAT_KEY, PULSE_KEY])
+
+    answer = client.get("/api/health/ready")
+
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["beat", "worker"])
+
+
+def test_a_provider_that_is_down_makes_nothing_unready(client: Client) -> None:
+    breaker = health.breakers["demo"]
+    breaker.failed(time.time(), fault=Fault.REFUSED, error="401", model="m", limits=health.limits())
+    answer = client.get("/api/health/ready")
+    assert (answer.status_code, answer.json()["providers"]) == (200, {"demo": "down"})
+
+    ProviderState.objects.create(name="demo", enabled=False)
+    assert client.get("/api/health/ready").json()["providers"] == {"demo": "off"}
+
+
 def test_no_redis(client: Client, settings: Settings) -> None:
     nobody = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {"default": nobody}
 
     answer = client.get("/api/health/ready")
 
-    assert (answer.status_code, answer.json()["failing"]) == (503, ["redis", "worker"])
+    assert (answer.status_code, answer.json()["failing"]) == (503, ["redis", "beat", "worker"])
 
 
 def test_alive_asks_nobody(client: Client, settings: Settings) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from pytest_django import Settings
@@ -13,8 +14,11 @@ from config import tasks
 from config.celery import app
 from tests.developer import MODEL, Make
 from tests.fakes.upstream.process import UpstreamProcess
-from tests.webserver import WebServer, demo_server
+from tests.webserver import ROOT, WebServer, demo_server
 from tokens import ledger
+from tokens.errors import LimitReached
+from tokens.limit_states import Limits
+from tokens.limits import admit
 
 CALL = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
 
@@ -46,6 +50,28 @@ def test_it_works(two_workers: WebServer, developer: Make) -> None:
     assert figure(text, 'errors_total{code="not_found"') == 1
     assert figure(text, 'ledger_batch_size_count{function="tokens_settle"') >= 1
     assert figure(text, "reservations_open") == 0
+
+
+def test_every_figure_is_in_the_docs(client: Client, db: None) -> None:
+    documented = set(re.findall(r"`tokengate_(\w+)`", (ROOT / "docs/metrics.md").read_text()))
+
+    told = set(re.findall(r"^# TYPE tokengate_(\w+) ", asked(client), re.MULTILINE))
+
+    assert {name for name in told if not name.endswith("_created")} == documented
+
+
+def test_limits_that_are_hit(client: Client, db: None) -> None:
+    label = 'limits_hit_total{limit="requests_per_minute"'
+    before = figure(asked(client), label)
+
+    async def story() -> None:
+        limits = Limits(requests_per_minute=1, tokens_per_minute=1000, concurrent_requests=9)
+        for _ in range(2):
+            await admit(user_id=7_311_846, api_key=None, limits=limits, tokens=1)
+
+    with pytest.raises(LimitReached):
+        async_to_sync(story)()
+    assert figure(asked(client), label) == before + 1
 
 
 def test_what_is_held(client: Client, developer: Make) -> None:
