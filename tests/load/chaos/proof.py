@@ -59,6 +59,7 @@ def faults(evidence: Evidence) -> list[str]:
     records = list(UsageRecord.objects.filter(created_at__gte=evidence.began))
     found = [*_of_finished(evidence, records), *_charged_twice(records)]
     found += [one for record in records if (one := _of_reported(evidence, record))]
+    found += _beyond_their_holds(records)
     reserved = Balance.objects.aggregate(sum=Sum("reserved"))["sum"]
     if reserved:
         found.append(f"{reserved} tokens are still reserved")
@@ -126,6 +127,18 @@ def _of_reported(evidence: Evidence, record: UsageRecord) -> str | None:
     if used == record.charged:
         return None
     return f"{record.upstream_id}: charged {record.charged} as reported, which was {used}"
+
+
+def _beyond_their_holds(records: list[UsageRecord]) -> list[str]:
+    """Return the charges, by anything but a report, that are more than was held for them."""
+    counted = [record for record in records if record.source != UsageRecord.Source.REPORTED]
+    ids = [record.id for record in counted]
+    held = dict(Reservation.objects.filter(id__in=ids).values_list("id", "amount"))
+    return [
+        f"{record.request_id}: charged {record.charged} as {record.source}, held {held[record.id]}"
+        for record in counted
+        if record.charged > held[record.id]
+    ]
 
 
 def _reported(evidence: Evidence, record: UsageRecord) -> int | None:
