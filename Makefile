@@ -10,7 +10,7 @@ LLM := .venv/.llm-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm bench bench-ledger bench-records soak chaos fuzz test format lint types imports requirements clean \
+.PHONY: help run run-llm bench bench-ledger bench-records bench-admin soak chaos fuzz test format lint types imports requirements clean \
 	check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -82,6 +82,9 @@ bench-ledger: $(DEV) ## Measure the ledger in micro-batches beside one by one (2
 
 bench-records: $(DEV) ## Seed five million records and measure the endpoints' queries (10 minutes, 6 GB).
 	@CI=true $(BIN)/python -m tests.load.records $(or $(ARGS),--write docs/performance.md)
+
+bench-admin: $(DEV) ## Measure staff's pages with 100,000 users and five million records (10 minutes, 7 GB).
+	@CI=true $(BIN)/python -m tests.load.admin $(or $(ARGS),--write docs/performance.md)
 
 soak: $(DEV) ## Load the proxy with faults, and prove the books (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)

@@ -1,5 +1,6 @@
 """Reading what was used: filtered, summed by group, or page by page for an export."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -144,20 +145,27 @@ def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]
 
     Reads a row for each user, day and model: meant for a month, not for years. Cost in USD.
     """
-    closed = min(until, closed_until())
-    start = _midnight(max(since, closed))
-    parts: list[QuerySet[Any]] = [
-        DailyUsage.objects.filter(day__gte=since, day__lt=closed),
-        _as_days(
-            UsageRecord.objects.filter(created_at__gte=start, created_at__lt=_midnight(until))
-        ),
-    ]
-    merged: dict[int, dict[str, Any]] = {}
+    parts = _parts_of_all(since, until)
+    charged: Counter[int] = Counter()
     for part in parts:
-        for row in _by_group(part, "user"):
+        sums = part.order_by().values_list("user_id").annotate(Sum("charged"))
+        charged.update({user: int(sum_) for user, sum_ in sums})
+    most = sorted(charged, key=lambda user: (-charged[user], user))[:at_most]
+    merged: dict[int, dict[str, Any]] = {}
+    for part in parts:  # All columns of few users: the sums of all users' would be thrown away.
+        for row in _by_group(part.filter(user_id__in=most), "user"):
             merged[row["group"]] = _add(merged.get(row["group"]), row)
-    most = sorted(merged.items(), key=lambda item: (-item[1]["charged"], item[0]))[:at_most]
-    return [{"user": user, **row, "cost": row["cost"] or Decimal(0)} for user, row in most]
+    rows = [(user, merged[user]) for user in most]
+    return [{"user": user, **row, "cost": row["cost"] or Decimal(0)} for user, row in rows]
+
+
+def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
+    closed = min(until, closed_until())
+    start, end = _midnight(max(since, closed)), _midnight(until)
+    return [
+        DailyUsage.objects.filter(day__gte=since, day__lt=closed),
+        _as_days(UsageRecord.objects.filter(created_at__gte=start, created_at__lt=end)),
+    ]
 
 
 def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:

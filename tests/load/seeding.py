@@ -15,7 +15,7 @@ from tokens.models import Aggregation, Tier, UsageRecord
 RECORDS = 5_000_000
 USERS = 10_000
 
-_BALANCES = """
+BALANCES = """
     INSERT INTO tokens_balance (
         user_id, tier_id, allocated, used, bonus, reserved, overdrawn, lapsing,
         period_start, period_end, anchor, due_at, renews_by, notified
@@ -71,7 +71,7 @@ def seeded(records: int = RECORDS) -> list[int]:
     if UsageRecord.objects.count() != records:
         sys.stderr.write(f"writing {records:,} records …\n")
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_BALANCES)
+            cursor.execute(BALANCES)
             _write(users, records)
         Aggregation.objects.all().delete()
         sys.stderr.write("summing their days …\n")
