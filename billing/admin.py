@@ -54,7 +54,7 @@ class InvoiceInline(TabularInline):  # type: ignore[misc]  # untyped
 @admin.register(Subscription)
 class SubscriptionAdmin(OfUsersAdmin):
     list_display = ("user", "plan", "interval", "status", "period_end", "cancel_at_period_end")
-    list_filter = ("status", "plan", "interval", "cancel_at_period_end")
+    list_filter = ("status", "plan__tier", "interval", "cancel_at_period_end")
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "plan__tier")
     exactly: ClassVar[tuple[str, ...]] = ("pk", "stripe_id")
     ordering = ("-created_at",)
