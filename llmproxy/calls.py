@@ -71,10 +71,19 @@ def parse(endpoint: Endpoint, raw: bytes) -> Call:
         body=body,
         model=_typed(body, "model", str, required=True),
         stream=_typed(body, "stream", bool) or False,
-        wants_usage=options.get("include_usage") is True,
+        wants_usage=options.get("include_usage") is True or _asks_as_openrouter(body),
         encode=encode,
         **endpoint.read(body),
     )
+
+
+def _asks_as_openrouter(body: Body) -> bool:
+    """Tell whether usage is asked for by ``"usage": {"include": true}``.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting; its provider for the AI SDK does so.
+    """
+    usage = body.get("usage")
+    return isinstance(usage, dict) and usage.get("include") is True
 
 
 def is_large(raw: bytes) -> bool:

@@ -1,5 +1,6 @@
 """What every test may ask for: callers, the demo upstream, and the real server in front of it."""
 
+import os
 from collections.abc import Iterator
 
 import httpx
@@ -20,6 +21,9 @@ from tests.fakes.stripe.process import StripeProcess
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.tokens.accounts import account
 from tests.webserver import WebServer, demo_server
+
+# They need what `make test-clients` installs.
+collect_ignore = [] if "TEST_CLIENTS" in os.environ else ["clients"]
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,10 @@ from tokens.models import UsageRecord
 
 
 def lists() -> dict[str, str]:
+    """All but those of Stripe's mirror, which nothing fills here."""
     names = {model._meta.label_lower for model in admin.site._registry}
-    return {name: reverse(f"admin:{name.replace('.', '_')}_changelist") for name in sorted(names)}
+    ours = sorted(name for name in names if not name.startswith("djstripe."))
+    return {name: reverse(f"admin:{name.replace('.', '_')}_changelist") for name in ours}
 
 
 def queries(client: Client, url: str) -> list[str]:
@@ -54,7 +56,7 @@ def test_every_filter_filters(db: None) -> None:
     root = signed_in("root")
     fill_site()
     broken = []
-    for url in (url for name, url in lists().items() if not name.startswith("djstripe.")):
+    for url in lists().values():
         shown = root.get(url).context.get("cl")
         for filtering in shown.filter_specs if shown else []:
             link = url + list(filtering.choices(shown))[-1].get("query_string", "")

@@ -1,6 +1,9 @@
 """A chat completion through the proxy: relayed, metered, charged exactly."""
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.developer import Make
 from tests.fakes.upstream.process import UpstreamProcess
@@ -39,10 +42,13 @@ def test_a_stream_is_relayed_in_whole_and_charged_exactly(developer: Make) -> No
     assert verify() == []
 
 
-def test_usage_is_shown_to_who_asks_for_it(developer: Make) -> None:
+@pytest.mark.parametrize(
+    "asked", [{"stream_options": {"include_usage": True}}, {"usage": {"include": True}}], ids=str
+)
+def test_usage_is_shown_to_who_asks_for_it(asked: dict[str, Any], developer: Make) -> None:
     dev = developer()
 
-    answer = dev.chat("[[n=5]]", stream=True, stream_options={"include_usage": True})
+    answer = dev.chat("[[n=5]]", stream=True, **asked)
 
     last = json.loads(events(answer.text)[-2])
     assert (last["choices"], last["usage"]["completion_tokens"]) == ([], 5)

@@ -1,0 +1,1 @@
+"""Clients that people use, against the running server: ``make test-clients`` has them installed."""

