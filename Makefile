@@ -149,7 +149,8 @@ $(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
 	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
 	@cd tests/clients && PATH="$(abspath $(NODE))/bin:$$PATH" node \
-		$(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --silent
+		$(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		|| { echo "The clients of Node could not be installed: is npm's registry in reach?" >&2; exit 1; }
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)

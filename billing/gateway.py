@@ -308,9 +308,9 @@ def expire_checkout(session_id: str) -> Obj:
 
 @_asks_stripe
 def create_portal(*, customer_id: str, return_url: str) -> str:
-    """Return the address of a page of Stripe's, good for minutes, hence with no key."""
+    """Return the address of a page of Stripe's, good for minutes: a new one each time."""
     asked = {"customer": customer_id, "return_url": return_url}
-    return str(_v1().billing_portal.sessions.create(asked).url)
+    return str(_v1().billing_portal.sessions.create(asked, _anew()).url)
 
 
 @_asks_stripe
