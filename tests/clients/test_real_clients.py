@@ -39,9 +39,9 @@ REFUSALS = {
         "limited": (429, "rate_limited", "APICallError"),
     },
     "LangChain": {
-        "unauthorized": (401, "invalid_api_key", "AuthenticationError"),
+        "unauthorized": (401, "invalid_api_key", "OpenAIAuthenticationError"),
         "insufficient": (402, "insufficient_tokens", "APIStatusError"),
-        "limited": (429, "rate_limited", "RateLimitError"),
+        "limited": (429, "rate_limited", "OpenAIRateLimitError"),
     },
 }
 # How many requests each scenario sends that are answered to the end.
