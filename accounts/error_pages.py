@@ -28,12 +28,15 @@ _TITLES = {
 }
 _HINTS = {
     400: "Go back and try again. If an editor sent you here, start signing in from it again.",
-    403: "The form has expired, or cookies are blocked. Go back, reload the page and try again.",
+    403: "Your account has no right to it. Whoever runs this site can give it to you.",
     404: "The address may be mistyped, or the page may have moved.",
     429: "For your safety we count attempts. Wait a few minutes, then try again.",
     500: "It has been noted. Please try again in a moment.",
     503: "A part of the service is restarting. Please try again in a moment.",
 }
+_STALE_FORM = (
+    "The form has expired, or cookies are blocked. Go back, reload the page and try again."
+)
 
 
 def error_page(
@@ -88,7 +91,9 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a good CSRF token (CSRF_FAILURE_VIEW)."""
-    return forbidden(request)
+    if request.path.startswith("/api/"):
+        return forbidden(request)
+    return error_page(request, status=403, hint=_STALE_FORM)
 
 
 def _answer(request: HttpRequest, exc: Exception | ApiError, *, status: int) -> HttpResponse:

@@ -1,5 +1,7 @@
 """The admin's pages of what allauth keeps of our users, and of the groups of staff."""
 
+from typing import Any, ClassVar
+
 from allauth.account import admin as account_admin
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc import admin as oidc_admin
@@ -9,6 +11,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from unfold import widgets
 
 from config.staff_pages import OfUsersAdmin, StaffAdmin
 
@@ -31,8 +34,26 @@ class SocialAccountPage(OfUsersAdmin):
     ordering = ("-id",)
 
 
+class SocialAppForm(social_admin.SocialAppForm):  # type: ignore[misc]  # untyped
+    """The library's form in the site's widgets, with the secret hidden until it is asked for."""
+
+    class Meta(social_admin.SocialAppForm.Meta):  # type: ignore[misc]  # untyped
+        widgets: ClassVar[dict[str, Any]] = {
+            "client_id": widgets.UnfoldAdminTextInputWidget,
+            "key": widgets.UnfoldAdminTextInputWidget,
+            "secret": widgets.UnfoldAdminPasswordToggleWidget(render_value=True),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = self.fields["provider"].choices
+        self.fields["provider"].widget = widgets.UnfoldAdminSelectWidget(choices=choices)
+
+
 class SocialAppPage(StaffAdmin, social_admin.SocialAppAdmin):  # type: ignore[misc]  # untyped
     """Sign-in providers that are set up here, beside those of the settings."""
+
+    form = SocialAppForm
 
 
 class ClientPage(StaffAdmin, oidc_admin.ClientAdmin):  # type: ignore[misc]  # untyped

@@ -11,15 +11,18 @@ from unfold.admin import TabularInline
 
 from billing import gateway, mirror_admin, webhooks
 from billing.models import Customer, Invoice, Plan, Price, StripeEvent, Subscription
+from config.columns import money, number
 from config.queue import enqueue
 from config.staff_pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
+
+_FIGURES = (money("total"), money("paid"), money("refunded"), number("tokens"))
 
 
 @admin.register(Plan)
 class PlanAdmin(StaffAdmin):
     """A changed price is made at Stripe by the worker, and sold once that is done."""
 
-    list_display = ("tier", "price_month", "price_year", "currency", "public", "position")
+    list_display = ("tier", money("price_month"), money("price_year"), "public", "position")
     list_select_related = ("tier",)
 
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
@@ -30,7 +33,7 @@ class PlanAdmin(StaffAdmin):
 
 @admin.register(Price)
 class PriceAdmin(ReadOnlyAdmin):
-    list_display = ("id", "plan", "interval", "amount", "currency", "active")
+    list_display = ("id", "plan", "interval", money("amount"), "active")
     list_select_related = ("plan__tier",)
 
 
@@ -43,7 +46,7 @@ class CustomerAdmin(OfUsersAdmin):
 
 class InvoiceInline(TabularInline):  # type: ignore[misc]  # untyped
     model = Invoice
-    fields = ("number", "status", "total", "paid", "refunded", "tokens", "created_at")
+    fields = ("number", "status", *_FIGURES, "created_at")
     readonly_fields = fields
     can_delete = False
 
@@ -63,7 +66,7 @@ class SubscriptionAdmin(OfUsersAdmin):
 
 @admin.register(Invoice)
 class InvoiceAdmin(OfUsersAdmin):
-    list_display = ("id", "number", "status", "total", "paid", "refunded", "tokens", "created_at")
+    list_display = ("id", "number", "status", *_FIGURES, "created_at")
     list_filter = ("status", "created_at")
     list_select_related: ClassVar[tuple[str, ...]] = ("subscription",)
     of_user = "subscription__user"

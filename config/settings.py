@@ -471,6 +471,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "config.formats"
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(

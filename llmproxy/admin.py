@@ -1,13 +1,31 @@
 """The catalog in the admin: weights, visibility and the order of providers are the staff's."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Field
+from django.http import HttpRequest
 from unfold.admin import TabularInline
 
+from config.columns import per_million, usd
 from config.staff_pages import ReadOnlyAdmin, StaffAdmin
+from llmproxy.admin_fields import field_of_price
 from llmproxy.models import Alias, Model, PriceChange, Route
 
+_PRICES = (per_million("price_prompt"), per_million("price_completion"))
 
-class RouteInline(TabularInline):  # type: ignore[misc]  # untyped
+
+class Priced:
+    """Lets staff read and write prices in dollars per million tokens, as providers list them."""
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        return field_of_price(db_field, field) if db_field.name.startswith("price_") else field
+
+
+class RouteInline(Priced, TabularInline):  # type: ignore[misc]  # untyped
     model = Route
     extra = 0
     readonly_fields = ("listed", "drift", "synced_at")
@@ -35,7 +53,7 @@ class ModelAdmin(StaffAdmin):
 
 
 @admin.register(Route)
-class RouteAdmin(StaffAdmin):
+class RouteAdmin(Priced, StaffAdmin):
     """Who serves what, and where the provider's own costs drift from our prices."""
 
     list_display = (
@@ -44,8 +62,7 @@ class RouteAdmin(StaffAdmin):
         "priority",
         "enabled",
         "listed",
-        "price_prompt",
-        "price_completion",
+        *_PRICES,
         "drift",
     )
     list_editable = ("priority", "enabled")
@@ -67,7 +84,16 @@ class AliasAdmin(StaffAdmin):
 class PriceChangeAdmin(ReadOnlyAdmin):
     """What providers asked for, and when. Nobody edits history."""
 
-    list_display = ("since", "model", "provider", "price_prompt", "price_completion")
+    list_display = ("since", "model", "provider", *_PRICES)
+    fields = (
+        "model",
+        "provider",
+        *_PRICES,
+        per_million("price_cached"),
+        usd("price_request"),
+        "since",
+    )
+    readonly_fields = fields
     list_filter = ("provider",)
     search_fields = ("model__startswith",)
     ordering = ("-since",)

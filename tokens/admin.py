@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
+from config.columns import number, usd
 from config.staff_pages import OfUsersAdmin, RecentFilter, StaffAdmin
 from tokens.models import Adjustment, Balance, Entry, Grant, Reservation, Tier, UsageRecord
 
@@ -18,10 +19,10 @@ class TierAdmin(StaffAdmin):
     list_display = (
         "name",
         "title",
-        "monthly_tokens",
-        "requests_per_minute",
-        "tokens_per_minute",
-        "max_output_tokens",
+        number("monthly_tokens"),
+        number("requests_per_minute"),
+        number("tokens_per_minute"),
+        number("max_output_tokens"),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
@@ -30,7 +31,12 @@ class TierAdmin(StaffAdmin):
 
 @admin.register(Balance)
 class BalanceAdmin(OfUsersAdmin):
-    list_display = ("user", "tier", "available", "allocated", "used", "bonus", "reserved")
+    list_display = (
+        "user",
+        "tier",
+        number("available", sorts=False),
+        *map(number, ("allocated", "used", "bonus", "reserved")),
+    )
     list_filter = ("tier",)
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "tier")
     exactly: ClassVar[tuple[str, ...]] = ()
@@ -39,21 +45,28 @@ class BalanceAdmin(OfUsersAdmin):
 
 @admin.register(Grant)
 class GrantAdmin(OfUsersAdmin):
-    list_display = ("user", "amount", "remaining", "expires_at", "source", "created_at")
+    list_display = (
+        "user",
+        number("amount"),
+        number("remaining"),
+        "expires_at",
+        "source",
+        "created_at",
+    )
     exactly: ClassVar[tuple[str, ...]] = ("source",)
     ordering = ("-id",)
 
 
 @admin.register(Entry)
 class EntryAdmin(OfUsersAdmin):
-    list_display = ("id", "user", "kind", "amount", "source", "created_at")
+    list_display = ("id", "user", "kind", number("amount"), "source", "created_at")
     list_filter = ("kind",)
     ordering = ("-id",)
 
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(OfUsersAdmin):
-    list_display = ("created_at", "user", "kind", "tier", "amount", "source", "note")
+    list_display = ("created_at", "user", "kind", "tier", number("amount"), "source", "note")
     list_filter = ("kind", "tier")
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "tier")
     ordering = ("-id",)
@@ -63,7 +76,7 @@ class AdjustmentAdmin(OfUsersAdmin):
 class ReservationAdmin(OfUsersAdmin):
     """The holds of requests that run now. What they came to stands in the receipts."""
 
-    list_display = ("id", "user", "amount", "state", "model", "created_at", "expires_at")
+    list_display = ("id", "user", number("amount"), "state", "model", "created_at", "expires_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """List what is held, which an index knows; the others are found by a search."""
@@ -78,7 +91,16 @@ class ReservationAdmin(OfUsersAdmin):
 class UsageRecordAdmin(OfUsersAdmin):
     """The receipts. Sorted by time only: no other order has an index."""
 
-    list_display = ("created_at", "user", "model", "provider", "status", "charged", "cost", "final")
+    list_display = (
+        "created_at",
+        "user",
+        "model",
+        "provider",
+        "status",
+        number("charged"),
+        usd("cost"),
+        "final",
+    )
     sortable_by = ("created_at",)
     list_filter = (RecentFilter, ("created_at", RangeDateTimeFilter), "status", "source", "final")
     list_filter_submit = True

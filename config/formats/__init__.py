@@ -1,0 +1,1 @@
+"""How the admin site writes times (FORMAT_MODULE_PATH)."""
