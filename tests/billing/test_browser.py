@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User
 from billing.webhooks import EVENTS
 from tests.accounts import chromium
+from tests.billing import checkout
 from tests.billing.shop import Shop
 from tests.factories import PASSWORD
 
@@ -37,11 +38,7 @@ def test_it_works(
         _arrived(page, "Your plan: Free", tmp_path / "1.png")
         page.get_by_role("button", name="Pro, 20.00 USD a month").click()
         page.get_by_role("link", name="Continue to Stripe").click()
-        page.locator("[name=cardNumber]").fill("4242 4242 4242 4242")
-        page.locator("[name=cardExpiry]").fill("12 / 39")
-        page.locator("[name=cardCvc]").fill("123")
-        page.locator("[name=billingName]").fill("Ada")
-        page.locator("button[value=pay]").click()
+        checkout.fill(page)
         _arrived(page, "Thank you", tmp_path / "2.png")
         shop.fake.settle()
         page.get_by_role("link", name="See your plan").click()

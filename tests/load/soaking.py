@@ -30,6 +30,8 @@ _TICK_SECONDS = 5.0
 _SETTLE_SECONDS = 30.0
 _MORE_MB = 15.0
 _LEAVING = 0.08
+_BUSY = ("status 429", "status 503")
+_BACK_OFF = 1.0
 _KEPT = 48  # Idle connections to the upstream and to the database, which are kept on purpose.
 
 # In the demo upstream's words; what is whole comes more often than what breaks.
@@ -44,9 +46,9 @@ _BROKEN = (
     "garbage",
     "error_in_200",
 )
-_STATUSES = (400, 401, 429, 500, 503)
+_STATUSES = (400, 429, 500, 503)  # After a 401 nobody would ask this upstream for a minute.
 _PROMPTS = [
-    *_WHOLE * 6,
+    *_WHOLE * 20,
     *(f"[[n=10,fault={fault}]]" for fault in (*_ODD, *_BROKEN)),
     *(f"[[status={status}]]" for status in _STATUSES),
 ]
@@ -121,6 +123,8 @@ class _Soak:
             except httpx.HTTPError as error:
                 outcome = type(error).__name__
             self._seen.outcomes[outcome] += 1
+            if outcome in _BUSY:
+                await asyncio.sleep(_BACK_OFF)
 
     async def _ask(self, http: httpx.AsyncClient) -> str:
         """Send one request, and perhaps leave before its answer ends."""
