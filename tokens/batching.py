@@ -15,7 +15,7 @@ import orjson
 import psycopg
 import structlog
 
-from config.database import connect
+from config.statement import PreparedStatement
 from tokens import metrics
 from tokens.errors import LedgerUnavailable
 
@@ -42,7 +42,11 @@ log = structlog.get_logger("tokengate.tokens")
 
 def as_json(items: list[Item]) -> str:
     """Write items as the SQL functions read them; decimals as text, which keeps them exact."""
-    return orjson.dumps(items, default=_decimal).decode()
+    return _as_bytes(items).decode()
+
+
+def _as_bytes(items: list[Item]) -> bytes:
+    return orjson.dumps(items, default=_decimal)
 
 
 def _decimal(value: Any) -> str:
@@ -69,11 +73,11 @@ class Batcher:
         self, function: str, *, unclaimed: Callable[[Item, Answer], None] = _nobody_minds
     ) -> None:
         self._unclaimed = unclaimed
-        self._statement = f"SELECT {function}(%s::jsonb)::text".encode()
+        self._function = function
         self._sizes = metrics.BATCH_SIZE.labels(function)
         self._seconds = metrics.BATCH_SECONDS.labels(function)
         self._waiting: deque[Waiting] = deque()
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._statement: PreparedStatement | None = None
         self._runner: asyncio.Task[None] | None = None
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
@@ -93,7 +97,7 @@ class Batcher:
         """Finish what waits, then close the connection."""
         if self._runner:
             await asyncio.wait([self._runner])
-        await self._disconnect()
+        self._disconnect()
 
     async def _run(self) -> None:
         while self._waiting:
@@ -135,49 +139,35 @@ class Batcher:
             await self._serve(theirs)
 
     async def _send(self, items: list[Item]) -> list[Answer]:
-        payload = as_json(items)
+        payload = _as_bytes(items)
         for attempt in range(ATTEMPTS):
             try:
-                connection = await self._connected()
+                statement = await self._prepared()
                 began = time.perf_counter()
-                row = await _fetch(connection, self._statement, payload)
+                found = await statement.fetch(payload, patience=SILENCE_SECONDS)
             except (psycopg.Error, TimeoutError) as error:
-                if not _is_lost(error, self._connection):
+                if not _is_lost(error, self._statement):
                     raise
-                await self._disconnect()
+                self._disconnect()
                 await asyncio.sleep(0.05 * attempt)
             else:
                 self._sizes.observe(len(items))
                 self._seconds.observe(time.perf_counter() - began)
-                answers: list[Answer] = orjson.loads(row[0])
+                answers: list[Answer] = orjson.loads(found)
                 return answers
         raise LedgerUnavailable
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await connect()
-        return self._connection
+    async def _prepared(self) -> PreparedStatement:
+        if self._statement is None or self._statement.closed:
+            self._disconnect()
+            call = f"SELECT {self._function}($1::jsonb)"
+            self._statement = await PreparedStatement.prepare(call, patience=SILENCE_SECONDS)
+        return self._statement
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-
-async def _fetch(connection: psycopg.AsyncConnection[Any], statement: bytes, payload: str) -> Any:
-    """Run the statement. Raises ``TimeoutError`` when the server has fallen silent."""
-
-    async def run() -> Any:
-        cursor = await connection.execute(statement, (payload,))
-        return await cursor.fetchone()
-
-    running = asyncio.create_task(run())
-    await asyncio.wait([running], timeout=SILENCE_SECONDS)
-    if not running.done():  # Not cancelled politely: that would wait for the server, too.
-        connection.pgconn.finish()
-        running.cancel()
-        raise TimeoutError
-    return running.result()
+    def _disconnect(self) -> None:
+        statement, self._statement = self._statement, None
+        if statement is not None:
+            statement.close()
 
 
 def _fail(batch: list[Waiting], error: Exception) -> None:
@@ -186,8 +176,8 @@ def _fail(batch: list[Waiting], error: Exception) -> None:
             future.set_exception(error)
 
 
-def _is_lost(error: Exception, connection: psycopg.AsyncConnection[Any] | None) -> bool:
+def _is_lost(error: Exception, statement: PreparedStatement | None) -> bool:
     """Tell a lost or unreachable server, which is asked again, from a bad item."""
-    if connection is None or connection.closed:
+    if statement is None or statement.closed:
         return True
     return isinstance(error, _WORTH_ANOTHER_TRY)
