@@ -18,12 +18,13 @@ checks.refuse_to_start_unsafely()
 
 _standard = BoundedHandler()
 _lean = LeanHandler()
+_lean_paths = tuple(settings.LEAN_PATHS)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Serve one ASGI connection."""
     if scope["type"] == "http":
-        handler = _lean if scope["path"].startswith(settings.LEAN_PATHS) else _standard
+        handler = _lean if scope["path"].startswith(_lean_paths) else _standard
         await handler(scope, receive, send)
     elif scope["type"] == "lifespan":
         await lifespan.serve(receive, send)

@@ -1,9 +1,8 @@
 """How much a request may use at most, and so how much is held for it. Pure."""
 
-import math
 from dataclasses import dataclass
 
-from llmproxy.pricing import Weights, most_output
+from llmproxy.pricing import Weights, most_output, weighed
 
 # Less than this is not worth asking a model for.
 LEAST_OUTPUT = 16
@@ -33,6 +32,4 @@ class Ceiling:
         return min(self.output, most_output(held, self.prompt, self.choices, self.weights))
 
     def _charge(self, output: int) -> int:
-        return math.ceil(
-            self.prompt * self.weights.prompt + output * self.choices * self.weights.completion
-        )
+        return weighed(self.prompt, output * self.choices, self.weights)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from llmproxy.usage import Usage
 
@@ -15,6 +16,11 @@ class Weights:
 
     prompt: Decimal = ONE
     completion: Decimal = ONE
+
+    @cached_property
+    def are_one(self) -> bool:
+        """Whether tokens are charged as they are, which needs no decimals."""
+        return self.prompt == ONE and self.completion == ONE
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,14 @@ class Prices:
 
 def charge(usage: Usage, weights: Weights) -> int:
     """Return the tokens to charge: ceil(prompt x w_in + completion x w_out)."""
-    if weights.prompt == ONE and weights.completion == ONE:
-        return usage.prompt + usage.completion
-    return math.ceil(usage.prompt * weights.prompt + usage.completion * weights.completion)
+    return weighed(usage.prompt, usage.completion, weights)
+
+
+def weighed(prompt: int, completion: int, weights: Weights) -> int:
+    """Return so many tokens as charged, rounded up."""
+    if weights.are_one:
+        return prompt + completion
+    return math.ceil(prompt * weights.prompt + completion * weights.completion)
 
 
 def cost(usage: Usage, prices: Prices) -> Decimal | None:
@@ -53,6 +64,8 @@ def cost(usage: Usage, prices: Prices) -> Decimal | None:
 
 def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:
     """Return how many output tokens, for each choice, a hold covers beyond the prompt."""
+    if weights.are_one:
+        return (held - prompt) // choices
     left = held - prompt * weights.prompt
     each = choices * weights.completion
     return _LIMITLESS if not each else math.floor(left / each)

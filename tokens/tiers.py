@@ -1,8 +1,8 @@
 """The tiers that a fresh installation starts with, and who is on which."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from tokens.limit_states import Limits
 from tokens.models import Tier
@@ -39,7 +39,8 @@ def default_tier() -> Tier:
     return _seed(DEFAULT_TIER)[0]
 
 
-def allows(patterns: Iterable[str], model: str) -> bool:
+@lru_cache(maxsize=4096)
+def allows(patterns: tuple[str, ...], model: str) -> bool:
     """Tell whether one of a tier's patterns (``openai/*``) covers the model."""
     return any(fnmatchcase(model, pattern) for pattern in patterns)
 
