@@ -163,7 +163,7 @@ class PortalView(APIView):
 
 
 class InvoicePages(CursorPagination):
-    ordering = ("-created_at", "-id")
+    ordering = ("-created_at", "-number", "-id")
     page_size = 24
     page_size_query_param = "limit"
     max_page_size = 100

@@ -242,7 +242,7 @@ class Invoice(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        ordering = ("-created_at", "-id")
+        ordering = ("-created_at", "-number", "-id")  # Numbers tell those of one second apart.
         constraints = [
             models.CheckConstraint(
                 name="invoice_amounts_not_negative",
