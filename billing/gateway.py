@@ -253,12 +253,20 @@ def cancel_subscription(subscription_id: str, *, key: str) -> Obj:
 
 @_asks_stripe
 def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
-    """Have Stripe change the price when the running period ends."""
+    """Have Stripe change the price when the running period ends.
+
+    Raises ``SubscriptionBusy`` when the subscription has another price than it was read with: its
+    first phase would undo that. Once there is a schedule, nothing else can change it.
+    """
     schedules = _v1().subscription_schedules
     made = _plain(
         schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
     )
-    phases = _phases(made["phases"][0], subscription["items"]["data"][0], price_id=price_id)
+    running, item = made["phases"][0], subscription["items"]["data"][0]
+    if readings.identifier(running["items"][0]["price"]) != item["price"]["id"]:
+        schedules.release(made["id"], {}, _anew())
+        raise SubscriptionBusy
+    phases = _phases(running, item, price_id=price_id)
     changes = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
     schedules.update(made["id"], changes, _once(f"{key}:phases"))
 

@@ -55,13 +55,14 @@ def put_back(stripe_id: str) -> str | None:
     shelved = _leased(stripe_id)
     if shelved is None:
         return None
-    row = shelved.subscription
+    # An upgrade that begins meanwhile takes the lease over: then the change is no longer ours.
+    ours = ShelvedChange.objects.filter(pk=shelved.pk, leased_until=shelved.leased_until)
     found = gateway.subscription(stripe_id)
     if found.get("pending_update"):
-        let_go(row)
+        ours.update(leased_until=timezone.now())
         return None
     planned = _plan_again(shelved, found)
-    clear(row)
+    ours.delete()
     state.refresh(stripe_id)
     return planned
 
@@ -85,10 +86,11 @@ def try_to_put_back(stripe_id: str) -> bool:
 def _leased(stripe_id: str) -> ShelvedChange | None:
     """Claim the change, so that of two processes one puts it back."""
     now = timezone.now()
+    until = now + LEASE
     rows = ShelvedChange.objects.filter(subscription__stripe_id=stripe_id)
-    if not rows.filter(leased_until__lte=now).update(leased_until=now + LEASE):
+    if not rows.filter(leased_until__lte=now).update(leased_until=until):
         return None
-    return rows.select_related("subscription", "price").first()
+    return rows.filter(leased_until=until).select_related("subscription", "price").first()
 
 
 def _plan_again(shelved: ShelvedChange, found: gateway.Obj) -> str | None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 from django.db import Error, OperationalError, connections
+from psycopg_pool import PoolTimeout
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +66,13 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 def _is_lost(error: Exception) -> bool:
-    """Tell a server that is away or shuts down from one that refuses a statement."""
+    """Tell a server that is away or shuts down from one that refuses a statement.
+
+    A pool that has nothing to give in time may only be busy. Where connections idle, they are dead.
+    """
+    if isinstance(error.__cause__ or error, PoolTimeout):
+        pool = getattr(connections["default"], "pool", None)
+        return bool(pool and pool.get_stats().get("pool_available"))
     state = getattr(error.__cause__ or error, "sqlstate", None)
     return state is None or state.startswith("57P")
 

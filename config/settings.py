@@ -391,11 +391,13 @@ CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
-# What workers owe the ledger while it is away; of this database only, and for this user only.
+# What workers owe the ledger while it is away, for this user only. It must be found again when
+# another server has taken the database over, so its default name knows the database's alone.
+_whose_spool = DATABASE_URL if EMBEDDED else f"{BASE_DIR}:{DATABASES['default']['NAME']}"
 SETTLEMENT_SPOOL = Path(
     env.str("SETTLEMENT_SPOOL", "")
     or Path(tempfile.gettempdir())
-    / f"tokengate-spool-{os.getuid()}-{sha256(DATABASE_URL.encode()).hexdigest()[:16]}"
+    / f"tokengate-spool-{os.getuid()}-{sha256(_whose_spool.encode()).hexdigest()[:16]}"
 )
 # A minute: the plans' limits speak of it. How long Redis may keep a request waiting.
 LIMITS_WINDOW = 60.0

@@ -110,7 +110,7 @@ class Exchange:
                 await self._write(receipt)
             except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
                 log.exception("receipt_refused", reservation=str(self.hold.id))
-                await self._write(_bare(receipt))
+                await self._write(replace(receipt, **ledger.WITHOUT_ODD_WORDS))
             _count(receipt)
             if not freed.done():
                 await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
@@ -185,6 +185,8 @@ async def _until_settled(closing: dict[str, Any]) -> None:
         except LedgerUnavailable:  # What was used stays known.
             await asyncio.sleep(pause)
             pause = min(pause * 2, _RETRY_AT_MOST)
+            if pause > _SPOOLED_AFTER:  # Also where the disk was full at first.
+                spool.keep(closing)
 
 
 async def drain(timeout: float) -> None:
@@ -203,16 +205,3 @@ def _count(receipt: Receipt) -> None:
     of(metrics.TOKENS, provider, "prompt").inc(receipt.prompt_tokens)
     of(metrics.TOKENS, provider, "completion").inc(receipt.completion_tokens)
     of(metrics.COST, provider).inc(float(receipt.upstream_cost or receipt.cost or 0))
-
-
-def _bare(receipt: Receipt) -> Receipt:
-    """Leave out of a receipt all that the upstream could have put into it."""
-    return replace(
-        receipt,
-        upstream_id="",
-        attempts=[],
-        cost=None,
-        upstream_cost=None,
-        cached_tokens=0,
-        reasoning_tokens=0,
-    )

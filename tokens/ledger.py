@@ -62,6 +62,16 @@ class HoldContext:
 
 _NO_CONTEXT = HoldContext()
 
+# The columns of a receipt into which an upstream could have put odd words, as they are without.
+WITHOUT_ODD_WORDS: dict[str, Any] = {
+    "upstream_id": "",
+    "attempts": [],
+    "cost": None,
+    "upstream_cost": None,
+    "cached_tokens": 0,
+    "reasoning_tokens": 0,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:

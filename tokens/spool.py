@@ -7,6 +7,7 @@ twice does no harm, so nobody has to own a file, and a worker that lives settles
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -20,10 +21,12 @@ from config.embedded.folders import make_private
 from tokens import ledger
 from tokens.batching import Item, as_json
 from tokens.errors import LedgerUnavailable, ReservationClosed
+from tokens.ledger import WITHOUT_ODD_WORDS, Settlement
 
 log = structlog.get_logger("tokengate.tokens")
 
 _PAUSE_SECONDS = 5.0
+_AWAY_AFTER = 3
 
 _kept: set[UUID] = set()
 
@@ -32,8 +35,10 @@ def keep(item: Item) -> None:
     """Write down what settles a reservation (``ledger.closing``).
 
     Survives the process, not the machine: it is not synced. A disk that is full is only logged,
-    because the process still knows.
+    because the process still knows. Once it is written, to call it again does nothing.
     """
+    if item["id"] in _kept:
+        return
     try:
         _write(settings.SETTLEMENT_SPOOL, item)
     except (OSError, EmbeddedError):
@@ -47,28 +52,32 @@ def forget(reservation_id: UUID) -> None:
     """Remove what ``keep`` has written, if it has: the ledger has it now."""
     if reservation_id in _kept:
         _kept.discard(reservation_id)
-        _file(settings.SETTLEMENT_SPOOL, reservation_id).unlink(missing_ok=True)
+        try:
+            _remove(_file(settings.SETTLEMENT_SPOOL, reservation_id))
+        except OSError:  # To carry it out again does no harm.
+            log.exception("spooled_settlement_not_removed", reservation=str(reservation_id))
 
 
 async def replay() -> int:
     """Carry out what is written here, by whomever; returns how many settlements.
 
-    Stops at the first that finds the ledger away. One that the ledger refuses is set aside.
+    Stops when the ledger is away. What it refuses, or has settled otherwise, is set aside
+    (``*.refused``), for somebody to look at. Raises ``OSError`` or ``EmbeddedError`` where the
+    folder cannot be used.
     """
-    done = 0
-    for file in sorted(settings.SETTLEMENT_SPOOL.glob("*.json")):
+    folder = settings.SETTLEMENT_SPOOL
+    make_private(folder)
+    done = failures = 0
+    for file in sorted(folder.glob("*.json")):
         try:
-            await ledger.aclose_by(_read(file))
-        except FileNotFoundError:  # Its worker, or another one, was faster.
-            continue
-        except LedgerUnavailable:
-            break
-        except (ValueError, LookupError, TypeError, psycopg.Error, ReservationClosed):
-            log.exception("spooled_settlement_refused", file=file.name)
-            file.rename(file.with_suffix(".refused"))
-            continue
-        file.unlink(missing_ok=True)
-        done += 1
+            done += await _carry_out(file)
+            failures = 0
+        except LedgerUnavailable:  # Of one alone it may be the user's balance that is locked.
+            failures += 1
+            if failures == _AWAY_AFTER:
+                break
+        except OSError:
+            log.exception("spooled_settlement_not_read", file=file.name)
     if done:
         log.warning("spooled_settlements_carried_out", settlements=done)
     return done
@@ -76,20 +85,66 @@ async def replay() -> int:
 
 async def replay_for_ever() -> None:
     """Carry out what killed workers have left, at once and then every few seconds."""
+    usable = True
     while True:
         try:
             await replay()
+            usable = True
         except Exception:
-            log.exception("spool_not_read")
+            if usable:  # Once, not every few seconds.
+                log.exception("spool_unusable", folder=str(settings.SETTLEMENT_SPOOL))
+            usable = False
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _carry_out(file: Path) -> bool:
+    """Tell whether it was done here. Raises ``LedgerUnavailable`` or ``OSError``."""
+    try:
+        item = _read(file)
+        settled = await _settle(item)
+    except FileNotFoundError:  # Its worker, or another one, was faster.
+        return False
+    except (ValueError, LookupError, TypeError, psycopg.Error, ReservationClosed):
+        log.exception("spooled_settlement_refused", file=file.name)
+        _set_aside(file)
+        return False
+    if not settled.fresh and settled.charged != item["charge"]:
+        log.error("spooled_settlement_differs", file=file.name, charged=settled.charged)
+        _set_aside(file)
+        return False
+    _remove(file)
+    return True
+
+
+async def _settle(item: Item) -> Settlement:
+    try:
+        return await ledger.aclose_by(item)
+    except psycopg.Error:  # As its worker would have done: the charge is what matters.
+        if not item["record"]:
+            raise
+        return await ledger.aclose_by({**item, "record": item["record"] | WITHOUT_ODD_WORDS})
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)  # Another worker may have.
+
+
+def _set_aside(file: Path) -> None:
+    with suppress(FileNotFoundError):  # Another worker has.
+        file.rename(file.with_suffix(".refused"))
 
 
 def _write(folder: Path, item: Item) -> None:
     make_private(folder)
     file = _file(folder, item["id"])
     draft = file.with_suffix(f".{os.getpid()}")
-    draft.write_text(as_json([item]))
-    draft.replace(file)  # A killed process leaves no half of it.
+    try:
+        draft.write_text(as_json([item]))
+        draft.replace(file)  # A killed process leaves no half of it.
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _read(file: Path) -> Item:

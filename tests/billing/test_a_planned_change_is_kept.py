@@ -10,7 +10,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
+from billing import gateway, readings, shelf
+from billing.errors import SubscriptionBusy
 from billing.models import Invoice, ShelvedChange, Subscription
 from billing.tasks import mend
 from tests.billing.shop import Shop, change, current, post, subscribe
@@ -162,3 +163,37 @@ def test_the_user_thinks_better_of_it_meanwhile(caller: APIClient, user: User) -
     minutes_pass()
     mend()
     assert not planned_at_stripe(user)
+
+
+def test_an_old_reading_undoes_no_upgrade(caller: APIClient, user: User) -> None:
+    """Who has read the subscription before it was paid for plans nothing by that."""
+    found = gateway.subscription(str(Subscription.objects.get(user=user).stripe_id))
+    smaller = str(readings.price_to_come(found))
+    assert change(caller, "enterprise").status_code == 200
+
+    with pytest.raises(SubscriptionBusy):
+        gateway.schedule_change(found, price_id=smaller, key="late")
+
+    assert current(caller)["plan"] == "enterprise"
+    assert not planned_at_stripe(user)
+
+
+def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_shelved(
+    caller: APIClient, user: User
+) -> None:
+    with killed_before("/v1/subscriptions/"):
+        change(caller, "enterprise")
+    minutes_pass()
+    theirs = timezone.now() + shelf.LEASE
+    real = stripe.RequestsClient.request
+
+    def request(self: Any, method: str, url: str, *rest: Any, **more: Any) -> Any:
+        if method == "post" and "subscription_schedules" in url:
+            ShelvedChange.objects.update(leased_until=theirs)
+        return real(self, method, url, *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stripe.RequestsClient, "request", request)
+        shelf.put_back(str(Subscription.objects.get(user=user).stripe_id))
+
+    assert ShelvedChange.objects.get().leased_until == theirs

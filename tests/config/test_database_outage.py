@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from django.db import OperationalError, connection, connections
@@ -50,3 +50,28 @@ def test_every_dead_connection_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> 
             return await database.in_thread(backend)
 
     assert asyncio.run(story()) not in lost
+
+
+def test_a_pool_that_is_only_busy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database._away, "until", 0.0)
+    size = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
+    backend()  # this thread's own is one of them
+    together, over = Barrier(size), Event()
+
+    def work() -> int:
+        pid = backend()
+        together.wait(timeout=10)
+        over.wait(timeout=10)
+        connections.close_all()
+        return pid
+
+    with ThreadPoolExecutor(size) as threads:
+        working = [threads.submit(work) for _ in range(size - 1)]
+        together.wait(timeout=10)
+        with pytest.raises(OperationalError):
+            asyncio.run(database.in_thread(backend))
+        over.set()
+        busy = [future.result() for future in working]
+
+    monkeypatch.setattr(database._away, "until", 0.0)
+    assert asyncio.run(database.in_thread(backend)) in busy

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from django.test import Client
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from pytest_django import Settings
 
-from config import tasks
+from config import gunicorn, tasks
 from config.celery import app
 from tests.developer import MODEL, Make
 from tests.fakes.upstream.process import UpstreamProcess
@@ -144,3 +146,17 @@ def figure(text: str, beginning: str) -> float:
     pattern = rf"^tokengate_{beginning.replace('{', '[{]')}.* ([0-9.e+]+)$"
     found = re.search(pattern, text, re.MULTILINE)
     return float(found[1]) if found else 0.0
+
+
+def test_a_workers_gauges_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the connections of a killed worker would be counted for ever."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    for name in ("gauge_livesum_17.db", "gauge_livesum_18.db", "counter_17.db"):
+        (tmp_path / name).touch()
+
+    gunicorn.child_exit(None, SimpleNamespace(pid=17))
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "counter_17.db",
+        "gauge_livesum_18.db",
+    ]

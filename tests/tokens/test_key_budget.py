@@ -90,6 +90,20 @@ def test_a_later_word_corrects_it(ada: User) -> None:
     assert verify() == []
 
 
+def test_what_changes_no_charge_touches_no_counter(ada: User) -> None:
+    """It does not have the lock of the balance, under which keys are counted."""
+    spend(ada, 10)
+
+    def version() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT ctid FROM tokens_keyspending WHERE api_key = %s", [KEY])
+            return str(cursor.fetchone()[0])
+
+    before = version()
+    UsageRecord.objects.filter(api_key=KEY).update(duration_ms=1)
+    assert version() == before
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_race_stays_within_it() -> None:
     ada = account(1000)

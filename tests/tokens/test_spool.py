@@ -1,5 +1,6 @@
 """What was used while the ledger was away outlives the worker, and is charged once."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
+from config.embedded.errors import EmbeddedError
 from tests.tokens.accounts import account, parts
 from tests.tokens.test_batches import run
 from tokens import ledger, spool
@@ -18,6 +20,7 @@ from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+CONTEXT = HoldContext(request_id="one", endpoint="chat/completions", model="test/model")
 RECEIPT = Receipt(model="test/model", provider="demo", attempts=[{"provider": "demo"}])
 
 
@@ -34,8 +37,7 @@ def ada() -> User:
 
 @pytest.fixture
 def hold(ada: User, folder: Path) -> Iterator[Hold]:
-    context = HoldContext(request_id="one", endpoint="chat/completions", model="test/model")
-    hold = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=context)
+    hold = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
     spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
     yield hold
     spool.forget(hold.id)
@@ -101,6 +103,55 @@ def test_an_unfit_file_is_set_aside(content: str, hold: Hold, folder: Path) -> N
     assert names(folder) == ["0.refused"]
 
 
+def test_odd_words_of_the_upstream_cost_the_charge_nothing(ada: User, folder: Path) -> None:
+    """As with the worker that lives: the receipt does without them."""
+    hold = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
+    odd = Receipt(model="test/model", provider="demo", upstream_id="a\0b")
+    spool.keep(ledger.closing(hold=hold, charge=7, receipt=odd))
+
+    assert run(spool.replay()) == 1
+
+    assert parts(ada) == (1000, 7, 0, 0, 0)
+    assert UsageRecord.objects.get(pk=hold.id).upstream_id == ""
+    assert names(folder) == []
+
+
+def test_what_was_settled_otherwise_is_not_passed_over(ada: User, hold: Hold, folder: Path) -> None:
+    ledger.settle(hold=hold, charge=3, receipt=RECEIPT)
+
+    assert run(spool.replay()) == 0
+
+    assert names(folder) == [f"{hold.id}.refused"]
+    assert parts(ada)[1] == 3
+
+
+def test_one_that_cannot_be_removed_stops_no_other(
+    ada: User, hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
+    spool.keep(ledger.closing(hold=other, charge=5, receipt=RECEIPT))
+
+    def read_only(*_: Any, **__: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "unlink", read_only)
+        run(spool.replay())
+        spool.forget(other.id)
+
+    assert parts(ada) == (1000, 12, 0, 0, 0)
+
+
+def test_a_strangers_folder_is_not_read(
+    hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: stranger)
+
+    with pytest.raises(EmbeddedError):
+        run(spool.replay())
+
+
 def test_a_full_disk_harms_no_request(
     hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +160,13 @@ def test_a_full_disk_harms_no_request(
 
     monkeypatch.setattr(Path, "replace", full)
 
+    spool.forget(hold.id)
     spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
+
+    assert names(folder) == []  # Nor does a draft fill it for ever.
+    monkeypatch.undo()
+    spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
+    assert names(folder) == [f"{hold.id}.json"]
 
 
 def test_it_is_private(hold: Hold, folder: Path) -> None:
