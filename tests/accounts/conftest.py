@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 import pytest
 from django.core import signals
 from django.db import close_old_connections
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts import editors
@@ -22,6 +23,12 @@ __all__ = ["api", "provider", "provider_process", "user"]
 @pytest.fixture
 def api() -> APIClient:
     return APIClient(REMOTE_ADDR=str(IPv6Address(secrets.randbits(128))))
+
+
+@pytest.fixture(autouse=True)
+def _no_window_ends_within_a_test(settings: Settings) -> None:
+    """Count attempts by the day: a count that begins anew within the test is no failure."""
+    settings.LOGIN_RATE_PER_ACCOUNT = "10/d"
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_unfit_beginnings(editor: Editor, body: bytes, content_type: str) -> Non
 
 
 def test_beginnings_are_limited(editor: Editor, settings: Settings) -> None:
-    settings.DEVICE_CODE_RATE = "2/m"
+    settings.DEVICE_CODE_RATE = "2/d"
     answers = [_begin(editor, b"client_id=vscode", _FORM) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0

@@ -146,7 +146,7 @@ def test_asking_again_tells_nothing(api: APIClient, user: User) -> None:
 
 
 def test_asking_again_is_limited(user: User, settings: Settings) -> None:
-    settings.MESSAGE_RATE_PER_EMAIL = "2/h"
+    settings.MESSAGE_RATE_PER_EMAIL = "2/d"
     answers = [
         post(APIClient(REMOTE_ADDR=f"10.1.0.{i}"), "auth/verify-email/resend", email=user.email)
         for i in range(3)
@@ -157,7 +157,7 @@ def test_asking_again_is_limited(user: User, settings: Settings) -> None:
 def test_one_address_is_not_flooded_by_registering_it_again_and_again(
     api: APIClient, db: None, settings: Settings
 ) -> None:
-    settings.MESSAGE_RATE_PER_EMAIL = "2/h"
+    settings.MESSAGE_RATE_PER_EMAIL = "2/d"
     email = fresh_email()
     for _ in range(4):
         assert register(api, email=email).status_code == 201

@@ -115,7 +115,7 @@ def test_a_stranger_and_a_key_cannot(api: APIClient, user: User) -> None:
 
 
 def test_guessing_is_limited(api: APIClient, user: User, settings: Settings) -> None:
-    settings.LOGIN_RATE_PER_ACCOUNT = "3/5m"
+    settings.LOGIN_RATE_PER_ACCOUNT = "3/d"
     signed_in(api, user)
     guess = {"current_password": "wrong", "new_password": NEW}
 
