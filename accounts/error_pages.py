@@ -91,12 +91,12 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a good CSRF token (CSRF_FAILURE_VIEW)."""
-    if request.path.startswith("/api/"):
-        return forbidden(request)
-    return error_page(request, status=403, hint=_STALE_FORM)
+    return _answer(request, django_errors.PermissionDenied(), status=403, hint=_STALE_FORM)
 
 
-def _answer(request: HttpRequest, exc: Exception | ApiError, *, status: int) -> HttpResponse:
+def _answer(
+    request: HttpRequest, exc: Exception | ApiError, *, status: int, hint: str = ""
+) -> HttpResponse:
     if request.path.startswith("/api/"):
         return error_response(exc, request)
-    return error_page(request, status=status)
+    return error_page(request, status=status, hint=hint)

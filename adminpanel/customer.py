@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.utils.formats import date_format
 
 from accounts.models import User
 from tokens.models import Balance
@@ -115,7 +116,7 @@ def _audit(user: User) -> dict[str, Any]:
 
 def when(moment: datetime | None) -> str:
     """Return a moment (UTC) as the pages show it, to the minute."""
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"
+    return date_format(moment, "DATETIME_FORMAT") if moment else "-"
 
 
 # What stands there, for whom, and where it comes from. The audit of a user is his page's history.

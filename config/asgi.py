@@ -18,7 +18,7 @@ checks.refuse_to_start_unsafely()
 
 _standard = BoundedHandler()
 _lean = LeanHandler()
-_lean_paths = tuple(settings.LEAN_PATHS)
+_lean_paths = settings.LEAN_PATHS
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 
+from config.decimals import plain
+
 Column = Callable[[Any], str | None]
 
 MILLION = 1_000_000
@@ -29,11 +31,6 @@ def usd(name: str) -> Column:
 def per_million(name: str) -> Column:
     """Return a column of a price per token, said in dollars per million tokens."""
     return _column(name, lambda row, value: plain(value * MILLION), title="USD / M")
-
-
-def plain(value: Decimal) -> str:
-    """Write a number without an exponent and without zeros at its end."""
-    return f"{value.normalize():f}"
 
 
 def _column(

@@ -70,10 +70,11 @@ def _is_lost(error: Exception) -> bool:
 
     A pool that has nothing to give in time may only be busy. Where connections idle, they are dead.
     """
-    if isinstance(error.__cause__ or error, PoolTimeout):
-        pool = getattr(connections["default"], "pool", None)
+    cause = error.__cause__ or error
+    if isinstance(cause, PoolTimeout):
+        pool = _pool()
         return bool(pool and pool.get_stats().get("pool_available"))
-    state = getattr(error.__cause__ or error, "sqlstate", None)
+    state = getattr(cause, "sqlstate", None)
     return state is None or state.startswith("57P")
 
 
@@ -82,9 +83,12 @@ def _drain() -> None:
 
     The pool itself finds out one by one, with pauses, and fails those who wait for it meanwhile.
     """
-    pool = getattr(connections["default"], "pool", None)
-    if pool:
+    if pool := _pool():
         pool.drain()
+
+
+def _pool() -> Any:
+    return getattr(connections["default"], "pool", None)
 
 
 def announce(channel: str, news: str = "") -> None:

@@ -52,11 +52,6 @@ class PreparedStatement:
         return prepared
 
     @property
-    def pid(self) -> int:
-        """The server's process, as ``pg_stat_activity`` names it."""
-        return self._pgconn.backend_pid
-
-    @property
     def closed(self) -> bool:
         """Whether it cannot be used any more: another one must be prepared."""
         return self._pgconn.status == ConnStatus.BAD

@@ -9,7 +9,7 @@ from unfold.admin import TabularInline
 
 from config.columns import per_million, usd
 from config.staff_pages import ReadOnlyAdmin, StaffAdmin
-from llmproxy.admin_fields import field_of_price
+from llmproxy.admin_fields import options_of
 from llmproxy.models import Alias, Model, PriceChange, Route
 
 _PRICES = (per_million("price_prompt"), per_million("price_completion"))
@@ -21,8 +21,9 @@ class Priced:
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
-        return field_of_price(db_field, field) if db_field.name.startswith("price_") else field
+        if db_field.name.startswith("price_"):
+            kwargs |= options_of(db_field)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
 
 
 class RouteInline(Priced, TabularInline):  # type: ignore[misc]  # untyped

@@ -1,16 +1,13 @@
 """Fields of the admin's forms: prices as providers list them."""
 
-import re
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django import forms
 from django.db.models import Field
 
-from config.columns import MILLION, plain
-
-_PER_MILLION = partial(re.sub, r"per (.*?)token\b", r"per million \1tokens")
+from config.columns import MILLION
+from config.decimals import plain
 
 
 class PriceField(forms.DecimalField):
@@ -32,16 +29,14 @@ class PriceField(forms.DecimalField):
         return super().has_changed(None if initial is None else initial * self.unit, data)
 
 
-def field_of_price(column: Field[Any, Any], field: Any) -> PriceField:
-    """Return the form's field of a column: per million tokens, or per request."""
-    per_request = column.name == "price_request"
-    return PriceField(
-        unit=1 if per_request else MILLION,
-        help_text=column.help_text if per_request else _PER_MILLION(column.help_text),
-        min_value=0,
-        max_digits=18,
-        decimal_places=12 if per_request else 6,
-        required=False,
-        label=field.label,
-        widget=field.widget,
-    )
+def options_of(column: Field[Any, Any]) -> dict[str, Any]:
+    """Return what ``formfield`` is to be called with: per million tokens, or per request."""
+    if column.name == "price_request":
+        return {"form_class": PriceField, "unit": 1, "min_value": 0}
+    return {
+        "form_class": PriceField,
+        "unit": MILLION,
+        "min_value": 0,
+        "decimal_places": 6,
+        "help_text": column.help_text.replace("per ", "per million ").replace("token", "tokens"),
+    }

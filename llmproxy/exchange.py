@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import psycopg
 import structlog
 
 from config.instruments import of
@@ -106,11 +105,7 @@ class Exchange:
         try:
             receipt = self._receipt(status)
             freed = self.slot.release(charged=self._charge(receipt))
-            try:
-                await self._write(receipt)
-            except psycopg.Error:  # Some odd word of the upstream's: the charge is what matters.
-                log.exception("receipt_refused", reservation=str(self.hold.id))
-                await self._write(replace(receipt, **ledger.WITHOUT_ODD_WORDS))
+            await self._write(receipt)
             _count(receipt)
             if not freed.done():
                 await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views.decorators.csrf import csrf_exempt
 
 from apikeys.models import Scope
+from config.decimals import plain
 from config.errors import MethodNotAllowed
 from llmproxy import calls, health
 from llmproxy.callers import Caller, identify
@@ -127,8 +128,7 @@ def _json(value: Any) -> HttpResponse:
 
 
 def _usd(price: Decimal | None) -> str | None:
-    """Write a price without exponent and trailing zeros."""
-    return None if price is None else f"{price.normalize():f}"
+    return None if price is None else plain(price)
 
 
 def _model(model: ServedModel) -> dict[str, Any]:

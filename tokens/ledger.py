@@ -16,6 +16,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import orjson
+import psycopg
+import structlog
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q
@@ -28,6 +30,8 @@ from tokens.functions import call as _call
 from tokens.models import Balance, Entry, UsageRecord
 from tokens.periods import months_after, period_at
 from tokens.tiers import default_tier
+
+log = structlog.get_logger("tokengate.tokens")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class HoldContext:
 _NO_CONTEXT = HoldContext()
 
 # The columns of a receipt into which an upstream could have put odd words, as they are without.
-WITHOUT_ODD_WORDS: dict[str, Any] = {
+_WITHOUT_ODD_WORDS: dict[str, Any] = {
     "upstream_id": "",
     "attempts": [],
     "cost": None,
@@ -286,8 +290,19 @@ def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
 
 
 async def aclose_by(item: Item) -> Settlement:
-    """Carry out a ``closing``; raises as ``asettle`` does."""
-    return _settlement(await _doors().settle.submit(item))
+    """Carry out a ``closing``; raises as ``asettle`` does.
+
+    A receipt that is refused, for some odd word of the upstream's, is written without such words:
+    the charge is what matters.
+    """
+    submit = _doors().settle.submit
+    try:
+        return _settlement(await submit(item))
+    except psycopg.Error:
+        if not item["record"]:
+            raise
+        log.exception("receipt_refused", reservation=str(item["id"]))
+        return _settlement(await submit({**item, "record": item["record"] | _WITHOUT_ODD_WORDS}))
 
 
 async def arelease(*, hold: Hold) -> Settlement:

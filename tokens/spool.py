@@ -21,7 +21,6 @@ from config.embedded.folders import make_private
 from tokens import ledger
 from tokens.batching import Item, as_json
 from tokens.errors import LedgerUnavailable, ReservationClosed
-from tokens.ledger import WITHOUT_ODD_WORDS, Settlement
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -101,7 +100,7 @@ async def _carry_out(file: Path) -> bool:
     """Tell whether it was done here. Raises ``LedgerUnavailable`` or ``OSError``."""
     try:
         item = _read(file)
-        settled = await _settle(item)
+        settled = await ledger.aclose_by(item)
     except FileNotFoundError:  # Its worker, or another one, was faster.
         return False
     except (ValueError, LookupError, TypeError, psycopg.Error, ReservationClosed):
@@ -114,15 +113,6 @@ async def _carry_out(file: Path) -> bool:
         return False
     _remove(file)
     return True
-
-
-async def _settle(item: Item) -> Settlement:
-    try:
-        return await ledger.aclose_by(item)
-    except psycopg.Error:  # As its worker would have done: the charge is what matters.
-        if not item["record"]:
-            raise
-        return await ledger.aclose_by({**item, "record": item["record"] | WITHOUT_ODD_WORDS})
 
 
 def _remove(file: Path) -> None:
