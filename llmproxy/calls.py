@@ -6,7 +6,7 @@ Only what the proxy must know is read; everything else passes through untouched.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,8 +26,7 @@ _MOST_COMMAS = 2_000_000
 _LARGE = 200_000
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A validated request. `max_output` is the client's own limit for each choice, if any.
 
     `choices` come in the answer; `drafts` are written, and charged. `echoed` is the part of the

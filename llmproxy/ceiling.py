@@ -1,6 +1,6 @@
 """How much a request may use at most, and so how much is held for it. Pure."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmproxy.pricing import Weights, most_output, weighed
 
@@ -8,8 +8,7 @@ from llmproxy.pricing import Weights, most_output, weighed
 LEAST_OUTPUT = 16
 
 
-@dataclass(frozen=True)
-class Ceiling:
+class Ceiling(NamedTuple):
     """`prompt` and `output` (of each choice) in LLM tokens; `amount` and `minimum` as charged."""
 
     prompt: int

@@ -9,8 +9,7 @@ another attachment counts as a fixed sum, not by the size of its encoding.
 
 import math
 import string
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 PER_MESSAGE = 8
 PER_REQUEST = 8
@@ -30,8 +29,7 @@ _ATTACHMENTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class PromptSize:
+class PromptSize(NamedTuple):
     """A prompt in tokens: about how many it has, and the most that it is expected to have.
 
     ``prompts`` tells how many it is made of: each has the model's context to itself.

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -164,7 +163,7 @@ class Exchange:
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         said = self._usage or Usage(prompt=self.call.prompt.likely)
         written = self.tally.tokens() - self.call.echoed
-        counted = replace(said, completion=max(said.completion, written))
+        counted = said._replace(completion=max(said.completion, written))
         return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _elapsed_ms(self) -> int:

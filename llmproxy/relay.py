@@ -8,7 +8,7 @@ Nothing of the database is held while the network is waited for.
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from django.conf import settings
@@ -41,8 +41,7 @@ from tokens.limits import Slot
 from tokens.tiers import allows
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange

@@ -1,8 +1,7 @@
 """Relaying a stream: bytes through in whole events, read only where usage or an error may be."""
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -17,8 +16,7 @@ from llmproxy.usage import finished_choices, output_characters, reported
 log = structlog.get_logger("tokengate.proxy")
 
 
-@dataclass(frozen=True)
-class Opening:
+class Opening(NamedTuple):
     """A stream whose content has begun: what came so far, and the rest to be read."""
 
     answer: UpstreamAnswer

@@ -13,7 +13,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import httptools
@@ -52,8 +51,7 @@ def _target(request: httpx.Request) -> Target:
     return Target((url.raw_scheme, url.raw_host, url.port), b"\r\n".join([*lines, b""]))
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """A response's head, its names in lower case, and its body, still to be read."""
 
     status: int

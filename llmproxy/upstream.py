@@ -6,19 +6,18 @@ ListFailed           a model list could not be read
 LookupFailed         a later word could not be asked for
 """
 
-import asyncio
 import math
 import time
 import zlib
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 import orjson
 from django.conf import settings
 
+from config.loops import PerLoop
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.providers import Provider
 from llmproxy.providers.base import printable
@@ -240,20 +239,12 @@ def later_word(provider: Provider, upstream_id: str) -> Usage | None:
 
 async def aclose() -> None:
     """Close the connections to the providers that this event loop holds."""
-    transport = _transports.pop(asyncio.get_running_loop(), None)
+    transport = _transport.pop()
     if transport:
         await transport.aclose()
 
 
-_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport] = WeakKeyDictionary()
-
-
-def _transport() -> Transport:
-    loop = asyncio.get_running_loop()
-    transport = _transports.get(loop)
-    if transport is None:
-        transport = _transports[loop] = Transport(max_connections=settings.UPSTREAM_CONNECTIONS)
-    return transport
+_transport = PerLoop(lambda: Transport(max_connections=settings.UPSTREAM_CONNECTIONS))
 
 
 @lru_cache(maxsize=64)

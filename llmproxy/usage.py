@@ -1,9 +1,8 @@
 """What a request used: read from the upstream's own report, or counted here. Pure."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,8 +17,7 @@ _CLEARLY = 1.5
 _LARGEST = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """Token counts; `cached` is part of `prompt`, `reasoning` of `completion`. Cost in USD."""
 
     prompt: int = 0

@@ -12,8 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg
@@ -24,6 +23,7 @@ from django.db.models import DateTimeField, F, Func, Q
 from django.utils import timezone
 
 from config.database import in_thread
+from config.loops import PerLoop
 from tokens.batching import Answer, Batcher, Item, as_json
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
 from tokens.functions import call as _call
@@ -34,8 +34,7 @@ from tokens.tiers import default_tier
 log = structlog.get_logger("tokengate.tokens")
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(NamedTuple):
     """Tokens held for one request. ``available`` is what the user had left just after."""
 
     id: uuid.UUID
@@ -44,8 +43,7 @@ class Hold:
     available: int
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What a reservation ended with. ``fresh`` is false when it had been closed before."""
 
     charged: int
@@ -53,8 +51,7 @@ class Settlement:
     fresh: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class HoldContext:
+class HoldContext(NamedTuple):
     """Which request a hold is for; kept for its receipt. An empty endpoint leaves none."""
 
     request_id: str = ""
@@ -323,7 +320,7 @@ def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
 
 async def aclose() -> None:
     """Finish what is in flight on this event loop and close the ledger's connections."""
-    doors = _open_doors.pop(asyncio.get_running_loop(), None)
+    doors = _doors.pop()
     if doors:
         await asyncio.gather(doors.reserve.close(), doors.settle.close())
 
@@ -353,15 +350,7 @@ class _Doors:
     settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
 
 
-_open_doors: WeakKeyDictionary[asyncio.AbstractEventLoop, _Doors] = WeakKeyDictionary()
-
-
-def _doors() -> _Doors:
-    loop = asyncio.get_running_loop()
-    doors = _open_doors.get(loop)
-    if doors is None:
-        doors = _open_doors[loop] = _Doors()
-    return doors
+_doors = PerLoop(_Doors)
 
 
 def _hold_item(
@@ -381,7 +370,7 @@ def _hold_item(
         "minimum": minimum,
         "amount": amount,
         "ttl": ttl,
-        **vars(context or _NO_CONTEXT),
+        **(context or _NO_CONTEXT)._asdict(),
     }
 
 

@@ -21,7 +21,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import redis
 import structlog
@@ -29,6 +28,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from config.instruments import of
+from config.loops import PerLoop
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limit_states import MOST_TOKENS, Limits, State
@@ -93,7 +93,7 @@ async def renew() -> None:
 
 async def aclose() -> None:
     """Give back what is under way on this event loop, and close its connection."""
-    limiter = _limiters.pop(asyncio.get_running_loop(), None)
+    limiter = _limiter.pop()
     if limiter:
         await limiter.aclose()
 
@@ -237,15 +237,7 @@ class _Limiter:
         self._redis.close()
 
 
-_limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, _Limiter] = WeakKeyDictionary()
-
-
-def _limiter() -> _Limiter:
-    loop = asyncio.get_running_loop()
-    limiter = _limiters.get(loop)
-    if limiter is None:
-        limiter = _limiters[loop] = _Limiter()
-    return limiter
+_limiter = PerLoop(_Limiter)
 
 
 def _refusal(state: State, headers: Mapping[str, str]) -> LimitReached:

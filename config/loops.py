@@ -1,0 +1,35 @@
+"""What belongs to an event loop, such as connections and those who wait for them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """One of a kind for each event loop; calling it gives the running loop's.
+
+    A worker has one loop for life, which is answered without a search; tests have many.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        """``make`` is called when a loop first asks."""
+        self._make = make
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        self._last_loop: asyncio.AbstractEventLoop | None = None
+        self._last: T | None = None
+
+    def __call__(self) -> T:
+        loop = asyncio.get_running_loop()
+        if loop is not self._last_loop:
+            if loop not in self._made:
+                self._made[loop] = self._make()
+            self._last_loop, self._last = loop, self._made[loop]
+        return cast("T", self._last)
+
+    def pop(self) -> T | None:
+        """Forget the running loop's, and return it if there is one."""
+        self._last_loop = self._last = None
+        return self._made.pop(asyncio.get_running_loop(), None)
