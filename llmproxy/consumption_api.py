@@ -56,7 +56,7 @@ class ConsumeView(APIView):
         asked.is_valid(raise_exception=True)
         used = dict(asked.validated_data)
         done, receipt = _consume(request, used.pop("reservation"), Consumption(**used))
-        return Response(ConsumedSerializer({**vars(done), "request_id": receipt}).data)
+        return Response(ConsumedSerializer({**done._asdict(), "request_id": receipt}).data)
 
 
 def _consume(

@@ -13,7 +13,7 @@ from llmproxy.models import Model, Route
 from tests.load.contenders import Contender
 from tests.load.upstream import MODEL
 from tokens import ledger
-from tokens.models import Tier
+from tokens.models import Entry, Tier
 
 _PLENTY = 2_000_000_000
 _TIER = "bench"
@@ -94,7 +94,8 @@ def _developer(email: str) -> Developer:
     balance = ledger.open_account(user.pk)
     balance.tier_id = _TIER
     balance.save(update_fields=["tier"])
-    ledger.grant(user_id=user.pk, amount=_PLENTY, source=f"bench:{user.pk}")
+    source = f"bench:{user.pk}"
+    ledger.grant(user_id=user.pk, amount=_PLENTY, source=source, kind=Entry.Kind.ALLOWANCE)
     user.api_keys.all().delete()
     _, key = keys.create(user=user, name="bench")
     return Developer(user.pk, key)
