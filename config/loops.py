@@ -1,8 +1,8 @@
-"""What belongs to an event loop, such as connections and those who wait for them."""
+"""What belongs to an event loop, and waiting on it."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
@@ -33,3 +33,26 @@ class PerLoop(Generic[T]):
         """Forget the running loop's, and return it if there is one."""
         self._last_loop = self._last = None
         return self._made.pop(asyncio.get_running_loop(), None)
+
+
+async def ended(future: asyncio.Future[Any], *, within: float) -> None:
+    """Wait until it is done, or so many seconds; neither its end nor ours touches the other.
+
+    As ``asyncio.wait`` of one, at a third of what that takes.
+    """
+    if future.done():
+        return
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = loop.call_later(within, wake)
+    future.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        future.remove_done_callback(wake)

@@ -15,7 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from config.errors import InvalidRequest, PayloadTooLarge
 from config.instruments import request_timer
-from config.logs import ACCESS
+from config.logs import ACCESS, AccessRecord
 from config.rendering import error_response
 
 access = logging.getLogger(ACCESS)
@@ -92,7 +92,6 @@ def _begin(request: HttpRequest) -> float:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     # An id is no secret, so it need not come from the system's randomness, which is slow.
     request.id = given if _SANE_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]
-    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
     return time.perf_counter()
 
@@ -110,17 +109,16 @@ def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> Ht
     response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
     seconds = time.perf_counter() - started
     request_timer(_route(request), request.method or "", response.status_code)(seconds)
-    access.info(
-        "request",
-        extra={
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
-            "user_id": getattr(request, "caller_id", None),
-            "ms": round(seconds * 1000, 1),
-            "request_id": request.id,  # type: ignore[attr-defined]
-        },
-    )
+    if access.isEnabledFor(logging.INFO):
+        record = AccessRecord(
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            user_id=getattr(request, "caller_id", None),
+            ms=round(seconds * 1000, 1),
+            request_id=request.id,  # type: ignore[attr-defined]
+        )
+        access.handle(record)
     return response
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from config.instruments import of
+from config.loops import ended
 from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
@@ -98,7 +99,7 @@ class Exchange:
     async def closed(self) -> None:
         """Wait for the settlement, but not for a ledger that is away."""
         if self._closing:
-            await asyncio.wait([self._closing], timeout=_PATIENCE)
+            await ended(self._closing, within=_PATIENCE)
 
     async def _settle(self, status: str) -> None:
         try:
@@ -106,8 +107,7 @@ class Exchange:
             freed = self.slot.release(charged=self._charge(receipt))
             await self._write(receipt)
             _count(receipt)
-            if not freed.done():
-                await asyncio.wait([freed], timeout=_PATIENCE_WITH_LIMITS)
+            await ended(freed, within=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
         finally:

@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 
 from config.errors import ApiError
+from config.loops import ended
 from llmproxy import sse
 from llmproxy.errors import UpstreamError
 from llmproxy.exchange import Exchange, Status
@@ -54,7 +55,7 @@ class LateStream:
     async def _events(self) -> AsyncGenerator[bytes]:
         while not self._opening.done():
             yield sse.KEEP_ALIVE
-            await asyncio.wait({self._opening}, timeout=settings.KEEPALIVE_SECONDS)
+            await ended(self._opening, within=settings.KEEPALIVE_SECONDS)
         try:
             self._stream = self._relay(self._opening.result())
         except ApiError as error:

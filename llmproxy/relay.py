@@ -14,6 +14,7 @@ import orjson
 from django.conf import settings
 
 from config.errors import ApiError
+from config.loops import ended
 from llmproxy import calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
@@ -124,7 +125,7 @@ async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateSt
 
     opening = asyncio.create_task(_opening(exchange, max_output))
     try:
-        await asyncio.wait({opening}, timeout=settings.KEEPALIVE_SECONDS)
+        await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:
         await abandon(opening)
         raise
