@@ -391,8 +391,8 @@ CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
-# What workers owe the ledger while it is away, for this user only. It must be found again when
-# another server has taken the database over, so its default name knows the database's alone.
+# What workers owe the ledger, should they be killed, for this user only. It must be found again
+# when another server has taken the database over, so its default name knows the database's alone.
 _whose_spool = DATABASE_URL if EMBEDDED else f"{BASE_DIR}:{DATABASES['default']['NAME']}"
 SETTLEMENT_SPOOL = Path(
     env.str("SETTLEMENT_SPOOL", "")

@@ -24,10 +24,9 @@ log = structlog.get_logger("tokengate.proxy")
 Status = UsageRecord.Status
 Source = UsageRecord.Source
 
-# How long an answer waits for its settlement, which goes on without it when the ledger is away.
-_PATIENCE = 2.0
-# By then what it used is on the disk, should this process be killed.
-_SPOOLED_AFTER = 1.0
+# How long an answer waits for its settlement, which goes on without it when the ledger is away; by
+# then the spool has written down what was used.
+_PATIENCE = 2 * spool.RENEWED_EVERY
 # The next request may come by another worker: its slot should be free by then, if Redis is there.
 _PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
@@ -83,6 +82,11 @@ class Exchange:
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
+    def write_down(self) -> None:
+        """Have a stream charged as one that broke off, should this process be killed under it."""
+        spool.keep(self.hold.id, lambda: self._closing_by(self._receipt(Status.FAILED)))
+        spool.write(self.hold.id)
+
     def note_usage(self, usage: Usage | None, *, final: bool) -> None:
         """Note the upstream's report; one that comes before the end is not the last word."""
         if usage is not None:
@@ -110,19 +114,20 @@ class Exchange:
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
+            spool.forget(self.hold.id)
         finally:
             self.slot.release(charged=self.hold.amount)
             leases.drop(self.hold.id)
 
     async def _write(self, receipt: Receipt) -> None:
-        closing = ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
-        # Before the client has all of its answer, so that what is finished is charged.
-        spooling = asyncio.get_running_loop().call_later(_SPOOLED_AFTER, spool.keep, closing)
-        try:
-            await _until_settled(closing)
-        finally:  # Where we are cancelled, the file stays for the next worker.
-            spooling.cancel()
+        """Settle; what this is cancelled for stays in the spool, for the next worker."""
+        closing = self._closing_by(receipt)
+        spool.keep(self.hold.id, lambda: closing)
+        await _until_settled(closing)
         spool.forget(self.hold.id)
+
+    def _closing_by(self, receipt: Receipt) -> dict[str, Any]:
+        return ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
 
     def _charge(self, receipt: Receipt) -> int:
         used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
@@ -179,8 +184,6 @@ async def _until_settled(closing: dict[str, Any]) -> None:
         except LedgerUnavailable:  # What was used stays known.
             await asyncio.sleep(pause)
             pause = min(pause * 2, _RETRY_AT_MOST)
-            if pause > _SPOOLED_AFTER:  # Also where the disk was full at first.
-                spool.keep(closing)
 
 
 async def drain(timeout: float) -> None:

@@ -16,8 +16,8 @@ _background: list[asyncio.Task[None]] = []
 async def start() -> None:
     """Begin what runs beside the requests.
 
-    Holds are renewed and traced, what we see of providers is shared, changed callers are heard of,
-    and what killed workers owe is settled.
+    Holds are renewed and traced, what running requests owe is written down, what we see of
+    providers is shared, changed callers are heard of, and what killed workers owe is settled.
     """
     await limits.connect()
     works = (
@@ -25,6 +25,7 @@ async def start() -> None:
         leases.trace_for_ever(),
         health.share_for_ever(),
         memory.listen_for_ever(),
+        spool.write_for_ever(),
         spool.replay_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
@@ -35,6 +36,7 @@ async def stop() -> None:
     await exchange.drain(_DRAIN_SECONDS)
     while _background:
         _background.pop().cancel()
+    spool.leave()
     await ledger.aclose()
     await limits.aclose()
     await upstream.aclose()

@@ -97,13 +97,14 @@ class RelayedStream:
             self._answer.close()
 
     async def _relay(self, block: bytes) -> AsyncGenerator[bytes]:
+        passed = self._pass(block)
+        self._exchange.write_down()
         while True:
-            passed = self._pass(block)
             if passed:
                 yield passed
             if self._done or self._error:
                 break
-            block = await self._next_block()
+            passed = self._pass(await self._next_block())
         if self._error and self._exchange.route:
             broken = AttemptFailed(self._error, outcome="broke_off")
             health.failed(self._exchange.route, broken)

@@ -42,10 +42,11 @@ log = structlog.get_logger("tokengate.tokens")
 
 def as_json(items: list[Item]) -> str:
     """Write items as the SQL functions read them; decimals as text, which keeps them exact."""
-    return _as_bytes(items).decode()
+    return as_bytes(items).decode()
 
 
-def _as_bytes(items: list[Item]) -> bytes:
+def as_bytes(items: list[Item]) -> bytes:
+    """Do as ``as_json``, encoded."""
     return orjson.dumps(items, default=_decimal)
 
 
@@ -139,7 +140,7 @@ class Batcher:
             await self._serve(theirs)
 
     async def _send(self, items: list[Item]) -> list[Answer]:
-        payload = _as_bytes(items)
+        payload = as_bytes(items)
         for attempt in range(ATTEMPTS):
             try:
                 statement = await self._prepared()

@@ -23,6 +23,11 @@ BATCH_SECONDS = Histogram(
 LIMITS_HIT = Counter(
     "tokengate_limits_hit_total", "Requests refused by a limit of plan or key.", ("limit",)
 )
+SPOOLED = Counter(
+    "tokengate_spooled_settlements_total",
+    "What dead workers owed, by what came of it; refused ones wait for somebody to look.",
+    ("outcome",),
+)
 
 _CONNECTIONS = """
     SELECT CASE state WHEN 'active' THEN 'active' WHEN 'idle' THEN 'idle'

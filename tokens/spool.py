@@ -1,13 +1,14 @@
-"""Settlements that the ledger could not take yet, on the disk of the server that owes them.
+"""What the requests of this server's workers owe, on its disk, should a worker be killed.
 
-What a request used is then known even if its worker is killed before the database is back: any
-worker of this server carries it out. One file for each, named by its reservation. To carry one out
-twice does no harm, so nobody has to own a file, and a worker that lives settles its own, too.
+Each worker has a file here, locked while it lives. A stream is in it from its first content on, as
+it stands; a request that has ended, with what settles it, until the ledger has taken that. The lock
+of a dead worker is gone: whoever comes by then carries out what it owes. To carry one out twice
+does no harm.
 """
 
 import asyncio
-import os
-from contextlib import suppress
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
@@ -16,67 +17,80 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from config.embedded.errors import EmbeddedError
 from config.embedded.folders import make_private
-from tokens import ledger
-from tokens.batching import Item, as_json
+from config.instruments import of
+from tokens import ledger, metrics
+from tokens.batching import Item, as_bytes
 from tokens.errors import LedgerUnavailable, ReservationClosed
+from tokens.spool_file import WorkerFile, is_orphaned
 
 log = structlog.get_logger("tokengate.tokens")
 
-_PAUSE_SECONDS = 5.0
-_AWAY_AFTER = 3
+# Seconds.
+RENEWED_EVERY = 1.0
+_REPLAYED_EVERY = 5.0
 
-_kept: set[UUID] = set()
+# What this process owes, as its requests tell it when they are asked, and where it is written.
+_owing: dict[UUID, Callable[[], Item]] = {}
+_own = WorkerFile()
 
 
-def keep(item: Item) -> None:
-    """Write down what settles a reservation (``ledger.closing``).
+def keep(reservation_id: UUID, owes: Callable[[], Item]) -> None:
+    """Have written down what settles a reservation (``ledger.closing``), until ``forget``.
 
-    Survives the process, not the machine: it is not synced. A disk that is full is only logged,
-    because the process still knows. Once it is written, to call it again does nothing.
+    ``owes`` is asked for it every second; what it said last survives the process, but not the
+    machine: nothing is synced.
     """
-    if item["id"] in _kept:
-        return
-    try:
-        _write(settings.SETTLEMENT_SPOOL, item)
-    except (OSError, EmbeddedError):
-        log.exception("settlement_not_spooled", reservation=str(item["id"]))
-        return
-    _kept.add(item["id"])
-    log.warning("settlement_spooled", reservation=str(item["id"]))
+    _owing[reservation_id] = owes
+
+
+def write(reservation_id: UUID) -> None:
+    """Write down at once what a reservation that is kept owes now."""
+    _own.append(as_bytes([_owing[reservation_id]()]))
 
 
 def forget(reservation_id: UUID) -> None:
-    """Remove what ``keep`` has written, if it has: the ledger has it now."""
-    if reservation_id in _kept:
-        _kept.discard(reservation_id)
-        try:
-            _remove(_file(settings.SETTLEMENT_SPOOL, reservation_id))
-        except OSError:  # To carry it out again does no harm.
-            log.exception("spooled_settlement_not_removed", reservation=str(reservation_id))
+    """Stop keeping it: the ledger has taken it, or never will."""
+    _owing.pop(reservation_id, None)
+
+
+def write_all() -> None:
+    """Write down what all that are kept owe now, and nothing else."""
+    _own.replace([as_bytes([owes()]) for owes in _owing.values()])
+
+
+async def write_for_ever() -> None:
+    """Write down every second what is owed."""
+    while True:
+        await asyncio.sleep(RENEWED_EVERY)
+        write_all()
+
+
+def leave() -> None:
+    """Leave to others what this process still owes, as a worker does when it ends."""
+    write_all()
+    _own.leave()
 
 
 async def replay() -> int:
-    """Carry out what is written here, by whomever; returns how many settlements.
+    """Carry out what dead workers of this server owe; returns how many settlements.
 
-    Stops when the ledger is away. What it refuses, or has settled otherwise, is set aside
-    (``*.refused``), for somebody to look at. Raises ``OSError`` or ``EmbeddedError`` where the
-    folder cannot be used.
+    What the ledger refuses, or has settled otherwise, is set aside (``*.refused``), for somebody to
+    look at. While the ledger is away all stays as it is. Raises ``OSError`` or ``EmbeddedError``
+    where the folder cannot be used.
     """
     folder = settings.SETTLEMENT_SPOOL
     make_private(folder)
-    done = failures = 0
-    for file in sorted(folder.glob("*.json")):
+    done = 0
+    for file in sorted(folder.glob("*.owed")):
         try:
-            done += await _carry_out(file)
-            failures = 0
-        except LedgerUnavailable:  # Of one alone it may be the user's balance that is locked.
-            failures += 1
-            if failures == _AWAY_AFTER:
-                break
-        except OSError:
-            log.exception("spooled_settlement_not_read", file=file.name)
+            with file.open("rb") as opened:
+                if is_orphaned(opened):
+                    done += await _carry_out(file, opened.read())
+        except FileNotFoundError:  # Another worker was faster.
+            continue
+        except OSError:  # One bad file stops no other.
+            log.exception("spooled_settlements_not_read", file=file.name)
     if done:
         log.warning("spooled_settlements_carried_out", settlements=done)
     return done
@@ -93,56 +107,75 @@ async def replay_for_ever() -> None:
             if usable:  # Once, not every few seconds.
                 log.exception("spool_unusable", folder=str(settings.SETTLEMENT_SPOOL))
             usable = False
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(_REPLAYED_EVERY)
 
 
-async def _carry_out(file: Path) -> bool:
-    """Tell whether it was done here. Raises ``LedgerUnavailable`` or ``OSError``."""
+def replay_here() -> int:
+    """Do as ``replay``, from synchronous code."""
+
+    async def once() -> int:
+        try:
+            return await replay()
+        finally:
+            await ledger.aclose()
+
+    return asyncio.run(once())
+
+
+class _Outcome(StrEnum):
+    CARRIED_OUT = "carried_out"
+    KNOWN = "known"
+    REFUSED = "refused"
+    LATER = "later"
+
+
+async def _carry_out(file: Path, content: bytes) -> int:
+    """Return how many settlements were done here."""
+    items, refused = _read(content)
+    outcomes = await asyncio.gather(*map(_settle, items))
+    if _Outcome.LATER in outcomes:  # All of it then: to repeat the others does no harm.
+        return 0
+    for item, outcome in zip(items, outcomes, strict=True):
+        of(metrics.SPOOLED, outcome).inc()
+        if outcome is _Outcome.REFUSED:
+            refused.append(as_bytes([item]))
+    _finish(file, refused)
+    return outcomes.count(_Outcome.CARRIED_OUT)
+
+
+def _finish(file: Path, refused: list[bytes]) -> None:
+    if refused:
+        file.with_suffix(".refused").write_bytes(b"\n".join(refused))
+    file.with_suffix(".draft").unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
+
+
+def _read(content: bytes) -> tuple[list[Item], list[bytes]]:
+    """Return the last word on each reservation, and the lines that are none."""
+    items: dict[str, Item] = {}
+    unread = []
+    for line in filter(None, content.splitlines()):
+        try:
+            (item,) = orjson.loads(line)
+            items[str(UUID(item["id"]))] = item
+        except (ValueError, LookupError, TypeError, AttributeError):
+            log.exception("spooled_settlement_not_read")
+            unread.append(line)
+    return list(items.values()), unread
+
+
+async def _settle(item: Item) -> _Outcome:
     try:
-        item = _read(file)
         settled = await ledger.aclose_by(item)
-    except FileNotFoundError:  # Its worker, or another one, was faster.
-        return False
-    except (ValueError, LookupError, TypeError, psycopg.Error, ReservationClosed):
-        log.exception("spooled_settlement_refused", file=file.name)
-        _set_aside(file)
-        return False
-    if not settled.fresh and settled.charged != item["charge"]:
-        log.error("spooled_settlement_differs", file=file.name, charged=settled.charged)
-        _set_aside(file)
-        return False
-    _remove(file)
-    return True
-
-
-def _remove(file: Path) -> None:
-    file.unlink(missing_ok=True)  # Another worker may have.
-
-
-def _set_aside(file: Path) -> None:
-    with suppress(FileNotFoundError):  # Another worker has.
-        file.rename(file.with_suffix(".refused"))
-
-
-def _write(folder: Path, item: Item) -> None:
-    make_private(folder)
-    file = _file(folder, item["id"])
-    draft = file.with_suffix(f".{os.getpid()}")
-    try:
-        draft.write_text(as_json([item]))
-        draft.replace(file)  # A killed process leaves no half of it.
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-
-
-def _read(file: Path) -> Item:
-    (item,) = orjson.loads(file.read_bytes())
-    if item["id"] != file.stem:
-        raise ValueError(f"{file} is about {item['id']}")
-    return dict(item)
-
-
-def _file(folder: Path, reservation_id: UUID) -> Path:
-    return folder / f"{reservation_id}.json"
+        is_final = (item["record"] or {}).get("final", True)
+    except LedgerUnavailable:
+        return _Outcome.LATER
+    except (ValueError, LookupError, TypeError, AttributeError, psycopg.Error, ReservationClosed):
+        log.exception("spooled_settlement_refused", reservation=item["id"])
+        return _Outcome.REFUSED
+    if settled.fresh:
+        return _Outcome.CARRIED_OUT
+    if is_final and settled.charged != item["charge"]:
+        log.error("spooled_settlement_differs", reservation=item["id"], charged=settled.charged)
+        return _Outcome.REFUSED
+    return _Outcome.KNOWN

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+import structlog
 from celery import shared_task
 from django.conf import settings
 
-from tokens import aggregates, allowances, idempotency, ledger, notices, retention
+from config.embedded.errors import EmbeddedError
+from tokens import aggregates, allowances, idempotency, ledger, notices, retention, spool
+
+log = structlog.get_logger("tokengate.tokens")
 
 _BATCH = 1000
 _PRUNE_SECONDS = 240.0  # of the 300 that CELERY_TASK_TIME_LIMIT allows
@@ -13,7 +17,14 @@ _PRUNE_SECONDS = 240.0  # of the 300 that CELERY_TASK_TIME_LIMIT allows
 
 @shared_task
 def expire_reservations() -> int:
-    """Free every hold whose deadline has passed; returns how many."""
+    """Free every hold whose deadline has passed; returns how many.
+
+    Before that, what dead workers of this machine have written down is settled.
+    """
+    try:
+        spool.replay_here()
+    except (OSError, EmbeddedError):
+        log.exception("spool_unusable", folder=str(settings.SETTLEMENT_SPOOL))
     return _all(ledger.expire)
 
 

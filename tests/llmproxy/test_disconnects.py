@@ -1,4 +1,4 @@
-"""Clients that leave, and servers that die: nothing leaks, nothing is charged twice."""
+"""Clients that leave, and servers that stop: nothing leaks, nothing is charged twice."""
 
 import asyncio
 import json
@@ -11,13 +11,10 @@ import httpx
 import pytest
 from django.core.management import call_command
 
-from llmproxy.models import Model
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.webserver import demo_server
-from tokens import limits
-from tokens.limit_states import Limits
-from tokens.models import Entry, Reservation, UsageRecord
+from tokens.models import Reservation, UsageRecord
 from tokens.verify import verify
 
 CHAT = "/api/llm/chat/completions"
@@ -118,65 +115,6 @@ def test_100_streams_whose_clients_leave_at_random_moments(developer: Make) -> N
     for receipt in receipts:
         if receipt.status == "ok":
             assert receipt.completion_tokens == 50
-    assert verify() == []
-
-
-async def _open_streams(dev: Developer, count: int, streaming: asyncio.Event) -> None:
-    limits = httpx.Limits(max_connections=None)
-    headers = {"Authorization": f"Bearer {dev.key}"}
-    running = 0
-
-    async with httpx.AsyncClient(
-        base_url=dev.http.base_url, headers=headers, limits=limits, timeout=60, trust_env=False
-    ) as client:
-
-        async def one() -> None:
-            nonlocal running
-            async with client.stream("POST", CHAT, json=body("[[n=200,d=100]]")) as answer:
-                lines = answer.aiter_lines()
-                await anext(lines)
-                running += 1
-                if running == count:
-                    streaming.set()
-                async for _ in lines:
-                    pass
-
-        await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
-
-
-def slots_taken(dev: Developer) -> int:
-    roomy = Limits(1_000, 1_000, 1_000)
-    return 1_000 - limits.peek(user_id=dev.user_id, api_key=None, limits=roomy).slots_left
-
-
-def test_kill_9_under_50_streams_leaves_holds_that_expire(
-    developer: Make, upstream: UpstreamProcess, catalog: Model
-) -> None:
-    server = demo_server(upstream, RESERVATION_TTL="2")
-    dev = developer(1_000_000, server=server)
-
-    async def kill_under_streams() -> None:
-        streaming = asyncio.Event()
-        clients = asyncio.create_task(_open_streams(dev, 50, streaming))
-        await asyncio.wait_for(streaming.wait(), 30)
-        assert slots_taken(dev) >= 50
-        server.kill()
-        await clients
-
-    asyncio.run(kill_under_streams())
-    held = Reservation.objects.filter(user_id=dev.user_id, state="held")
-    assert held.count() == 50
-
-    def all_expired() -> bool:
-        call_command("expire_reservations", verbosity=0)
-        return not held.exists()
-
-    wait_for(all_expired)
-    assert dev.balance.reserved == 0
-    assert dev.balance.available == 1_000_000
-    assert not Entry.objects.filter(user_id=dev.user_id, kind="usage").exists()
-    assert UsageRecord.objects.filter(user_id=dev.user_id, status="abandoned").count() == 50
-    wait_for(lambda: slots_taken(dev) == 0)
     assert verify() == []
 
 

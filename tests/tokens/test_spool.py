@@ -1,11 +1,16 @@
-"""What was used while the ledger was away outlives the worker, and is charged once."""
+"""What requests owe outlives their worker, and is charged once."""
 
+import asyncio
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from pytest_django import Settings
 
@@ -25,9 +30,12 @@ RECEIPT = Receipt(model="test/model", provider="demo", attempts=[{"provider": "d
 
 
 @pytest.fixture
-def folder(settings: Settings, tmp_path: Path) -> Path:
+def folder(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     settings.SETTLEMENT_SPOOL = tmp_path / "spool"
-    return tmp_path / "spool"
+    yield tmp_path / "spool"
+    for reservation in list(spool._owing):
+        spool.forget(reservation)
+    spool.leave()
 
 
 @pytest.fixture
@@ -36,34 +44,133 @@ def ada() -> User:
 
 
 @pytest.fixture
-def hold(ada: User, folder: Path) -> Iterator[Hold]:
-    hold = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
-    spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
-    yield hold
-    spool.forget(hold.id)
+def hold(ada: User, folder: Path) -> Hold:
+    """What a worker, this process, owes."""
+    return owed(ada, 7)
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
+def owed(user: User, charge: int, receipt: Receipt = RECEIPT) -> Hold:
+    hold = ledger.reserve(user_id=user.pk, amount=100, ttl=60, context=CONTEXT)
+    owe(hold, charge, receipt)
+    return hold
+
+
+def owe(hold: Hold, charge: int, receipt: Receipt = RECEIPT) -> None:
+    closing = ledger.closing(hold=hold, charge=charge, receipt=receipt)
+    spool.keep(hold.id, lambda: closing)
+    spool.write(hold.id)
+
+
+def replay_after_its_death() -> int:
+    """Carry out what was written, as if its worker had been killed then."""
+    spool._own.leave()
+    return run(spool.replay())
+
+
+def endings(folder: Path) -> list[str]:
+    return sorted(file.suffix for file in folder.iterdir())
 
 
 def test_it_works(ada: User, hold: Hold, folder: Path) -> None:
-    assert run(spool.replay()) == 1
+    assert replay_after_its_death() == 1
 
     assert parts(ada) == (1000, 7, 0, 0, 0)
     record = UsageRecord.objects.get(pk=hold.id)
     assert (record.charged, record.request_id, record.provider) == (7, "one", "demo")
-    assert names(folder) == []
+    assert endings(folder) == []
     assert verify() == []
 
 
-def test_its_worker_has_settled_meanwhile(ada: User, hold: Hold, folder: Path) -> None:
-    ledger.settle(hold=hold, charge=7, receipt=RECEIPT)
+def test_what_a_living_worker_owes_is_its_own(ada: User, hold: Hold, folder: Path) -> None:
+    assert run(spool.replay()) == 0
+    spool.write_all()
+    assert run(spool.replay()) == 0
+
+    assert parts(ada) == (1000, 0, 0, 100, 0)
+    assert endings(folder) == [".owed"]
+
+
+def test_it_lives_while_it_is_asked_for_its_file(
+    ada: User, hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It puts another file in the place of the one that is opened here just then."""
+    lock = fcntl.flock
+
+    def renewed_meanwhile(fd: int, operation: int) -> None:
+        monkeypatch.undo()
+        spool.write_all()
+        lock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", renewed_meanwhile)
+
+    assert run(spool.replay()) == 0
+    assert endings(folder) == [".owed"]
+    assert replay_after_its_death() == 1
+
+
+def test_its_last_word_counts(ada: User, hold: Hold, folder: Path) -> None:
+    owe(hold, 8)
+    owe(hold, 9)
+
+    assert replay_after_its_death() == 1
+    assert parts(ada)[1] == 9
+
+
+def test_only_one_carries_it_out(ada: User, hold: Hold, folder: Path) -> None:
+    async def at_once() -> list[int]:
+        return await asyncio.gather(*(spool.replay() for _ in range(8)))
+
+    spool._own.leave()
+
+    assert sorted(run(at_once())) == [0] * 7 + [1]
+    assert parts(ada)[1] == 7
+
+
+def test_what_is_settled_is_forgotten(hold: Hold, folder: Path) -> None:
+    spool.forget(hold.id)
+    spool.write_all()
+
+    assert [file.read_bytes() for file in folder.iterdir()] == [b""]
+    assert replay_after_its_death() == 0
+    assert endings(folder) == []
+
+
+def test_a_worker_that_ends_leaves_what_it_owes(ada: User, hold: Hold, folder: Path) -> None:
+    settled = owed(ada, 5)
+    spool.forget(settled.id)
+
+    spool.leave()
 
     assert run(spool.replay()) == 1
+    assert parts(ada)[1] == 7
+
+
+def test_its_worker_had_settled_it(ada: User, hold: Hold, folder: Path) -> None:
+    ledger.settle(hold=hold, charge=7, receipt=RECEIPT)
+
+    assert replay_after_its_death() == 0
 
     assert parts(ada) == (1000, 7, 0, 0, 0)
-    assert names(folder) == []
+    assert endings(folder) == []
+
+
+def test_its_worker_had_settled_what_was_written_as_it_stood(ada: User, folder: Path) -> None:
+    hold = owed(ada, 4, replace(RECEIPT, final=False))
+    ledger.settle(hold=hold, charge=7, receipt=RECEIPT)
+
+    assert replay_after_its_death() == 0
+
+    assert parts(ada) == (1000, 7, 0, 0, 0)
+    assert endings(folder) == []
+
+
+def test_what_was_settled_otherwise_is_not_passed_over(ada: User, hold: Hold, folder: Path) -> None:
+    ledger.settle(hold=hold, charge=3, receipt=RECEIPT)
+
+    assert replay_after_its_death() == 0
+
+    assert endings(folder) == [".refused"]
+    assert parts(ada)[1] == 3
 
 
 def test_its_hold_has_expired(ada: User, hold: Hold) -> None:
@@ -71,10 +178,21 @@ def test_its_hold_has_expired(ada: User, hold: Hold) -> None:
         cursor.execute("UPDATE tokens_reservation SET expires_at = now() - interval '1 s'")
     ledger.expire()
 
-    assert run(spool.replay()) == 1
+    assert replay_after_its_death() == 1
 
     assert parts(ada) == (1000, 7, 0, 0, 0)
     assert verify() == []
+
+
+def test_the_command_that_expires_holds_settles_them_first(ada: User, hold: Hold) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tokens_reservation SET expires_at = now() - interval '1 s'")
+    spool._own.leave()
+
+    call_command("expire_reservations", verbosity=0)
+
+    assert parts(ada) == (1000, 7, 0, 0, 0)
+    assert UsageRecord.objects.get(pk=hold.id).status == "ok"
 
 
 def test_the_ledger_is_still_away(
@@ -82,91 +200,87 @@ def test_the_ledger_is_still_away(
 ) -> None:
     with monkeypatch.context() as away:
         away.setitem(connection.settings_dict, "HOST", "/nowhere")
-        assert run(spool.replay()) == 0
-    assert names(folder) == [f"{hold.id}.json"]
+        assert replay_after_its_death() == 0
+    assert endings(folder) == [".owed"]
 
     assert run(spool.replay()) == 1
 
 
-def test_what_is_settled_is_forgotten(hold: Hold, folder: Path) -> None:
-    spool.forget(hold.id)
-
-    assert names(folder) == []
+UNFIT = ["x", "[]", "{}", '[{"id":"x"}]', '[{"user_id":1}]', "[7]"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '[{"id": "x"}]', '[{"user_id": 1}]'])
-def test_an_unfit_file_is_set_aside(content: str, hold: Hold, folder: Path) -> None:
-    (folder / "0.json").write_text(content)
+@pytest.mark.parametrize("line", [*UNFIT, '[{"id":"5f64d3a4-6bbf-4f0c-9a39-2f4f6a3d1c55"}]'])
+def test_an_unfit_line_is_set_aside(line: str, ada: User, hold: Hold, folder: Path) -> None:
+    (file,) = folder.iterdir()
+    with file.open("a") as opened:
+        opened.write(f"\n{line}")
 
-    assert run(spool.replay()) == 1
+    assert replay_after_its_death() == 1
 
-    assert names(folder) == ["0.refused"]
+    (file,) = folder.iterdir()
+    assert (file.suffix, file.read_text()) == (".refused", line)
+    assert parts(ada)[1] == 7
 
 
 def test_odd_words_of_the_upstream_cost_the_charge_nothing(ada: User, folder: Path) -> None:
     """As with the worker that lives: the receipt does without them."""
-    hold = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
-    odd = Receipt(model="test/model", provider="demo", upstream_id="a\0b")
-    spool.keep(ledger.closing(hold=hold, charge=7, receipt=odd))
+    hold = owed(ada, 7, replace(RECEIPT, upstream_id="a\0b"))
 
-    assert run(spool.replay()) == 1
+    assert replay_after_its_death() == 1
 
     assert parts(ada) == (1000, 7, 0, 0, 0)
     assert UsageRecord.objects.get(pk=hold.id).upstream_id == ""
-    assert names(folder) == []
+    assert endings(folder) == []
 
 
-def test_what_was_settled_otherwise_is_not_passed_over(ada: User, hold: Hold, folder: Path) -> None:
-    ledger.settle(hold=hold, charge=3, receipt=RECEIPT)
+def test_a_file_that_cannot_be_read_stops_no_other(ada: User, hold: Hold, folder: Path) -> None:
+    (folder / "0.owed").mkdir()
 
-    assert run(spool.replay()) == 0
-
-    assert names(folder) == [f"{hold.id}.refused"]
-    assert parts(ada)[1] == 3
+    assert replay_after_its_death() == 1
 
 
-def test_one_that_cannot_be_removed_stops_no_other(
-    ada: User, hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = ledger.reserve(user_id=ada.pk, amount=100, ttl=60, context=CONTEXT)
-    spool.keep(ledger.closing(hold=other, charge=5, receipt=RECEIPT))
+def test_a_draft_goes_with_its_file(hold: Hold, folder: Path) -> None:
+    (file,) = folder.iterdir()
+    file.with_suffix(".draft").touch()
 
-    def read_only(*_: Any, **__: Any) -> None:
-        raise OSError(30, "Read-only file system")
-
-    with monkeypatch.context() as disk:
-        disk.setattr(Path, "unlink", read_only)
-        run(spool.replay())
-        spool.forget(other.id)
-
-    assert parts(ada) == (1000, 12, 0, 0, 0)
+    assert replay_after_its_death() == 1
+    assert endings(folder) == []
 
 
 def test_a_strangers_folder_is_not_read(
     hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = os.geteuid() + 1
-    monkeypatch.setattr(os, "geteuid", lambda: stranger)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "geteuid", lambda: stranger)
 
-    with pytest.raises(EmbeddedError):
-        run(spool.replay())
+        with pytest.raises(EmbeddedError):
+            run(spool.replay())
 
 
 def test_a_full_disk_harms_no_request(
-    hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ada: User, hold: Hold, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        other = owed(ada, 5)
+        spool.write_all()
+    assert endings(folder) == [".owed"]  # Nor does a draft fill it for ever.
 
-    spool.forget(hold.id)
-    spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
+    spool.write_all()
+    assert replay_after_its_death() == 2
+    assert UsageRecord.objects.get(pk=other.id).charged == 5
 
-    assert names(folder) == []  # Nor does a draft fill it for ever.
-    monkeypatch.undo()
-    spool.keep(ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
-    assert names(folder) == [f"{hold.id}.json"]
+
+def test_a_folder_that_was_removed_is_made_anew(ada: User, hold: Hold, folder: Path) -> None:
+    shutil.rmtree(folder)
+
+    spool.write_all()
+
+    assert replay_after_its_death() == 1
 
 
 def test_it_is_private(hold: Hold, folder: Path) -> None:

@@ -88,7 +88,7 @@ def told(evidence: Evidence) -> str:
 
 
 def _owed(evidence: Evidence) -> list[str]:
-    return [file.name for file in evidence.spool.glob("*")]
+    return [file.name for file in evidence.spool.glob("*") if file.stat().st_size]
 
 
 def _of_finished(evidence: Evidence, records: list[UsageRecord]) -> list[str]:

@@ -9,7 +9,7 @@ from tokens.tasks import expire_reservations
 
 
 class Command(BaseCommand):
-    help = "Free the tokens held by requests whose deadline has passed."
+    help = "Settle what dead workers of this machine owe, and free every late hold."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Count them, free none.")
