@@ -41,7 +41,7 @@ class WebServer:
             env=environment,
             start_new_session=True,
         )
-        wait_for(self.process, f"{self.url}/api/health")
+        until_it_answers(self.process, f"{self.url}/api/health")
 
     def kill(self) -> None:
         """End every process of the server at once, as a crash of the machine would."""
@@ -66,7 +66,7 @@ class WebServer:
         self.stop()
 
 
-def wait_for(process: subprocess.Popen[bytes], url: str, *, seconds: float = 30.0) -> None:
+def until_it_answers(process: subprocess.Popen[bytes], url: str, *, seconds: float = 30.0) -> None:
     """Wait until a process answers at this address. Raises ``RuntimeError`` if it never does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,7 +1,6 @@
 """Everything the demo upstream breaks on demand, on streams and in JSON answers."""
 
 import gzip
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.fakes.upstream.client import MODEL, chat, events, open_stream, post, tokens
 from tests.fakes.upstream.process import UpstreamProcess
+from tests.waiting import wait_for
 
 USAGE = {"include_usage": True}
 
@@ -129,12 +129,8 @@ def test_stall_between_goes_silent_until_the_client_leaves(upstream: UpstreamPro
 
 
 def wait_for_end(upstream: UpstreamProcess) -> dict[str, Any]:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        entry = last_entry(upstream)
-        if entry["outcome"] != "running":
-            return entry
-    raise AssertionError("the disconnect went unnoticed")
+    wait_for(lambda: last_entry(upstream)["outcome"] != "running")
+    return last_entry(upstream)
 
 
 def test_garbage_is_one_bad_line_in_a_stream(upstream: UpstreamProcess) -> None:

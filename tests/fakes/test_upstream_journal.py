@@ -3,8 +3,7 @@
 import asyncio
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 
 from tests.fakes.upstream.client import KEY, MODEL, chat, get, open_stream, post
 from tests.fakes.upstream.process import UpstreamProcess
+from tests.waiting import wait_for
 
 LONG = chat("[[n=100000,d=2]]")
 
@@ -28,12 +28,6 @@ def upstream(process: UpstreamProcess) -> UpstreamProcess:
     return process
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-
-
 def leave_mid_stream(upstream: UpstreamProcess) -> dict[str, Any]:
     with open_stream(upstream, LONG) as response:
         received = b""
@@ -41,7 +35,7 @@ def leave_mid_stream(upstream: UpstreamProcess) -> dict[str, Any]:
             received += data
             if received.count(b"data:") > 5:
                 break
-    until(lambda: upstream.totals()["cancelled"] == 1)
+    wait_for(lambda: upstream.totals()["cancelled"] == 1)
     return upstream.journal()[0]
 
 
@@ -101,7 +95,7 @@ def test_a_client_that_leaves_stops_the_stream(upstream: UpstreamProcess) -> Non
 def test_a_client_that_leaves_a_json_answer_pays_for_it_whole(upstream: UpstreamProcess) -> None:
     with pytest.raises(httpx.ReadTimeout):
         post(upstream, chat("[[n=50,d=1000]]"), timeout=0.2)
-    until(lambda: upstream.totals()["cancelled"] == 1)
+    wait_for(lambda: upstream.totals()["cancelled"] == 1)
     (entry,) = upstream.journal()
     assert (entry["completion_tokens"], entry["reported"]) == (50, None)
 
@@ -115,7 +109,7 @@ async def test_many_clients_leave_at_once(upstream: UpstreamProcess) -> None:
                 await anext(response.aiter_raw())
 
         await asyncio.gather(*(leave() for _ in range(50)))
-    until(lambda: upstream.totals()["cancelled"] == 50)
+    wait_for(lambda: upstream.totals()["cancelled"] == 50)
     assert upstream.totals()["running"] == 0
 
 

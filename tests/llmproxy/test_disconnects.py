@@ -4,8 +4,6 @@ import asyncio
 import json
 import random
 import socket
-import time
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -13,6 +11,7 @@ from django.core.management import call_command
 
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
+from tests.waiting import wait_for
 from tests.webserver import demo_server
 from tokens.models import Reservation, UsageRecord
 from tokens.verify import verify
@@ -23,13 +22,6 @@ CHAT = "/api/llm/chat/completions"
 def body(content: str) -> dict[str, object]:
     messages = [{"role": "user", "content": content}]
     return {"model": MODEL, "messages": messages, "max_tokens": 200, "stream": True}
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def nothing_is_held() -> bool:

@@ -21,7 +21,7 @@ from llmproxy.providers import Dialect, Provider
 from llmproxy.upstream import AttemptFailed, refusal
 from tests.developer import Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
-from tests.llmproxy.test_disconnects import wait_for
+from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 
 # A database of its own for each process that runs tests: others break providers, too.

@@ -1,7 +1,6 @@
 """The limits of a plan over HTTP and four workers: exactly so many, and every slot comes back."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.tokens.accounts import ROOMY
 from tests.valkey import ValkeyProcess
+from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens.models import Balance, Tier
 from tokens.verify import verify
@@ -89,13 +89,6 @@ async def ask_all_at_once(dev: Developer, asked: dict[str, Any]) -> list[httpx.R
 def now(dev: Developer) -> dict[str, Any]:
     answer: dict[str, Any] = dev.http.get(LIMITS).raise_for_status().json()
     return answer
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 def test_it_works(limited: Limited) -> None:

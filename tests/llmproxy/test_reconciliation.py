@@ -15,7 +15,8 @@ from llmproxy.reconciliation import Report, reconcile
 from llmproxy.tasks import reconcile as task
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held, wait_for
+from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
+from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
 from tokens.models import UsageRecord

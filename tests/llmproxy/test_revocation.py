@@ -18,8 +18,8 @@ from config.database import Listener, in_thread
 from config.errors import NotAuthenticated
 from llmproxy import callers, memory
 from tests.developer import Developer, Make
-from tests.llmproxy.test_disconnects import wait_for
 from tests.tokens.accounts import account
+from tests.waiting import wait_for
 from tokens.models import Balance, Tier
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.webserver import ROOT, free_port, wait_for
+from tests.webserver import ROOT, free_port, until_it_answers
 
 CLIENT_ID = "tokengate"
 
@@ -33,7 +33,7 @@ class OidcProvider:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(self.process, f"{self.url}/.well-known/openid-configuration")
+        until_it_answers(self.process, f"{self.url}/.well-known/openid-configuration")
 
     def put_user(self, sub: str, **claims: Any) -> None:
         """Make a user with these claims, such as `email` and `email_verified`, or change them."""
