@@ -21,7 +21,11 @@ async def serve(receive: Any, send: Any) -> None:
 
 
 def _spare_what_stays() -> None:
-    """Keep the garbage collector from going through all that was loaded, again and again."""
+    """Keep the garbage collector from going through all that was loaded, again and again.
+
+    It has not begun yet: config/gunicorn.py.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(10_000, 20, 50)

@@ -1,5 +1,6 @@
 """What every test may ask for: callers, the demo upstream, and the real server in front of it."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -117,3 +118,10 @@ def developer(web: WebServer, catalog: Model) -> Iterator[Make]:
     yield make
     for each in made:
         each.http.close()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from going through all that was imported, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
