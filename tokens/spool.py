@@ -63,13 +63,18 @@ async def write_for_ever() -> None:
     """Write down every second what is owed."""
     while True:
         await asyncio.sleep(RENEWED_EVERY)
-        write_all()
+        try:
+            write_all()
+        except Exception:  # The next turn may do better.
+            log.exception("settlements_not_spooled", reservations=len(_owing))
 
 
 def leave() -> None:
     """Leave to others what this process still owes, as a worker does when it ends."""
-    write_all()
-    _own.leave()
+    try:
+        write_all()
+    finally:
+        _own.leave()
 
 
 async def replay() -> int:
