@@ -1,9 +1,7 @@
 """The real web server as a process: gunicorn with our configuration, on a test's database."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ import httpx
 from django.db import connection
 
 from tests.fakes.upstream.process import UpstreamProcess
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,15 +78,6 @@ def until_it_answers(process: subprocess.Popen[bytes], url: str, *, seconds: flo
         else:
             return
     raise RuntimeError(f"{process.args!r} does not answer")
-
-
-def free_port() -> int:
-    """Return a free port below the ephemeral ones, which outgoing connections take at any time."""
-    while True:
-        port = random.randrange(20_000, 32_768)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
 
 
 def database_url(name: str) -> str:

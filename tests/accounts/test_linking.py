@@ -24,7 +24,7 @@ from tests.accounts.racing import race
 from tests.accounts.signing_in import code, fresh_email, post, signed_in
 from tests.factories import UserFactory
 from tests.fakes.oidc_provider import OidcProvider
-from tests.webserver import free_port
+from tests.ports import free_port
 
 PATH = "users/oauth-accounts"
 

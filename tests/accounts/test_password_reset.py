@@ -15,7 +15,7 @@ from tests.accounts.mailbox import messages_to, reset_key
 from tests.accounts.racing import race
 from tests.accounts.signing_in import code, fresh_email, log_in, post, profile
 from tests.factories import UserFactory
-from tests.webserver import free_port
+from tests.ports import free_port
 
 NEW = "an entirely different staple"
 

@@ -17,7 +17,8 @@ import pytest
 from config import embedded
 from tests.config.test_env_example import DOCUMENTED
 from tests.fakes.upstream.process import UpstreamProcess
-from tests.webserver import ROOT, demo_server, free_port
+from tests.ports import free_port
+from tests.webserver import ROOT, demo_server
 
 BIN = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")

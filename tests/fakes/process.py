@@ -1,6 +1,5 @@
 """A fake of the outside world as a process of its own, for tests."""
 
-import random
 import select
 import subprocess
 import sys
@@ -9,9 +8,9 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
+from tests.ports import free_port
+
 _ROOT = Path(__file__).parents[2]
-# Below the ephemeral ports, which outgoing connections take at any moment.
-_PORTS = range(20_000, 32_768)
 _PORT_TAKEN = 98
 _ATTEMPTS = 20
 _START_SECONDS = 30.0
@@ -57,7 +56,7 @@ class FakeProcess:
     def start(self) -> None:
         """Start on the given port, the former one, or a free one below 32768."""
         known = [] if self._port is None else [self._port]
-        for port in known or random.sample(_PORTS, _ATTEMPTS):
+        for port in known or [free_port() for _ in range(_ATTEMPTS)]:
             if self._listens(port):
                 self._port = port
                 return

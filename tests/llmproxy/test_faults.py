@@ -12,7 +12,8 @@ import pytest
 from llmproxy.models import Route
 from tests.developer import Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
-from tests.webserver import WebServer, demo_server, free_port
+from tests.ports import free_port
+from tests.webserver import WebServer, demo_server
 from tokens.verify import verify
 
 

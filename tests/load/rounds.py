@@ -12,7 +12,7 @@ from tests.load.contenders import Contender, Site, everybody
 from tests.load.processes import Server
 from tests.load.scenarios import SCENARIOS, Figures, Running, Scenario, warm_up
 from tests.load.stage import cores
-from tests.webserver import free_port
+from tests.ports import free_port
 
 DIRECT = "no proxy"
 Measured = dict[tuple[str, str], list[Figures]]

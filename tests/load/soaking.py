@@ -20,7 +20,7 @@ from django.utils import timezone
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.load import proxy, stage
 from tests.load.processes import Server, family, open_files, threads
-from tests.webserver import free_port
+from tests.ports import free_port
 from tokens.models import Reservation, UsageRecord
 from tokens.verify import verify
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.webserver import ROOT, free_port, until_it_answers
+from tests.ports import free_port
+from tests.webserver import ROOT, until_it_answers
 
 CLIENT_ID = "tokengate"
 

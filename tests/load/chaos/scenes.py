@@ -18,7 +18,7 @@ from tests.load.chaos.breaking import Breaker
 from tests.load.chaos.callers import MODEL, Call, ask, load
 from tests.load.chaos.proof import Evidence
 from tests.load.processes import Server
-from tests.webserver import free_port
+from tests.ports import free_port
 
 _CLIENTS = 64
 _WORKERS = 3
