@@ -44,8 +44,8 @@ _away = _Away()
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run synchronous ORM code in a worker thread; its database connection is not kept.
 
-    Raises ``OperationalError`` at once for a second after another call has met with one: while
-    the database is away, nobody queues up for it.
+    Raises ``OperationalError`` at once for a second after another call could not reach the
+    database: while it is away, nobody queues up for it.
     """
 
     def call() -> T:
@@ -54,9 +54,7 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         try:
             return function(*args, **kwargs)
         except (OperationalError, psycopg.OperationalError) as error:
-            _away.until = time.monotonic() + _FAIL_FAST_SECONDS
-            if _is_lost(error):
-                _drain()
+            _note(error)
             raise
         finally:
             connections.close_all()
@@ -65,25 +63,20 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     return await loop.run_in_executor(_threads, copy_context().run, call)
 
 
-def _is_lost(error: Exception) -> bool:
-    """Tell a server that is away or shuts down from one that refuses a statement.
+def _note(error: Exception) -> None:
+    """Take the server to be away, unless it only refused a statement.
 
     A pool that has nothing to give in time may only be busy. Where connections idle, they are dead.
     """
     cause = error.__cause__ or error
-    if isinstance(cause, PoolTimeout):
-        pool = _pool()
-        return bool(pool and pool.get_stats().get("pool_available"))
     state = getattr(cause, "sqlstate", None)
-    return state is None or state.startswith("57P")
-
-
-def _drain() -> None:
-    """Drop every idle connection of this process's pool: they went with the one that was lost.
-
-    The pool itself finds out one by one, with pauses, and fails those who wait for it meanwhile.
-    """
-    if pool := _pool():
+    if state is not None and not state.startswith("57P"):
+        return
+    _away.until = time.monotonic() + _FAIL_FAST_SECONDS
+    pool = _pool()
+    if pool and (not isinstance(cause, PoolTimeout) or pool.get_stats().get("pool_available")):
+        # They went with the one that was lost. The pool itself would find out one by one, with
+        # pauses, and fail those who wait for it meanwhile.
         pool.drain()
 
 
@@ -148,9 +141,12 @@ class Listener:
                     self._sure_until = sent_at + self.SURE_SECONDS
 
     async def _prove_for_ever(self) -> None:
+        def prove() -> None:
+            announce(self._channel, f"{self._proof}{time.monotonic()}")
+
         while True:
             try:
-                await in_thread(announce, self._channel, f"{self._proof}{time.monotonic()}")
+                await in_thread(prove)
             except (Error, psycopg.Error):
                 await asyncio.sleep(_FAIL_FAST_SECONDS)
             await asyncio.sleep(self.PROVE_SECONDS)

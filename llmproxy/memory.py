@@ -7,7 +7,7 @@ this worker cannot be sure to hear that, it remembers nobody for longer than a m
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -41,9 +41,13 @@ class _Entry:
         self.looking = looking
 
     def is_good(self) -> bool:
-        """Tell whether what was found still holds."""
+        """Tell whether somebody who asks now may have what was found, or will be."""
         lifetime = REMEMBER_SECONDS if _listener.is_sure else Listener.SURE_SECONDS
-        if time.monotonic() - self.began >= lifetime or self.began <= _forgotten.everybody:
+        return time.monotonic() - self.began < lifetime and self.holds()
+
+    def holds(self) -> bool:
+        """Tell whether nobody has said that it has changed since it was begun."""
+        if self.began <= _forgotten.everybody:
             return False
         if not self.looking.done():
             return True
@@ -60,10 +64,7 @@ class _Forgotten:
     """When somebody, or everybody, had to be looked up anew; as ``time.monotonic`` tells it."""
 
     everybody: float = 0.0
-    users: dict[int, float] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.users = {}
+    users: dict[int, float] = field(default_factory=dict)
 
 
 _known: dict[Credential, _Entry] = {}
@@ -84,7 +85,7 @@ async def remembered(credential: Credential, look_up: Callable[[Credential], Fou
             if _known.get(credential) is entry:  # Only good news is remembered.
                 del _known[credential]
             raise
-        if entry.is_good():  # Else it was changed while it was being looked up.
+        if entry.holds():  # However long it took: those who queue would never be served.
             return found.caller
 
 

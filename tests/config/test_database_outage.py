@@ -75,3 +75,18 @@ def test_a_pool_that_is_only_busy_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(database._away, "until", 0.0)
     assert asyncio.run(database.in_thread(backend)) in busy
+
+
+async def test_a_statement_that_is_refused_makes_nobody_else_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database._away, "until", 0.0)
+
+    def too_slow() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)")
+
+    with pytest.raises(OperationalError):
+        await database.in_thread(too_slow)
+
+    assert await database.in_thread(backend)
