@@ -175,7 +175,9 @@ class _Limiter:
         words = ("admit", *_times(), *limits.as_numbers, slot.counted, slot.id, lease)
         try:
             state = State(*await self._redis.run(_SCRIPT, keys, words))
-        except RedisAway:
+        except RedisAway as away:
+            # It may have done what it was asked, and only not said so in time.
+            slot.shared = away.__cause__ is not None
             running, now = len(_running.get(slot.user_id, ())), time.monotonic()
             return _local().admit(keys[0], keys[3], limits, running, cost=slot.counted, now=now)
         slot.shared, slot.bucket = True, state.bucket
@@ -224,6 +226,8 @@ class _Limiter:
         lease = round(self._lease * 1000)
         for user_id, slots in list(_running.items()):
             words = ("renew", *_times(), lease, *slots)
+            for slot in slots.values():  # Also those that were given out while it was away.
+                slot.shared = True
             try:
                 await self._redis.run(_SCRIPT, _keys(user_id, None)[:3], words)
             except RedisAway:
