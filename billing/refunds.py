@@ -7,23 +7,36 @@ are not won; so events may come late, twice and in any order.
 from django.db import transaction
 
 from billing import allocation, gateway, state
+from billing.errors import SubscriptionBusy
 from billing.models import Invoice
 
+_ATTEMPTS = 8
 _WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 
 
 def settle(charge_id: str) -> tuple[Invoice | None, int]:
     """Hold an invoice's tokens against what is left of its payment.
 
-    Returns the invoice, unless it is none of ours, and how many cents it had lost before.
+    Returns the invoice, unless it is none of ours, and how many cents it had lost before. Raises
+    ``SubscriptionBusy`` after many attempts.
     """
-    charge = gateway.charge(charge_id)
-    invoice_id = _invoice_of(charge)
+    invoice_id = _invoice_of(gateway.charge(charge_id))
     if invoice_id is None:
         return None, 0
+    for _ in range(_ATTEMPTS):
+        seen = Invoice.objects.values_list("settlements", flat=True).get(pk=invoice_id)
+        lost = _lost(charge_id)
+        if written := _write(invoice_id, lost=lost, seen=seen):
+            return written
+    raise SubscriptionBusy
+
+
+def _lost(charge_id: str) -> int:
+    """Return how many cents of a payment went back, as Stripe says now."""
+    charge = gateway.charge(charge_id)
     disputes = gateway.disputes_of(charge_id) if charge["disputed"] else []
     disputed = sum(one["amount"] for one in disputes if one["status"] not in _WON)
-    return _write(invoice_id, lost=charge["amount_refunded"] + disputed)
+    return int(charge["amount_refunded"] + disputed)
 
 
 def settle_disputed(dispute_id: str) -> None:
@@ -32,9 +45,12 @@ def settle_disputed(dispute_id: str) -> None:
 
 
 @transaction.atomic
-def _write(invoice_id: str, *, lost: int) -> tuple[Invoice, int]:
+def _write(invoice_id: str, *, lost: int, seen: int) -> tuple[Invoice, int] | None:
+    """Write what was lost; None where somebody has written since it was read."""
     invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
     invoice = invoices.get(pk=invoice_id)
+    if invoice.settlements != seen:
+        return None
     before, invoice.refunded = invoice.refunded, min(lost, invoice.paid)
     if invoice.refunded > before:
         wanted = _share(invoice, invoice.refunded) - _share(invoice, before)

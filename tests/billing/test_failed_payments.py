@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, state, tasks
+from billing import gateway, refunds, state, tasks
 from billing.models import Invoice, Subscription
 from config.celery import app
 from tests.billing.shop import FREE, PRO, Shop, change, current, subscribe, tokens
@@ -92,6 +92,30 @@ def test_a_refund_takes_back_what_is_unspent(user: User, shop: Shop) -> None:
     shop.deliver()
     assert tokens(user) == 0
     assert Invoice.objects.get().refunded == 2_000
+
+
+def test_of_two_refunds_the_older_reading_does_not_win(
+    user: User, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge = _charge(user)
+    gateway._v1().refunds.create({"charge": charge, "amount": 500})
+    read, readings = gateway.charge, []
+
+    def overtaken(charge_id: str) -> gateway.Obj:
+        """Be told of the first refund, and learn late that another came and was settled."""
+        readings.append(read(charge_id))
+        if len(readings) == 2:
+            gateway._v1().refunds.create({"charge": charge, "amount": 500})
+            refunds.settle(charge)
+            return readings[1]
+        return readings[-1]
+
+    monkeypatch.setattr(gateway, "charge", overtaken)
+    refunds.settle(charge)
+
+    assert Invoice.objects.get().refunded == 1_000
+    assert tokens(user) == PRO // 2
+    assert verify(user_id=user.pk) == []
 
 
 def test_a_dispute_too(user: User, shop: Shop) -> None:
