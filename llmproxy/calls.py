@@ -90,11 +90,15 @@ def is_large(raw: bytes) -> bool:
     return len(raw) > _LARGE
 
 
-def for_upstream(call: Call, *, model: str, max_output: int) -> bytes:
-    """Write the body for a provider: its name of the model, our cap, and usage asked for."""
+def for_upstream(call: Call, *, model: str, max_output: int, limit: str = "max_tokens") -> bytes:
+    """Write the body for a provider: its name of the model, our cap, and usage asked for.
+
+    A chat request that has no limit of its own is given ours in the field ``limit``.
+    """
     body = {**call.body, "model": model}
     limits = call.endpoint.limits
-    for key in [key for key in limits if body.get(key) is not None] or limits[:1]:
+    ours = (limit,) if limit in limits else limits[:1]
+    for key in [key for key in limits if body.get(key) is not None] or ours:
         given = body.get(key)
         body[key] = max_output if given is None else min(given, max_output)
     if call.stream:

@@ -7,6 +7,7 @@ change is in force everywhere soon, and no request waits for the database.
 import time
 from dataclasses import dataclass, field
 
+import structlog
 from django.conf import settings
 
 from config.database import in_thread
@@ -14,6 +15,8 @@ from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.models import Alias, Model, ProviderState, Route
 from llmproxy.pricing import Prices, Weights
 from llmproxy.providers import Provider, configured
+
+log = structlog.get_logger("tokengate.proxy")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Catalog:
             self._read_at = time.monotonic()  # The others go on with what there is.
             try:
                 self._snapshot = await in_thread(read)
-            except Exception:
+            except Exception as error:
+                log.warning("catalog_not_read", error=repr(error))
                 if not self._snapshot.models:
                     self._read_at = float("-inf")
                     raise

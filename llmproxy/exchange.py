@@ -114,7 +114,7 @@ class Exchange:
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
-            spool.forget(self.hold.id)
+            spool.set_aside(self.hold.id)
         finally:
             self.slot.release(charged=self.hold.amount)
             leases.drop(self.hold.id)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import orjson
 from django.conf import settings
 
-from config.errors import ApiError
+from config.errors import ApiError, Unavailable
 from config.loops import ended
 from llmproxy import calls, health, upstream
 from llmproxy.callers import Caller
@@ -170,7 +170,12 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
     for route in health.askable(_routes(exchange)):
-        body = calls.for_upstream(exchange.call, model=route.upstream_name, max_output=max_output)
+        body = calls.for_upstream(
+            exchange.call,
+            model=route.upstream_name,
+            max_output=max_output,
+            limit=route.provider.dialect.limit,
+        )
         began = time.perf_counter()
         try:
             answer = await _attempt(exchange, route, body)
@@ -183,6 +188,9 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
         except asyncio.CancelledError:
             health.left(route)
             _note(exchange, route, began, outcome="cancelled", status=None)
+            raise
+        except Unavailable:
+            health.left(route)
             raise
         else:
             ms = _note(exchange, route, began, outcome="ok", status=200)

@@ -62,7 +62,7 @@ def _begins(event: bytes) -> bool:
 
 
 def _says_something(chunk: dict[str, Any]) -> bool:
-    return finished_choices(chunk) > 0 or bool(chunk.get("usage")) or output_characters(chunk) > 0
+    return bool(finished_choices(chunk) or chunk.get("usage")) or output_characters(chunk) > 0
 
 
 class RelayedStream:
@@ -74,7 +74,8 @@ class RelayedStream:
         self._splitter = opening.splitter
         self._shows_usage = exchange.call.wants_usage
         self._most_output = most_output
-        self._unfinished = exchange.call.choices
+        self._choices = exchange.call.choices
+        self._finished: set[int] = set()
         self._silence = 0.0
         self._done = False
         self._error: UpstreamError | None = None
@@ -133,9 +134,13 @@ class RelayedStream:
         self._ended(UpstreamError())
         return rest if self._done else b""
 
+    @property
+    def _all_finished(self) -> bool:
+        return len(self._finished) >= self._choices
+
     def _ended(self, error: UpstreamError) -> None:
         """Note an end without `[DONE]`: right if all choices had finished, else an error."""
-        if self._unfinished <= 0:
+        if self._all_finished:
             self._done = True
         elif not self._done:
             self._error = self._error or error
@@ -168,9 +173,9 @@ class RelayedStream:
         chunk = sse.payload(event)
         if chunk is None:
             return event
-        self._unfinished -= finished_choices(chunk)
+        self._finished |= finished_choices(chunk)
         usage = reported(chunk.get("usage"))
-        self._exchange.note_usage(usage, final=usage is not None and self._unfinished <= 0)
+        self._exchange.note_usage(usage, final=usage is not None and self._all_finished)
         if chunk.get("error"):
             self._error = self._error or failure_in(content).error
         if self._done or self._error:

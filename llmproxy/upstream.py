@@ -1,9 +1,8 @@
-"""The wire to the providers, over httpx; its errors are mapped here.
+"""The wire to the providers; httpx's errors are mapped here.
 
-UpstreamError (llmproxy.errors)
-└── AttemptFailed    one provider failed; `retryable` tells whether another may be asked
-ListFailed           a model list could not be read
-LookupFailed         a later word could not be asked for
+AttemptFailed    one provider failed; `error` is what the client would be told
+ListFailed       a model list could not be read
+LookupFailed     a later word could not be asked for
 """
 
 import math
@@ -15,8 +14,10 @@ from typing import Any
 
 import httpx
 import orjson
+import structlog
 from django.conf import settings
 
+from config.errors import Unavailable
 from config.loops import PerLoop
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.providers import Provider
@@ -24,12 +25,13 @@ from llmproxy.providers.base import printable
 from llmproxy.transport import Response, Target, Transport, target
 from llmproxy.usage import Usage
 
+log = structlog.get_logger("tokengate.proxy")
+
 _ERROR_BODY_BYTES = 65_536
 _MAX_JSON_BYTES = 64_000_000
 _GZIP_OR_ZLIB = 47
 _LONGEST_WAIT = 3600.0
-# What a provider says of our account or of its own state: another may be asked, and a user is
-# never told.
+# Statuses about our account or the provider's own state: another one is asked, and no user is told.
 _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
 
 
@@ -117,12 +119,19 @@ class UpstreamAnswer:
 
 
 async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
-    """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else."""
+    """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else.
+
+    Raises ``Unavailable`` when all connections of this worker are in use: no provider is to blame.
+    """
     where = _target(provider.base_url + path, tuple(provider.headers.items()))
+    patience = settings.UPSTREAM_CONNECT_TIMEOUT
     try:
         response = await _transport().post(
-            where, body, connect_timeout=settings.UPSTREAM_CONNECT_TIMEOUT
+            where, body, pool_timeout=patience, connect_timeout=patience
         )
+    except httpx.PoolTimeout as error:
+        log.warning("upstream_connections_used_up", most=settings.UPSTREAM_CONNECTIONS)
+        raise Unavailable("The service is busy. Try again in a moment.") from error
     except httpx.HTTPError as error:
         raise _mapped(error) from error
     answer = UpstreamAnswer(response, provider)

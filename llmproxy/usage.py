@@ -115,12 +115,13 @@ def _plain_characters(block: bytes) -> int | None:
         return None
 
 
-def finished_choices(chunk: dict[str, Any]) -> int:
-    """Return how many choices come to their end with this chunk."""
+def finished_choices(chunk: dict[str, Any]) -> set[int]:
+    """Return the indexes of the choices that come to their end with this chunk."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
-        return 0
-    return sum(1 for choice in choices if isinstance(choice, dict) and choice.get("finish_reason"))
+        return set()
+    ended = [one for one in choices if isinstance(one, dict) and one.get("finish_reason")]
+    return {index if isinstance(index := one.get("index"), int) else 0 for one in ended}
 
 
 def output_characters(answer: dict[str, Any] | None) -> int:

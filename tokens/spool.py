@@ -22,7 +22,7 @@ from config.instruments import of
 from tokens import ledger, metrics
 from tokens.batching import Item, as_bytes
 from tokens.errors import LedgerUnavailable, ReservationClosed
-from tokens.spool_file import WorkerFile, is_orphaned
+from tokens.spool_file import WorkerFile, is_orphaned, set_aside_beside
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -52,6 +52,14 @@ def write(reservation_id: UUID) -> None:
 def forget(reservation_id: UUID) -> None:
     """Stop keeping it: the ledger has taken it, or never will."""
     _owing.pop(reservation_id, None)
+
+
+def set_aside(reservation_id: UUID) -> None:
+    """Have somebody look at what the ledger refuses (``*.refused``), and keep it no longer."""
+    owes = _owing.pop(reservation_id, None)
+    if owes:
+        of(metrics.SPOOLED, _Outcome.REFUSED).inc()
+        _own.set_aside(as_bytes([owes()]))
 
 
 def write_all() -> None:
@@ -85,7 +93,7 @@ async def replay() -> int:
     where the folder cannot be used.
     """
     folder = settings.SETTLEMENT_SPOOL
-    make_private(folder)
+    make_private(folder, setting="SETTLEMENT_SPOOL")
     done = 0
     for file in sorted(folder.glob("*.owed")):
         try:
@@ -149,8 +157,8 @@ async def _carry_out(file: Path, content: bytes) -> int:
 
 
 def _finish(file: Path, refused: list[bytes]) -> None:
-    if refused:
-        file.with_suffix(".refused").write_bytes(b"\n".join(refused))
+    for line in refused:
+        set_aside_beside(file, line)
     file.with_suffix(".draft").unlink(missing_ok=True)
     file.unlink(missing_ok=True)
 

@@ -46,6 +46,14 @@ class WorkerFile:
                 os.ftruncate(self._fd, 0)
             self._is_empty = not lines
 
+    def set_aside(self, line: bytes) -> None:
+        """Add a line to another file, which stays."""
+        with self._logging():
+            if self._path is None:
+                self._put([])
+            assert self._path is not None
+            set_aside_beside(self._path, line)
+
     def leave(self) -> None:
         """Let go of the file, as if the process were dead; an empty one is removed."""
         if self._path is None or self._fd is None:
@@ -59,7 +67,7 @@ class WorkerFile:
 
     def _put(self, lines: list[bytes]) -> None:
         """Put another file in its place: locked before it has the name, so never an orphan."""
-        make_private(settings.SETTLEMENT_SPOOL)
+        make_private(settings.SETTLEMENT_SPOOL, setting="SETTLEMENT_SPOOL")
         path = self._path or settings.SETTLEMENT_SPOOL / f"{uuid4()}.owed"
         draft = path.with_suffix(".draft")
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -85,6 +93,12 @@ class WorkerFile:
             if self._works:  # Once, not with every stream.
                 log.exception("settlements_not_spooled", folder=str(settings.SETTLEMENT_SPOOL))
             self._works = False
+
+
+def set_aside_beside(file: Path, line: bytes) -> None:
+    """Add a line to what is refused of a worker's file."""
+    with file.with_suffix(".refused").open("ab") as refused:
+        refused.write(line + b"\n")
 
 
 def is_orphaned(opened: BinaryIO) -> bool:

@@ -8,17 +8,18 @@ from pathlib import Path
 from config.embedded.errors import EmbeddedError
 
 
-def make_private(folder: Path) -> None:
+def make_private(folder: Path, *, setting: str = "DATA_DIR") -> None:
     """Create the folder, or take an existing one over: ours alone, whatever the umask says.
 
-    A folder that somebody else made, perhaps to catch our sockets in /tmp, is refused.
+    A folder that somebody else made, perhaps to catch our sockets in /tmp, is refused; ``setting``
+    is the variable by which another one can be named.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise EmbeddedError(
             f"{folder} belongs to user id {found.st_uid}, and this is user id {os.geteuid()}. "
-            "Run as that user, remove the folder, or set DATA_DIR to a folder of your own."
+            f"Run as that user, remove the folder, or set {setting} to a folder of your own."
         )
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)

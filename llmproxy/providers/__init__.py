@@ -1,13 +1,15 @@
 """The providers, behind one table. A new one is a file with its dialect, and a line here."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 
-from llmproxy.providers import glama, openrouter, requesty
+from llmproxy.providers import glama, openai, openrouter, requesty
 from llmproxy.providers.base import Dialect, Listing, Provider
 
 __all__ = ["DIALECTS", "Dialect", "Listing", "Provider", "configured"]
 
-# By the name in settings.UPSTREAMS; any other is a plain OpenAI-compatible server.
+# By the name in settings.UPSTREAMS; any other is OpenAI, or a server that is compatible with it.
 DIALECTS: dict[str, Dialect] = {
     "openrouter": openrouter.DIALECT,
     "glama": glama.DIALECT,
@@ -18,6 +20,11 @@ DIALECTS: dict[str, Dialect] = {
 def configured() -> dict[str, Provider]:
     """Return the providers that the operator has set up, by name, in order of preference."""
     return {
-        name: Provider(name, base_url.rstrip("/"), api_key, DIALECTS.get(name, Dialect()))
+        name: Provider(name, base_url.rstrip("/"), api_key, _dialect(name, base_url))
         for name, (base_url, api_key) in settings.UPSTREAMS.items()
     }
+
+
+def _dialect(name: str, base_url: str) -> Dialect:
+    is_openai = urlsplit(base_url).hostname == openai.HOST
+    return DIALECTS.get(name) or (openai.DIALECT if is_openai else Dialect())

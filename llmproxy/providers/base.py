@@ -125,11 +125,15 @@ COSTLY: Mapping[str, Refusal] = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """Where a provider differs from plain OpenAI."""
+    """Where a provider differs from what most OpenAI-compatible servers do.
+
+    ``limit`` is the field by which a chat request without a limit of its own is given ours.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     listing: Callable[[Entry], Listing] = listing
     id_header: str = "x-request-id"
+    limit: str = "max_tokens"
     embeddings: bool = True
     later: LaterWord | None = None
     costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)

@@ -118,7 +118,8 @@ def test_the_providers_later_word_makes_it_exact(
     dev = developer(server=server)
     served_by("openrouter")
     with dev.http.stream("POST", CHAT, json=body("[[n=200,d=50,prompt=55]]")) as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()
+        next(lines)
         server.kill()
     wait_for(lambda: upstream.journal()[-1]["outcome"] == "cancelled")
 

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+from pytest_django import Settings
 
 from config.errors import InvalidRequest
 from llmproxy import calls
-from llmproxy.providers import DIALECTS, Dialect
+from llmproxy.providers import DIALECTS, Dialect, configured
 
 HELLO = '"messages":[{"role":"user","content":"hé 🎉"}]'
 
@@ -22,6 +23,20 @@ def test_it_works() -> None:
     assert body["x_new"] == {"deep": [1, None, 1.5, "é"]}
     assert (body["model"], body["max_tokens"], body["temperature"]) == ("b", 7, 0.1)
     assert body["messages"][0]["content"] == "hé 🎉"
+
+
+def test_openai_is_given_the_limit_that_all_its_models_take(settings: Settings) -> None:
+    settings.UPSTREAMS = {
+        "mine": ("https://api.openai.com/v1", "sk"),
+        "other": ("https://llm.example/v1", "sk"),
+    }
+    limits = {name: provider.dialect.limit for name, provider in configured().items()}
+    assert limits == {"mine": "max_completion_tokens", "other": "max_tokens"}
+
+    call = calls.parse(calls.CHAT, f'{{"model":"a",{HELLO}}}'.encode())
+    body = json.loads(calls.for_upstream(call, model="b", max_output=7, limit=limits["mine"]))
+    assert body["max_completion_tokens"] == 7
+    assert "max_tokens" not in body
 
 
 @pytest.mark.parametrize("number", [2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**40])

@@ -218,7 +218,7 @@ def test_an_unfit_line_is_set_aside(line: str, ada: User, hold: Hold, folder: Pa
     assert replay_after_its_death() == 1
 
     (file,) = folder.iterdir()
-    assert (file.suffix, file.read_text()) == (".refused", line)
+    assert (file.suffix, file.read_text().strip()) == (".refused", line)
     assert parts(ada)[1] == 7
 
 
@@ -281,6 +281,15 @@ def test_a_folder_that_was_removed_is_made_anew(ada: User, hold: Hold, folder: P
     spool.write_all()
 
     assert replay_after_its_death() == 1
+
+
+def test_what_the_ledger_refuses_is_set_aside_at_once(hold: Hold, folder: Path) -> None:
+    spool.set_aside(hold.id)
+    spool.write_all()
+
+    (refused,) = folder.glob("*.refused")
+    assert str(hold.id) in refused.read_text()
+    assert replay_after_its_death() == 0
 
 
 def test_it_is_private(hold: Hold, folder: Path) -> None:

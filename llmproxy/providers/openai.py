@@ -1,0 +1,10 @@
+"""OpenAI itself: https://platform.openai.com/docs/api-reference/chat/create.
+
+Its reasoning models refuse `max_tokens`; all its chat models take `max_completion_tokens`.
+"""
+
+from llmproxy.providers.base import Dialect
+
+HOST = "api.openai.com"
+
+DIALECT = Dialect(limit="max_completion_tokens")
