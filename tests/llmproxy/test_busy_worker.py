@@ -7,6 +7,7 @@ import pytest
 
 from config.database import Listener
 from llmproxy.memory import Credential, Found, remembered
+from llmproxy.models import Route
 from tests.developer import Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body
@@ -14,9 +15,15 @@ from tests.webserver import demo_server
 
 
 def test_no_connection_is_left_for_a_provider(developer: Make, upstream: UpstreamProcess) -> None:
-    env = {"UPSTREAM_CONNECTIONS": "1", "UPSTREAM_CONNECT_TIMEOUT": "0.3", "BREAKER_FAILURES": "1"}
+    env = {
+        "UPSTREAM_CONNECTIONS": "1",
+        "UPSTREAM_CONNECT_TIMEOUT": "0.3",
+        "BREAKER_FAILURES": "1",
+        "UPSTREAM_NAME": "busy",  # Other tests break the other providers, for all servers.
+    }
     with demo_server(upstream, **env) as server:
         dev = developer(server=server)
+        Route.objects.update(provider="busy")
         with dev.http.stream("POST", CHAT, json=body("[[n=200,d=50]]")) as answer:
             lines = answer.iter_lines()
             next(lines)
