@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib import admin
 from django.db.models.signals import post_migrate
 
@@ -10,4 +10,5 @@ class AdminPanelConfig(AppConfig):
         from adminpanel import roles
 
         admin.site.index_template = "adminpanel/index.html"
-        post_migrate.connect(roles.seed, sender=self)
+        # Not by this app, which has no models: for those alone Django sends the signal.
+        post_migrate.connect(roles.seed, sender=apps.get_app_config("auth"))

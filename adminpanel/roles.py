@@ -4,7 +4,10 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.apps import apps as installed
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 _APPS = (
@@ -44,12 +47,21 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def seed(**_: Any) -> None:
-    """Make the groups that are missing: Django calls this after `migrate`, by a signal."""
-    for name, beginnings in ROLES.items():
-        group, is_new = Group.objects.get_or_create(name=name)
-        if is_new:
-            group.permissions.set(_permissions(beginnings))
+@transaction.atomic
+def seed(*, apps: Any = installed, **_: Any) -> None:
+    """Make the groups that are missing: Django calls this after `migrate`, by a signal.
+
+    ``apps`` are those that have been migrated: not before all have, can a group get its rights.
+    """
+    if not {each.label for each in apps.get_app_configs()}.issuperset(_APPS):
+        return
+    missing = ROLES.keys() - set(Group.objects.values_list("name", flat=True))
+    if missing:
+        for app in _APPS:  # Django makes them, too, but for some apps only after this.
+            create_permissions(installed.get_app_config(app), verbosity=0)
+    for name in missing:
+        group = Group.objects.get_or_create(name=name)[0]
+        group.permissions.set(_permissions(ROLES[name]))
 
 
 def _permissions(beginnings: tuple[str, ...]) -> QuerySet[Permission]:

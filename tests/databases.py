@@ -82,8 +82,9 @@ def _templates(server: Connection) -> set[str]:
 
 
 def _fingerprint() -> str:
-    """Hash what shapes a fresh database: our migrations and SQL, Django and dj-stripe."""
+    """Hash what shapes a fresh database: our migrations, SQL and groups, Django and dj-stripe."""
     digest = hashlib.sha256(f"{django.__version__} {djstripe_version}".encode())
-    for file in sorted([*ROOT.glob("*/*migrations/*.py"), *ROOT.glob("*/sql/*.sql")]):
+    groups = ROOT / "adminpanel/roles.py"
+    for file in sorted([*ROOT.glob("*/*migrations/*.py"), *ROOT.glob("*/sql/*.sql"), groups]):
         digest.update(bytes(file.relative_to(ROOT)) + Path(file).read_bytes())
     return digest.hexdigest()[:12]

@@ -17,7 +17,6 @@ As = Callable[[str], APIClient]
 @pytest.fixture
 def as_role(db: None) -> As:
     """Return a client of somebody in a role: user, staff (in no group), one of ROLES, or root."""
-    roles.seed()  # tests that empty the database empty the groups, too
 
     def make(role: str) -> APIClient:
         staff: User = UserFactory.create(is_staff=role != "user", is_superuser=role == "root")

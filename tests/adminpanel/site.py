@@ -20,7 +20,6 @@ from tokens import allowances, ledger
 
 def signed_in(role: str) -> Client:
     """Return a browser of somebody in a role: staff (in no group), one of ROLES, or root."""
-    roles.seed()
     staff: User = UserFactory.create(is_staff=True, is_superuser=role == "root")
     if role in roles.ROLES:
         staff.groups.add(Group.objects.get(name=role))

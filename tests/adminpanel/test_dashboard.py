@@ -30,7 +30,6 @@ Enter = Callable[[str], Client]
 @pytest.fixture
 def enter(db: None) -> Enter:
     """Return a browser that is signed in as somebody of a role."""
-    roles.seed()
 
     def make(role: str) -> Client:
         staff = UserFactory.create(is_staff=True)

@@ -74,7 +74,6 @@ def test_who_is_turned_away_reads_so_in_the_document() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_every_route_is_open_to_whom_the_page_says(client: Client) -> None:
-    roles.seed()
     callers = {caller: credential_of(caller) for caller in access.CALLERS}
 
     wrong = [
