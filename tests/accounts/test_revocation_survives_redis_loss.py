@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from accounts import sessions
 from accounts.models import User
 from tests.accounts.signing_in import code, fresh_email, log_in, profile, refresh
+from tests.redis_databases import spare
 
 
 def _use_redis(settings: Settings, url: str) -> None:
@@ -29,7 +30,7 @@ def no_redis(settings: Settings) -> Iterator[None]:
 @pytest.fixture
 def own_redis(settings: Settings) -> None:
     """Use another database of the same server, which a test may empty."""
-    _use_redis(settings, f"{settings.REDIS_URL.partition('?')[0]}?db=9")
+    _use_redis(settings, spare(settings.REDIS_URL))
 
 
 @pytest.mark.usefixtures("own_redis")

@@ -1,7 +1,6 @@
 """Providers that are down: no user notices while another is up, and all come back by themselves."""
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -21,12 +20,11 @@ from llmproxy.providers import Dialect, Provider
 from llmproxy.upstream import AttemptFailed, refusal
 from tests.developer import Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
+from tests.redis_databases import spare
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 
-# A database of its own for each process that runs tests: others break providers, too.
-_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8 + 8
-REDIS_URL = re.sub(r"(db=|/)0$", rf"\g<1>{_NUMBER}", conf.REDIS_URL)
+REDIS_URL = spare(conf.REDIS_URL)  # Other tests of this process break providers, too.
 BREAKER = {
     "REDIS_URL": REDIS_URL,
     "BREAKER_FAILURES": "2",
