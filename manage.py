@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""Django's command line. Starts the embedded servers where they are needed and do not run."""
+"""Django's command line. Starts the embedded servers where they are needed and do not run.
+
+Beside `make run` it knows the same upstream and the same Stripe.
+"""
 
 import os
 import sys
@@ -12,6 +15,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         embedded.ensure()
+        embedded.join_site()
     except embedded.EmbeddedError as error:
         sys.exit(str(error))
     execute_from_command_line(sys.argv)

@@ -8,16 +8,19 @@ from config.embedded.errors import EmbeddedError
 from config.embedded.lifetime import ensure, running
 from config.embedded.places import Profile, data_dir, database_url, is_embedded, redis_url
 from config.embedded.secret import development_rsa_key, development_secret
+from config.embedded.site import announced, join_site
 
 __all__ = [
     "EmbeddedError",
     "Profile",
+    "announced",
     "data_dir",
     "database_url",
     "development_rsa_key",
     "development_secret",
     "ensure",
     "is_embedded",
+    "join_site",
     "redis_url",
     "running",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.embedded import EmbeddedError, data_dir, running
+from config.embedded import EmbeddedError, announced, data_dir, running
 from config.embedded.folders import make_private
 from config.env import BASE_DIR
 from config.supervisor.boot import Boot
@@ -52,7 +52,8 @@ def _run(*, llm: bool, verbose: bool) -> int:
         plan = make_plan(llm=llm, has_own_database=has_own_database, verbose=verbose)
         with running() as urls:
             plan = plan.with_variables(urls)
-            code = asyncio.run(_live(plan, verbose=verbose))
+            with announced(plan.variables):
+                code = asyncio.run(_live(plan, verbose=verbose))
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # the embedded servers stop in peace
             return code

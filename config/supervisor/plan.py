@@ -96,6 +96,12 @@ class Plan:
     def has_stripe_key(self) -> bool:
         return bool(self.environment.get("STRIPE_SECRET_KEY"))
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a command beside the site has to know of it."""
+        ours = ChainMap(*[child.variables for child in (self.upstream, self.stripe) if child])
+        return {**ours, "PORT": str(self.port)}
+
     def with_variables(self, variables: Mapping[str, str]) -> "Plan":
         return replace(self, environment={**self.environment, **variables})
 
@@ -121,13 +127,13 @@ def make_plan(*, llm: bool, has_own_database: bool, verbose: bool) -> Plan:
     upstream = _upstream(port, llm=llm)
     stripe = None if has_own_database else _stripe(host, port)
     given = dict(os.environ)
-    defaults = {"PORT": str(port), "PYTHONUNBUFFERED": "1", "GRACEFUL_TIMEOUT": "10"}
+    defaults = {"PYTHONUNBUFFERED": "1", "GRACEFUL_TIMEOUT": "10"}
     if not verbose:
         defaults["LOG_WEBHOOKS"] = "false"
     if not has_own_database:
         defaults["DEBUG"] = "true"
-    ours = [child.variables for child in (upstream, stripe) if child]
-    return Plan(host, port, upstream, stripe, ChainMap(*ours, given, defaults))
+    plan = Plan(host, port, upstream, stripe, ChainMap(given, defaults))
+    return plan.with_variables(plan.variables)
 
 
 def _celery(role: str) -> list[str]:

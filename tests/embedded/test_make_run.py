@@ -66,6 +66,17 @@ def paste(banner: str, after: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+def manage(data: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=ROOT,
+        env=environment(data),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 @needs_curl
 def test_it_works_and_it_works_again(empty: Path) -> None:
     port = first_free("127.0.0.1", range(20_000 + os.getpid() % 2_000, 22_000))
@@ -73,12 +84,15 @@ def test_it_works_and_it_works_again(empty: Path) -> None:
     with make_run(empty, port) as banner:
         answer = paste(banner, "Stream a completion")
         first = json.loads(paste(banner, "See what it cost"))
-        manage = [sys.executable, "manage.py", "verify_ledger"]
-        verdict = subprocess.run(manage, cwd=ROOT, env=environment(empty), timeout=60)
+        verdict = manage(empty, "verify_ledger")
+        models, stripe = manage(empty, "sync_models"), manage(empty, "sync_stripe")
     assert answer.count("data: {") > 2
     assert answer.rstrip().endswith("data: [DONE]")
     assert 0 < first["used"] == first["allocated"] - first["available"]
     assert verdict.returncode == 0
+    assert re.fullmatch(r"demo: \d+ models\n", models.stdout), models
+    assert stripe.stdout.endswith("changes\n"), stripe
+    assert "Payments are not available" in manage(empty, "sync_stripe").stderr
 
     assert embedded(empty, "--status").stdout.count("stopped") == 2
     assert is_free("127.0.0.1", port)

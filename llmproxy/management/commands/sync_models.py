@@ -24,5 +24,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {count} models")
         for name, error in report.failed.items():
             self.stderr.write(f"{name}: {error}")
+        if not (report.synced or report.failed):
+            self.stderr.write("No provider is set up: see OPENROUTER_API_KEY in .env.example.")
         if report.failed and not report.synced:
             raise CommandError("no provider gave a list of models")
