@@ -85,6 +85,9 @@ def logging_config(*, level: str, as_json: bool, webhooks: bool = True) -> dict[
             # Scanners and probes by address: a 400 in the access log is enough.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
+            # What the server itself has to say, which gunicorn would write in its own way.
+            "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
+            "uvicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
             "uvicorn.access": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
@@ -119,12 +122,12 @@ def without_secrets(text: str) -> str:
 
 
 def _leave_out_what_no_line_shows() -> None:
-    """Spare every record its caller, thread and process.
+    """Spare every record its caller and thread; gunicorn's own lines name the process.
 
     https://docs.python.org/3/howto/logging.html#optimization
     """
     logging._srcfile = None  # noqa: SLF001
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logThreads = logging.logMultiprocessing = False
 
 
 class AccessRecord(logging.LogRecord):

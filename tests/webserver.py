@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import httpx
 from django.db import connection
@@ -18,9 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class WebServer:
-    """`gunicorn config.asgi` with one worker, unless told otherwise; `env` overrides settings."""
+    """`gunicorn config.asgi` with one worker, unless told otherwise.
 
-    def __init__(self, env: dict[str, str], *, workers: int = 1) -> None:
+    ``env`` overrides settings; ``log`` is a file for what it would write to stderr.
+    """
+
+    def __init__(
+        self, env: dict[str, str], *, workers: int = 1, log: IO[bytes] | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.base_url = f"{self.url}/api/llm"
@@ -38,6 +44,7 @@ class WebServer:
             [*command, "config.asgi:application"],
             cwd=ROOT,
             env=environment,
+            stderr=log,
             start_new_session=True,
         )
         until_it_answers(self.process, f"{self.url}/api/health")
