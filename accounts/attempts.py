@@ -4,10 +4,12 @@ Counted before the password is looked at, so that a burst in parallel gains noth
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from django_ratelimit.core import get_usage
 
 from accounts.models import User
@@ -99,4 +101,5 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
 def _count(request: HttpRequest, *, group: str, rate: str, key: str | Callable[..., str]) -> None:
     usage = get_usage(request, group=group, key=key, rate=rate, increment=True)
     if usage and usage["should_limit"]:
-        raise RateLimited(retry_after=max(1, usage["time_left"]))
+        wait = max(1, usage["time_left"])
+        raise RateLimited(retry_after=wait, resets_at=timezone.now() + timedelta(seconds=wait))

@@ -22,7 +22,7 @@ ApiError
 │   ├── AccountInUse            409   the other site's account is linked to another user
 │   └── LastLoginMethod         409
 ├── LinkExpired                 410   a linking that took too long, or whose session has ended
-└── RateLimited                 429   retry_after
+└── RateLimited                 429   retry_after, resets_at
 """
 
 from config.errors import ApiError, Conflict, InvalidRequest, NotAuthenticated, PermissionDenied

@@ -19,7 +19,8 @@ from config.errors import NotAuthenticated, PermissionDenied
 class StaffOnly(BasePermission):
     """Sessions of staff who hold the permission that the view names for the method.
 
-    A view says `permissions = {"GET": "accounts.view_user", …}`. An API key never will do.
+    A view says `permissions = {"GET": "accounts.view_user", …}`; of another method than those all
+    staff may hear that there is none. An API key never will do.
     """
 
     errors = (PermissionDenied, SecondFactorRequired)
@@ -27,9 +28,10 @@ class StaffOnly(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, User):
             raise NotAuthenticated
-        needed = view.permissions[request.method or ""]
+        needed = view.permissions.get("GET" if request.method == "HEAD" else request.method)
         session = request.auth if isinstance(request.auth, Caller) else None
-        if not (session and request.user.is_staff and request.user.has_perm(needed)):
+        holds = needed is None or request.user.has_perm(needed)
+        if not (session and request.user.is_staff and holds):
             raise PermissionDenied("This is for staff.", required=needed)
         insist_of_staff(request.user, given=session.second_factor)
         return True

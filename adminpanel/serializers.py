@@ -63,8 +63,9 @@ class StaffUserSerializer(serializers.ModelSerializer[User]):
         return users.status_of(user)
 
     @extend_schema_field(UserTokensSerializer)
-    def get_tokens(self, user: User) -> Any:
-        return UserTokensSerializer(getattr(user, "balance", {})).data
+    def get_tokens(self, user: Any) -> Any:
+        opening = {"allocated": user.allocated}
+        return UserTokensSerializer(getattr(user, "balance", opening)).data
 
 
 class PlanChangeSerializer(serializers.Serializer[Any]):

@@ -2,13 +2,24 @@
 
 from typing import Any
 
-from django.db.models import DateTimeField, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BigIntegerField,
+    DateTimeField,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.deletion import NOBODY
 from accounts.models import Session, User
 from apikeys.models import ApiKey
-from tokens.tiers import DEFAULT_TIER
+from tokens.models import Tier
+from tokens.tiers import DEFAULT_TIER, DEFAULTS
 
 STATUSES = {
     "active": Q(is_active=True),
@@ -25,16 +36,21 @@ ORDERINGS = {
 
 
 def found(*, search: str = "", plan: str = "", status: str = "", ordering: str) -> QuerySet[Any]:
-    """Return the users that match; `ordering` is one of ``ORDERINGS``, `-` before it reverses."""
+    """Return the users that match; `ordering` is one of ``ORDERINGS``, `-` before it reverses.
+
+    Whoever has never come by has no account yet, and is shown with what it will open with.
+    """
     users = User.objects.select_related("balance").annotate(
-        plan=Coalesce(F("balance__tier_id"), Value(DEFAULT_TIER)),  # who has never come by
+        plan=Coalesce(F("balance__tier_id"), Value(DEFAULT_TIER)),
+        allocated=Coalesce(F("balance__allocated"), _opening_allowance()),
         last_seen=Greatest(F("last_login"), _last(Session), _last(ApiKey)),
         available=Coalesce(
             F("balance__allocated")
             + F("balance__bonus")
             - F("balance__used")
             - F("balance__reserved"),
-            0,
+            _opening_allowance(),
+            output_field=BigIntegerField(),
         ),
     )
     if search:
@@ -54,6 +70,12 @@ def status_of(user: User) -> str:
     if user.is_active:
         return "active"
     return "deleted" if user.email.endswith(NOBODY) else "suspended"
+
+
+def _opening_allowance() -> Coalesce:
+    tier = Tier.objects.filter(pk=DEFAULT_TIER).values("monthly_tokens")
+    usual = Value(DEFAULTS[DEFAULT_TIER].monthly_tokens, output_field=BigIntegerField())
+    return Coalesce(Subquery(tier), usual)
 
 
 def _last(model: Any) -> Subquery:

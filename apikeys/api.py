@@ -37,7 +37,8 @@ class ApiKeysView(APIView):
         serializer = ApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key, text = keys.create(user=_user(request), **serializer.validated_data)
-        return Response(_shown_once(key, text), status=201, headers={"Cache-Control": "no-store"})
+        shown = {**ApiKeySerializer(key).data, "key": text}
+        return Response(shown, status=201, headers={"Cache-Control": "no-store"})
 
 
 class ApiKeyView(APIView):
@@ -86,7 +87,8 @@ class RotateApiKeyView(APIView):
         rotation.is_valid(raise_exception=True)
         overlap = timedelta(seconds=rotation.validated_data["overlap_seconds"])
         text = keys.rotate(key, overlap=overlap)
-        return Response(_shown_once(key, text), headers={"Cache-Control": "no-store"})
+        shown = {**ApiKeySerializer(key, context=_context(request)).data, "key": text}
+        return Response(shown, headers={"Cache-Control": "no-store"})
 
 
 def _user(request: Request) -> User:
@@ -117,7 +119,3 @@ def _save(request: Request, key_id: UUID, *, partial: bool) -> Response:
 
 def _context(request: Request) -> dict[str, Any]:
     return {"usage": keys.usage_this_month(_user(request))}
-
-
-def _shown_once(key: ApiKey, text: str) -> dict[str, Any]:
-    return {**ApiKeySerializer(key).data, "key": text}

@@ -1,7 +1,6 @@
 """What a user sees of plans, of his own, and of its use. Reads only, and never asks Stripe."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -12,7 +11,6 @@ from billing.errors import UnknownPlan
 from billing.models import Interval, Plan, Subscription
 from billing.proration import Offer, Period
 from tokens.ledger import open_account
-from tokens.models import Balance
 from tokens.tiers import DEFAULT_TIER
 
 
@@ -139,13 +137,10 @@ def usage(user: User) -> dict[str, Any]:
         "available": balance.available,
         "used_percent": round(100 * balance.used / allocated, 1) if allocated else None,
         "projected_used": proration.projection(used=balance.used, period=period, moment=now),
-        "runs_out_at": _runs_out_at(balance, period, now),
+        "runs_out_at": proration.runs_out(
+            used=balance.used,
+            left=allocated + balance.bonus - balance.used,
+            period=period,
+            moment=now,
+        ),
     }
-
-
-def _runs_out_at(balance: Balance, period: Period, now: datetime) -> datetime | None:
-    if balance.used == 0:
-        return None
-    left = balance.allocated + balance.bonus - balance.used
-    at = now + (now - period.start) * (left / balance.used)
-    return at if at < period.end else None

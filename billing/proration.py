@@ -74,5 +74,18 @@ def price_of_change(
 
 def projection(*, used: int, period: Period, moment: datetime) -> int:
     """Return how many tokens the period ends with, if it goes on like this."""
+    return round(_pace(used, period, moment))
+
+
+def runs_out(*, used: int, left: int, period: Period, moment: datetime) -> datetime | None:
+    """Return when nothing is left, if it goes on like ``projection`` says; None: not so soon."""
+    pace = _pace(used, period, moment)
+    if used + left >= pace:
+        return None
+    return moment + (period.end - period.start) * (max(0, left) / pace)
+
+
+def _pace(used: int, period: Period, moment: datetime) -> float:
+    """Return the tokens of a whole period."""
     gone = 1 - period.rest(moment)
-    return round(used / max(gone, _TOO_SOON))
+    return used / max(gone, _TOO_SOON)

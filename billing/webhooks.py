@@ -19,7 +19,6 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 from djstripe.models import WebhookEndpoint
 
 from billing import claims, gateway, messages, refunds, shelf, state
@@ -29,6 +28,7 @@ from billing.metrics import WEBHOOK_FAILURES, WEBHOOK_LAG
 from billing.models import StripeEvent, Subscription
 from billing.readings import Obj
 from config.errors import NotFound, PayloadTooLarge
+from config.methods import insist_on
 from config.queue import enqueue
 
 log = structlog.get_logger("tokengate.billing")
@@ -63,12 +63,12 @@ EVENTS = (
 
 
 @csrf_exempt
-@require_POST
 def receive(request: HttpRequest, uuid: UUID | None = None) -> HttpResponse:
     """Take an event: 200 when all that it calls for is done.
 
     ``uuid`` names one of dj-stripe's endpoints, which has a secret of its own.
     """
+    insist_on(request, "POST")
     secret = _secret(uuid)
     if len(request.body) > settings.MAX_BODY_BYTES:
         raise PayloadTooLarge

@@ -9,7 +9,7 @@
     ├── Conflict              409
     ├── PayloadTooLarge       413
     ├── UnsupportedMediaType  415
-    ├── RateLimited           429   (facts: retry_after)
+    ├── RateLimited           429   (facts: retry_after, resets_at)
     ├── InternalError         500
     └── Unavailable           503
 

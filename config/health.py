@@ -12,9 +12,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
 from config import tasks
+from config.methods import insist_on
 from llmproxy import health
 
 _migrated = False
@@ -65,17 +66,19 @@ HEALTH_PATHS: dict[str, Any] = {
 }
 
 
-@require_safe
+@csrf_exempt
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
     """Answer as long as the process serves at all."""
+    insist_on(request, "GET", "HEAD")
     return JsonResponse({"status": "ok"})
 
 
-@require_safe
+@csrf_exempt
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part works, or 503 with the names of those that do not."""
+    insist_on(request, "GET", "HEAD")
     parts = {name: _works(check) for name, check in _CHECKS.items()}
     failing = [name for name, works in parts.items() if not works]
     return JsonResponse(

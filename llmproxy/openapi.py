@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.errors import InvalidToken, TokenRevoked
-from apikeys.errors import InvalidApiKey, KeyScope
+from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from config.errors import (
     InvalidRequest,
     NotAuthenticated,
@@ -20,7 +20,7 @@ from llmproxy.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from tokens.errors import ConcurrencyLimited, InsufficientTokens, LimitReached
+from tokens.errors import ConcurrencyLimited, InsufficientTokens, KeyBudgetExceeded, LimitReached
 
 _OF_EVERY_ROUTE = (
     InvalidRequest,
@@ -29,6 +29,7 @@ _OF_EVERY_ROUTE = (
     TokenRevoked,
     InvalidApiKey,
     KeyScope,
+    AddressNotAllowed,
     Unavailable,
 )
 _OF_A_CALL = (
@@ -37,6 +38,7 @@ _OF_A_CALL = (
     InsufficientTokens,
     LimitReached,
     ConcurrencyLimited,
+    KeyBudgetExceeded,
     ModelNotInPlan,
     ModelNotFound,
     PayloadTooLarge,

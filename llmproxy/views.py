@@ -10,7 +10,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from apikeys.models import Scope
 from config.decimals import plain
-from config.errors import MethodNotAllowed
+from config.errors import UnsupportedMediaType
+from config.methods import insist_on
 from llmproxy import calls, health
 from llmproxy.callers import Caller, identify
 from llmproxy.calls import Call, Endpoint
@@ -40,8 +41,9 @@ async def embeddings(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _serve(request: HttpRequest, endpoint: Endpoint) -> HttpResponseBase:
-    _allow(request, "POST")
+    insist_on(request, "POST")
     caller = await _caller(request)
+    _insist_on_json(request)
     call = await _parse(endpoint, request.body)
     return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
 
@@ -49,7 +51,7 @@ async def _serve(request: HttpRequest, endpoint: Endpoint) -> HttpResponseBase:
 @csrf_exempt
 async def models(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/models: those of the caller's plan, or with ?all=1 every one."""
-    _allow(request, "GET", "HEAD")
+    insist_on(request, "GET", "HEAD")
     caller = await _caller(request)
     every = request.GET.get("all") in ("1", "true")
     listed = [
@@ -63,7 +65,7 @@ async def models(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
     """GET /api/llm/models/{id}."""
-    _allow(request, "GET", "HEAD")
+    insist_on(request, "GET", "HEAD")
     await _caller(request)
     try:
         return _json(_model(await catalog.find(name)))
@@ -74,7 +76,7 @@ async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
 @csrf_exempt
 async def providers(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/providers: how each is doing, as this worker and the others see it."""
-    _allow(request, "GET", "HEAD")
+    insist_on(request, "GET", "HEAD")
     await _caller(request)
     known = await catalog.snapshot()
     listed = [
@@ -89,9 +91,12 @@ def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
     return {**told, "health": "down"} if name in switched_off else told
 
 
-def _allow(request: HttpRequest, *methods: str) -> None:
-    if request.method not in methods:
-        raise MethodNotAllowed(headers={"Allow": ", ".join((*methods, "OPTIONS"))})
+def _insist_on_json(request: HttpRequest) -> None:
+    """Raise ``UnsupportedMediaType`` for a body that says to be something else."""
+    if request.META.get("CONTENT_TYPE", "") not in ("application/json", ""):
+        kind = request.content_type or ""  # without parameters, in lower case
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise UnsupportedMediaType
 
 
 async def _parse(endpoint: Endpoint, raw: bytes) -> Call:

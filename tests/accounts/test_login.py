@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def test_an_account_is_limited_from_any_address(user: User, settings: Settings) 
     assert (error["code"], error["retryable"]) == ("rate_limited", True)
     assert 0 < error["retry_after"] <= 24 * 3600
     assert answers[-1].headers["Retry-After"] == str(error["retry_after"])
+    assert datetime.fromisoformat(error["resets_at"]) > datetime.now(UTC)
 
 
 def test_a_limited_account_refuses_the_right_password_too(

@@ -14,6 +14,7 @@ from apikeys.models import ApiKey
 from tests.adminpanel.conftest import As
 from tests.factories import UserFactory
 from tokens import ledger
+from tokens.ledger import open_account
 from tokens.models import Balance, Tier
 
 
@@ -47,9 +48,11 @@ def test_it_works(support: APIClient, ada: User) -> None:
 
 
 def test_whoever_never_came_by_is_on_the_free_plan(support: APIClient) -> None:
-    UserFactory.create(email="new@example.com")
+    Tier.objects.create(name="free", title="Free", monthly_tokens=777)
+    new = UserFactory.create(email="new@example.com")
     (row,) = listed(support, search="new@", plan="free")
-    assert (row["plan"], row["available"], row["tokens"]["allocated"]) == ("free", 0, 0)
+    assert (row["plan"], row["available"], row["tokens"]["allocated"]) == ("free", 777, 777)
+    assert row["available"] == open_account(new.pk).available
 
 
 def test_last_seen_by_a_session_or_a_key(support: APIClient, ada: User) -> None:

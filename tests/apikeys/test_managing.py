@@ -59,6 +59,8 @@ def test_usage_of_this_month(signed_in: APIClient, user: User, key: ApiKey) -> N
     (listed,) = signed_in.get("/api/api-keys").json()
     assert listed["usage"] == {"requests": 2, "tokens": 42}
     assert signed_in.get(f"/api/api-keys/{key.pk}").json() == listed
+    rotated = signed_in.post(f"/api/api-keys/{key.pk}/rotate", {}, format="json").json()
+    assert rotated["usage"] == listed["usage"]
 
 
 def test_scopes_and_expiry_as_asked(signed_in: APIClient) -> None:

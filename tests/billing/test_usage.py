@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.proration import Offer, Period, is_upgrade, price_of_change, projection
+from billing.proration import Offer, Period, is_upgrade, price_of_change, projection, runs_out
 from tests.billing.shop import PRO, Shop, subscribe
 from tokens import ledger
 from tokens.ledger import Receipt
@@ -38,6 +38,25 @@ def test_projection() -> None:
     assert projection(used=0, period=MONTH, moment=day_10) == 0
     assert projection(used=7, period=MONTH, moment=START) == 700
     assert projection(used=7, period=MONTH, moment=MONTH.end + timedelta(days=9)) == 7
+
+
+def test_when_it_runs_out_agrees_with_the_projection() -> None:
+    day_10, day_15 = (START + timedelta(days=days) for days in (10, 15))
+    assert runs_out(used=100, left=100, period=MONTH, moment=day_10) == day_10 + timedelta(days=10)
+    assert runs_out(used=100, left=200, period=MONTH, moment=day_10) is None
+    assert runs_out(used=100, left=0, period=MONTH, moment=day_15) == day_15
+    assert runs_out(used=0, left=100, period=MONTH, moment=day_10) is None
+
+
+@pytest.mark.parametrize("left", [0, 1, 50, 692, 693, 10_000])
+def test_the_first_request_of_a_period_says_little(left: int) -> None:
+    moment = START + timedelta(seconds=1)
+    projected = projection(used=7, period=MONTH, moment=moment)
+
+    at = runs_out(used=7, left=left, period=MONTH, moment=moment)
+
+    assert (at is None) == (7 + left >= projected)
+    assert at is None or moment <= at < MONTH.end
 
 
 def offer(plan: str, interval: str) -> Offer:

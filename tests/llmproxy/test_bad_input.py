@@ -34,6 +34,22 @@ def test_what_is_not_a_json_object(developer: Make, body: bytes) -> None:
     assert error["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "json"])
+def test_what_does_not_even_say_that_it_is_json(developer: Make, kind: str) -> None:
+    body, headers = b'{"model": "x", "messages": []}', {"Content-Type": kind}
+
+    answer = developer().http.post(CHAT, content=body, headers=headers)
+
+    is_refused(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("kind", ["", "Application/JSON; charset=utf-8", "application/vnd.x+json"])
+def test_every_spelling_of_json_is_read(developer: Make, kind: str) -> None:
+    answer = developer().http.post(CHAT, content=b"{", headers={"Content-Type": kind})
+
+    assert "not valid JSON" in is_refused(answer, 400, "invalid_request")["message"]
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

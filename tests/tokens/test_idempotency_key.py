@@ -52,6 +52,13 @@ def test_it_works(api: APIClient, ada: User) -> None:
     assert Reservation.objects.count() == 1
 
 
+def test_the_pinned_version_is_the_same_api(api: APIClient) -> None:
+    first = post(api, "reserve", "k", amount=5)
+    headers = {"Idempotency-Key": "k"}
+    again = api.post("/api/v1/tokens/reserve", {"amount": 5}, format="json", headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 def test_another_request_with_the_same_key_is_refused(api: APIClient) -> None:
     assert post(api, "reserve", "k", amount=5).status_code == 201
     for what, body in (("reserve", {"amount": 6}), ("consume", USED)):
