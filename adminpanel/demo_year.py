@@ -175,6 +175,7 @@ def _invoice(subscription: Subscription, bill: Bill, now: datetime) -> Invoice:
     return Invoice(
         id=bill.id,
         subscription=subscription,
+        plan_id=subscription.plan_id,
         number=bill.id.removeprefix("in_").upper().replace("_", "-"),
         status="paid" if is_paid else given_up,
         currency="usd",

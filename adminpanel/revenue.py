@@ -110,7 +110,7 @@ def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:
     rows = (
         paid.order_by()
         .annotate(month=TruncMonth("created_at", tzinfo=UTC))
-        .values_list("month", "subscription__plan_id")
+        .values_list("month", "plan_id")
         .annotate(total=Sum(F("paid") - F("refunded")))
     )
     earned: dict[date, dict[str, Decimal]] = {}

@@ -66,9 +66,9 @@ class SubscriptionAdmin(OfUsersAdmin):
 
 @admin.register(Invoice)
 class InvoiceAdmin(OfUsersAdmin):
-    list_display = ("id", "number", "status", *_FIGURES, "created_at")
-    list_filter = ("status", "created_at")
-    list_select_related: ClassVar[tuple[str, ...]] = ("subscription",)
+    list_display = ("id", "number", "plan", "status", *_FIGURES, "created_at")
+    list_filter = ("status", "plan__tier", "created_at")
+    list_select_related: ClassVar[tuple[str, ...]] = ("subscription", "plan__tier")
     of_user = "subscription__user"
 
 

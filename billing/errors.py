@@ -23,6 +23,7 @@ class CardDeclined(ApiError):
     """The bank said no. ``decline_code`` is Stripe's, such as `insufficient_funds`, or null."""
 
     status = 402
+    type = "card_error"  # as Stripe calls it
     code = "card_declined"
     message = "The card was declined."
 
@@ -64,8 +65,8 @@ class SubscriptionBusy(Conflict):
 class UnknownPlan(InvalidRequest):
     message = "There is no such plan for sale."
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, param="plan")
+    def __init__(self, *, param: str = "plan") -> None:
+        super().__init__(param=param)
 
 
 class BillingUnavailable(Unavailable):

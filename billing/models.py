@@ -221,6 +221,13 @@ class Invoice(models.Model):
     subscription = models.ForeignKey(
         Subscription, on_delete=models.PROTECT, related_name="invoices"
     )
+    plan = models.ForeignKey(
+        Plan,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="What it was for; the subscription may have another one by now.",
+    )
     number = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=20, help_text="draft, open, paid, void, uncollectible")
     currency = models.CharField(max_length=3)

@@ -75,7 +75,7 @@ def _base(plans: list[Plan], user: User | None, compare: str | None) -> Plan | N
     name = compare or (open_account(user.pk).tier_id if user else None)
     found = next((plan for plan in plans if plan.pk == name), None)
     if compare and found is None:
-        raise UnknownPlan
+        raise UnknownPlan(param="compare")
     return found
 
 

@@ -158,6 +158,7 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
         fields = (
             "id",
             "number",
+            "plan",
             "status",
             "currency",
             "total",

@@ -232,7 +232,9 @@ def _book(row: Subscription, found: Obj) -> bool:
     values = _invoice_values(row, found)
     if known and known.status == "paid" and values["status"] != "paid":
         return False
-    invoice, _ = Invoice.objects.update_or_create(pk=found["id"], defaults=values)
+    invoice, _ = Invoice.objects.update_or_create(
+        pk=found["id"], defaults=values, create_defaults={"plan": row.plan, **values}
+    )
     if invoice.status == "paid" and invoice.tokens is None:
         invoice.tokens = _grant(row, found)
         invoice.save(update_fields=["tokens"])
@@ -243,7 +245,9 @@ def _book(row: Subscription, found: Obj) -> bool:
 
 def _invoice_values(row: Subscription, found: Obj) -> Obj:
     bought = read.bought_by(found)
+    plan = {"plan": prices.known(bought.price).plan} if bought else {}
     return {
+        **plan,
         "subscription": row,
         "number": found.get("number") or "",
         "status": found["status"],

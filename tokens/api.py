@@ -7,10 +7,10 @@ from rest_framework.views import APIView
 
 from config.errors import Conflict, NotFound
 from config.openapi import raises
-from tokens import idempotency, ledger
+from tokens import idempotency, ledger, usage
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded
 from tokens.ledger import HoldContext, open_account
-from tokens.models import Reservation, UsageRecord
+from tokens.models import Reservation
 from tokens.serializers import (
     BalanceSerializer,
     HeldSerializer,
@@ -91,8 +91,8 @@ class ReceiptView(APIView):
         tags=["tokens"], responses=ReceiptSerializer, summary="The receipt of one request"
     )
     def get(self, request: Request, request_id: str) -> Response:
-        mine = UsageRecord.objects.filter(user_id=caller_id(request))
-        receipt = mine.filter(request_id=request_id).order_by("-created_at").first()
+        """Find it by the request's id, the latest if that was used again, or by its own `id`."""
+        receipt = usage.receipt(caller_id(request), request_id)
         if receipt is None:
             raise NotFound("There is no receipt for this request id.")
         return Response(ReceiptSerializer(receipt).data)

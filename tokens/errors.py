@@ -30,13 +30,18 @@ class InsufficientTokens(ApiError):
 
 
 class KeyBudgetExceeded(RateLimited):
-    """The user has tokens, but this key has spent its share of the month."""
+    """The user has tokens, but this key has spent its share of the month.
+
+    OpenAI's SDKs try a 429 again by themselves, unless `x-should-retry` says that it is no use.
+    """
 
     code = "key_budget_exceeded"
+    retryable = False
 
     def __init__(self, *, budget: int, left: int, resets_at: datetime, retry_after: int) -> None:
         super().__init__(
             f"This API key may spend {budget} tokens a month; {left} are left.",
+            headers={"x-should-retry": "false"},
             budget=budget,
             left=left,
             resets_at=resets_at,

@@ -61,6 +61,16 @@ def records(user_id: int, wanted: Filter) -> QuerySet[UsageRecord]:
     return UsageRecord.objects.filter(user_id=user_id, **_lookups(wanted))
 
 
+def receipt(user_id: int, name: str) -> UsageRecord | None:
+    """Return the user's latest record of this request id, or else the one that has this id."""
+    mine = UsageRecord.objects.filter(user_id=user_id)
+    by_request = mine.filter(request_id=name).order_by("-created_at").first()
+    try:
+        return by_request or mine.filter(pk=UUID(name)).first()
+    except ValueError:
+        return None
+
+
 def _lookups(wanted: Filter) -> dict[str, Any]:
     given = ((field.name, getattr(wanted, field.name)) for field in fields(wanted))
     return {_LOOKUPS[name]: value for name, value in given if value is not None}

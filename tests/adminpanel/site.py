@@ -62,6 +62,7 @@ def _pay(user: User) -> None:
     Invoice.objects.create(
         id=f"in_{user.pk}",
         subscription=subscription,
+        plan_id="pro",
         status="paid",
         currency="usd",
         total=2000,

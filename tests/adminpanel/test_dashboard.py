@@ -57,8 +57,9 @@ def ada(db: None) -> User:
     )
     month = datetime(NOW.year, NOW.month, 1, tzinfo=NOW.tzinfo)
     Invoice.objects.create(
-        id="in_1", subscription=subscription, status="paid", currency="usd", total=2000, paid=2000,
-        period_start=month, period_end=NOW + timedelta(days=30), created_at=month,
+        id="in_1", subscription=subscription, plan_id="pro", status="paid", currency="usd",
+        total=2000, paid=2000, period_start=month, period_end=NOW + timedelta(days=30),
+        created_at=month,
     )  # fmt: skip
     return ada
 

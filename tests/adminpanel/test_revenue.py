@@ -51,6 +51,7 @@ def invoiced(subscription: Subscription, at: datetime, paid: int, refunded: int 
     Invoice.objects.create(
         id=f"in_{Invoice.objects.count()}",
         subscription=subscription,
+        plan_id=subscription.plan_id,
         status="paid",
         currency="usd",
         total=paid,
@@ -60,6 +61,16 @@ def invoiced(subscription: Subscription, at: datetime, paid: int, refunded: int 
         period_end=at + timedelta(days=30),
         created_at=at,
     )
+
+
+def test_an_invoice_counts_for_the_plan_that_it_was_for(finance: APIClient) -> None:
+    rises = subscribed("pro")
+    invoiced(rises, LAST, 2000)
+    Subscription.objects.filter(pk=rises.pk).update(plan="enterprise")
+
+    (month, _) = report(finance, months="2")["months"]
+
+    assert month["by_plan"] == [{"plan": "pro", "revenue": "20.00"}]
 
 
 def report(api: APIClient, **query: str) -> dict[str, Any]:

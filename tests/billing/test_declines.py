@@ -24,6 +24,7 @@ def test_it_works(caller: APIClient, user: User, shop: Shop, card: str, decline_
     assert answer.status_code == 402, answer.json()
     error = answer.json()["error"]
     assert (error["code"], error["decline_code"]) == ("card_declined", decline_code)
+    assert error["type"] == "card_error"
     assert PAYMENTS.labels("declined")._value.get() == before + 1
     shop.deliver()
     assert current(caller)["status"] == "none"

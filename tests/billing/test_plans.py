@@ -86,6 +86,10 @@ def test_what_a_change_costs_who_pays_an_older_price(
     assert sorted(paid) == [2_000, pytest.approx(shown["enterprise"]["due_now"], rel=1e-3)]
 
 
-@pytest.mark.parametrize("query", ["compare=gold", "interval=week", "compare=%00"])
-def test_bad_questions(query: str, db: None) -> None:
-    assert APIClient().get(f"/api/subscriptions/plans?{query}").status_code == 400
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [("compare=gold", "compare"), ("interval=week", "interval"), ("compare=%00", None)],
+)
+def test_bad_questions(query: str, param: str | None, db: None) -> None:
+    answer = APIClient().get(f"/api/subscriptions/plans?{query}")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

@@ -79,6 +79,7 @@ def _rows() -> list[Row]:
         lambda user, n: Invoice(
             id=f"in_bench{n}",
             subscription_id=n + 1_000_000,
+            plan_id="pro",
             status="paid",
             currency="usd",
             total=2000,

@@ -128,6 +128,8 @@ def test_over_the_api(ada: User) -> None:
     refused = client.post("/api/tokens/reserve", {"amount": 11}, format="json")
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "key_budget_exceeded")
     assert int(refused.headers["Retry-After"]) > 0
+    assert refused.headers["x-should-retry"] == "false"
+    assert refused.json()["error"]["retryable"] is False
 
 
 def test_over_the_proxy(developer: Make) -> None:

@@ -231,3 +231,14 @@ def test_no_formulas_in_a_spreadsheet(exports: Any) -> None:
     used(exports.user, at=MARCH, request_id="=1+1", model="@sum")
     (row,) = exports()
     assert (row["request_id"], row["model"]) == ("'=1+1", "'@sum")
+
+
+def test_a_request_id_that_was_used_again(api: APIClient, ada: User) -> None:
+    for hour, charged in ((1, 16), (2, 32)):
+        used(ada, at=MARCH + timedelta(hours=hour), charged=charged, request_id="again")
+    first = UsageRecord.objects.get(charged=16)
+
+    latest = api.get("/api/tokens/usage/again").json()
+    by_its_own_id = api.get(f"/api/tokens/usage/{first.pk}").json()
+
+    assert (latest["charged"], by_its_own_id["charged"]) == (32, 16)
