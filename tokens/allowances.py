@@ -1,7 +1,7 @@
 """What becomes of an allowance: it renews, its plan changes, a refund takes it back.
 
 The other door to the books, beside ``tokens.ledger``; the rules stand in
-``tokens/sql/0003_allowances.sql``. Each act happens once by its ``source`` (an invoice, a refund,
+``tokens/sql``. Each act happens once by its ``source`` (an invoice, a refund,
 a staff action), in the caller's transaction.
 """
 

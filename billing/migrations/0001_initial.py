@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("tokens", "0001_initial"),
+        ("tokens", "0001_ledger"),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         ("accounts", "0003_user_epoch"),
         ("apikeys", "0002_limits_and_overlap"),
         ("llmproxy", "0002_catalog_history"),
-        ("tokens", "0008_batches_as_sets"),
+        ("tokens", "0001_ledger"),
     ]
 
     operations = [

@@ -1,4 +1,5 @@
--- A settlement that burns bonuses is written in sets, too, and so is what a key has spent.
+-- The second function of the hot path: a hold is closed, what was used is charged, and a receipt
+-- written. What is done *alone* and what *together*, reserve.sql says.
 
 -- Close reservations. Each item: {id, user_id, charge, record}. `record` holds the columns of
 -- tokens_usagerecord, or null where nothing ran: then the hold is only released.
@@ -6,7 +7,74 @@
 -- before, and what was charged then stands; null = there is no such reservation.
 -- A hold that has expired meanwhile is still charged: what was used was used. A charge belongs to
 -- the period in which it is settled.
-CREATE OR REPLACE FUNCTION tokens_settle(batch jsonb) RETURNS jsonb LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION tokens_settle(batch jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    IF jsonb_array_length(batch) = 1 THEN
+        answer := tokens_settle_alone(batch->0);
+    END IF;
+    IF answer IS NULL THEN
+        RETURN tokens_settle_together(batch);
+    END IF;
+    RETURN jsonb_build_array(answer);
+END $$;
+
+
+-- Close the one reservation; null unless the running period's allowance pays for all of it.
+CREATE OR REPLACE FUNCTION tokens_settle_alone(done jsonb) RETURNS jsonb LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+DECLARE
+    reservation uuid := (done->>'id')::uuid;
+    account bigint := (done->'user_id')::bigint;
+    charge bigint := (done->'charge')::bigint;
+    balance record;
+    hold record;
+    room bigint;
+BEGIN
+    IF charge = 0 OR done->>'record' IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT allocated + bonus - used - reserved AS room, allocated - used AS allowance, bonus,
+           lapsing, period_end, due_at INTO balance
+      FROM tokens_balance WHERE user_id = account FOR UPDATE;
+    IF NOT FOUND OR balance.due_at <= tokens_now() OR balance.lapsing > 0
+        OR balance.allowance < charge OR balance.bonus > 0 AND EXISTS (
+            SELECT FROM tokens_grant
+             WHERE user_id = account AND remaining > 0 AND expires_at <= balance.period_end
+        )
+    THEN
+        RETURN NULL;
+    END IF;
+    SELECT amount, request_id, api_key, endpoint, created_at INTO hold
+      FROM tokens_reservation WHERE id = reservation AND user_id = account AND state = 'held';
+    room := balance.room + hold.amount;
+    IF NOT FOUND OR room < charge THEN
+        RETURN NULL;
+    END IF;
+    UPDATE tokens_reservation SET state = 'settled', closed_at = clock_timestamp()
+     WHERE id = reservation;
+    UPDATE tokens_balance SET reserved = reserved - hold.amount, used = used + charge
+     WHERE user_id = account;
+    INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
+    VALUES (account, 'usage', -charge, reservation::text, '', clock_timestamp());
+    INSERT INTO tokens_usagerecord
+    SELECT r.* FROM jsonb_populate_record(
+        NULL::tokens_usagerecord,
+        done->'record' || jsonb_build_object(
+            'id', reservation, 'user_id', account, 'charged', charge,
+            'request_id', hold.request_id, 'api_key', hold.api_key, 'endpoint', hold.endpoint,
+            'available_before', room, 'available_after', room - charge,
+            'created_at', hold.created_at
+        )
+    ) AS r;
+    RETURN jsonb_build_object('charged', charge, 'available', room - charge, 'fresh', true);
+END $$;
+
+
+-- Close any batch, in the steps that batches.sql tells.
+CREATE OR REPLACE FUNCTION tokens_settle_together(batch jsonb) RETURNS jsonb LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -170,35 +238,14 @@ BEGIN
 END $$;
 
 
--- What keys have spent: once for each statement that writes receipts, not once for each receipt.
-DROP TRIGGER usage_counts_for_key ON tokens_usagerecord;
-DROP FUNCTION tokens_count_for_key();
-
-CREATE FUNCTION tokens_count_for_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Free a hold and charge a user who has more than his allowance to burn, or tokens that lapse;
+-- answers what is available then.
+CREATE OR REPLACE FUNCTION tokens_close(account bigint, freed bigint, charge bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE tokens_keyspending k SET charged = k.charged - sums.charged
-          FROM (
-            SELECT api_key, tokens_month(created_at) AS month, sum(charged) AS charged
-              FROM gone WHERE api_key IS NOT NULL GROUP BY 1, 2
-          ) AS sums
-         WHERE k.api_key = sums.api_key AND k.month = sums.month;
+    UPDATE tokens_balance SET reserved = reserved - freed WHERE user_id = account;
+    IF charge > 0 THEN
+        PERFORM tokens_burn(account, charge);
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        UPDATE tokens_keyspending k SET charged = k.charged + sums.charged
-          FROM (
-            SELECT api_key, tokens_month(created_at) AS month, sum(charged) AS charged
-              FROM come WHERE api_key IS NOT NULL GROUP BY 1, 2
-          ) AS sums
-         WHERE k.api_key = sums.api_key AND k.month = sums.month;
-    END IF;
-    RETURN NULL;
+    RETURN tokens_lapse(account);
 END $$;
-
-CREATE TRIGGER usage_counts_for_keys_inserted AFTER INSERT ON tokens_usagerecord
-    REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION tokens_count_for_keys();
-CREATE TRIGGER usage_counts_for_keys_updated AFTER UPDATE ON tokens_usagerecord
-    REFERENCING OLD TABLE AS gone NEW TABLE AS come
-    FOR EACH STATEMENT EXECUTE FUNCTION tokens_count_for_keys();
-CREATE TRIGGER usage_counts_for_keys_deleted AFTER DELETE ON tokens_usagerecord
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION tokens_count_for_keys();
