@@ -1,0 +1,252 @@
+"""What users may spend, what they hold, and the books.
+
+Only ``tokens.ledger`` and ``tokens.allowances`` write here. A balance is a locked cache of the
+append-only entries: ``allocated + bonus - used - overdrawn`` equals their sum, and ``reserved``
+equals the sum of the held reservations; ``manage.py verify_ledger`` proves both.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from tokens.models.tiers import Tier
+
+
+class Balance(models.Model):
+    """One row a user: what is left to spend now."""
+
+    class Renewer(models.TextChoices):
+        SCHEDULE = "schedule", "monthly, on the anniversary"
+        INVOICE = "invoice", "when an invoice is paid"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, primary_key=True, related_name="balance"
+    )
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="balances")
+    allocated = models.BigIntegerField(default=0, help_text="Allowance of this period.")
+    used = models.BigIntegerField(default=0, help_text="Spent from the allowance in this period.")
+    bonus = models.BigIntegerField(default=0, help_text="What is left of bonus grants.")
+    reserved = models.BigIntegerField(default=0, help_text="Held for requests that run now.")
+    overdrawn = models.BigIntegerField(
+        default=0,
+        help_text="Charged, but not covered when it was; the next grant pays it first.",
+    )
+    lapsing = models.BigIntegerField(
+        default=0,
+        help_text="Part of allocated: its time is over, but running requests hold it.",
+    )
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    renews_by = models.CharField(max_length=8, choices=Renewer.choices, default=Renewer.SCHEDULE)
+    anchor = models.DateTimeField(help_text="The schedule's months are counted from here.")
+    due_at = models.DateTimeField(
+        null=True, help_text="When a period or a bonus ends next; nobody spends past it."
+    )
+    notified = models.SmallIntegerField(
+        default=0, help_text="Percent used that the user was told of in this period."
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="balance_parts_not_negative",
+                condition=Q(allocated__gte=0)
+                & Q(used__gte=0)
+                & Q(bonus__gte=0)
+                & Q(reserved__gte=0)
+                & Q(overdrawn__gte=0),
+            ),
+            models.CheckConstraint(
+                name="balance_lapsing_within_unspent",
+                condition=Q(lapsing__gte=0) & Q(lapsing__lte=F("allocated") - F("used")),
+            ),
+            models.CheckConstraint(
+                name="balance_renewer_known", condition=Q(renews_by__in=["schedule", "invoice"])
+            ),
+            models.CheckConstraint(
+                name="balance_used_within_allocated", condition=Q(used__lte=F("allocated"))
+            ),
+            models.CheckConstraint(
+                name="balance_available_not_negative",
+                condition=Q(reserved__lte=F("allocated") + F("bonus") - F("used")),
+            ),
+            models.CheckConstraint(
+                name="balance_period_runs_forward", condition=Q(period_end__gt=F("period_start"))
+            ),
+        ]
+        indexes = [models.Index(name="balance_by_due", fields=["due_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.available} of {self.allocated + self.bonus} tokens"
+
+    @property
+    def available(self) -> int:
+        """Tokens that a new reservation can hold."""
+        return self.allocated + self.bonus - self.used - self.reserved
+
+
+class Grant(models.Model):
+    """Bonus tokens; the soonest to expire burns first."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_grants"
+    )
+    amount = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    source = models.CharField(max_length=200, help_text="Where it came from; grants only once.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="grant_source_unique", fields=["source"]),
+            models.CheckConstraint(
+                name="grant_remaining_within_amount",
+                condition=Q(remaining__gte=0) & Q(remaining__lte=F("amount")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="grant_live_by_user",
+                fields=["user", "expires_at"],
+                condition=Q(remaining__gt=0),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} of {self.amount} bonus tokens"
+
+
+class Entry(models.Model):
+    """One line of the books. Never changed, never deleted: a trigger sees to it."""
+
+    class Kind(models.TextChoices):
+        ALLOWANCE = "allowance"
+        BONUS = "bonus"
+        USAGE = "usage"
+        ADJUSTMENT = "adjustment"
+        EXPIRY = "expiry"
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="token_entries",
+        db_index=False,  # entry_by_user begins with it
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text="Positive adds to the balance, negative takes.")
+    source = models.CharField(
+        max_length=200, help_text="Invoice, reservation or staff action: with the kind, unique."
+    )
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(name="entry_source_unique", fields=["kind", "source"]),
+            models.CheckConstraint(name="entry_amount_not_zero", condition=~Q(amount=0)),
+        ]
+        indexes = [models.Index(name="entry_by_user", fields=["user", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+d} {self.kind}"
+
+
+class Adjustment(models.Model):
+    """Something done to a balance once by its source, also when no token moved."""
+
+    class Kind(models.TextChoices):
+        RENEWAL = "renewal", "period paid by an invoice"
+        TIER = "tier", "plan change"
+        TAKE_BACK = "take_back", "refund or dispute"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_adjustments"
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    source = models.CharField(max_length=180, help_text="Invoice, refund or staff action.")
+    tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new one."
+    )
+    amount = models.BigIntegerField(default=0, help_text="Tokens given, or taken if negative.")
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="adjustment_source_unique", fields=["kind", "source"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+d} {self.kind}"
+
+
+class Reservation(models.Model):
+    """Tokens held for one request until it settles, is released, or its deadline passes."""
+
+    class State(models.TextChoices):
+        HELD = "held"
+        SETTLED = "settled"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reservations"
+    )
+    amount = models.BigIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
+    request_id = models.CharField(max_length=128, blank=True)
+    api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
+    endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
+    model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+    )
+    upstream_id = models.CharField(max_length=200, blank=True, db_default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="reservation_amount_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="reservation_closed_unless_held",
+                condition=Q(state="held", closed_at=None)
+                | (~Q(state="held") & Q(closed_at__isnull=False)),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="reservation_held_by_deadline",
+                fields=["expires_at"],
+                condition=Q(state="held"),
+            ),
+            models.Index(
+                name="reservation_held_by_user", fields=["user"], condition=Q(state="held")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} tokens {self.state}"
+
+
+class KeySpending(models.Model):
+    """What a key that has a budget has spent in a calendar month (UTC). Kept by the database."""
+
+    pk = models.CompositePrimaryKey("api_key", "month")
+    api_key = models.UUIDField()
+    month = models.DateField()
+    charged = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "key spendings"
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens in {self.month:%Y-%m}"

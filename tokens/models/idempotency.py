@@ -1,0 +1,24 @@
+"""Answers that are kept for repetitions."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class IdempotentAnswer(models.Model):
+    """What was answered to a request with an `Idempotency-Key`, for when it comes again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotent_answers"
+    )
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.SmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="idempotency_key_once", fields=["user", "key"])]
+
+    def __str__(self) -> str:
+        return self.key

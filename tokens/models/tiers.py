@@ -1,0 +1,52 @@
+"""What a plan allows."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+def any_model() -> list[str]:
+    """Allow every model: the default of ``Tier.allowed_models``."""
+    return ["*"]
+
+
+class Tier(models.Model):
+    """What a plan allows: the entitlement that the proxy reads, and billing sells."""
+
+    name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
+    title = models.CharField(max_length=80)
+    monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
+    requests_per_minute = models.IntegerField(default=60, help_text="0 allows none.")
+    tokens_per_minute = models.BigIntegerField(
+        default=100_000,
+        help_text="What a request may use at most counts, then what it used. 0 allows none.",
+    )
+    concurrent_requests = models.IntegerField(default=8, help_text="0 allows none.")
+    max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
+    allowed_models = ArrayField(
+        models.CharField(max_length=200),
+        default=any_model,
+        help_text="Patterns such as openai/* or *:free.",
+    )
+    api_keys = models.IntegerField(default=5, help_text="How many keys a user may have.")
+    features = models.JSONField(default=dict, blank=True)
+    carries_over = models.BooleanField(
+        default=False,
+        help_text="Unspent allowance carries into the next period: one allowance at most.",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="tier_limits_not_negative",
+                condition=Q(monthly_tokens__gte=0)
+                & Q(requests_per_minute__gte=0)
+                & Q(tokens_per_minute__gte=0)
+                & Q(concurrent_requests__gte=0)
+                & Q(max_output_tokens__gte=1)
+                & Q(api_keys__gte=0),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

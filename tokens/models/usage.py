@@ -1,0 +1,220 @@
+"""What was used: the receipt of each request, and their sums by day."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class UsageRecord(models.Model):
+    """The receipt of one request: tokens by kind, price, every attempt. Never the content."""
+
+    class Status(models.TextChoices):
+        OK = "ok"
+        CANCELLED = "cancelled", "client went away"
+        FAILED = "failed", "upstream failed"
+        ABANDONED = "abandoned", "process died; the hold expired"
+
+    class Source(models.TextChoices):
+        REPORTED = "reported", "by the upstream"
+        CLIENT = "client", "by the client, who called a provider himself"
+        ESTIMATED = "estimated", "counted here"
+        NONE = "none", "nothing to charge"
+
+    id = models.UUIDField(primary_key=True, help_text="The reservation's id.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="usage_records",
+        db_index=False,  # usage_of_user begins with it
+    )
+    request_id = models.CharField(max_length=128)
+    api_key = models.UUIDField(null=True, blank=True)
+    endpoint = models.CharField(max_length=32)
+    streamed = models.BooleanField(default=False)
+    model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=64, blank=True)
+    upstream_id = models.CharField(max_length=200, blank=True, help_text="The provider's own id.")
+    status = models.CharField(max_length=16, choices=Status.choices)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    final = models.BooleanField(default=True, help_text="False: the provider's word is awaited.")
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
+    reasoning_tokens = models.BigIntegerField(default=0, help_text="Part of completion_tokens.")
+    charged = models.BigIntegerField(default=0, help_text="Tokens taken from the balance.")
+    price_prompt = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+    )
+    price_completion = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+    )
+    price_cached = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
+    )
+    weight_prompt = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    weight_completion = models.DecimalField(
+        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    cost = models.DecimalField(
+        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
+    )
+    upstream_cost = models.DecimalField(
+        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, as reported."
+    )
+    attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
+    available_before = models.BigIntegerField(default=0)
+    available_after = models.BigIntegerField(
+        default=0,
+        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+    )
+    asked = models.IntegerField(
+        null=True, blank=True, help_text="How often the provider was asked for its later word."
+    )
+    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
+    first_byte_ms = models.IntegerField(null=True, blank=True)
+    duration_ms = models.IntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="usage_tokens_not_negative",
+                condition=Q(prompt_tokens__gte=0)
+                & Q(completion_tokens__gte=0)
+                & Q(cached_tokens__gte=0)
+                & Q(reasoning_tokens__gte=0)
+                & Q(charged__gte=0),
+            )
+        ]
+        indexes = [
+            models.Index(  # It holds all that filters and sums read: no visit to the records.
+                name="usage_of_user",
+                fields=["user", "-created_at", "-id"],
+                include=[
+                    "model",
+                    "provider",
+                    "api_key",
+                    "status",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "cached_tokens",
+                    "reasoning_tokens",
+                    "charged",
+                    "upstream_cost",
+                    "cost",
+                ],
+            ),
+            models.Index(name="usage_by_request", fields=["user", "request_id"]),
+            models.Index(name="usage_by_time", fields=["created_at"]),
+            models.Index(
+                name="usage_awaiting_word", fields=["created_at"], condition=Q(final=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens, {self.model}"
+
+
+class DailyUsage(models.Model):
+    """Sums of a user's records of one day (UTC), for statistics: kept when records are pruned."""
+
+    day = models.DateField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="daily_usage",
+        db_index=False,  # daily_usage_by_user begins with it
+    )
+    model = models.CharField(max_length=200)
+    provider = models.CharField(max_length=64, blank=True)
+    api_key = models.UUIDField(null=True)
+    status = models.CharField(max_length=16, choices=UsageRecord.Status.choices)
+    requests = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    cached_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    charged = models.BigIntegerField()
+    cost = models.DecimalField(
+        max_digits=24,
+        decimal_places=10,
+        null=True,
+        help_text="USD: as reported, else by our prices. Null: nothing is known.",
+    )
+    duration_ms = models.BigIntegerField(help_text="Of all requests together.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="daily_usage_once",
+                fields=["day", "user", "model", "provider", "api_key", "status"],
+                nulls_distinct=False,
+            )
+        ]
+        indexes = [models.Index(name="daily_usage_by_user", fields=["user", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens on {self.day}"
+
+
+class DailyTotal(models.Model):
+    """Sums of all users of one day (UTC): in all, by model, by provider, or by plan."""
+
+    class Dimension(models.TextChoices):
+        ALL = "all"
+        MODEL = "model"
+        PROVIDER = "provider"
+        PLAN = "plan"
+
+    pk = models.CompositePrimaryKey("dimension", "day", "key")
+    day = models.DateField()
+    dimension = models.CharField(max_length=8, choices=Dimension.choices)
+    key = models.CharField(max_length=200, blank=True, help_text="The model, provider or plan.")
+    users = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    errors = models.BigIntegerField(help_text="Requests that the providers failed.")
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    cached_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    charged = models.BigIntegerField()
+    cost = models.DecimalField(
+        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices, else 0."
+    )
+    latency = ArrayField(
+        models.IntegerField(),
+        help_text="How many of the answered requests took how long: see tokens/latency.py.",
+    )
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens on {self.day}"
+
+
+class Aggregation(models.Model):
+    """How far `DailyUsage` and `DailyTotal` are settled: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    open_from = models.DateField(help_text="From this day on records may still change.")
+    pruned_until = models.DateField(
+        null=True,
+        help_text="The records of the days before are pruned: their sums are all there is.",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="aggregation_one_row", condition=Q(id=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"open from {self.open_from}"
