@@ -179,7 +179,7 @@ async def _until_settled(closing: dict[str, Any]) -> None:
     pause = 0.1
     while True:
         try:
-            await ledger.aclose_by(closing)
+            await ledger.asettle(closing)
             return
         except LedgerUnavailable:  # What was used stays known.
             await asyncio.sleep(pause)

@@ -276,35 +276,26 @@ async def areserve(
     return _hold(item, answer)
 
 
-async def asettle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
-    """Do as ``settle``; also raises ``LedgerUnavailable``: then it may be called again."""
-    return _settlement(await _doors().settle.submit(_close_item(hold, charge, receipt)))
-
-
 def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
-    """Return what ``asettle`` would do, to be carried out by ``aclose_by``, also by others."""
+    """Return what ``settle`` would do, for ``asettle`` to carry out, also in another process."""
     return _close_item(hold, charge, receipt)
 
 
-async def aclose_by(item: Item) -> Settlement:
-    """Carry out a ``closing``; raises as ``asettle`` does.
+async def asettle(closing: Item) -> Settlement:
+    """Do as ``settle``; also raises ``LedgerUnavailable``: then it may be called again.
 
     A receipt that is refused, for some odd word of the upstream's, is written without such words:
     the charge is what matters.
     """
     submit = _doors().settle.submit
     try:
-        return _settlement(await submit(item))
+        return _settlement(await submit(closing))
     except psycopg.Error:
-        if not item["record"]:
+        if not closing["record"]:
             raise
-        log.exception("receipt_refused", reservation=str(item["id"]))
-        return _settlement(await submit({**item, "record": item["record"] | _WITHOUT_ODD_WORDS}))
-
-
-async def arelease(*, hold: Hold) -> Settlement:
-    """Do as ``release``; also raises ``LedgerUnavailable``: then it may be called again."""
-    return _settlement(await _doors().settle.submit(_close_item(hold, 0, None)))
+        log.exception("receipt_refused", reservation=str(closing["id"]))
+        record = closing["record"] | _WITHOUT_ODD_WORDS
+        return _settlement(await submit({**closing, "record": record}))
 
 
 def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:

@@ -179,7 +179,7 @@ def _read(content: bytes) -> tuple[list[Item], list[bytes]]:
 
 async def _settle(item: Item) -> _Outcome:
     try:
-        settled = await ledger.aclose_by(item)
+        settled = await ledger.asettle(item)
         is_final = (item["record"] or {}).get("final", True)
     except LedgerUnavailable:
         return _Outcome.LATER

@@ -225,7 +225,7 @@ def _receipt() -> Receipt:
 
 async def _batched(user_id: int) -> None:
     hold = await ledger.areserve(**_hold_terms(user_id))
-    settled = await ledger.asettle(hold=hold, charge=400, receipt=_receipt())
+    settled = await ledger.asettle(ledger.closing(hold=hold, charge=400, receipt=_receipt()))
     assert settled.fresh
 
 
