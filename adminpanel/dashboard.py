@@ -20,7 +20,7 @@ from adminpanel import charts, revenue, statistics
 from adminpanel.charts import Chart, Series, compact
 from adminpanel.days import DEFAULT, PRESETS, DaysForm, last_days, today
 from adminpanel.tables import Table, readable
-from tokens import latency, totals, usage
+from tokens import totals, usage
 from tokens.latency import percentile
 
 SEES_USAGE = "tokens.view_usagerecord"
@@ -151,7 +151,7 @@ class Dashboard:
 
     @cached_property
     def _total(self) -> dict[str, Any]:
-        all_days = statistics.as_row(_sum(self._by_day or [_NOTHING]), None)
+        all_days = statistics.as_row(_sum(self._by_day or [statistics.NOTHING]), None)
         return {**all_days, "users": totals.active_users(**self._span)}
 
     @cached_property
@@ -159,7 +159,7 @@ class Dashboard:
         found = {row["day"]: row for row in totals.by_day("all", **self._span)}
         number = (self.last - self.first).days + 1
         days = (self.first + timedelta(days=each) for each in range(number))
-        return [found.get(day, {**_NOTHING, "day": day}) for day in days] if found else []
+        return [found.get(day, {**statistics.NOTHING, "day": day}) for day in days] if found else []
 
     @property
     def _is_by_day(self) -> bool:
@@ -293,18 +293,6 @@ def dashboard_for(request: HttpRequest) -> Dashboard | None:
         if is_fit
         else " ".join(str(text) for texts in form.errors.values() for text in texts),
     )
-
-
-_NOTHING: dict[str, Any] = {
-    "requests": 0,
-    "errors": 0,
-    "users": 0,
-    "prompt_tokens": 0,
-    "completion_tokens": 0,
-    "charged": 0,
-    "cost": Decimal(0),
-    "latency": [0] * len(latency.BOUNDS),
-}
 
 
 def _week(monday: date, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,14 +13,16 @@ from tokens import latency, totals
 
 Group = Literal["day", "model", "provider", "plan"]
 
-_NOTHING: dict[str, Any] = {
+# A day on which there was nothing.
+NOTHING: dict[str, Any] = {
     "requests": 0,
     "errors": 0,
+    "users": 0,
     "prompt_tokens": 0,
     "completion_tokens": 0,
     "charged": 0,
     "cost": Decimal(0),
-    "latency": [],
+    "latency": [0] * len(latency.BOUNDS),
 }
 
 
@@ -37,7 +39,7 @@ def usage(*, since: date, until: date, group: Group) -> list[dict[str, Any]]:
 
 def total(*, since: date, until: date) -> dict[str, Any]:
     """Sum all days of a time (``until`` is exclusive)."""
-    rows = totals.by_key("all", since=since, until=until) or [_NOTHING]
+    rows = totals.by_key("all", since=since, until=until) or [NOTHING]
     users = totals.active_users(since=since, until=until)
     return {**as_row(rows[0], None), "users": users}
 

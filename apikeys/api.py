@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.doors import user_of
 from apikeys import keys
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey
@@ -36,7 +36,7 @@ class ApiKeysView(APIView):
         """Make a key. This answer is the only one that shows it."""
         serializer = ApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        key, text = keys.create(user=_user(request), **serializer.validated_data)
+        key, text = keys.create(user=user_of(request), **serializer.validated_data)
         shown = {**ApiKeySerializer(key).data, "key": text}
         return Response(shown, status=201, headers={"Cache-Control": "no-store"})
 
@@ -91,13 +91,8 @@ class RotateApiKeyView(APIView):
         return Response(shown, headers={"Cache-Control": "no-store"})
 
 
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def _own(request: Request) -> QuerySet[ApiKey]:
-    return _user(request).api_keys.filter(revoked_at=None)
+    return user_of(request).api_keys.filter(revoked_at=None)
 
 
 def _one(request: Request, key_id: UUID) -> ApiKey:
@@ -118,4 +113,4 @@ def _save(request: Request, key_id: UUID, *, partial: bool) -> Response:
 
 
 def _context(request: Request) -> dict[str, Any]:
-    return {"usage": keys.usage_this_month(_user(request))}
+    return {"usage": keys.usage_this_month(user_of(request))}

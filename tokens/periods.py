@@ -1,11 +1,16 @@
-"""The allowance's months: on the user's own anniversary, in UTC. Pure.
+"""The allowance's months, on the user's own anniversary, and days: in UTC. Pure.
 
 An anchor on the 31st renews on the last day of shorter months and on the 31st again after:
 31 January, 28 February, 31 March.
 """
 
 from calendar import monthrange
-from datetime import datetime
+from datetime import UTC, date, datetime, time
+
+
+def midnight(day: date) -> datetime:
+    """Return when a day begins."""
+    return datetime.combine(day, time(), UTC)
 
 
 def months_after(anchor: datetime, months: int) -> datetime:

@@ -8,7 +8,6 @@ days against the daily sums.
 
 import time
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
 
 import structlog
 from django.conf import settings
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from tokens import aggregates
 from tokens.models import Aggregation, UsageRecord
+from tokens.periods import midnight
 from tokens.totals import closed_until
 
 log = structlog.get_logger("tokengate.tokens")
@@ -42,7 +42,7 @@ def due(*, keep_days: int) -> int:
 
     Raises ``ValueError`` for less than USAGE_RETENTION_AT_LEAST.
     """
-    return UsageRecord.objects.filter(created_at__lt=_midnight(_last_day(keep_days))).count()
+    return UsageRecord.objects.filter(created_at__lt=midnight(_last_day(keep_days))).count()
 
 
 def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
@@ -57,7 +57,7 @@ def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
         if not _sealed(day):
             log.error("usage_not_pruned", day=str(day), reason="its daily sums are not exact")
             break
-        done = _delete(before=_midnight(day + timedelta(days=1)), deadline=deadline)
+        done = _delete(before=midnight(day + timedelta(days=1)), deadline=deadline)
         deleted += done
         day = _oldest() if done else None  # nothing goes that still awaits a word
     return deleted
@@ -100,7 +100,3 @@ def _delete(*, before: datetime, deadline: float) -> int:
         if done < BATCH:
             break
     return total
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, clock(), UTC)

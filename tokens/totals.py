@@ -9,13 +9,14 @@ unless it changed since; then the last one that began before the day was over.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, Literal
 
 from django.db import connection
 
 from tokens.latency import BOUNDS
 from tokens.models import Aggregation
+from tokens.periods import midnight
 from tokens.tiers import DEFAULT_TIER
 
 Dimension = Literal["all", "model", "provider", "plan"]
@@ -181,8 +182,4 @@ def _read(
 def _span(since: date, until: date, closed: date) -> dict[str, datetime]:
     """Return when the records begin and end that no closed day holds."""
     start = max(since, closed)
-    return {"start": _midnight(start), "end": _midnight(max(start, until))}
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+    return {"start": midnight(start), "end": midnight(max(start, until))}

@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, TruncDate
 
 from tokens.models import DailyUsage, UsageRecord
+from tokens.periods import midnight
 from tokens.totals import closed_until
 
 Group = Literal["day", "model", "provider", "key"]
@@ -97,7 +98,7 @@ def _parts(user_id: int, wanted: Filter) -> list[QuerySet[Any]]:
     if first >= last:
         return [_as_days(records(user_id, wanted))]
     days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
-    start, end = _midnight(first), _midnight(last)
+    start, end = midnight(first), midnight(last)
     parts: list[QuerySet[Any]] = [days.filter(**_lookups(replace(wanted, since=None, until=None)))]
     if wanted.since and wanted.since < start:
         parts.append(_as_days(records(user_id, replace(wanted, until=start))))
@@ -115,10 +116,6 @@ def _whole_days(wanted: Filter) -> tuple[date, date]:
         return date(1, 1, 2), last  # a day that has a midnight in every time zone
     since = wanted.since.astimezone(UTC)
     return since.date() + timedelta(days=since.time() != time()), last
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
@@ -171,7 +168,7 @@ def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]
 
 def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
     closed = min(until, closed_until())
-    start, end = _midnight(max(since, closed)), _midnight(until)
+    start, end = midnight(max(since, closed)), midnight(until)
     return [
         DailyUsage.objects.filter(day__gte=since, day__lt=closed),
         _as_days(UsageRecord.objects.filter(created_at__gte=start, created_at__lt=end)),
@@ -208,9 +205,9 @@ def _first_match(user_id: int, wanted: Filter) -> datetime:
     first, last = _whole_days(wanted)
     days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
     matching = days.filter(**_lookups(replace(wanted, since=None, until=None)))
-    if wanted.since and wanted.since < _midnight(first):
+    if wanted.since and wanted.since < midnight(first):
         return wanted.since  # a part of a day, which has no sums of its own
-    return _midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
+    return midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
 
 
 def at(found: Sequence[dict[str, Any]]) -> list[UsageRecord]:
