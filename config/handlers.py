@@ -8,6 +8,7 @@ chain, HttpRequest and HttpResponse stay Django's, but no thread is started for 
 import asyncio
 import io
 import tempfile
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import lru_cache
 from typing import IO, Any
@@ -152,7 +153,7 @@ async def _send(response: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": response.content})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
-    with _Patience(settings.CLIENT_SEND_TIMEOUT) as patience:
+    with _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send)) as patience:
         async with aclosing(response._iterator) as parts:  # noqa: SLF001
             await send(_head(response))
             async for part in parts:
@@ -162,17 +163,29 @@ async def _send(response: Any, send: Any) -> None:
             await send({"type": "http.response.body", "body": b""})
 
 
+def _cut_of(send: Any) -> Callable[[], Any]:
+    """Return what ends the client's connection at once, for which ASGI has no word.
+
+    What follows is what follows when a client goes. Of another server than uvicorn the connection
+    is not known: there the request alone ends.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    task = asyncio.current_task()
+    assert task is not None
+    return transport.abort if transport else task.cancel
+
+
 class _Patience:
-    """Cancels the current task when its client takes nothing for so many seconds.
+    """Cuts a client off who takes nothing for so many seconds.
 
     A client that has stopped reading looks like one that is alive. One timer for a stream, not
     one for each part: it is off by half the time at most.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, cut: Callable[[], Any]) -> None:
         self._seconds = seconds
+        self._cut = cut
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
         self._since: float | None = None
 
     def __enter__(self) -> "_Patience":
@@ -190,8 +203,7 @@ class _Patience:
 
     def _look(self) -> None:
         if self._since is not None and self._loop.time() - self._since >= self._seconds:
-            assert self._task is not None
-            self._task.cancel()
+            self._cut()
             return
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 

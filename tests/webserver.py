@@ -100,11 +100,15 @@ def database_url(name: str) -> str:
 
 def demo_server(upstream: UpstreamProcess, **env: str) -> WebServer:
     """Start a web server whose only provider is the demo upstream."""
-    settings = {
+    return WebServer({**demo_settings(upstream), **env})
+
+
+def demo_settings(upstream: UpstreamProcess) -> dict[str, str]:
+    """Return what makes the demo upstream a web server's only provider."""
+    return {
         "UPSTREAM_BASE_URL": upstream.url,
         "UPSTREAM_API_KEY": "demo",
         "UPSTREAM_NAME": "demo",
         "CATALOG_SECONDS": "0",
         "BREAKER_FAILURES": "0",  # Tests break it on purpose.
     }
-    return WebServer({**settings, **env})

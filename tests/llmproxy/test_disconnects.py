@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from django.core.management import call_command
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.waiting import wait_for
-from tests.webserver import demo_server
+from tests.webserver import WebServer, demo_server, demo_settings
 from tokens.models import Reservation, UsageRecord
 from tokens.verify import verify
 
@@ -156,9 +157,14 @@ def test_a_server_told_to_stop_settles_the_streams_that_do_not_end(
 
 
 def test_a_client_that_stops_reading_is_taken_to_be_gone(
-    developer: Make, upstream: UpstreamProcess
+    developer: Make, upstream: UpstreamProcess, tmp_path: Path
 ) -> None:
-    with demo_server(upstream, CLIENT_SEND_TIMEOUT="0.5") as server, socket.socket() as client:
+    settings = {**demo_settings(upstream), "CLIENT_SEND_TIMEOUT": "0.5"}
+    with (
+        (tmp_path / "log").open("wb") as log,
+        WebServer(settings, log=log) as server,
+        socket.socket() as client,
+    ):
         dev = developer(server=server)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", server.port))
@@ -168,7 +174,10 @@ def test_a_client_that_stops_reading_is_taken_to_be_gone(
             f"Content-Length: {len(content)}\r\n\r\n{content}".encode()
         )
         wait_for(lambda: UsageRecord.objects.filter(user_id=dev.user_id).exists())
+        while client.recv(1_000_000):  # What was under way comes still, and then the end.
+            pass
 
     (receipt,) = dev.receipts
     assert (receipt.status, receipt.source) == ("cancelled", "estimated")
     assert nothing_is_held()
+    assert (tmp_path / "log").read_text() == ""
