@@ -1,4 +1,4 @@
-"""A fast and complete httpx transport: HTTP/1.1 on asyncio.Protocol and httptools.
+"""A fast and complete httpx transport, over ``llmproxy.connection``.
 
 httpx's default transport costs a request more than all the rest of this proxy, and slows down
 with every open connection. This one keeps httpx's types (`Request`, `Response`, its errors) and
@@ -11,19 +11,15 @@ request is cancelled.
 import asyncio
 import ssl
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import httptools
 import httpx
 
-from llmproxy import metrics
+from llmproxy.connection import Connection
 
 _IDLE_SECONDS = 55.0
-_AHEAD_BYTES = 1_000_000
 _FINISH_SECONDS = 1.0
-_STALE_SECONDS = 1.0
 
 Origin = tuple[bytes, bytes, int | None]
 
@@ -122,7 +118,7 @@ class Transport(httpx.AsyncBaseTransport):
         return await self._exchange(connection, origin, head, body)
 
     async def _exchange(
-        self, connection: "Connection", origin: Origin, head: bytes, body: bytes
+        self, connection: Connection, origin: Origin, head: bytes, body: bytes
     ) -> Response:
         try:
             status, headers = await connection.send(head, body)
@@ -131,7 +127,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise
         return Response(status, headers, Body(connection, self, origin))
 
-    async def _connect(self, origin: Origin) -> "Connection":
+    async def _connect(self, origin: Origin) -> Connection:
         scheme, host, port = origin
         tls = self._tls if scheme == b"https" else None
         try:
@@ -142,7 +138,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(str(error)) from error
         return connection
 
-    def _take(self, origin: Origin) -> "Connection | None":
+    def _take(self, origin: Origin) -> Connection | None:
         idle = self._idle.get(origin, [])
         while idle:
             connection = idle.pop()
@@ -151,7 +147,7 @@ class Transport(httpx.AsyncBaseTransport):
             connection.cut()
         return None
 
-    def give_back(self, connection: "Connection", origin: Origin) -> None:
+    def give_back(self, connection: Connection, origin: Origin) -> None:
         """Take a connection whose response is over, one way or another."""
         self._slots.release()
         if connection.reusable:
@@ -164,7 +160,7 @@ class Transport(httpx.AsyncBaseTransport):
 class Body(httpx.AsyncByteStream):
     """A response's body. Whoever has it must ``aclose`` or ``finish`` it."""
 
-    def __init__(self, connection: "Connection", transport: Transport, origin: Origin) -> None:
+    def __init__(self, connection: Connection, transport: Transport, origin: Origin) -> None:
         self._connection = connection
         self._transport = transport
         self._origin = origin
@@ -203,178 +199,6 @@ class Body(httpx.AsyncByteStream):
             self.leave()
 
         self._connection.when_over(over)
-
-
-class Connection(asyncio.Protocol):
-    """One connection: a request at a time, its response parsed as it comes."""
-
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
-        self.closed = False
-        self.idle_since = 0.0
-        self._reset()
-
-    def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
-        self._headers: dict[bytes, bytes] = {}
-        self._chunks: deque[bytes] = deque()
-        self._ahead = 0
-        self._paused = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._failure: httpx.TransportError | None = None
-        self._ends_with_connection = False
-        self._over = False
-        self._keeps_alive = False
-        self._when_over: Any = None
-        self.heard = False
-        self._sent_at = 0.0
-
-    @property
-    def was_stale(self) -> bool:
-        """Tell whether the server had closed this connection before our request came.
-
-        Then it can be sent again (RFC 9112, 9.3.1). The end comes back within a round trip and
-        without a byte of a response; when it comes later, the server may have been at work, and
-        a POST must not be sent twice (RFC 9110, 9.2.2).
-        """
-        return not self.heard and time.monotonic() - self._sent_at < _STALE_SECONDS
-
-    @property
-    def reusable(self) -> bool:
-        """Tell whether the last response is over, and the connection fit for another."""
-        return self._over and self._keeps_alive and not self.closed and not self._chunks
-
-    async def send(self, head: bytes, body: bytes) -> tuple[int, dict[bytes, bytes]]:
-        """Send a request; returns status and headers of its response."""
-        self._reset()
-        if self.closed or self._transport is None:
-            self._sent_at = time.monotonic()
-            raise httpx.ReadError("the connection was closed")
-        self._head = self._loop.create_future()
-        self._sent_at = time.monotonic()
-        self._transport.writelines([head, body])
-        return await self._head
-
-    async def read(self, timeout: float | None) -> bytes:
-        """See ``Body.read``."""
-        if not self._chunks and not self._over and self._failure is None:
-            await self._news(timeout)
-        if self._chunks:
-            data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._chunks.clear()
-            self._ahead = 0
-            if self._paused and self._transport:
-                self._paused = False
-                self._transport.resume_reading()
-            return data
-        if self._failure is not None:
-            raise self._failure
-        return b""
-
-    def when_over(self, callback: Any) -> None:
-        """Call back once, when the response is over or the connection lost."""
-        self._when_over = callback
-
-    def cut(self) -> None:
-        """Close at once; the other side learns of it."""
-        self.closed = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    async def _news(self, timeout: float | None) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(timeout, _expire, waiter) if timeout is not None else None
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
-
-    # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        metrics.CONNECTIONS.inc()
-
-    def data_received(self, data: bytes) -> None:
-        if self._head is None or self._over:  # Nobody asked: not to be trusted any more.
-            self.cut()
-            return
-        self.heard = True
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(httpx.RemoteProtocolError(str(error)))
-            self.cut()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.closed = True
-        metrics.CONNECTIONS.dec()
-        if self._ends_with_connection and error is None:
-            self.on_message_complete()
-        elif not self._over:
-            kind = httpx.ReadError if error else httpx.RemoteProtocolError
-            self._fail(kind(str(error) if error else "the connection ended before the response"))
-
-    # httptools
-
-    def on_message_begin(self) -> None:
-        self._headers = {}
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200:  # 1xx: the real response follows.
-            return
-        self._ends_with_connection = not (
-            b"content-length" in self._headers or b"transfer-encoding" in self._headers
-        )
-        self._keeps_alive = self._parser.should_keep_alive()
-        if self._head is not None and not self._head.done():
-            self._head.set_result((status, self._headers))
-
-    def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._ahead += len(data)
-        if self._ahead > _AHEAD_BYTES and not self._paused and self._transport:
-            self._paused = True  # The client is slow: so are we.
-            self._transport.pause_reading()
-        self._wake()
-
-    def on_message_complete(self) -> None:
-        if self._head is None or not self._head.done():
-            return  # Only a 1xx was complete.
-        self._over = True
-        self._wake()
-        self._call_over()
-
-    def _fail(self, failure: httpx.TransportError) -> None:
-        if self._failure is None:
-            self._failure = failure
-        if self._head is not None and not self._head.done():
-            self._head.set_exception(failure)
-        self._wake()
-        self._call_over()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _call_over(self) -> None:
-        callback, self._when_over = self._when_over, None
-        if callback is not None:
-            self._chunks.clear()  # Nobody will read them any more.
-            callback()
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
 
 
 async def _within(seconds: float | None, waiting: Any, error: type[httpx.TimeoutException]) -> Any:

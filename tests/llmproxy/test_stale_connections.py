@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from llmproxy import transport
+from llmproxy import connection
 from llmproxy.transport import Transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -68,7 +68,7 @@ async def test_what_the_server_was_at_work_on_is_not_sent_twice(
     ours, url = server
     pool = Transport()
     await post(pool, url)
-    monkeypatch.setattr(transport, "_STALE_SECONDS", 0.0)  # Any end comes too late.
+    monkeypatch.setattr(connection, "_STALE_SECONDS", 0.0)  # Any end comes too late.
 
     with pytest.raises(httpx.RemoteProtocolError):
         await post(pool, url)

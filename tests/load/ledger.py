@@ -37,7 +37,7 @@ from django.db import connection
 from tests.load.sections import machine, write_section
 from tokens import ledger
 from tokens.batching import as_json
-from tokens.ledger import HoldContext, Receipt
+from tokens.ledger import HoldContext, Receipt, items
 from tokens.models import Tier
 from tokens.verify import verify
 
@@ -237,9 +237,9 @@ class OneByOne:
 
     async def pair(self, user_id: int) -> None:
         terms = _hold_terms(user_id)
-        item = ledger._hold_item(reservation_id=None, **terms)
-        hold = ledger._hold(item, await self._call("tokens_reserve", item))
-        closing = ledger._close_item(hold, 400, _receipt())
+        item = items.to_hold(reservation_id=None, **terms)
+        hold = items.held(item, await self._call("tokens_reserve", item))
+        closing = items.to_close(hold, 400, _receipt())
         assert (await self._call("tokens_settle", closing))["fresh"]
 
     async def _call(self, function: str, item: dict[str, Any]) -> dict[str, Any]:

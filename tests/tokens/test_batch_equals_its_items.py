@@ -14,7 +14,7 @@ from tests.tokens.clock import set_clock
 from tokens import ledger
 from tokens.batching import Answer, Item, as_json
 from tokens.functions import call
-from tokens.ledger import HoldContext, Receipt, _close_item, _hold, _hold_item
+from tokens.ledger import HoldContext, Receipt, items
 from tokens.models import Entry, Reservation, UsageRecord
 from tokens.verify import verify
 
@@ -67,14 +67,14 @@ def story(door: Any, dice: random.Random) -> tuple[list[list[Answer]], list[list
     users = people()
     keys = {user.pk: calls() for user in users}
     asked = [
-        _hold_item(user.pk, amount, dice.choice([1, amount]), 60, None, dice.choice(keys[user.pk]))
-        for user, amount in ((dice.choice(users), dice.randint(1, 150)) for _ in range(40))
+        items.to_hold(user.pk, most, dice.choice([1, most]), 60, None, dice.choice(keys[user.pk]))
+        for user, most in ((dice.choice(users), dice.randint(1, 150)) for _ in range(40))
     ]
     asked += [asked[3], asked[17] | {"user_id": users[-1].pk}, asked[5]]
     answers = [door("tokens_reserve", asked), door("tokens_reserve", asked[:9])]
     set_clock(SOON + timedelta(days=dice.choice([-1, 1])))
     closing = [
-        _close_item(_hold(item, answer), charge, dice.choice([None, Receipt(model="m")]))
+        items.to_close(items.held(item, answer), charge, dice.choice([None, Receipt(model="m")]))
         for item, answer in zip(asked[:36], answers[0], strict=False)
         if answer and answer["held"]
         for charge in [dice.choice([0, answer["held"], dice.randint(1, 300)])]

@@ -1,0 +1,69 @@
+"""Accounts and what is given to them."""
+
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import DateTimeField, F, Func, Q
+
+from tokens.functions import call
+from tokens.models import Balance, Entry
+from tokens.periods import period_at
+from tokens.tiers import default_tier
+
+
+def open_account(user_id: int) -> Balance:
+    """Return the user's balance, up to date: nothing in it is past its time.
+
+    The first call puts him on the default tier and grants its tokens.
+
+    Raises ``User.DoesNotExist`` for an unknown user.
+    """
+    return _find(user_id) or _open(user_id)
+
+
+def _find(user_id: int) -> Balance | None:
+    now = Func(function="tokens_now", output_field=DateTimeField())
+    balances = Balance.objects.select_related("tier").filter(user_id=user_id)
+    found = balances.alias(now=now).annotate(is_due=Q(due_at__lte=F("now"))).first()
+    if found and found.is_due:
+        call("tokens_roll", user_id)
+        return balances.get()
+    return found
+
+
+@transaction.atomic
+def _open(user_id: int) -> Balance:
+    user = get_user_model().objects.get(pk=user_id)
+    tier = default_tier()
+    start, end = period_at(user.date_joined, call("tokens_now"))
+    opening = {"tier": tier, "period_start": start, "period_end": end}
+    opening |= {"anchor": user.date_joined, "due_at": end}
+    Balance.objects.get_or_create(user_id=user_id, defaults=opening)
+    if tier.monthly_tokens:
+        source = f"period:{user_id}:{start.date()}"
+        grant(user_id=user_id, amount=tier.monthly_tokens, source=source, kind=Entry.Kind.ALLOWANCE)
+    return Balance.objects.select_related("tier").get(user_id=user_id)
+
+
+def grant(
+    *,
+    user_id: int,
+    amount: int,
+    source: str,
+    kind: str = Entry.Kind.BONUS,
+    expires_at: datetime | None = None,
+    note: str = "",
+) -> bool:
+    """Give tokens, once per kind and source; False when they were given before.
+
+    ``source`` names the cause (an invoice id, a staff action). An allowance counts for the running
+    period; a bonus stays until it is spent or expires. Raises ``ValueError`` unless amount > 0.
+    """
+    if amount <= 0:
+        raise ValueError("a grant needs a positive amount")
+    with transaction.atomic():
+        if kind == Entry.Kind.BONUS:
+            open_account(user_id)
+        row = call("tokens_grant", user_id, kind, amount, source, note, expires_at)
+    return bool(row)

@@ -1,0 +1,109 @@
+"""The asynchronous door: the hot path, in micro-batches (``tokens.batching``)."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import structlog
+
+from config.database import in_thread
+from config.loops import PerLoop
+from tokens.batching import Answer, Batcher, Item
+from tokens.ledger import items
+from tokens.ledger.accounts import open_account
+from tokens.ledger.values import Hold, HoldContext, Receipt, Settlement
+
+log = structlog.get_logger("tokengate.tokens")
+
+# The columns of a receipt into which an upstream could have put odd words, as they are without.
+_WITHOUT_ODD_WORDS: dict[str, Any] = {
+    "upstream_id": "",
+    "attempts": [],
+    "cost": None,
+    "upstream_cost": None,
+    "cached_tokens": 0,
+    "reasoning_tokens": 0,
+}
+
+
+async def areserve(
+    *,
+    user_id: int,
+    amount: int,
+    ttl: float,
+    minimum: int | None = None,
+    reservation_id: uuid.UUID | None = None,
+    context: HoldContext | None = None,
+) -> Hold:
+    """Do as ``reserve``; also raises ``LedgerUnavailable``, having held nothing.
+
+    A caller that is cancelled meanwhile holds nothing either.
+    """
+    item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
+    answer = await _ask_for_hold(item)
+    if answer is None:
+        await in_thread(open_account, user_id)
+        answer = await _ask_for_hold(item)
+    assert answer is not None
+    if not answer["held"]:
+        raise await in_thread(items.refused, item, answer)
+    return items.held(item, answer)
+
+
+def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
+    """Return what ``settle`` would do, for ``asettle`` to carry out, also in another process."""
+    return items.to_close(hold, charge, receipt)
+
+
+async def asettle(closing: Item) -> Settlement:
+    """Do as ``settle``; also raises ``LedgerUnavailable``: then it may be called again.
+
+    A receipt that is refused, for some odd word of the upstream's, is written without such words:
+    the charge is what matters.
+    """
+    submit = _doors().settle.submit
+    try:
+        return items.settled(await submit(closing))
+    except psycopg.Error:
+        if not closing["record"]:
+            raise
+        log.exception("receipt_refused", reservation=str(closing["id"]))
+        record = closing["record"] | _WITHOUT_ODD_WORDS
+        return items.settled(await submit({**closing, "record": record}))
+
+
+async def aclose() -> None:
+    """Finish what is in flight on this event loop and close the ledger's connections."""
+    doors = _doors.pop()
+    if doors:
+        await asyncio.gather(doors.reserve.close(), doors.settle.close())
+
+
+async def _ask_for_hold(item: Item) -> Answer:
+    asked = _doors().reserve.submit(item)
+    try:
+        return await asked
+    except asyncio.CancelledError:
+        if not asked.cancelled() and not asked.exception():  # It came in the same moment.
+            _give_back(item, asked.result())
+        raise
+
+
+def _give_back(item: Item, answer: Answer) -> None:
+    """Release what was held for a caller that had gone by then; failing that, it expires."""
+    if answer and answer["held"]:
+        closing = items.to_close(items.held(item, answer), 0, None)
+        _doors().settle.submit(closing).add_done_callback(lambda closed: closed.exception())
+
+
+@dataclass
+class _Doors:
+    reserve: Batcher = field(
+        default_factory=lambda: Batcher("tokens_reserve", unclaimed=_give_back)
+    )
+    settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
+
+
+_doors = PerLoop(_Doors)

@@ -1,0 +1,89 @@
+"""One item of a batch, as the SQL functions read it, and what their answers mean."""
+
+import math
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from tokens.batching import Item
+from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
+from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
+from tokens.models import Balance
+from tokens.periods import months_after
+
+_NO_CONTEXT = HoldContext()
+
+
+def to_hold(
+    user_id: int,
+    amount: int,
+    minimum: int | None,
+    ttl: float,
+    reservation_id: uuid.UUID | None,
+    context: HoldContext | None,
+) -> Item:
+    """Ask for a hold; without a minimum it is all or nothing. Raises ``ValueError``."""
+    minimum = amount if minimum is None else minimum
+    if not 0 < minimum <= amount:
+        raise ValueError("a reservation needs 0 < minimum <= amount")
+    return {
+        "id": reservation_id or uuid.uuid4(),
+        "user_id": user_id,
+        "minimum": minimum,
+        "amount": amount,
+        "ttl": ttl,
+        **(context or _NO_CONTEXT)._asdict(),
+    }
+
+
+def held(item: Item, answer: dict[str, Any]) -> Hold:
+    """Read the answer to what was not refused."""
+    return Hold(item["id"], item["user_id"], answer["held"], answer["available"])
+
+
+def to_close(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
+    """Ask to settle a hold, or without a receipt to release it. Raises ``ValueError``."""
+    if charge < 0:
+        raise ValueError("a charge cannot be negative")
+    return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": _columns(receipt)}
+
+
+def to_adjust(
+    record_id: uuid.UUID, user_id: int, charge: int | None, correction: Correction | None
+) -> Item:
+    """Ask to make a receipt final; without a charge, as it stands. Raises ``ValueError``."""
+    if charge is not None and charge < 0:
+        raise ValueError("a charge cannot be negative")
+    columns = _columns(correction) or {}
+    return {"id": record_id, "user_id": user_id, "charge": charge, "record": columns}
+
+
+def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
+    return vars(receipt).copy() if receipt else None
+
+
+def settled(answer: dict[str, Any] | None) -> Settlement:
+    """Read the answer to either. Raises ``ReservationClosed`` where there is no such thing."""
+    if answer is None:
+        raise ReservationClosed("There is no such reservation.")
+    return Settlement(**answer)
+
+
+def refused(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
+    """Say why a hold was refused; reads the balance."""
+    left = answer["key_left"]
+    if left is not None and left < item["minimum"] <= answer["available"]:
+        now = timezone.now().astimezone(UTC)
+        resets_at = months_after(datetime(now.year, now.month, 1, tzinfo=UTC), 1)
+        return KeyBudgetExceeded(
+            budget=item["key_budget"],
+            left=max(left, 0),
+            resets_at=resets_at,
+            retry_after=math.ceil((resets_at - now).total_seconds()),
+        )
+    balance = Balance.objects.get(user_id=item["user_id"])
+    return InsufficientTokens(
+        needed=item["minimum"], available=answer["available"], resets_at=balance.period_end
+    )

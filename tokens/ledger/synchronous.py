@@ -1,0 +1,94 @@
+"""The synchronous door: over Django's connection, in the caller's transaction."""
+
+import uuid
+from typing import Any
+
+import orjson
+
+from tokens.batching import Item, as_json
+from tokens.functions import call
+from tokens.ledger import items
+from tokens.ledger.accounts import open_account
+from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
+
+
+def reserve(
+    *,
+    user_id: int,
+    amount: int,
+    ttl: float,
+    minimum: int | None = None,
+    reservation_id: uuid.UUID | None = None,
+    context: HoldContext | None = None,
+) -> Hold:
+    """Hold ``amount`` tokens for ``ttl`` seconds, or what there is of them down to ``minimum``.
+
+    Without a minimum it is all or nothing. Raises ``InsufficientTokens``, or ``KeyBudgetExceeded``
+    when only the key's budget is in the way, having held nothing.
+    """
+    item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
+    answer = _ask("tokens_reserve", item)
+    if answer is None:
+        open_account(user_id)
+        answer = _ask("tokens_reserve", item)
+    assert answer is not None
+    if not answer["held"]:
+        raise items.refused(item, answer)
+    return items.held(item, answer)
+
+
+def settle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
+    """Charge what was used, free the rest and write the receipt, in one step, once.
+
+    ``charge`` may pass the hold: it is taken in full. Raises ``ReservationClosed`` for an unknown
+    reservation.
+    """
+    return items.settled(_ask("tokens_settle", items.to_close(hold, charge, receipt)))
+
+
+def release(*, hold: Hold) -> Settlement:
+    """Free a hold for which nothing ran; leaves no receipt."""
+    return items.settled(_ask("tokens_settle", items.to_close(hold, 0, None)))
+
+
+def adjust(
+    *, record_id: uuid.UUID, user_id: int, charge: int, correction: Correction
+) -> Settlement:
+    """Make a provisional receipt final with another charge; the difference is an entry.
+
+    What was charged too much goes back to where it burned; what is missing is taken like any
+    charge. ``fresh`` is false when the receipt was final before: then what it says stands. Raises
+    ``ReservationClosed`` for an unknown receipt.
+    """
+    return items.settled(
+        _ask("tokens_adjust", items.to_adjust(record_id, user_id, charge, correction))
+    )
+
+
+def conclude(*, record_id: uuid.UUID, user_id: int) -> Settlement:
+    """Make a provisional receipt final as it stands: no later word is to be had."""
+    return items.settled(_ask("tokens_adjust", items.to_adjust(record_id, user_id, None, None)))
+
+
+def expire(*, at_most: int = 1000) -> int:
+    """Free holds whose deadline has passed; returns how many, ``at_most`` at a time."""
+    return int(call("tokens_expire", at_most))
+
+
+def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:
+    """Push the deadlines of held reservations to ``ttl`` seconds from now."""
+    call("tokens_renew", reservation_ids, ttl)
+
+
+def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
+    """Note with held reservations who answers, and by what id of his: (provider, upstream id)."""
+    providers, upstream_ids = zip(*answering.values(), strict=True)
+    call("tokens_trace", list(answering), list(providers), list(upstream_ids))
+
+
+def _ask(function: str, item: Item) -> dict[str, Any] | None:
+    answers = call(function, as_json([item]))
+    answer: dict[str, Any] | None = (
+        orjson.loads(answers)[0] if isinstance(answers, str) else answers[0]
+    )
+    return answer

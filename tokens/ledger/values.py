@@ -1,0 +1,84 @@
+"""What goes into the ledger and comes out of it."""
+
+import uuid
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from tokens.models import UsageRecord
+
+
+class Hold(NamedTuple):
+    """Tokens held for one request. ``available`` is what the user had left just after."""
+
+    id: uuid.UUID
+    user_id: int
+    amount: int
+    available: int
+
+
+class Settlement(NamedTuple):
+    """What a reservation ended with. ``fresh`` is false when it had been closed before."""
+
+    charged: int
+    available: int
+    fresh: bool
+
+
+class HoldContext(NamedTuple):
+    """Which request a hold is for; kept for its receipt. An empty endpoint leaves none."""
+
+    request_id: str = ""
+    api_key: uuid.UUID | None = None
+    key_budget: int | None = None
+    endpoint: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What a provider said later of a provisional receipt: its columns, as they are to be."""
+
+    provider: str
+    upstream_id: str
+    source: str = UsageRecord.Source.REPORTED
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    price_prompt: Decimal | None = None
+    price_completion: Decimal | None = None
+    price_cached: Decimal | None = None
+    price_request: Decimal | None = None
+    weight_prompt: Decimal | None = None
+    weight_completion: Decimal | None = None
+    cost: Decimal | None = None
+    upstream_cost: Decimal | None = None
+
+
+@dataclass(kw_only=True)
+class Receipt:
+    """How a request ended: the columns of a usage record that its caller knows."""
+
+    model: str
+    status: str = UsageRecord.Status.OK
+    source: str = UsageRecord.Source.REPORTED
+    final: bool = True
+    provider: str = ""
+    upstream_id: str = ""
+    streamed: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    price_prompt: Decimal | None = None
+    price_completion: Decimal | None = None
+    price_cached: Decimal | None = None
+    price_request: Decimal | None = None
+    weight_prompt: Decimal | None = None
+    weight_completion: Decimal | None = None
+    cost: Decimal | None = None
+    upstream_cost: Decimal | None = None
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    first_byte_ms: int | None = None
+    duration_ms: int = 0
