@@ -45,7 +45,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a session's access token speaks for, and until when."""
+    """Who a session's access token speaks for, and until when it is accepted."""
 
     user: User
     session_id: UUID
@@ -119,7 +119,8 @@ def verify(token: str) -> Caller:
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
         stale.update(last_used_at=now)
-    return Caller(session.user, session.pk, claims.expires_at, session.second_factor)
+    until = claims.expires_at + timedelta(seconds=settings.SIMPLE_JWT["LEEWAY"])
+    return Caller(session.user, session.pk, until, session.second_factor)
 
 
 def revoke(session_id: UUID) -> None:

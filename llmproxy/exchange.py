@@ -70,8 +70,14 @@ class Exchange:
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
 
+    def asks(self, route: ServedRoute) -> None:
+        """Note that an attempt begins: the provider before, if any, has failed."""
+        self.upstream_id = ""
+        if self.attempts:
+            leases.asks_another(self.hold.id, provider=route.provider.name)
+
     def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
-        """Note who has accepted the request, so that he can be asked if we die."""
+        """Note who has accepted the request, so that they can be asked if we die."""
         self.upstream_id = upstream_id
         if upstream_id:
             name = route.provider.name

@@ -43,7 +43,7 @@ class _Entry:
     def is_good(self) -> bool:
         """Tell whether somebody who asks now may have what was found, or will be."""
         lifetime = REMEMBER_SECONDS if _listener.is_sure else Listener.SURE_SECONDS
-        return time.monotonic() - self.began < lifetime and self.holds()
+        return time.monotonic() - self.began < lifetime and self.holds() and not self._has_ended()
 
     def holds(self) -> bool:
         """Tell whether nobody has said that it has changed since it was begun."""
@@ -53,10 +53,13 @@ class _Entry:
             return True
         if self.looking.cancelled() or self.looking.exception():
             return False
-        found = self.looking.result()
-        return self.began > _forgotten.users.get(found.user_id, 0.0) and not (
-            found.until and found.until <= timezone.now()
-        )
+        return self.began > _forgotten.users.get(self.looking.result().user_id, 0.0)
+
+    def _has_ended(self) -> bool:
+        if not self.looking.done():
+            return False
+        until = self.looking.result().until
+        return until is not None and until <= timezone.now()
 
 
 @dataclass

@@ -207,7 +207,7 @@ def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
 
 
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
-    exchange.upstream_id = ""
+    exchange.asks(route)
     loop = asyncio.get_running_loop()
     content_by = loop.time() + settings.UPSTREAM_CONTENT_TIMEOUT
 

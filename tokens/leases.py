@@ -16,10 +16,10 @@ from tokens import ledger, limits
 log = structlog.get_logger("tokengate.tokens")
 
 _running: set[UUID] = set()
-# (provider, upstream id) of running requests: those that began since the last turn, and those
-# that had before, which it is worth noting.
-_answering: dict[UUID, tuple[str, str]] = {}
-_for_a_while: dict[UUID, tuple[str, str]] = {}
+# (provider, upstream id) of running requests: what is known since the last turn, and what is to be
+# noted in the next one, for it was known before.
+_new: dict[UUID, tuple[str, str]] = {}
+_due: dict[UUID, tuple[str, str]] = {}
 
 
 def keep(reservation_id: UUID) -> None:
@@ -30,13 +30,19 @@ def keep(reservation_id: UUID) -> None:
 def drop(reservation_id: UUID) -> None:
     """Stop renewing this hold."""
     _running.discard(reservation_id)
-    _answering.pop(reservation_id, None)
-    _for_a_while.pop(reservation_id, None)
+    _new.pop(reservation_id, None)
+    _due.pop(reservation_id, None)
 
 
 def answered_by(reservation_id: UUID, *, provider: str, upstream_id: str) -> None:
-    """Remember who answers a running request, and by what id of his."""
-    _answering[reservation_id] = (provider, upstream_id)
+    """Remember who answers a running request, and by what id of theirs."""
+    _new[reservation_id] = (provider, upstream_id)
+
+
+def asks_another(reservation_id: UUID, *, provider: str) -> None:
+    """Forget who was to answer: there it failed, which is never the user's to pay for."""
+    _new.pop(reservation_id, None)
+    _due[reservation_id] = (provider, "")
 
 
 def any_kept() -> bool:
@@ -60,10 +66,10 @@ async def trace_for_ever(pause: float = 2.0) -> None:
     """Note who answers the requests that have run for a whole turn; most are over by then."""
     while True:
         await asyncio.sleep(pause)
-        noting = dict(_for_a_while)
-        _for_a_while.clear()
-        _for_a_while.update(_answering)
-        _answering.clear()
+        noting = dict(_due)
+        _due.clear()
+        _due.update(_new)
+        _new.clear()
         if noting:
             try:
                 await in_thread(ledger.trace, answering=noting)

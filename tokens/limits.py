@@ -33,7 +33,7 @@ from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limit_states import MOST_TOKENS, Limits, State
 from tokens.limit_windows import LocalWindows
-from tokens.redis_link import RedisAway, RedisLink, Script
+from tokens.redis_link import RedisAway, RedisLink, Script, ScriptFailed
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -219,6 +219,8 @@ class _Limiter:
             try:
                 await self._redis.run(_SCRIPT, keys, words)
                 return
+            except ScriptFailed:
+                return  # As often as it is told.
             except RedisAway:
                 await asyncio.sleep(1)
 
@@ -230,6 +232,8 @@ class _Limiter:
                 slot.shared = True
             try:
                 await self._redis.run(_SCRIPT, _keys(user_id, None)[:3], words)
+            except ScriptFailed:
+                continue
             except RedisAway:
                 return
 

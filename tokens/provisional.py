@@ -40,6 +40,7 @@ def claim(*, at_most: int) -> list[Due]:
 
 
 def _due(record: UsageRecord, hold: Reservation | None) -> Due:
-    if record.upstream_id or hold is None:
+    """Complete a receipt by what its hold says, if that is of the same provider."""
+    if record.upstream_id or hold is None or record.provider not in ("", hold.provider):
         return Due(record, record.provider, record.upstream_id)
-    return Due(record, record.provider or hold.provider, hold.upstream_id)
+    return Due(record, hold.provider, hold.upstream_id)

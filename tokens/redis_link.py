@@ -19,12 +19,19 @@ from redis.asyncio.connection import SSLConnection, parse_url
 log = structlog.get_logger("tokengate.tokens")
 
 _AWAY_SECONDS = 1.0
+# How these begin tells of the script or its data, and nothing of the server, which goes on.
+_OF_THE_SCRIPT = ("ERR", "WRONGTYPE")
+_COMPLAIN_SECONDS = 1.0
 # A wait is cut into turns of the loop's clock: a worker that was busy itself has missed but one.
 _TURNS = 4
 
 
 class RedisAway(Exception):
     """Redis cannot be asked now."""
+
+
+class ScriptFailed(RedisAway):
+    """Redis was asked, and the script broke off: asking again would not help."""
 
 
 class Script:
@@ -45,11 +52,12 @@ class RedisLink:
         self._connecting: asyncio.Task[_Pipe] | None = None
         self._away_until = 0.0
         self._is_away = False
+        self._complains_after = 0.0
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script that is safe to repeat: it is sent again when the connection breaks.
 
-        Raises ``RedisAway``; the script may yet have run.
+        Raises ``RedisAway``; the script may yet have run, or ``ScriptFailed``: up to a point.
         """
         words = (len(keys), *keys, *arguments)
         try:
@@ -58,6 +66,9 @@ class RedisLink:
             except ConnectionError:
                 return await self._ask(script, words)
         except (OSError, hiredis.HiredisError) as error:
+            if isinstance(error, hiredis.ReplyError) and str(error).startswith(_OF_THE_SCRIPT):
+                self._complain(error)
+                raise ScriptFailed from error
             self._lost(error)
             raise RedisAway from error
 
@@ -110,6 +121,13 @@ class RedisLink:
             if self._is_away:
                 self._is_away = False
                 log.warning("redis_is_back")
+
+    def _complain(self, error: Exception) -> None:
+        """Log it, but not for every request: those of others are well served."""
+        now = time.monotonic()
+        if now >= self._complains_after:
+            self._complains_after = now + _COMPLAIN_SECONDS
+            log.error("redis_script_failed", error=repr(error))
 
     def _lost(self, error: Exception) -> None:
         self._away_until = time.monotonic() + _AWAY_SECONDS

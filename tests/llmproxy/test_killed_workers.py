@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
+from llmproxy.models import Route
 from llmproxy.reconciliation import reconcile
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
@@ -30,6 +33,12 @@ Start = Callable[..., WebServer]
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
+
+
+@pytest.fixture
+def second() -> Iterator[UpstreamProcess]:
+    with UpstreamProcess() as process:
+        yield process
 
 
 @pytest.fixture
@@ -191,6 +200,41 @@ def test_without_the_disk_a_longer_stream_is_charged_by_the_later_word(
     assert receipt.charged == 55 + upstream.journal()[-1]["completion_tokens"] == dev.balance.used
     assert receipt.cost
     assert verify() == []
+
+
+def test_a_failed_attempt_is_not_charged_by_its_later_word(
+    developer: Make, start: Start, upstream: UpstreamProcess, second: UpstreamProcess, spool: Path
+) -> None:
+    """That the first provider answered had been noted; then it failed, and the next was asked."""
+    others = {"GLAMA_BASE_URL": second.url, "UPSTREAM_IDLE_TIMEOUT": "5", "RESERVATION_TTL": "2"}
+    server = start(**others)
+    dev = developer(server=server)
+    served_by("openrouter")
+    Route.objects.create(model_id=MODEL, provider="glama", upstream_name=MODEL, priority=200)
+    upstream.set_fault(fault="stall_between")
+    second.set_fault(fault="stall_first")
+
+    def ask() -> None:
+        with suppress(httpx.HTTPError):
+            dev.chat("[[n=20,later=1]]")
+
+    def noted(provider: str, *, has_id: bool) -> bool:
+        holds = Reservation.objects.filter(user_id=dev.user_id, provider=provider)
+        return holds.exclude(upstream_id="").exists() == has_id and holds.exists()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(ask)
+        wait_for(lambda: noted("openrouter", has_id=True))
+        wait_for(lambda: noted("glama", has_id=False))
+        server.kill()
+    shutil.rmtree(spool)
+    wait_for(lambda: ledger.expire() == 1)
+
+    assert reconcile().adjusted == 0
+
+    (receipt,) = dev.receipts
+    assert (receipt.status, receipt.upstream_id) == ("abandoned", "")
+    assert receipt.charged == dev.balance.used == 0
 
 
 def test_what_is_settled_is_owed_no_more(developer: Make, start: Start, spool: Path) -> None:

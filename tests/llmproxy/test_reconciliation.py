@@ -19,7 +19,8 @@ from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
-from tokens.models import UsageRecord
+from tokens.models import Reservation, UsageRecord
+from tokens.provisional import claim
 from tokens.verify import verify
 
 PROVIDERS = ("openrouter", "glama")
@@ -120,6 +121,19 @@ def test_where_no_word_is_to_be_had_the_count_stands(
 
     (receipt,) = dev.receipts
     assert (receipt.final, receipt.source, receipt.charged) == (True, "estimated", 20)
+
+
+@pytest.mark.parametrize(("asked", "known_as"), [("openrouter", "gen-1"), ("glama", "")])
+def test_a_provider_is_asked_by_its_own_id_alone(
+    developer: Make, asked: str, known_as: str
+) -> None:
+    """The id that the hold noted may be of a provider that failed before this one."""
+    record = provisional(developer(), asked, upstream_id="")
+    Reservation.objects.filter(pk=record.pk).update(provider="openrouter", upstream_id="gen-1")
+
+    (due,) = claim(at_most=10)
+
+    assert (due.provider, due.upstream_id) == (asked, known_as)
 
 
 def test_after_a_day_the_count_stands(developer: Make) -> None:

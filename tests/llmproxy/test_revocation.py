@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts import sessions
+from accounts.jwts import AccessToken
 from accounts.models import Session, User
 from apikeys import keys
 from apikeys.models import ApiKey
@@ -157,3 +159,42 @@ async def test_a_key_that_expires_is_refused_on_time(listening: None) -> None:
         assert timezone.now() < soon + timedelta(seconds=5)
         await asyncio.sleep(0)
     assert timezone.now() >= soon
+
+
+def _session_that_expired(user: User, ago: float) -> HttpRequest:
+    token = AccessToken(sessions.issue(user).access)  # type: ignore[arg-type]
+    token.set_exp(from_time=timezone.now(), lifetime=timedelta(seconds=-ago))
+    return RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+
+
+async def test_a_token_in_its_leeway_is_looked_up_once(listening: None) -> None:
+    """Clocks differ by seconds: until then the token is accepted, and remembered like others."""
+    user, leeway = await in_thread(account, 0), settings.SIMPLE_JWT["LEEWAY"]
+    request = await in_thread(_session_that_expired, user, leeway - 3)
+
+    assert await _is_let_in(request)
+    credential = callers._credential(request)
+    entry = memory._known[credential]
+    assert await _is_let_in(request)
+
+    assert memory._known[credential] is entry
+
+
+async def test_a_token_past_its_leeway_is_refused(listening: None) -> None:
+    user, leeway = await in_thread(account, 0), settings.SIMPLE_JWT["LEEWAY"]
+    request = await in_thread(_session_that_expired, user, leeway + 1)
+
+    assert not await _is_let_in(request)
+
+
+async def test_what_ends_while_it_is_looked_up_is_not_looked_up_again() -> None:
+    """The look-up said that it is good; to ask until it is not would be a busy loop."""
+    looked_up: list[memory.Credential] = []
+
+    def look_up(credential: memory.Credential) -> memory.Found[str]:
+        looked_up.append(credential)
+        return memory.Found("a caller", 1, timezone.now())
+
+    assert await memory.remembered((True, "short-lived"), look_up) == "a caller"
+
+    assert len(looked_up) == 1

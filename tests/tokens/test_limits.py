@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from uuid import uuid4
 
@@ -173,6 +174,22 @@ async def test_the_window_slides(
     assert waits == {1}
 
 
+@pytest.mark.usefixtures("valkey")
+async def test_what_was_charged_nothing_leaves_the_window(settings: Settings, user: int) -> None:
+    """To take 0 tokens from a sum is what Redis before 7.2 must be asked for in the right way."""
+    settings.LIMITS_WINDOW = 0.2
+    one = Limits(1, 100, 10)
+    slot = await admit(user, one)
+    await slot.release(charged=0)
+
+    following = None
+    while following is None:
+        with suppress(LimitReached):
+            following = await admit(user, one)
+
+    assert following.bucket  # It was Redis that let it in.
+
+
 async def test_a_lease_ends(valkey: ValkeyProcess, settings: Settings, user: int) -> None:
     """A slot of a process that died comes free; one that is renewed does not."""
     settings.RESERVATION_TTL = 0.3
@@ -244,6 +261,24 @@ async def test_a_slot_of_an_outage_is_given_back_after_it(valkey: ValkeyProcess,
         await slot.release(charged=0)
 
     assert left(user, two).slots_left == 2
+
+
+async def test_a_script_that_fails_is_no_outage(valkey: ValkeyProcess) -> None:
+    """Whose counters are spoilt is counted locally; everybody else as before, on the same pipe."""
+    spoilt, other = next(USERS), next(USERS)
+    await limits.connect()
+    pipe = limits._limiter()._redis._pipe
+    valkey.client.set(f"limits:{{{spoilt}}}:order", "no list")
+
+    with capture_logs() as logs:
+        slot = await admit(spoilt, ROOMY)
+        assert (await admit(other, ROOMY)).bucket
+        await limits.renew()
+        await slot.release(charged=0)
+
+    assert not slot.bucket
+    assert limits._limiter()._redis._pipe is pipe
+    assert [log["event"] for log in logs] == ["redis_script_failed"]
 
 
 async def test_frozen(valkey: ValkeyProcess, settings: Settings, user: int) -> None:

@@ -22,8 +22,9 @@ local function open(sums, order)
     redis.call('LPOP', order)
     local gone = redis.call('HMGET', sums, 'r' .. head, 't' .. head)
     redis.call('HDEL', sums, 'r' .. head, 't' .. head)
-    redis.call('HINCRBY', sums, 'requests', -(gone[1] or 0))
-    redis.call('HINCRBY', sums, 'tokens', -(gone[2] or 0))
+    -- Not -(…): of 0 that is -0.0, which Redis before 7.2 writes as "-0", and then refuses to add.
+    redis.call('HINCRBY', sums, 'requests', 0 - (gone[1] or 0))
+    redis.call('HINCRBY', sums, 'tokens', 0 - (gone[2] or 0))
     head = redis.call('LINDEX', order, 0)
   end
   if not head then
