@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from accounts.models import User
 from adminpanel import users
+from config.moments import DayField
 
 _DEFAULT_DAYS = 30
 _MOST_DAYS = 366
@@ -81,8 +82,8 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
     )
 
     def get_fields(self) -> dict[str, Any]:
-        day = serializers.DateField(default=None, allow_null=True)  # `from` is no name in Python
-        return {**super().get_fields(), "from": day, "to": serializers.DateField(default=None)}
+        day = DayField(default=None, allow_null=True)  # `from` is no name in Python
+        return {**super().get_fields(), "from": day, "to": DayField(default=None)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         last = attrs["to"] or timezone.now().date()

@@ -48,6 +48,7 @@ class ApiKeyView(APIView):
         key = _one(request, key_id)
         return Response(ApiKeySerializer(key, context=_context(request)).data)
 
+    @raises(TooManyKeys)  # an expired one that is to live again
     @extend_schema(
         operation_id="replace_api_key",
         request=ApiKeySerializer,
@@ -57,6 +58,7 @@ class ApiKeyView(APIView):
         """Replace all that can be set; what is left out returns to its default."""
         return _save(request, key_id, partial=False)
 
+    @raises(TooManyKeys)  # an expired one that is to live again
     @extend_schema(
         operation_id="update_api_key",
         request=ApiKeySerializer,

@@ -28,12 +28,10 @@ def create(
     allows no more, ``TokenRevoked`` when he was signed out everywhere meanwhile. The lock on his
     row makes requests at the same time count each other.
     """
-    limit = open_account(user.pk).tier.api_keys
     unchanged = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch)
     if not unchanged.first():
         raise TokenRevoked  # what ends every session meanwhile ends what it was about to make
-    if living(user).count() >= limit:
-        raise TooManyKeys(limit=limit)
+    _insist_on_room(user)
     text = secrets.new_key()
     scopes = list(scopes or default_scopes())
     key = ApiKey.objects.create(user=user, name=name, scopes=scopes, **fields, **_traces(text))
@@ -53,11 +51,17 @@ def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
     return {str(sums["group"]): sums for sums in usage.sums(user.pk, month, "key")}
 
 
+@transaction.atomic
 def change(key: ApiKey, **fields: Any) -> None:
     """Change what its owner may set, and nothing else: a rotation meanwhile stands.
 
-    Raises ``NotFound`` when the key was revoked meanwhile.
+    Raises ``NotFound`` when the key was revoked meanwhile, ``TooManyKeys`` when it has expired, and
+    the owner's plan has no room for one more that does not.
     """
+    if "expires_at" in fields:
+        owner = User.objects.select_for_update(no_key=True).get(pk=key.user_id)
+        if not living(owner).filter(pk=key.pk).exists():
+            _insist_on_room(owner)
     if fields and not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**fields):
         raise NotFound
     for name, value in fields.items():
@@ -88,6 +92,13 @@ def revoke_all(*, user: User) -> None:
     """End every key of a user who leaves. The rows stay, without the names that he gave them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
+
+
+def _insist_on_room(user: User) -> None:
+    """Raise ``TooManyKeys`` unless the plan allows one more; the caller holds the user's row."""
+    limit = open_account(user.pk).tier.api_keys
+    if living(user).count() >= limit:
+        raise TooManyKeys(limit=limit)
 
 
 def _overlapping(key: ApiKey, overlap: timedelta) -> dict[str, Any]:

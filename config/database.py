@@ -22,11 +22,11 @@ T = TypeVar("T")
 # A locked row or a server that hangs must not hold up everybody.
 _IMPATIENT = {
     "connect_timeout": 2,
-    "options": "-c lock_timeout=1000 -c statement_timeout=5000",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
+_BRIEF = "-c lock_timeout=1000 -c statement_timeout=5000"
 _FAIL_FAST_SECONDS = 1.0
 
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="orm")
@@ -160,6 +160,7 @@ async def connect() -> psycopg.AsyncConnection[tuple[Any, ...]]:
     settings = connections["default"].get_connection_params()
     for key in ("cursor_factory", "context", "prepare_threshold"):
         settings.pop(key, None)
+    options = f"{settings.get('options', '')} {_BRIEF}".strip()
     return await psycopg.AsyncConnection.connect(
-        **{**settings, **_IMPATIENT}, autocommit=True, prepare_threshold=1
+        **{**settings, **_IMPATIENT, "options": options}, autocommit=True, prepare_threshold=1
     )

@@ -152,7 +152,7 @@ async def _resolve(call: Call, caller: Caller) -> ServedModel:
 
 def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
-    limits = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
+    bounds = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
     if model.context_length:
         each = call.prompt.likely // call.prompt.prompts
         if each > 2 * model.context_length:  # No tokenizer is twice as good.
@@ -161,8 +161,8 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
                 param=call.endpoint.prompt,
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
-        limits.append(max(model.context_length - each * 9 // 8, LEAST_OUTPUT))
-    output = min(limit for limit in limits if limit is not None)
+        bounds.append(max(model.context_length - each * 9 // 8, LEAST_OUTPUT))
+    output = min(bound for bound in bounds if bound is not None)
     return Ceiling(prompt=prompt, output=output, choices=call.drafts, weights=model.weights)
 
 
@@ -211,8 +211,13 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
     loop = asyncio.get_running_loop()
     content_by = loop.time() + settings.UPSTREAM_CONTENT_TIMEOUT
 
+    missed = "first_byte_timeout"
+
     def heard() -> None:
-        deadline.reschedule(min(loop.time() + settings.UPSTREAM_IDLE_TIMEOUT, content_by))
+        nonlocal missed
+        idle_by = loop.time() + settings.UPSTREAM_IDLE_TIMEOUT
+        missed = "idle_timeout" if idle_by < content_by else "content_timeout"
+        deadline.reschedule(min(idle_by, content_by))
 
     try:
         async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT) as deadline:
@@ -222,7 +227,7 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
                 return await open_stream(answer, heard)
         return await _read_json(exchange, answer)
     except TimeoutError as error:
-        raise AttemptFailed(UpstreamTimeout(), outcome="first_byte_timeout") from error
+        raise AttemptFailed(UpstreamTimeout(), outcome=missed) from error
 
 
 async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> bytes:

@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 
 from config.database import in_thread
 from config.errors import NotFound
+from config.moments import in_utc, within_reach
 from config.openapi import raises
 from config.spreadsheet import as_csv
 from tokens import usage
@@ -57,16 +58,16 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
     def to_internal_value(self, data: str) -> datetime:
         try:
             day, moment = parse_date(data), parse_datetime(data)
-            if day:
-                start = datetime.combine(day, time(), UTC)
-                return start + timedelta(days=1) if self._end else start
-        except (ValueError, OverflowError, TypeError):
-            moment = None
+        except (ValueError, TypeError):
+            day = moment = None
+        if day:
+            start = datetime.combine(within_reach(day), time(), UTC)
+            return start + timedelta(days=1) if self._end else start
         if moment is None or moment.tzinfo is None:
             raise serializers.ValidationError(
                 "Write a day or a moment with its offset: 2026-03-01, 2026-03-01T12:00:00Z."
             )
-        return moment
+        return in_utc(moment)
 
 
 class UsageQuerySerializer(serializers.Serializer[Any]):

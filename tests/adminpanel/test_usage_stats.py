@@ -89,6 +89,8 @@ def test_a_time_without_any(support: APIClient) -> None:
         {"from": "2026-03-04"},
         {"from": "2020-01-01"},
         {"to": "9999-12-31"},
+        {"from": "9999-12-31", "to": "9999-12-31"},
+        {"from": "", "to": "0001-01-05"},
         {"group_by": "user"},
         {"from": "2026-02-30"},
     ],

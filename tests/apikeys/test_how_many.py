@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from apikeys import keys
 from apikeys.errors import TooManyKeys
+from apikeys.models import ApiKey
 from tests.factories import UserFactory
 from tokens.ledger import open_account
 from tokens.models import Tier
@@ -31,6 +33,25 @@ def test_revoked_ones_do_not_count(user: User) -> None:
     key, _ = keys.create(user=user, name="a")
     keys.revoke(key)
     keys.create(user=user, name="b")
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_an_expired_one_lives_again_only_where_there_is_room(
+    signed_in: APIClient, user: User, method: str
+) -> None:
+    allow(user, 1)
+    expired, _ = keys.create(user=user, name="a")
+    ApiKey.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    key, _ = keys.create(user=user, name="b")
+    save, path = getattr(signed_in, method), f"/api/api-keys/{expired.pk}"
+
+    refused = save(path, {"name": "a", "expires_at": None}, format="json")
+    assert (refused.status_code, refused.json()["error"]["limit"]) == (409, 1)
+
+    keys.revoke(key)
+    assert save(path, {"name": "a", "expires_at": None}, format="json").status_code == 200
+    # One that lives takes no more room than it has.
+    assert save(path, {"name": "c", "expires_at": None}, format="json").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

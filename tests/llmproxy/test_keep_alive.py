@@ -72,6 +72,14 @@ def test_the_next_provider_is_asked_meanwhile(dev: Developer, catalog: Model) ->
     assert tries == [("demo", "first_byte_timeout"), ("glama", "ok")]
 
 
+def test_the_deadline_that_was_missed_is_named(dev: Developer) -> None:
+    """After a first byte that is no content it is another one."""
+    dev.chat("[[n=3,fault=comments,first=3000]]", stream=True)
+
+    (receipt,) = dev.receipts
+    assert [each["outcome"] for each in receipt.attempts] == ["idle_timeout"]
+
+
 @pytest.mark.parametrize(
     ("directive", "code"),
     [
