@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.deletion import NOBODY
 from accounts.models import User
-from billing import changes, claims, customers, gateway
+from billing import changes, claims, customers, gateway, mirror
 from billing.models import Customer, Subscription
 from config.errors import ApiError
 
@@ -30,9 +30,14 @@ def end_marked() -> int:
 
 
 def forget_all() -> int:
-    """Erase at Stripe who has left here; returns how many. Repeats what failed."""
+    """Erase at Stripe who has left here; returns how many. Repeats what failed.
+
+    With them go the copies that dj-stripe has, also those that a late event has brought back.
+    """
     left = Customer.objects.filter(user__email__endswith=NOBODY, erased_at=None)
-    return sum(_forget(customer) for customer in left.exclude(user__in=_not_ended()))
+    erased = sum(_forget(customer) for customer in left.exclude(user__in=_not_ended()))
+    mirror.forget(Customer.objects.exclude(erased_at=None).values("stripe_id"))
+    return erased
 
 
 def _forget(customer: Customer) -> bool:

@@ -1,10 +1,13 @@
 """dj-stripe's copies of Stripe's objects, for staff to look at. Nothing is decided by them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import stripe
 import structlog
+from django.apps import apps
 from django.conf import settings
+from django.db.models import QuerySet
 from djstripe import models
 
 from billing.errors import BillingUnavailable
@@ -23,6 +26,24 @@ _COPIES: dict[str, Any] = {
     "refund": models.Refund,
     "subscription": models.Subscription,
 }
+
+
+def forget(customers: QuerySet[Any]) -> int:
+    """Delete the copies of customers by these ids, and of all that was theirs; returns how many."""
+    ids = list(models.Customer.objects.filter(id__in=customers).values_list("id", flat=True))
+    if ids:
+        for model in _theirs():
+            model.objects.filter(customer__id__in=ids).delete()
+        models.Customer.objects.filter(id__in=ids).delete()
+    return len(ids)
+
+
+def _theirs() -> Iterator[Any]:
+    """Yield the tables whose rows name a customer by an id of Stripe's."""
+    for model in apps.get_app_config("djstripe").get_models():
+        names = {field.name: field for field in model._meta.get_fields()}  # noqa: SLF001
+        if "customer" in names and names["customer"].related_model is models.Customer:
+            yield model
 
 
 def copy(found: dict[str, Any]) -> bool:

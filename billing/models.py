@@ -269,7 +269,7 @@ class StripeEvent(models.Model):
 
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
     type = models.CharField(max_length=100)
-    payload = models.JSONField()
+    payload = models.JSONField(help_text="What it is about, by its ids.")
     created_at = models.DateTimeField(help_text="At Stripe.")
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)

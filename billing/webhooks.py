@@ -60,6 +60,8 @@ EVENTS = (
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
+# Their events call for a look at the subscription that they are of.
+_OF_A_SUBSCRIPTION = ("invoice", "checkout.session")
 
 
 @csrf_exempt
@@ -120,11 +122,29 @@ def store(event: Obj) -> StripeEvent:
         pk=event["id"],
         defaults={
             "type": event["type"],
-            "payload": event,
+            "payload": _without_persons(event),
             "created_at": read.at(event["created"]),
         },
     )
     return stored
+
+
+def _without_persons(event: Obj) -> Obj:
+    """Return what is kept of an event: what it is about, by its ids, and of nobody a name.
+
+    Whatever it calls for is asked of Stripe anew, so no more is needed.
+    """
+    found = event["data"]["object"]
+    ids = {name: _id(found.get(name)) for name in ("id", "object", "customer")}
+    kept: Obj = {name: value for name, value in ids.items() if value}
+    if found.get("object") in _OF_A_SUBSCRIPTION:
+        kept["subscription"] = read.subscription_of(found)
+    return {"id": event["id"], "type": event["type"], "data": {"object": kept}}
+
+
+def _id(found: Any) -> str | None:
+    value = found.get("id") if isinstance(found, dict) else found
+    return value if isinstance(value, str) else None
 
 
 def process(event: StripeEvent, *, again: bool = False) -> None:
@@ -156,7 +176,7 @@ def _answer(kind: str, found: Obj) -> None:
         case ["checkout", "session", "expired"]:
             _give_up(found)
         case ["checkout", "session", _]:
-            _refresh(read.identifier(found.get("subscription")))
+            _refresh(read.subscription_of(found))
         case ["charge", "refunded"]:
             refunds.settle(found["id"])
         case ["charge", "dispute", _]:

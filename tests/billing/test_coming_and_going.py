@@ -1,13 +1,15 @@
 """Customers at Stripe: made after sign-up, found again, and let go when an account is deleted."""
 
 import pytest
+from django.apps import apps
+from djstripe import models as djstripe
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework.test import APIClient
 
 from accounts import deletion
 from accounts.models import User
-from billing import customers, gateway, tasks
-from billing.models import Customer, Subscription
+from billing import customers, gateway, tasks, webhooks
+from billing.models import Customer, StripeEvent, Subscription
 from config.celery import app
 from tests.accounts.racing import race
 from tests.billing.shop import Shop, current, post, subscribe
@@ -95,6 +97,27 @@ def test_a_deleted_account_is_let_go(caller: APIClient, user: User, shop: Shop) 
     assert customer["deleted"] is True
     assert set(shop.deliver()) == {200}
     assert Subscription.objects.get(user=user).status == "canceled"
+
+
+def test_no_copy_says_who_it_was(caller: APIClient, user: User, shop: Shop) -> None:
+    """Neither the events that came nor dj-stripe's tables, whatever comes late."""
+    subscribe(caller)
+    shop.deliver()
+    paid = StripeEvent.objects.get(type="invoice.paid")
+    tasks.mirror(paid.pk)
+    assert djstripe.Invoice.objects.filter(customer__email=user.email).exists()
+    email = user.email
+
+    deletion.delete(user)
+    tasks.say_goodbye()
+    assert set(shop.deliver()) == {200}
+    tasks.mirror(paid.pk)
+    tasks.mend()
+
+    for model in apps.get_models():
+        if model._meta.app_label in ("billing", "djstripe"):
+            assert email not in str(list(model._base_manager.values())), model
+    assert webhooks.process_again(paid)  # Staff may still have it done again.
 
 
 def test_nobody_is_remembered_because_stripe_was_away(user: User, shop: Shop) -> None:
