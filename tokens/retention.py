@@ -36,6 +36,19 @@ _DELETE = """
     SELECT count(*) FROM records
 """
 
+# Nothing was charged for these: their clients released them, or never came back.
+_DELETE_UNSETTLED = """
+    WITH old AS (
+        SELECT id FROM tokens_reservation r
+         WHERE state IN ('released', 'expired') AND closed_at < %(before)s
+           AND NOT EXISTS (SELECT FROM tokens_usagerecord u WHERE u.id = r.id)
+         ORDER BY closed_at LIMIT %(batch)s
+    ), holds AS (
+        DELETE FROM tokens_reservation r USING old WHERE r.id = old.id RETURNING r.id
+    )
+    SELECT count(*) FROM holds
+"""
+
 
 def due(*, keep_days: int) -> int:
     """Return how many records are older than so many days, and may go.
@@ -49,7 +62,8 @@ def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
     """Delete the records older than so many days, the oldest first; returns how many.
 
     Stops after about so many ``seconds``, and before a day whose sums are not exact: that is
-    logged. Raises ``ValueError`` for less than USAGE_RETENTION_AT_LEAST.
+    logged. Reservations as old of which nothing came go too. Raises ``ValueError`` for less
+    than USAGE_RETENTION_AT_LEAST.
     """
     last, deadline, deleted = _last_day(keep_days), time.monotonic() + seconds, 0
     day = _oldest()
@@ -57,9 +71,10 @@ def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
         if not _sealed(day):
             log.error("usage_not_pruned", day=str(day), reason="its daily sums are not exact")
             break
-        done = _delete(before=midnight(day + timedelta(days=1)), deadline=deadline)
+        done = _delete(_DELETE, before=midnight(day + timedelta(days=1)), deadline=deadline)
         deleted += done
         day = _oldest() if done else None  # nothing goes that still awaits a word
+    _delete(_DELETE_UNSETTLED, before=midnight(last), deadline=deadline)
     return deleted
 
 
@@ -90,11 +105,11 @@ def _sealed(day: date) -> bool:
     return True
 
 
-def _delete(*, before: datetime, deadline: float) -> int:
+def _delete(statement: str, *, before: datetime, deadline: float) -> int:
     total = 0
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
-            cursor.execute(_DELETE, {"before": before, "batch": BATCH})
+            cursor.execute(statement, {"before": before, "batch": BATCH})
             done = int(cursor.fetchone()[0])
         total += done
         if done < BATCH:

@@ -77,6 +77,33 @@ def test_it_works(ada: User) -> None:
     assert verify() == []
 
 
+def test_reservations_of_which_nothing_came(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    holds = [ledger.reserve(user_id=ada.pk, amount=1, ttl=60) for _ in range(6)]
+    for hold in holds[:3]:
+        ledger.release(hold=hold)
+    unsettled = Reservation.objects.filter(state="released")
+    old = holds[0].id, holds[1].id
+    unsettled.filter(pk__in=old).update(closed_at=NOW - timedelta(days=70))
+
+    retention.prune(keep_days=60)
+
+    assert [one.pk for one in unsettled] == [holds[2].id]
+    assert Reservation.objects.filter(state="held").count() == 3
+    assert verify() == []
+
+
+def test_a_reservation_that_still_awaits_a_word_stays(ada: User) -> None:
+    abandoned = spent(ada, 5, days_ago=70)
+    UsageRecord.objects.filter(pk=abandoned).update(final=False)
+    at = NOW - timedelta(days=70)
+    Reservation.objects.filter(pk=abandoned).update(state="expired", closed_at=at)
+
+    retention.prune(keep_days=60)
+
+    assert Reservation.objects.filter(pk=abandoned).exists()
+
+
 def test_again_and_further(ada: User) -> None:
     before = told(ada)
 

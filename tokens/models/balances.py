@@ -231,6 +231,11 @@ class Reservation(models.Model):
             models.Index(
                 name="reservation_held_by_user", fields=["user"], condition=Q(state="held")
             ),
+            models.Index(
+                name="reservation_not_settled",
+                fields=["closed_at"],
+                condition=Q(state__in=["released", "expired"]),
+            ),
         ]
 
     def __str__(self) -> str:
