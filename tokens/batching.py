@@ -60,6 +60,10 @@ def _nobody_minds(item: Item, answer: Answer) -> None:
     """Leave it at that: the answer changes nothing for a caller who has gone."""
 
 
+def _to_be_asked_again(items: list[Item]) -> None:
+    """Leave it at that: whoever is told of the outage asks again."""
+
+
 class Batcher:
     """Sends items to one SQL function of the ledger (JSON array in, JSON array out).
 
@@ -67,13 +71,19 @@ class Batcher:
     to the event loop that first uses it, and holds one database connection, none while idle for
     a request: nothing of a caller's is kept while the caller streams.
 
-    ``unclaimed`` is called with item and answer when the caller had been cancelled by then.
+    ``unclaimed`` is called with item and answer when the caller had been cancelled by then;
+    ``in_doubt`` with the items that were sent and never answered: the database may have taken them.
     """
 
     def __init__(
-        self, function: str, *, unclaimed: Callable[[Item, Answer], None] = _nobody_minds
+        self,
+        function: str,
+        *,
+        unclaimed: Callable[[Item, Answer], None] = _nobody_minds,
+        in_doubt: Callable[[list[Item]], None] = _to_be_asked_again,
     ) -> None:
         self._unclaimed = unclaimed
+        self._in_doubt = in_doubt
         self._function = function
         self._sizes = metrics.BATCH_SIZE.labels(function)
         self._seconds = metrics.BATCH_SECONDS.labels(function)
@@ -140,11 +150,11 @@ class Batcher:
             await self._serve(theirs)
 
     async def _send(self, items: list[Item]) -> list[Answer]:
-        payload = as_bytes(items)
+        payload, sent = as_bytes(items), False
         for attempt in range(ATTEMPTS):
             try:
                 statement = await self._prepared()
-                began = time.perf_counter()
+                began, sent = time.perf_counter(), True
                 found = await statement.fetch(payload, patience=SILENCE_SECONDS)
             except (psycopg.Error, TimeoutError) as error:
                 if not _is_lost(error, self._statement):
@@ -156,6 +166,8 @@ class Batcher:
                 self._seconds.observe(time.perf_counter() - began)
                 answers: list[Answer] = orjson.loads(found)
                 return answers
+        if sent:
+            self._in_doubt(items)
         raise LedgerUnavailable
 
     async def _prepared(self) -> PreparedStatement:

@@ -73,4 +73,4 @@ class ConcurrencyLimited(LimitReached):
 
 
 class LedgerUnavailable(Unavailable):
-    message = "The ledger cannot be reached; nothing was reserved or charged."
+    message = "The ledger cannot be reached; nothing was charged."

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -11,6 +12,7 @@ from django.db import connection
 from accounts.models import User
 from config.database import connect
 from tests.tokens.accounts import account, parts
+from tests.tokens.wire import wire
 from tokens import ledger
 from tokens.errors import InsufficientTokens, LedgerUnavailable
 from tokens.ledger import Hold, Receipt, Settlement
@@ -139,6 +141,41 @@ def test_an_unreachable_database_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     (answer,) = run(reserve_all(user, [10]))
 
     assert isinstance(answer, LedgerUnavailable)
+
+
+def test_a_hold_whose_answer_was_lost_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = account(1000)
+
+    async def story() -> tuple[Any, int]:
+        admin = await connect()
+        async with wire(tmp_path, monkeypatch) as path:
+            first = await ledger.areserve(user_id=user.pk, amount=10, ttl=60)
+            path.loses_answers = True
+            (refused,) = await reserve_all(user, [20])
+            lost = await reserved(admin) - 10
+            path.loses_answers = False
+            await settle(first, 7)
+            async with asyncio.timeout(20):
+                while await reserved(admin):  # noqa: ASYNC110 - it is another program's
+                    await asyncio.sleep(0.02)
+            await ledger.aclose()
+        await admin.close()
+        return refused, lost
+
+    refused, lost = run(story())
+
+    assert isinstance(refused, LedgerUnavailable)
+    assert lost == 20
+    assert parts(user) == (1000, 7, 0, 0, 0)
+    assert verify() == []
+
+
+async def reserved(admin: psycopg.AsyncConnection[Any]) -> int:
+    found = await admin.execute("SELECT sum(reserved) FROM tokens_balance")
+    (total,) = await found.fetchone() or (0,)
+    return int(total)
 
 
 def test_a_caller_who_is_cancelled_holds_nothing() -> None:

@@ -11,11 +11,14 @@ import structlog
 from config.database import in_thread
 from config.loops import PerLoop
 from tokens.batching import Answer, Batcher, Item
+from tokens.errors import LedgerUnavailable
 from tokens.ledger import items
 from tokens.ledger.accounts import open_account
 from tokens.ledger.values import Hold, HoldContext, Receipt, Settlement
 
 log = structlog.get_logger("tokengate.tokens")
+
+_RETRY_AT_MOST = 10.0  # seconds
 
 # The columns of a receipt into which an upstream could have put odd words, as they are without.
 _WITHOUT_ODD_WORDS: dict[str, Any] = {
@@ -37,9 +40,10 @@ async def areserve(
     reservation_id: uuid.UUID | None = None,
     context: HoldContext | None = None,
 ) -> Hold:
-    """Do as ``reserve``; also raises ``LedgerUnavailable``, having held nothing.
+    """Do as ``reserve``; also raises ``LedgerUnavailable``.
 
-    A caller that is cancelled meanwhile holds nothing either.
+    What is held all the same, because only the answer was lost, is released as soon as the ledger
+    is back. A caller that is cancelled meanwhile holds nothing either.
     """
     item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
     answer = await _ask_for_hold(item)
@@ -78,6 +82,8 @@ async def aclose() -> None:
     """Finish what is in flight on this event loop and close the ledger's connections."""
     doors = _doors.pop()
     if doors:
+        for task in doors.letting_go:
+            task.cancel()
         await asyncio.gather(doors.reserve.close(), doors.settle.close())
 
 
@@ -98,12 +104,34 @@ def _give_back(item: Item, answer: Answer) -> None:
         _doors().settle.submit(closing).add_done_callback(lambda closed: closed.exception())
 
 
+def _let_go(lost: list[Item]) -> None:
+    """Release what callers were told that they do not have, once the ledger is back."""
+    task, tasks = asyncio.create_task(_until_let_go(lost)), _doors().letting_go
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _until_let_go(lost: list[Item]) -> None:
+    """Ask until the ledger answers; by itself, a hold ends after its time to live."""
+    closing = [items.to_close(Hold(one["id"], one["user_id"], 0, 0), 0, None) for one in lost]
+    loop = asyncio.get_running_loop()
+    pause, until = 0.1, loop.time() + max(one["ttl"] for one in lost)
+    while closing and loop.time() < until:
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _RETRY_AT_MOST)
+        asked = [_doors().settle.submit(one) for one in closing]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        answered = zip(closing, answers, strict=True)
+        closing = [one for one, answer in answered if isinstance(answer, LedgerUnavailable)]
+
+
 @dataclass
 class _Doors:
     reserve: Batcher = field(
-        default_factory=lambda: Batcher("tokens_reserve", unclaimed=_give_back)
+        default_factory=lambda: Batcher("tokens_reserve", unclaimed=_give_back, in_doubt=_let_go)
     )
     settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
+    letting_go: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 _doors = PerLoop(_Doors)
