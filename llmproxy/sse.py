@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+# Bytes that one event may have. An image in one is a few million.
+LARGEST = 32_000_000
+
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 
@@ -29,24 +32,36 @@ _EVENT_END = re.compile(rb"\n\r?\n|\r\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
+class TooLarge(Exception):
+    """An event that does not end within ``LARGEST`` bytes."""
+
+
 class EventSplitter:
     """Takes bytes as they come and gives them back in blocks of whole events."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._tail = b""
+        self._length = 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return everything up to the last whole event's end; b"" when none has ended yet."""
+        """Return everything up to the last whole event's end; b"" when none has ended yet.
+
+        Raises ``TooLarge``.
+        """
         end = _last_end(self._tail + chunk) - len(self._tail)
         if end <= 0:
             self._parts.append(chunk)
             self._tail = (self._tail + chunk)[-3:]
+            self._length += len(chunk)
+            if self._length > LARGEST:
+                raise TooLarge
             return b""
         block = b"".join([*self._parts, chunk[:end]])
         rest = chunk[end:]
         self._parts = [rest] if rest else []
         self._tail = rest[-3:]
+        self._length = len(rest)
         return block
 
     def rest(self) -> bytes:

@@ -39,10 +39,15 @@ async def open_stream(answer: UpstreamAnswer, heard: Callable[[], None]) -> Open
             heard()
             block = splitter.feed(data)
             held += block
+            if len(held) > sse.LARGEST:
+                raise sse.TooLarge
             if any(_begins(event) for event in sse.events(block)):
                 return Opening(answer, splitter, held)
             if not data:
                 raise AttemptFailed(UpstreamError(), outcome="empty_stream", status=200)
+    except sse.TooLarge as error:
+        answer.close()
+        raise AttemptFailed(UpstreamError(), outcome="too_large", status=200) from error
     except BaseException:
         answer.close()
         raise
@@ -129,10 +134,17 @@ class RelayedStream:
             return b""
         self._silence = 0.0
         if data:
-            return self._splitter.feed(data)
+            return self._whole(data)
         rest = self._pass(self._splitter.rest())  # It may hold the usage.
         self._ended(UpstreamError())
         return rest if self._done else b""
+
+    def _whole(self, data: bytes) -> bytes:
+        try:
+            return self._splitter.feed(data)
+        except sse.TooLarge:
+            self._ended(UpstreamError())
+            return b""
 
     @property
     def _all_finished(self) -> bool:

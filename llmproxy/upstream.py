@@ -20,6 +20,7 @@ from django.conf import settings
 from config.errors import Unavailable
 from config.loops import PerLoop
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
+from llmproxy.inflate import Inflater
 from llmproxy.providers import Provider
 from llmproxy.providers.base import printable
 from llmproxy.transport import Response, Target, Transport, target
@@ -29,7 +30,6 @@ log = structlog.get_logger("tokengate.proxy")
 
 _ERROR_BODY_BYTES = 65_536
 _MAX_JSON_BYTES = 64_000_000
-_GZIP_OR_ZLIB = 47
 _LONGEST_WAIT = 3600.0
 # Statuses about our account or the provider's own state: another one is asked, and no user is told.
 _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
@@ -74,7 +74,7 @@ class UpstreamAnswer:
         self._body = response.body
         # We ask for plain bytes; some compress all the same.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
-        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if encoded else None
+        self._inflater = Inflater() if encoded else None
 
     async def read(self, timeout: float | None = None) -> bytes:
         """Return the bytes that have come since, waiting for some; b"" at the end.
@@ -83,16 +83,19 @@ class UpstreamAnswer:
         ``AttemptFailed`` when the connection breaks.
         """
         try:
-            data = await self._body.read(timeout)
-            while data and self._inflater:
-                if plain := self._inflater.decompress(data):
-                    return plain
-                data = await self._body.read(timeout)
+            if self._inflater is None:
+                return await self._body.read(timeout)
+            return await self._read_plain(self._inflater, timeout)
         except httpx.HTTPError as error:
             raise _mapped(error) from error
         except zlib.error as error:
             raise AttemptFailed(UpstreamError(), outcome="garbage") from error
-        return data
+
+    async def _read_plain(self, inflater: Inflater, timeout: float | None) -> bytes:
+        plain = inflater.more()
+        while not plain and (data := await self._body.read(timeout)):
+            plain = inflater.feed(data)
+        return plain
 
     async def read_all(self, timeout: float) -> bytes:
         """Return the whole body. Raises ``AttemptFailed`` when it breaks off or falls silent."""

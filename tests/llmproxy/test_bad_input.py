@@ -199,6 +199,17 @@ def test_a_body_of_countless_parts(developer: Make) -> None:
     is_refused(developer().http.post(CHAT, content=body), 400, "invalid_request")
 
 
+def test_a_body_of_many_parts_beside_a_number_that_is_slow_to_read(developer: Make) -> None:
+    dev = developer()
+    body = b'{"model":"%b","messages":[{"role":"user","content":"Hi"}],"metadata":[%b%b]}'
+    parts = b"1.5," * 500_000
+
+    slow = body % (MODEL.encode(), parts, b"12345678901234567890")
+    is_refused(dev.http.post(CHAT, content=slow), 400, "invalid_request")
+    fast = dev.http.post(CHAT, content=body % (MODEL.encode(), parts, b"1234567890"))
+    assert fast.status_code == 200, fast.text
+
+
 def test_several_models_at_once(developer: Make) -> None:
     body = {"model": MODEL, "messages": HELLO, "models": ["dear/model"]}
 

@@ -10,6 +10,9 @@ from tests.fakes.upstream.faults import BEFORE_HEAD
 from tests.fakes.upstream.job import Job
 from tests.fakes.upstream.wire import Output, refusal, response
 
+FLOOD = 100
+MEGABYTE = b" " * 1_000_000
+
 
 async def forever() -> None:
     """Say nothing until the client leaves."""

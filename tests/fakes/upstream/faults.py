@@ -7,7 +7,7 @@ A JSON answer has no middle of tokens: there such a fault strikes after half of 
 
 # Instead of an answer.
 BEFORE_HEAD = frozenset({"refuse_headers", "stall_first", "status", "error_in_200"})
-# In the middle; all of these but `garbage` end the answer.
+# In the middle (`flood` is 100 MB that end nothing); all of these but `garbage` end the answer.
 MIDWAY = frozenset(
     {
         "cut",
@@ -17,6 +17,7 @@ MIDWAY = frozenset(
         "error_chunk",
         "error_chunk_str",
         "garbage",
+        "flood",
     }
 )
 # A whole answer whose usage is told oddly.

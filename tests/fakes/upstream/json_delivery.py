@@ -5,7 +5,13 @@ import gzip
 
 import orjson
 
-from tests.fakes.upstream.breakage import forever, provider_error, strikes_before_head
+from tests.fakes.upstream.breakage import (
+    FLOOD,
+    MEGABYTE,
+    forever,
+    provider_error,
+    strikes_before_head,
+)
 from tests.fakes.upstream.faults import MIDWAY
 from tests.fakes.upstream.job import Job
 from tests.fakes.upstream.splitting import split
@@ -63,6 +69,8 @@ async def _write(job: Job, out: Output, body: bytes) -> None:
     headers = job.headers()
     if job.has("garbage"):
         body = body[: len(body) // 2]
+    if job.has("flood"):
+        body += MEGABYTE * FLOOD
     if job.has("gzip"):
         body, headers["content-encoding"] = gzip.compress(body), "gzip"
     if job.directive.fault & _CUTS:

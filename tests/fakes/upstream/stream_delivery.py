@@ -7,7 +7,13 @@ from typing import Any
 
 import orjson
 
-from tests.fakes.upstream.breakage import forever, provider_error, strikes_before_head
+from tests.fakes.upstream.breakage import (
+    FLOOD,
+    MEGABYTE,
+    forever,
+    provider_error,
+    strikes_before_head,
+)
 from tests.fakes.upstream.faults import MIDWAY
 from tests.fakes.upstream.job import Job
 from tests.fakes.upstream.shapes import StreamShape
@@ -147,6 +153,9 @@ class Stream:
             out.reset()
         elif job.has("cut_tcp"):
             out.hang_up()
+        elif job.has("flood"):
+            for _ in range(FLOOD):
+                await self._send(MEGABYTE)
         else:
             await self._tell_error()
             self._end()
