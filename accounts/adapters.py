@@ -73,7 +73,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        """Tell the owner that somebody registers with his address, but not without end."""
+        """Tell the owner that somebody registers with their address, but not without end."""
         if may_be_told(self.request, email=email):
             super().send_account_already_exists_mail(email)
 

@@ -46,7 +46,7 @@ class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
         field_classes: ClassVar[dict[str, Any]] = {}
 
     def clean_email(self) -> str:
-        """Refuse what somebody else has proven to be his: he would be let in by it."""
+        """Refuse what somebody else has proven to be theirs: they would be let in by it."""
         try:
             email = fold(self.cleaned_data["email"])
         except ValueError as odd:
@@ -106,7 +106,7 @@ admin.site.unregister(Authenticator)
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(OfUsersAdmin):
-    """Second factors: to be removed, for whoever has lost his. Their secrets are not shown."""
+    """Second factors: to be removed, for whoever has lost theirs. Their secrets are not shown."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type", "created_at", "last_used_at")

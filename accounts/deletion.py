@@ -22,9 +22,9 @@ NOBODY = "@invalid"
 
 
 def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
-    """Delete the caller's account, if he proves to be himself.
+    """Delete the caller's account, once they have shown that it is they.
 
-    By his password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
+    By their password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
     ``ReauthenticationRequired`` or ``RateLimited``.
     """
     if user.has_usable_password():

@@ -18,7 +18,7 @@ from accounts.redemption import remember_granter, take_turns
 
 
 class UserCodeForm(ConfirmCodeForm):  # type: ignore[misc]
-    """Finds the device that shows a code; counts the attempts of the user and his address."""
+    """Finds the device that shows a code; counts the attempts of the user and their address."""
 
     code = forms.CharField(
         label="Code",

@@ -17,7 +17,7 @@ from config.staff_pages import OfUsersAdmin, StaffAdmin
 
 
 class EmailAddressPage(OfUsersAdmin):
-    """Read-only: a user's address is changed on his own page, which proves it anew."""
+    """Read-only: a user's address is changed on their own page, which proves it anew."""
 
     list_display = ("email", "user", "primary", "verified")
     list_filter = ("primary", "verified")
@@ -25,7 +25,7 @@ class EmailAddressPage(OfUsersAdmin):
 
 
 class SocialAccountPage(OfUsersAdmin):
-    """Read-only: only the user can prove that an account elsewhere is his."""
+    """Read-only: only the user can prove that an account elsewhere is theirs."""
 
     list_display = ("user", "uid", "provider", "last_login")
     list_filter = ("provider",)

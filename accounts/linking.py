@@ -95,7 +95,7 @@ def unlink(request: HttpRequest, user: User, *, account_id: int) -> None:
 
 
 def is_last_way_in(request: HttpRequest, account: SocialAccount) -> bool:
-    """Tell whether its user could not log in without it. Ask with his row locked."""
+    """Tell whether its user could not log in without it. Ask with their row locked."""
     user: Any = account.user
     if user.has_usable_password() and (not is_mandatory() or has_verified_email(user)):
         return False

@@ -1,4 +1,4 @@
-"""What a user may change about his account himself."""
+"""What a user may change about their account themselves."""
 
 from accounts.models import User
 

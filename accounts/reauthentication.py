@@ -15,7 +15,7 @@ from accounts.models import User
 
 
 def insist(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
-    """Let an API caller go on by his password, or by having signed in a moment ago.
+    """Let an API caller go on by their password, or by having signed in a moment ago.
 
     Raises ``WrongPassword``, ``ReauthenticationRequired`` or ``RateLimited``.
     """

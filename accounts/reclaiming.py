@@ -1,7 +1,7 @@
-"""Giving an account to whoever proves that its address is his.
+"""Giving an account to whoever proves that its address is theirs.
 
-Anybody may register with somebody else's address, and leave himself ways back in before its owner
-comes by a password reset. So where nobody has proven the address before, these are removed.
+Anybody may register with somebody else's address, and leave themselves ways back in before its
+owner comes by a password reset. So where nobody has proven the address before, these are removed.
 """
 
 from allauth.account.models import EmailAddress

@@ -51,7 +51,7 @@ def lock_refresh_token(value: str) -> None:
 
 
 def remember_granter(code: str, user: User) -> None:
-    """Note who grants this code, and in which epoch: it is void after he signs out everywhere."""
+    """Note who grants this code, and in which epoch: it is void after they sign out everywhere."""
     granter = {"pk": user.pk, "epoch": user.epoch}
     cache.set(_granter_key(code), granter, timeout=_KEEP.total_seconds())
 

@@ -1,7 +1,7 @@
-"""The second factor: whether a user has one, and whether he gave it (django-allauth's `mfa`).
+"""The second factor: whether a user has one, and whether they gave it (django-allauth's `mfa`).
 
-Nobody who has one gets in by his password alone: not on the pages, where allauth asks for the code
-before it signs in, and not by the API. Staff's pages and endpoints ask whether it was given.
+Nobody who has one gets in by their password alone: not on the pages, where allauth asks for the
+code before it signs in, and not by the API. Staff's pages and endpoints ask whether it was given.
 """
 
 from allauth.account.internal.flows.login import get_authentication_records

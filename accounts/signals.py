@@ -3,9 +3,9 @@
 from django.dispatch import Signal
 
 # Sent with `user` inside the transaction that deletes the account: a receiver that raises keeps
-# the account as it was. The user's row is locked, and still says who he was.
+# the account as it was. The user's row is locked, and still says who they were.
 account_deleted = Signal()
 
-# Sent with `user` inside the transaction of the password reset that first proves his address:
+# Sent with `user` inside the transaction of the password reset that first proves their address:
 # whatever was made before may be somebody else's.
 account_reclaimed = Signal()

@@ -28,7 +28,7 @@ def register(request: HttpRequest, *, email: str, password: str, name: str = "")
 
 
 def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -> tuple[User, bool]:
-    """Return the user with this e-mail and password, and whether he gave a second factor.
+    """Return the user with this e-mail and password, and whether they gave a second factor.
 
     Raises ``InvalidCredentials``, as slowly for an e-mail that nobody has, ``EmailNotVerified``,
     ``SecondFactorRequired`` of whoever has one, or ``RateLimited``.
@@ -46,7 +46,7 @@ def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -
 
 @transaction.atomic
 def _create(*, email: str, password: str, name: str) -> User:
-    """Create the user, unless another one has proven that this address is his as well.
+    """Create the user, unless another one has proven that this address is theirs as well.
 
     The password is hashed before that is looked up: a taken address takes as long as a free one.
     """

@@ -1,4 +1,4 @@
-"""Suspending a user, staff's way to end everything he is signed in by, and letting him in again."""
+"""Suspending a user, staff's way to end all their sign-ins, and letting them in again."""
 
 from django.db import transaction
 
@@ -8,9 +8,9 @@ from accounts.revocation import sign_out_everywhere
 
 @transaction.atomic
 def suspend(user: User) -> None:
-    """Refuse the user from now on, and sign him out everywhere: reactivated, he signs in anew.
+    """Refuse the user from now on, and sign them out everywhere: reactivated, they sign in anew.
 
-    His API keys are refused as long as he is suspended, and are good again afterwards.
+    Their API keys are refused as long as they are suspended, and are good again afterwards.
     """
     User.objects.filter(pk=user.pk).update(is_active=False)
     sign_out_everywhere(user)
@@ -18,6 +18,6 @@ def suspend(user: User) -> None:
 
 
 def resume(user: User) -> None:
-    """Let a suspended user in again: he signs in anew, and his API keys are good as they were."""
+    """Let a suspended user in again: they sign in anew, and their API keys are good again."""
     User.objects.filter(pk=user.pk).update(is_active=True)
     user.is_active = True

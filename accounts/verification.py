@@ -18,7 +18,7 @@ from accounts.models import User
 
 
 def is_mandatory() -> bool:
-    """Tell whether nobody may log in before his address is verified."""
+    """Tell whether nobody may log in before their address is verified."""
     return _is(app_settings.EmailVerificationMethod.MANDATORY)
 
 
@@ -29,13 +29,13 @@ def insist_on_verified(user: User) -> None:
 
 
 def welcome(request: HttpRequest, user: User) -> None:
-    """Ask a new user to verify his address, unless nobody wants to know."""
+    """Ask a new user to verify their address, unless nobody wants to know."""
     if not _is(app_settings.EmailVerificationMethod.NONE):
         _address_of(user).send_confirmation(request, signup=True)
 
 
 def tell_taken(email: str) -> None:
-    """Tell the owner of an account that somebody tried to register with his address again."""
+    """Tell the owner of an account that somebody tried to register with their address again."""
     get_adapter().send_account_already_exists_mail(email)
 
 

@@ -13,7 +13,7 @@ from config.errors import ApiError
 
 
 def staff_of(request: HttpRequest) -> User:
-    """Return who acts, as the admin site has signed him in."""
+    """Return who acts, as the admin site has signed them in."""
     assert isinstance(request.user, User)
     return request.user
 

@@ -23,11 +23,11 @@ from tokens.models import Tier
 
 @transaction.atomic
 def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
-    """Put a user on a plan from now on, with the tokens of the rest of his period.
+    """Put a user on a plan from now on, with the tokens of the rest of their period.
 
     It renews monthly without an invoice. On the plan already, nothing happens. Raises ``NotFound``
-    for an unknown user, ``InvalidRequest`` for an unknown plan, and ``Conflict`` while he pays for
-    a subscription, which would put him back.
+    for an unknown user, ``InvalidRequest`` for an unknown plan, and ``Conflict`` while they pay for
+    a subscription, which would put them back.
     """
     user = _locked(user_id)
     if not Tier.objects.filter(pk=plan).exists():
@@ -79,7 +79,7 @@ def grant_tokens(
 
 @transaction.atomic
 def suspend(*, staff: User, user_id: int, reason: str) -> bool:
-    """Refuse a user from now on and sign him out everywhere; False when he was suspended.
+    """Refuse a user from now on and sign them out everywhere; False when they were suspended.
 
     Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` when
     the user is a superuser and the staff is not.
@@ -97,7 +97,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
-    """Let a suspended user in again; False when he was. Raises as ``suspend``."""
+    """Let a suspended user in again; False when they were. Raises as ``suspend``."""
     user = _living(user_id)
     _insist_on_rank(staff, user)
     if user.is_active:
@@ -109,9 +109,9 @@ def resume(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bool:
-    """Sign a user out everywhere; False when that was done since his epoch was ``epoch``.
+    """Sign a user out everywhere; False when that was done since their epoch was ``epoch``.
 
-    His API keys stay good. Raises as ``suspend``.
+    Their API keys stay good. Raises as ``suspend``.
     """
     user = _living(user_id)
     _insist_on_rank(staff, user)

@@ -64,7 +64,7 @@ class UserPlanView(APIView):
         operation_id="staff_change_plan",
         request=PlanChangeSerializer,
         responses=StaffUserSerializer,
-        summary="Put a user on a plan, with the tokens of the rest of his period",
+        summary="Put a user on a plan, with the tokens of the rest of their period",
     )
     def put(self, request: Request, user_id: int) -> Response:
         asked = PlanChangeSerializer(data=request.data)

@@ -119,7 +119,7 @@ def when(moment: datetime | None) -> str:
     return date_format(moment, "DATETIME_FORMAT") if moment else "-"
 
 
-# What stands there, for whom, and where it comes from. The audit of a user is his page's history.
+# What stands there, for whom, and where it comes from. The audit of a user is their page's history.
 _TABLES: tuple[tuple[str, str, Callable[[User], dict[str, Any]]], ...] = (
     ("Sessions", "accounts.view_session", _sessions),
     ("API keys", "apikeys.view_apikey", _keys),

@@ -1,4 +1,4 @@
-"""A user's page in the admin: all about him, and what staff may do for him."""
+"""A user's page in the admin: all about them, and what staff may do for them."""
 
 from collections.abc import Callable
 from functools import partial

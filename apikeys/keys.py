@@ -24,9 +24,9 @@ def create(
 ) -> tuple[ApiKey, str]:
     """Make a key. The text that comes with it is the key itself: show it now or never.
 
-    ``fields`` are the other columns that its owner may set. Raises ``TooManyKeys`` when his plan
-    allows no more, ``TokenRevoked`` when he was signed out everywhere meanwhile. The lock on his
-    row makes requests at the same time count each other.
+    ``fields`` are the other columns that its owner may set. Raises ``TooManyKeys`` when their plan
+    allows no more, ``TokenRevoked`` when they were signed out everywhere meanwhile. The lock on
+    their row makes requests at the same time count each other.
     """
     unchanged = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch)
     if not unchanged.first():
@@ -89,7 +89,7 @@ def revoke(key: ApiKey) -> None:
 
 
 def revoke_all(*, user: User) -> None:
-    """End every key of a user who leaves. The rows stay, without the names that he gave them."""
+    """End every key of a user who leaves. The rows stay, without the names that were given them."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
@@ -54,7 +55,7 @@ _CHANGES = (
 _PAYS = (CardDeclined, *_CHANGES)
 
 
-def pages_url(request: Request) -> str:
+def pages_url(request: Request | HttpRequest) -> str:
     """Return where this site is for browsers."""
     return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
 

@@ -166,7 +166,7 @@ def _without_schedule(row: Subscription) -> gateway.Obj:
     """Return the subscription as it was before it is freed of what a schedule has in store for it.
 
     A schedule outlives the change that it was made for by a period, and allows no other change.
-    What it had in store is kept on the shelf until the caller has done what he is about to do.
+    What it had in store is kept on the shelf until the caller has done what they are about to do.
     """
     found = gateway.subscription(at_stripe(row))
     shelf.take_down_schedule(row, found)

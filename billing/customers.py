@@ -1,4 +1,4 @@
-"""Who a user is at Stripe: made after sign-up, or when he is first needed there."""
+"""Who a user is at Stripe: made after sign-up, or when they are first needed there."""
 
 import hashlib
 

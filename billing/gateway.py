@@ -193,7 +193,7 @@ def has_customer(customer_id: str) -> bool:
 
 @_asks_stripe
 def delete_customer(customer_id: str, *, key: str) -> None:
-    """Erase name, address and cards of somebody who has left; Stripe keeps his invoices."""
+    """Erase name, address and cards of somebody who has left; Stripe keeps their invoices."""
     _v1().customers.delete(customer_id, {}, _once(key))
 
 

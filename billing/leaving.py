@@ -41,7 +41,7 @@ def forget_all() -> int:
 
 
 def _forget(customer: Customer) -> bool:
-    """Erase name, address and cards of a user who has left at Stripe, which keeps his invoices."""
+    """Erase name, address and cards of a user who has left at Stripe; it keeps their invoices."""
     try:
         if gateway.has_customer(customer.stripe_id):
             gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")

@@ -1,4 +1,4 @@
-"""What a user sees of plans, of his own, and of its use. Reads only, and never asks Stripe."""
+"""What a user sees of plans, of their own, and of its use. Reads only, and never asks Stripe."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from tokens.tiers import DEFAULT_TIER
 
 
 def current(user: User) -> dict[str, Any]:
-    """Describe the user's subscription; without one, the plan that he is on anyway."""
+    """Describe the user's subscription; without one, the plan that they are on anyway."""
     balance = open_account(user.pk)
     row = subscriptions.current(user)
     tier = balance.tier
@@ -110,7 +110,7 @@ def _change(row: Subscription | None, wanted: Offer) -> dict[str, Any]:
 
 
 def _paid_now(row: Subscription) -> Offer:
-    """Describe what the caller has, at the price that he pays: an older one maybe."""
+    """Describe what the caller has, at the price that they pay: an older one maybe."""
     listed = subscriptions.offer(row.plan, row.interval)
     price = row.price
     if price is None or (price.plan_id, price.interval) != (listed.plan, listed.interval):

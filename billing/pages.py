@@ -6,7 +6,6 @@ against `form-action`, which names no site but ours.
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_POST
 from accounts.error_pages import error_page
 from accounts.models import User
 from billing import gateway, overview, subscriptions
+from billing.api import pages_url
 from billing.models import Interval, Price
 from config.errors import ApiError
 
@@ -46,7 +46,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         "interval": interval if interval in Interval.values else Interval.MONTH,
         "payment_method": None,
         "promotion_code": None,
-        "pages": _here(request),
+        "pages": pages_url(request),
     }
     try:
         outcome = subscriptions.subscribe(_user(request), **asked)
@@ -60,14 +60,14 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 def portal(request: HttpRequest) -> HttpResponse:
     """Lead to Stripe's page for cards and invoices."""
     try:
-        url = subscriptions.portal(_user(request), pages=_here(request))
+        url = subscriptions.portal(_user(request), pages=pages_url(request))
     except ApiError as failed:
         return _refusal(request, failed)
     return _onwards(request, url, title="Cards and invoices")
 
 
 def success(request: HttpRequest) -> HttpResponse:
-    """Thank the payer. Whether he has paid Stripe tells us, not this page."""
+    """Thank the payer. Whether they have paid Stripe tells us, not this page."""
     return render(request, "billing/success.html")
 
 
@@ -79,10 +79,6 @@ def cancelled(request: HttpRequest) -> HttpResponse:
 def _user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
-
-
-def _here(request: HttpRequest) -> str:
-    return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
 
 
 def _onwards(request: HttpRequest, url: str, *, title: str) -> HttpResponse:

@@ -32,7 +32,7 @@ def follow_address(
 
 @receiver(account_deleted)
 def end_subscription(*, user: User, **_: Any) -> None:
-    """Have the worker end the subscription of whoever leaves, once he has left."""
+    """Have the worker end the subscription of whoever leaves, once they have left."""
     leaving.mark(user)
     if gateway.is_set_up():
         transaction.on_commit(partial(enqueue, "billing.tasks.say_goodbye"))

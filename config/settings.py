@@ -253,7 +253,7 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
-# What a stranger sets up for an address that is not his, its owner's first reset removes.
+# What a stranger sets up for an address that is not theirs, its owner's first reset removes.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
@@ -414,7 +414,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
 USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=0)
 USAGE_RETENTION_AT_LEAST = 35  # what this period, and the month of a key's budget, still read
 
-# Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put him.
+# Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put them.
 
 STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", "")
 STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", "")

@@ -97,16 +97,16 @@ class Breaker:
         """Note a failure. ``retry_after`` is how many seconds the provider wants to be left."""
         self.last_error, self.last_error_at, self.seen_at = error, now, now
         if fault is Fault.UNKNOWN_MODEL:
-            self.gave_up()
+            self.shows_nothing()
         elif fault is Fault.BUSY:
             self._cool(model, now + min(retry_after or _BUSY_PAUSE, _LONGEST_PAUSE))
-            self.gave_up()
+            self.shows_nothing()
         else:
             self._recent.append((now, False))
             self._open_if_due(now, fault, limits, retry_after or 0.0)
 
-    def gave_up(self) -> None:
-        """Note an attempt that shows nothing, such as one whose client left."""
+    def shows_nothing(self) -> None:
+        """Note an attempt that says nothing of the provider, such as one whose client left."""
         self._trial_at = 0.0
 
     def health(self, now: float, limits: Limits) -> Health:

@@ -1,4 +1,4 @@
-"""Who calls the proxy, and what he may do: from the credential, remembered for a moment."""
+"""Who calls the proxy, and what they may do: from the credential, remembered for a moment."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -79,16 +79,16 @@ def answered(route: ServedRoute, *, ms: float) -> None:
     breakers[route.provider.name].succeeded(time.time(), ms=ms)
 
 
-def left(route: ServedRoute) -> None:
-    """Note an attempt whose client left: it shows nothing."""
-    breakers[route.provider.name].gave_up()
+def shows_nothing(route: ServedRoute) -> None:
+    """Note an attempt that says nothing of the provider, such as one whose client left."""
+    breakers[route.provider.name].shows_nothing()
 
 
 def failed(route: ServedRoute, failure: AttemptFailed) -> None:
-    """Note a failed attempt. A refusal of the user's own request shows that the provider works."""
+    """Note a failed attempt. A refusal of the user's own request is not the provider's fault."""
     name = route.provider.name
     if isinstance(failure.error, UpstreamRefusal):
-        left(route)
+        shows_nothing(route)
         return
     breakers[name].failed(
         time.time(),
@@ -111,7 +111,7 @@ def _fault(status: int | None) -> Fault:
 
 
 def _alert(provider: str, status: int | None) -> None:
-    """Tell the operator that his account is the trouble; once a minute is enough."""
+    """Tell the operator that their account is the trouble; once a minute is enough."""
     now = time.time()
     if now - _alerted_at.get(provider, 0.0) >= _ALERT_SECONDS:
         _alerted_at[provider] = now

@@ -1,7 +1,7 @@
 """What is remembered of callers, so that most requests ask the database nothing about them.
 
-The database announces whatever changes a caller (sql/callers.sql): he is forgotten at once. While
-this worker cannot be sure to hear that, it remembers nobody for longer than a moment.
+The database announces whatever changes a caller (sql/callers.sql): they are forgotten at once.
+While this worker cannot be sure to hear that, it remembers nobody for longer than a moment.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _MOST_REMEMBERED = 50_000
 
 @dataclass(frozen=True)
 class Found(Generic[T]):
-    """What a look-up found of a user, and when his credential ends by itself, if ever."""
+    """What a look-up found of a user, and when their credential ends by itself, if ever."""
 
     caller: T
     user_id: int

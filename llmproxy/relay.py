@@ -186,11 +186,11 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
             if isinstance(last, UpstreamRefusal):
                 break
         except asyncio.CancelledError:
-            health.left(route)
+            health.shows_nothing(route)
             _note(exchange, route, began, outcome="cancelled", status=None)
             raise
         except Unavailable:
-            health.left(route)
+            health.shows_nothing(route)
             raise
         else:
             ms = _note(exchange, route, began, outcome="ok", status=200)

@@ -114,7 +114,7 @@ class RelayedStream:
         if self._error and self._exchange.route:
             broken = AttemptFailed(self._error, outcome="broke_off")
             health.failed(self._exchange.route, broken)
-        # Settled before the client hears of the end: he may leave, or ask for his balance, then.
+        # Settled before the client hears of the end: they may leave, or ask for the balance, then.
         self._exchange.close(Status.FAILED if self._error else Status.OK)
         await self._exchange.closed()
         yield sse.event(self._error.body(self._exchange.request_id)) if self._error else sse.DONE

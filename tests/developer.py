@@ -1,4 +1,4 @@
-"""A user of the product: he has a key and some tokens, and talks to the proxy over HTTP."""
+"""A user of the product: they have a key and some tokens, and talk to the proxy over HTTP."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MODEL = "openai/gpt-5-mini"
 
 @dataclass
 class Developer:
-    """A user with a key; his editor talks to the proxy over HTTP."""
+    """A user with a key; their editor talks to the proxy over HTTP."""
 
     user_id: int
     key: str

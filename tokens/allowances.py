@@ -47,7 +47,7 @@ def renew_period(
 def change_tier(
     *, user_id: int, tier: str, source: str, renews_by: str | None = None, note: str = ""
 ) -> int:
-    """Put the user on a tier within his period; return the tokens given, negative if taken.
+    """Put the user on a tier within their period; return the tokens given, negative if taken.
 
     That is the difference between the two allowances for the rest of the period, and of what
     would be taken only what is unspent and not held. The same source changes nothing again and

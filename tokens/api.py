@@ -1,4 +1,4 @@
-"""What a user may spend, and what he spent: /api/tokens/*, and /api/auth/me."""
+"""What a user may spend, and what they spent: /api/tokens/*, and /api/auth/me."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request

@@ -1,4 +1,4 @@
-"""GET /api/tokens/limits: how near a caller is to his limits."""
+"""GET /api/tokens/limits: how near a caller is to their limits."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -4,7 +4,7 @@ What is asked for is answered from the sums of closed days (``DailyTotal``) and 
 the days that may still change, so it is exact at any time. Latencies are those of requests that a
 model answered, as counts (``tokens.latency``).
 
-A user's plan on a day is the one that he ended it with. It is read from the books: today's plan,
+A user's plan on a day is the one that they ended it with. It is read from the books: today's plan,
 unless it changed since; then the last one that began before the day was over.
 """
 

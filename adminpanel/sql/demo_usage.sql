@@ -58,7 +58,7 @@ SELECT c.*, m.model, m.price_prompt, m.price_completion, m.pace, v.provider,
          LIMIT 1
        ) AS v;
 
--- Nobody spends more than his month's allowance: the rest was refused, and left no record.
+-- Nobody spends more than their month's allowance: the rest was refused, and left no record.
 INSERT INTO tokens_usagerecord (
     id, user_id, request_id, api_key, endpoint, streamed, model, provider, upstream_id, status,
     source, final, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, charged,

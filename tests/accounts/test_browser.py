@@ -1,4 +1,4 @@
-"""The way of a newcomer in a real browser: from his editor to a new account, and back."""
+"""The way of a newcomer in a real browser: from their editor to a new account, and back."""
 
 import time
 from collections.abc import Callable

@@ -16,7 +16,7 @@ PAGE = "/accounts/email/"
 
 @pytest.fixture
 def claimer(user: User, client: Client) -> User:
-    """Somebody whose browser has just asked him for his password."""
+    """Somebody whose browser has just asked them for their password."""
     client.force_login(user)
     session = client.session
     record = {"method": "password", "at": time.time(), "reauthenticated": True}

@@ -1,4 +1,4 @@
-"""Before a way into the account is added, its user shows again that it is he."""
+"""Before a way into the account is added, its user shows again that it is they."""
 
 from datetime import timedelta
 

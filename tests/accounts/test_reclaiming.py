@@ -60,7 +60,7 @@ def test_a_proven_address_keeps_everything(api: APIClient, user: User) -> None:
 
 @pytest.mark.parametrize("path", ["/api/auth/password/reset", "/accounts/password/reset/"])
 def test_another_address_counts_when_both_are_proven(client: Client, user: User, path: str) -> None:
-    """Else whoever registered with an address could reset, and so verify, it by his own."""
+    """Else whoever registered with an address could reset, and so verify, it by their own."""
     other = fresh_email()
     EmailAddress.objects.create(user=user, email=other, verified=True)
     body = {"data": {"email": other}}

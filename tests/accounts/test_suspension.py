@@ -1,4 +1,4 @@
-"""However a user is suspended or removed, whatever he was signed in by is refused at once."""
+"""However a user is suspended or removed, whatever they were signed in by is refused at once."""
 
 from collections.abc import Callable
 
@@ -54,7 +54,7 @@ def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User
 
 
 def test_reactivated_he_signs_in_anew(user: User, client: Client) -> None:
-    """His keys are good again: they are no sign-in, and were refused meanwhile."""
+    """Their keys are good again: they are no sign-in, and were refused meanwhile."""
     pair = sessions.issue(user)
     _, key = keys.create(user=user, name="editor")
     client.force_login(user)

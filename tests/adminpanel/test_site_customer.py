@@ -1,4 +1,4 @@
-"""A user's page in the admin site: all about him, and the actions of staff."""
+"""A user's page in the admin site: all about them, and the actions of staff."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

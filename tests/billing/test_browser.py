@@ -1,4 +1,4 @@
-"""The way of a newcomer in a real browser: from his plan to Stripe's page, and back."""
+"""The way of a newcomer in a real browser: from their plan to Stripe's page, and back."""
 
 from pathlib import Path
 

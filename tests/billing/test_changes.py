@@ -92,7 +92,7 @@ def test_a_declined_upgrade_changes_nothing(caller: APIClient, user: User, shop:
 def test_a_declined_upgrade_leaves_what_is_to_come(
     caller: APIClient, user: User, shop: Shop, before: str
 ) -> None:
-    """Who has cancelled is not charged on and on because he once tried to have more."""
+    """Who has cancelled is not charged on and on because they once tried to have more."""
     if before == "cancelled":
         post(caller, "cancel")
     else:

@@ -135,7 +135,7 @@ def test_nobody_is_remembered_because_stripe_was_away(user: User, shop: Shop) ->
 
 
 def test_a_customer_who_was_deleted_at_stripe(caller: APIClient, user: User, shop: Shop) -> None:
-    """His subscription ends, as it did at Stripe, and he can have another one."""
+    """Their subscription ends, as it did at Stripe, and they can have another one."""
     subscribe(caller)
     gone = user.billing_customer.stripe_id
     shop.take()

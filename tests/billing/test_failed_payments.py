@@ -202,7 +202,7 @@ def _charge(user: User) -> str:
 def test_a_smaller_plan_that_was_not_paid_for(
     caller: APIClient, user: User, shop: Shop, client: Client
 ) -> None:
-    """Which plan he asks for, he is told where to pay; so does his page."""
+    """Which plan they ask for, they are told where to pay; so does their page."""
     change(caller, "enterprise")
     change(caller, "pro")
     client.force_login(user)

@@ -1,4 +1,4 @@
-"""A customer from his first day to his last: money and tokens are right at every step."""
+"""A customer from their first day to their last: money and tokens are right at every step."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from tokens.verify import verify
 
 
 class Life:
-    """One customer, and the time that passes for him, for Stripe and for the ledger alike."""
+    """One customer, and the time that passes for them, for Stripe and for the ledger alike."""
 
     def __init__(self, api: APIClient, shop: Shop) -> None:
         self.api, self.shop = api, shop
@@ -54,7 +54,7 @@ class Life:
 
     @property
     def paid(self) -> list[int]:
-        """What each invoice has cost him, in cents, the first first."""
+        """What each invoice has cost them, in cents, the first first."""
         found = self.api.get("/api/subscriptions/invoices").json()["results"]
         return [invoice["paid"] for invoice in reversed(found)]
 

@@ -70,7 +70,7 @@ def test_the_list(api: APIClient, caller: APIClient, shop: Shop) -> None:
 def test_what_a_change_costs_who_pays_an_older_price(
     caller: APIClient, user: User, shop: Shop
 ) -> None:
-    """What is credited is what he has paid, not what his plan costs others today."""
+    """What is credited is what they have paid, not what their plan costs others today."""
     subscribe(caller)
     Plan.objects.filter(pk="pro").update(price_month=5_000)
     run("seed_plans")

@@ -60,7 +60,7 @@ def staff() -> str:
 def may(caller: Callable[[], str | None], route: access.Route) -> bool:
     """Tell whether it is worth asking: whom no door turns away, and not what another is asked."""
     told = access.allowed(route)
-    if caller is staff:  # as a user, he is asked for as one
+    if caller is staff:  # as a user, they are asked for as one
         return told["admin"] == "yes" and told["user"] != "yes"
     if caller is key:
         return "yes" in {told[each] for each in access.KEYS} and told["anonymous"] != "yes"

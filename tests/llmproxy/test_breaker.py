@@ -103,7 +103,7 @@ def test_an_unknown_model_says_nothing_about_the_provider() -> None:
 def test_a_trial_whose_client_left_lets_another_try() -> None:
     breaker = opened()
     assert breaker.may_ask("m", NOW + 5)
-    breaker.gave_up()
+    breaker.shows_nothing()
     assert breaker.may_ask("m", NOW + 5)
 
 

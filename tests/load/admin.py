@@ -70,7 +70,7 @@ def main() -> int:
         for one in sorted(site._registry.values(), key=lambda one: str(one.opts.label))
         if one.model._default_manager.exists()
     ]
-    rows.append(("a user", _slowest(client, [View("his page", _user_page())])))
+    rows.append(("a user", _slowest(client, [View("their page", _user_page())])))
     days = [
         View(f"{number} days", f"{reverse('admin:index')}?days={number}") for number in (30, 365)
     ]

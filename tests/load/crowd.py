@@ -21,7 +21,7 @@ from tokens.models import Adjustment, Entry, Grant, Reservation
 
 _BATCH = 5000
 Row = Callable[[int, int], Model]
-"""Makes the row of a user (his id) with a number of its own."""
+"""Makes the row of a user (their id) with a number of its own."""
 
 
 def crowd(number: int) -> None:

@@ -125,7 +125,7 @@ def _once(use: Use, user_id: int) -> Cost:
 
 
 def _uses() -> list[tuple[str, Use]]:
-    """What a user or his request asks for."""
+    """What a user or their request asks for."""
     month = (timezone.now() - timedelta(days=30)).date()
     return [
         ("balance", _get("/api/tokens/balance")),

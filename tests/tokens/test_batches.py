@@ -1,4 +1,4 @@
-"""Micro-batches: many callers share a statement, and each gets his own exact answer."""
+"""Micro-batches: many callers share a statement, and each gets their own exact answer."""
 
 import asyncio
 from collections.abc import Coroutine

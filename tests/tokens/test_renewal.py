@@ -29,7 +29,7 @@ RECEIPT = Receipt(model="test/model")
 
 
 def joined(moment: str, tokens: int = 100, *, carries_over: bool = False) -> User:
-    """Create a user who came, and opened his account, at that moment."""
+    """Create a user who came, and opened their account, at that moment."""
     default_tier()
     Tier.objects.filter(name="free").update(monthly_tokens=tokens, carries_over=carries_over)
     user: User = UserFactory.create(date_joined=set_clock(moment))
@@ -221,7 +221,7 @@ def test_holds_that_expire_let_go_of_what_lapsed() -> None:
 
 
 def shrunk(*holds: int) -> tuple[User, list[ledger.Hold]]:
-    """Create a user whose new allowance of 20 does not cover what his requests hold."""
+    """Create a user whose new allowance of 20 does not cover what their requests hold."""
     user = joined("2026-01-10T00:00")
     held = [ledger.reserve(user_id=user.pk, amount=amount, ttl=60) for amount in holds]
     Tier.objects.filter(name="free").update(monthly_tokens=20)

@@ -15,7 +15,7 @@ from tokens.tiers import default_tier
 def open_account(user_id: int) -> Balance:
     """Return the user's balance, up to date: nothing in it is past its time.
 
-    The first call puts him on the default tier and grants its tokens.
+    The first call puts them on the default tier and grants its tokens.
 
     Raises ``User.DoesNotExist`` for an unknown user.
     """

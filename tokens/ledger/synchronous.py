@@ -81,7 +81,7 @@ def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:
 
 
 def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
-    """Note with held reservations who answers, and by what id of his: (provider, upstream id)."""
+    """Note with held reservations who answers, and the id they gave: (provider, upstream id)."""
     providers, upstream_ids = zip(*answering.values(), strict=True)
     call("tokens_trace", list(answering), list(providers), list(upstream_ids))
 

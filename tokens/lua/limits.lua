@@ -1,6 +1,6 @@
--- The limits of one user and one of his keys, in one step: see tokens/limits.py.
+-- The limits of one user and one of their keys, in one step: see tokens/limits.py.
 --
--- KEYS   1 window of the user   2 its order   3 his slots   [4 window of the key   5 its order]
+-- KEYS   1 window of the user   2 its order   3 their slots   [4 window of the key   5 its order]
 -- A window is a hash of sums: `r<bucket>` and `t<bucket>` (requests and tokens of one bucket of
 -- time), `requests` and `tokens` (of all of them). Its order is the list of its buckets, oldest
 -- first. Slots are a sorted set: a running request's id, by the deadline of its lease.

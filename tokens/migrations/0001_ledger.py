@@ -730,7 +730,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("reported", "by the upstream"),
-                            ("client", "by the client, who called a provider himself"),
+                            ("client", "by the client, who called a provider themselves"),
                             ("estimated", "counted here"),
                             ("none", "nothing to charge"),
                         ],

@@ -18,7 +18,7 @@ class UsageRecord(models.Model):
 
     class Source(models.TextChoices):
         REPORTED = "reported", "by the upstream"
-        CLIENT = "client", "by the client, who called a provider himself"
+        CLIENT = "client", "by the client, who called a provider themselves"
         ESTIMATED = "estimated", "counted here"
         NONE = "none", "nothing to charge"
 

@@ -4,7 +4,7 @@
 -- Both work in the same steps. They lock the balances of the batch in the order of user ids and
 -- bring those that are due up to date; then, in one pass in the order of arrival, they decide every
 -- item in variables; then they write what was decided, one statement for each table. As ever,
--- whatever concerns a user's holds happens under the lock of his balance, so what the pass reads
+-- whatever concerns a user's holds happens under the lock of their balance, so what the pass reads
 -- stays true until the end.
 --
 -- The settings on the functions keep one plan, by index, for each statement: whatever the

@@ -50,7 +50,7 @@ END $$;
 
 
 -- Bring up to `at_most` due balances up to date; answers how many. One that somebody else has
--- locked is left to him, that of a suspended or deleted user until he is back.
+-- locked is left to them, that of a suspended or deleted user until they are back.
 CREATE OR REPLACE FUNCTION tokens_roll_due(at_most integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := tokens_now();

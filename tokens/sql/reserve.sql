@@ -69,7 +69,7 @@ DECLARE
     taken bigint;
     answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(batch)]);
     holds bigint[] := array_fill(NULL::bigint, ARRAY[jsonb_array_length(batch)]);
-    -- What the pass has let this user hold, and by which of his keys.
+    -- What the pass has let this user hold, and by which of their keys.
     keys uuid[];
     amounts bigint[];
 BEGIN

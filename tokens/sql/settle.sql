@@ -85,7 +85,7 @@ DECLARE
     freed bigint;
     covered bigint;
     allowance bigint; -- what this user's period has left, as the pass goes on
-    -- His bonuses that have anything left, the soonest to end first.
+    -- Their bonuses that have anything left, the soonest to end first.
     pots bigint[];
     remaining_of bigint[];
     ending bigint; -- so many of them end within the period
@@ -238,7 +238,7 @@ BEGIN
 END $$;
 
 
--- Free a hold and charge a user who has more than his allowance to burn, or tokens that lapse;
+-- Free a hold and charge a user who has more than their allowance to burn, or tokens that lapse;
 -- answers what is available then.
 CREATE OR REPLACE FUNCTION tokens_close(account bigint, freed bigint, charge bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$

@@ -21,7 +21,7 @@ CLIENT_ID = "tokengate"
 
 
 class OidcProvider:
-    """Any client id and secret will do; a user is whoever was put, by his `sub`."""
+    """Any client id and secret will do; a user is whoever was put, by their `sub`."""
 
     def __init__(self) -> None:
         self.port = free_port()

@@ -98,7 +98,7 @@ def refusal(world: World, intent: Obj) -> ApiError:
 
 
 def authenticate(world: World, intent: Obj, *, passes: bool) -> Obj:
-    """The payer passed, or failed, what the bank asked of him."""
+    """The payer passed, or failed, what the bank asked of them."""
     if intent["status"] != "requires_action":
         raise invalid("This payment does not wait for authentication.")
     method = world.store.objects[intent["payment_method"]]

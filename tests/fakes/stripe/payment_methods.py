@@ -71,7 +71,7 @@ def resolve(world: World, ident: str, *, param: str) -> Obj:
 
 
 def owned(world: World, ident: str, customer: Obj, *, param: str) -> Obj:
-    """Return the customer's payment method; raise ApiError for one that isn't attached to him."""
+    """Return the customer's payment method; raise ApiError for one that isn't attached to them."""
     if cards.by_magic_id(ident) is None:
         method = world.store.get("payment_method", ident, param=param)
         if method["customer"] == customer["id"]:

@@ -117,7 +117,7 @@ class StripeProcess(FakeProcess):
         return made
 
     def authenticate(self, intent: str, *, passes: bool = True) -> Json:
-        """Do what the payer does when his bank asks: pass or fail."""
+        """Do what the payer does when their bank asks: pass or fail."""
         made: Json = self._tell("POST", "authenticate", {"intent": intent, "passes": passes})
         return made
 

@@ -111,7 +111,7 @@ def index(world: World, params: Obj) -> Obj:
 def dispute(
     world: World, charge: Obj, *, reason: str = "fraudulent", amount: int | None = None
 ) -> Obj:
-    """The payer disputes a charge at his bank: its money is taken back, with a fee."""
+    """The payer disputes a charge at their bank: its money is taken back, with a fee."""
     taken = charge["amount"] - charge["amount_refunded"] if amount is None else amount
     made = world.new(
         "dispute",

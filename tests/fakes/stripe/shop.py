@@ -59,6 +59,6 @@ class Shop:
         return self.v1.subscriptions.update(subscription.id, given)
 
     def totals(self, customer: Customer) -> list[tuple[int, str | None]]:
-        """Return total and status of his invoices, oldest first."""
+        """Return total and status of their invoices, oldest first."""
         found = self.v1.invoices.list({"customer": customer.id, "limit": 100}).data
         return [(invoice.total, invoice.status) for invoice in reversed(found)]
