@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -82,56 +81,58 @@ async def aclose() -> None:
     """Finish what is in flight on this event loop and close the ledger's connections."""
     doors = _doors.pop()
     if doors:
-        for task in doors.letting_go:
-            task.cancel()
-        await asyncio.gather(doors.reserve.close(), doors.settle.close())
+        await doors.aclose()
 
 
 async def _ask_for_hold(item: Item) -> Answer:
-    asked = _doors().reserve.submit(item)
+    doors = _doors()
+    asked = doors.reserve.submit(item)
     try:
         return await asked
     except asyncio.CancelledError:
         if not asked.cancelled() and not asked.exception():  # It came in the same moment.
-            _give_back(item, asked.result())
+            doors.give_back(item, asked.result())
         raise
 
 
-def _give_back(item: Item, answer: Answer) -> None:
-    """Release what was held for a caller that had gone by then; failing that, it expires."""
-    if answer and answer["held"]:
-        closing = items.to_close(items.held(item, answer), 0, None)
-        _doors().settle.submit(closing).add_done_callback(lambda closed: closed.exception())
-
-
-def _let_go(lost: list[Item]) -> None:
-    """Release what callers were told that they do not have, once the ledger is back."""
-    task, tasks = asyncio.create_task(_until_let_go(lost)), _doors().letting_go
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-
-
-async def _until_let_go(lost: list[Item]) -> None:
-    """Ask until the ledger answers; by itself, a hold ends after its time to live."""
-    closing = [items.to_close(Hold(one["id"], one["user_id"], 0, 0), 0, None) for one in lost]
-    loop = asyncio.get_running_loop()
-    pause, until = 0.1, loop.time() + max(one["ttl"] for one in lost)
-    while closing and loop.time() < until:
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _RETRY_AT_MOST)
-        asked = [_doors().settle.submit(one) for one in closing]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        answered = zip(closing, answers, strict=True)
-        closing = [one for one, answer in answered if isinstance(answer, LedgerUnavailable)]
-
-
-@dataclass
 class _Doors:
-    reserve: Batcher = field(
-        default_factory=lambda: Batcher("tokens_reserve", unclaimed=_give_back, in_doubt=_let_go)
-    )
-    settle: Batcher = field(default_factory=lambda: Batcher("tokens_settle"))
-    letting_go: set[asyncio.Task[None]] = field(default_factory=set)
+    """The batchers of one event loop, and the holds that nobody has."""
+
+    def __init__(self) -> None:
+        self.reserve = Batcher("tokens_reserve", unclaimed=self.give_back, in_doubt=self.let_go)
+        self.settle = Batcher("tokens_settle")
+        self._letting_go: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        await self.reserve.close()
+        for task in self._letting_go:
+            task.cancel()
+        await self.settle.close()
+
+    def give_back(self, item: Item, answer: Answer) -> None:
+        """Release what was held for a caller that had gone by then; failing that, it expires."""
+        if answer and answer["held"]:
+            closing = items.to_close(items.held(item, answer), 0, None)
+            self.settle.submit(closing).add_done_callback(lambda closed: closed.exception())
+
+    def let_go(self, lost: list[Item]) -> None:
+        """Release what callers were told that they do not have, once the ledger is back."""
+        task = asyncio.create_task(self._until_let_go(lost))
+        self._letting_go.add(task)
+        task.add_done_callback(self._letting_go.discard)
+
+    async def _until_let_go(self, lost: list[Item]) -> None:
+        """Ask until the ledger answers; by itself, a hold ends after its time to live."""
+        closing = [items.to_close(Hold(one["id"], one["user_id"], 0, 0), 0, None) for one in lost]
+        loop = asyncio.get_running_loop()
+        pause, until = 0.1, loop.time() + max(one["ttl"] for one in lost)
+        while closing and loop.time() < until:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RETRY_AT_MOST)
+            asked = [self.settle.submit(one) for one in closing]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            answered = zip(closing, answers, strict=True)
+            closing = [one for one, answer in answered if isinstance(answer, LedgerUnavailable)]
 
 
 _doors = PerLoop(_Doors)
