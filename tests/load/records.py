@@ -10,7 +10,6 @@ import argparse
 import json
 import statistics
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -26,6 +25,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
+from uuid_utils.compat import uuid7
 
 from adminpanel import revenue
 from adminpanel import statistics as staff
@@ -200,7 +200,7 @@ def _page_in_the_middle(user_id: int) -> Run:
 
 
 def _hold(user_id: int) -> ledger.Hold:
-    context = HoldContext(request_id=uuid.uuid4().hex, endpoint="chat/completions", model="m")
+    context = HoldContext(request_id=uuid7().hex, endpoint="chat/completions", model="m")
     return ledger.reserve(user_id=user_id, amount=4000, ttl=60, context=context)
 
 

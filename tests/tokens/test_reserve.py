@@ -24,6 +24,15 @@ def test_it_works() -> None:
     assert verify() == []
 
 
+def test_ids_follow_the_time() -> None:
+    """Else each new row and receipt touches another page of every index."""
+    user = account(100)
+
+    held = [ledger.reserve(user_id=user.pk, amount=1, ttl=60).id for _ in range(50)]
+
+    assert held == sorted(held)
+
+
 def test_too_much_is_refused_with_the_facts_and_holds_nothing() -> None:
     user = account(100)
 

@@ -5,12 +5,11 @@ append-only entries: ``allocated + bonus - used - overdrawn`` equals their sum, 
 equals the sum of the held reservations; ``manage.py verify_ledger`` proves both.
 """
 
-import uuid
-
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from tokens.models.tiers import Tier
 
@@ -195,7 +194,7 @@ class Reservation(models.Model):
         RELEASED = "released"
         EXPIRED = "expired"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    id = models.UUIDField(primary_key=True, default=uuid7)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reservations"
     )
