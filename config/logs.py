@@ -4,11 +4,12 @@ Every line of a request carries its `request_id` (config/middleware.py binds it)
 nor credentials are ever passed to a logger; those that stand in an address are blanked out.
 """
 
+import asyncio
 import logging
 import re
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -73,7 +74,7 @@ def logging_config(*, level: str, as_json: bool, webhooks: bool = True) -> dict[
         },
         "handlers": {
             "console": {
-                "class": "logging.StreamHandler",
+                "class": "config.logs.Console",
                 "formatter": "line",
                 "filters": [] if webhooks else ["is_worth_saying"],
             }
@@ -128,6 +129,48 @@ def _leave_out_what_no_line_shows() -> None:
     """
     logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logMultiprocessing = False
+
+
+class Console(logging.StreamHandler[TextIO]):
+    """Writes to standard error; the quiet lines of one turn of an event loop in one write.
+
+    A busy worker ends a dozen requests in a turn, and a write is as dear as making the line. A
+    warning, and whatever does not come from an event loop, is written at once, after what waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+        self._flushed_by: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or have it written when this turn of the loop is over."""
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            if not self._can_wait(record):
+                self._write()
+        except Exception:  # noqa: BLE001 - as every handler does: no line may break its subject
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits, as is also done when the process ends."""
+        self.acquire()
+        try:
+            self._write()
+        finally:
+            self.release()
+
+    def _can_wait(self, record: logging.LogRecord) -> bool:
+        loop = asyncio._get_running_loop() if record.levelno < logging.WARNING else None  # noqa: SLF001 - never raises
+        if loop and (len(self._lines) == 1 or loop is not self._flushed_by):
+            self._flushed_by = loop
+            loop.call_soon(self.flush)
+        return loop is not None
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        self.stream.write("".join(lines))
+        self.stream.flush()
 
 
 class AccessRecord(logging.LogRecord):
