@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
+from config.headers import add_plain
 from config.rendering import error_response
 
 _SPOOL_ABOVE = 2_500_000
@@ -98,6 +99,13 @@ class LeanHandler(BoundedHandler):
             watching.cancel()
             body.close()
 
+    def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        request, error = super().create_request(scope, body_file)
+        if request is not None and isinstance(body_file, _WholeBody):
+            # What `request.body` would read: its size is bounded, and known, already.
+            request._body = body_file.getvalue()  # noqa: SLF001
+        return request, error
+
     def resolve_request(self, request: HttpRequest) -> Any:
         """Find the view; a path's patterns are tried in turn only once."""
         match = request.resolver_match = _resolved(request.path_info)
@@ -148,9 +156,10 @@ async def _disconnect(receive: Any, serving: asyncio.Task[Any]) -> None:
 
 async def _send(response: Any, send: Any) -> None:
     if not response.streaming:
-        response.headers.setdefault("Content-Length", str(len(response.content)))
+        body = response.content
+        add_plain(response, {"Content-Length": str(len(body))})
         await send(_head(response))
-        await send({"type": "http.response.body", "body": response.content})
+        await send({"type": "http.response.body", "body": body})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
     with _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send)) as patience:

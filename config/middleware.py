@@ -11,9 +11,10 @@ from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from config.errors import InvalidRequest, PayloadTooLarge
+from config.headers import add_plain
 from config.instruments import request_timer
 from config.logs import ACCESS, AccessRecord
 from config.rendering import error_response
@@ -82,7 +83,7 @@ def cors(get_response: Handler) -> Handler:
             answer: HttpResponseBase = await asked(request)
             return answer
         response: HttpResponseBase = await get_response(request)
-        response.headers["Vary"] = "origin"
+        add_plain(response, {"Vary": "origin"})
         return response
 
     return middleware
@@ -106,7 +107,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
 
 
 def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
-    response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+    add_plain(response, {"X-Request-ID": request.id})  # type: ignore[attr-defined]
     seconds = time.perf_counter() - started
     request_timer(_route(request), request.method or "", response.status_code)(seconds)
     if access.isEnabledFor(logging.INFO):

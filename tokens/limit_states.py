@@ -49,18 +49,16 @@ class Limits:
 
     def headers(self, state: State) -> dict[str, str]:
         """Write OpenAI's headers; of two limits on requests, the one with less left."""
-        requests = (self.requests_per_minute, state.requests_left, state.requests_reset)
-        if self.key_requests_per_minute is not None and state.key_left < state.requests_left:
-            requests = (self.key_requests_per_minute, state.key_left, state.key_reset)
-        tokens = (self.tokens_per_minute, state.tokens_left, state.tokens_reset)
+        limit, left, reset = self.requests_per_minute, state.requests_left, state.requests_reset
+        if self.key_requests_per_minute is not None and state.key_left < left:
+            limit, left, reset = self.key_requests_per_minute, state.key_left, state.key_reset
         return {
-            f"x-ratelimit-{what}-{kind}": value
-            for kind, (limit, left, reset) in (("requests", requests), ("tokens", tokens))
-            for what, value in (
-                ("limit", str(limit)),
-                ("remaining", str(left)),
-                ("reset", duration(reset)),
-            )
+            "x-ratelimit-limit-requests": str(limit),
+            "x-ratelimit-remaining-requests": str(left),
+            "x-ratelimit-reset-requests": duration(reset),
+            "x-ratelimit-limit-tokens": str(self.tokens_per_minute),
+            "x-ratelimit-remaining-tokens": str(state.tokens_left),
+            "x-ratelimit-reset-tokens": duration(state.tokens_reset),
         }
 
 
