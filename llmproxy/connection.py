@@ -55,16 +55,27 @@ class Connection(asyncio.Protocol):
         """Tell whether the last response is over, and the connection fit for another."""
         return self._over and self._keeps_alive and not self.closed and not self._chunks
 
-    async def send(self, head: bytes, body: bytes) -> tuple[int, dict[bytes, bytes]]:
-        """Send a request; returns status and headers of its response."""
+    async def send(
+        self, head: bytes, body: bytes, by: float | None
+    ) -> tuple[int, dict[bytes, bytes]]:
+        """Send a request; returns status and headers of its response.
+
+        Raises ``TimeoutError`` when they have not come by then, on the event loop's clock.
+        """
         self._reset()
         if self.closed or self._transport is None:
             self._sent_at = time.monotonic()
             raise httpx.ReadError("the connection was closed")
-        self._head = self._loop.create_future()
+        answered: asyncio.Future[tuple[int, dict[bytes, bytes]]] = self._loop.create_future()
+        self._head = answered
         self._sent_at = time.monotonic()
         self._transport.writelines([head, body])
-        return await self._head
+        timer = None if by is None else self._loop.call_at(by, _expire, answered)
+        try:
+            return await answered
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
@@ -181,6 +192,6 @@ class Connection(asyncio.Protocol):
             callback()
 
 
-def _expire(waiter: asyncio.Future[None]) -> None:
+def _expire(waiter: asyncio.Future[Any]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())

@@ -20,6 +20,7 @@ from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
 from llmproxy.ceiling import LEAST_OUTPUT, Ceiling
+from llmproxy.deadline import Deadline
 from llmproxy.errors import (
     ContextLengthExceeded,
     FieldRefused,
@@ -208,26 +209,15 @@ def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
 
 async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
     exchange.asks(route)
-    loop = asyncio.get_running_loop()
-    content_by = loop.time() + settings.UPSTREAM_CONTENT_TIMEOUT
-
-    missed = "first_byte_timeout"
-
-    def heard() -> None:
-        nonlocal missed
-        idle_by = loop.time() + settings.UPSTREAM_IDLE_TIMEOUT
-        missed = "idle_timeout" if idle_by < content_by else "content_timeout"
-        deadline.reschedule(min(idle_by, content_by))
-
+    path, deadline = f"/{exchange.call.endpoint.path}", Deadline()
     try:
-        async with asyncio.timeout(settings.UPSTREAM_FIRST_BYTE_TIMEOUT) as deadline:
-            answer = await upstream.post(route.provider, f"/{exchange.call.endpoint.path}", body)
-            exchange.answered_by(route, answer.id)
-            if exchange.call.stream:
-                return await open_stream(answer, heard)
+        answer = await upstream.post(route.provider, path, body, deadline)
+        exchange.answered_by(route, answer.id)
+        if exchange.call.stream:
+            return await open_stream(answer, deadline)
         return await _read_json(exchange, answer)
     except TimeoutError as error:
-        raise AttemptFailed(UpstreamTimeout(), outcome=missed) from error
+        raise AttemptFailed(UpstreamTimeout(), outcome=deadline.missed) from error
 
 
 async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> bytes:
@@ -244,9 +234,11 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
     if not isinstance(content, dict) or wanted not in content or content.get("error"):
         raise upstream.failure_in(body)
     exchange.upstream_id = answer.id or printable(content.get("id"))
-    exchange.tally.add_characters(output_characters(content))
     exchange.content_began()
-    exchange.note_usage(reported(content.get("usage")), final=True)
+    usage = reported(content.get("usage"))
+    if usage is None:  # Then it is counted here.
+        exchange.tally.add_characters(output_characters(content))
+    exchange.note_usage(usage, final=True)
     return body
 
 

@@ -1,6 +1,6 @@
 """Relaying a stream: bytes through in whole events, read only where usage or an error may be."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 import structlog
@@ -8,6 +8,7 @@ from django.conf import settings
 
 from llmproxy import health, sse
 from llmproxy.calls import CHAT
+from llmproxy.deadline import Deadline
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.exchange import Exchange, Status
 from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
@@ -24,19 +25,19 @@ class Opening(NamedTuple):
     block: bytes
 
 
-async def open_stream(answer: UpstreamAnswer, heard: Callable[[], None]) -> Opening:
+async def open_stream(answer: UpstreamAnswer, deadline: Deadline) -> Opening:
     """Read until the model says something; until then another provider may still be asked.
 
-    Role and comment events are held back; ``heard`` is called for whatever comes. Raises
-    ``AttemptFailed``.
+    Role and comment events are held back. Raises ``AttemptFailed``, or ``TimeoutError`` at the
+    deadline.
     """
     try:
         if not answer.is_stream:
-            raise failure_in(await answer.read_all(settings.UPSTREAM_IDLE_TIMEOUT))
+            raise failure_in(await answer.read_all(deadline.seconds_left))
         splitter, held = sse.EventSplitter(), b""
         while True:
-            data = await answer.read()
-            heard()
+            data = await answer.read(deadline.seconds_left)
+            deadline.heard()
             block = splitter.feed(data)
             held += block
             if len(held) > sse.LARGEST:

@@ -81,9 +81,11 @@ class Transport(httpx.AsyncBaseTransport):
         *,
         pool_timeout: float | None = None,
         connect_timeout: float | None = None,
+        head_by: float | None = None,
     ) -> Response:
         """Send a request; returns when the response's head is there. Times in seconds.
 
+        ``head_by`` is on the event loop's clock; ``TimeoutError`` says that it has passed.
         Raises ``httpx.PoolTimeout``, ``ConnectTimeout``, ``ConnectError``, or
         ``RemoteProtocolError`` and ``ReadError`` when the connection ends before a response.
         """
@@ -92,7 +94,7 @@ class Transport(httpx.AsyncBaseTransport):
         else:
             await self._slots.acquire()
         try:
-            return await self._send(target, body, connect_timeout)
+            return await self._send(target, body, connect_timeout, head_by)
         except BaseException:
             self._slots.release()
             raise
@@ -104,24 +106,26 @@ class Transport(httpx.AsyncBaseTransport):
                 connection.cut()
         self._idle.clear()
 
-    async def _send(self, target: Target, body: bytes, patience: float | None) -> Response:
+    async def _send(
+        self, target: Target, body: bytes, patience: float | None, by: float | None
+    ) -> Response:
         origin = target.origin
         head = b"%bcontent-length: %d\r\n\r\n" % (target.head, len(body))
         pooled = self._take(origin)
         if pooled:
             try:
-                return await self._exchange(pooled, origin, head, body)
+                return await self._exchange(pooled, origin, head, body, by)
             except httpx.TransportError:
                 if not pooled.was_stale:
                     raise
         connection = await _within(patience, self._connect(origin), httpx.ConnectTimeout)
-        return await self._exchange(connection, origin, head, body)
+        return await self._exchange(connection, origin, head, body, by)
 
     async def _exchange(
-        self, connection: Connection, origin: Origin, head: bytes, body: bytes
+        self, connection: Connection, origin: Origin, head: bytes, body: bytes, by: float | None
     ) -> Response:
         try:
-            status, headers = await connection.send(head, body)
+            status, headers = await connection.send(head, body, by)
         except BaseException:
             connection.cut()
             raise

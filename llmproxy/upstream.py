@@ -19,6 +19,7 @@ from django.conf import settings
 
 from config.errors import Unavailable
 from config.loops import PerLoop
+from llmproxy.deadline import Deadline
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.inflate import Inflater
 from llmproxy.providers import Provider
@@ -121,16 +122,17 @@ class UpstreamAnswer:
         self._body.finish()
 
 
-async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
+async def post(provider: Provider, path: str, body: bytes, deadline: Deadline) -> UpstreamAnswer:
     """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else.
 
-    Raises ``Unavailable`` when all connections of this worker are in use: no provider is to blame.
+    Raises ``TimeoutError`` at the deadline, and ``Unavailable`` when all connections of this worker
+    are in use: no provider is to blame.
     """
     where = _target(provider.base_url + path, tuple(provider.headers.items()))
     patience = settings.UPSTREAM_CONNECT_TIMEOUT
     try:
         response = await _transport().post(
-            where, body, pool_timeout=patience, connect_timeout=patience
+            where, body, pool_timeout=patience, connect_timeout=patience, head_by=deadline.by
         )
     except httpx.PoolTimeout as error:
         log.warning("upstream_connections_used_up", most=settings.UPSTREAM_CONNECTIONS)
@@ -142,7 +144,7 @@ async def post(provider: Provider, path: str, body: bytes) -> UpstreamAnswer:
         return answer
     try:
         wait = _seconds(_text(response, "retry-after"))
-        raise refusal(response.status, await _error_object(answer), wait)
+        raise refusal(response.status, await _error_object(answer, deadline), wait)
     finally:
         answer.close()
 
@@ -278,13 +280,13 @@ def _mapped(error: Exception) -> AttemptFailed:
     return AttemptFailed(UpstreamError(), outcome=type(error).__name__)
 
 
-async def _error_object(answer: UpstreamAnswer) -> dict[str, Any]:
-    """Read the error object of a failed answer; empty when there is none."""
+async def _error_object(answer: UpstreamAnswer, deadline: Deadline) -> dict[str, Any]:
+    """Read the error object of a failed answer; empty when there is none, or it does not come."""
     body = b""
     try:
-        while len(body) < _ERROR_BODY_BYTES and (data := await answer.read()):
+        while len(body) < _ERROR_BODY_BYTES and (data := await answer.read(deadline.seconds_left)):
             body += data
-    except AttemptFailed:
+    except (AttemptFailed, TimeoutError):
         return {}
     return _error_in(body)
 
