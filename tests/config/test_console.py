@@ -27,7 +27,7 @@ class Writes(io.StringIO):
 @pytest.fixture
 def console() -> Console:
     console = Console()
-    console.setStream(Writes())  # type: ignore[arg-type]  # a text stream like any
+    console.setStream(Writes())
     return console
 
 
