@@ -91,7 +91,12 @@ class LeanHandler(BoundedHandler):
         assert serving is not None
         watching = asyncio.create_task(_disconnect(receive, serving))
         try:
-            await self._serve(scope, body, send)
+            if root := scope.get("root_path"):
+                set_script_prefix(root)
+            request, response = self.create_request(scope, body)
+            if request is not None:
+                response = await self._middleware_chain(request)
+            await _send(response, send)
         except asyncio.CancelledError:
             if not watching.done() or serving.uncancel():
                 raise  # The server itself wants to end.
@@ -110,14 +115,6 @@ class LeanHandler(BoundedHandler):
         """Find the view; a path's patterns are tried in turn only once."""
         match = request.resolver_match = _resolved(request.path_info)
         return match
-
-    async def _serve(self, scope: Any, body: IO[bytes], send: Any) -> None:
-        if root := scope.get("root_path"):
-            set_script_prefix(root)
-        request, response = self.create_request(scope, body)
-        if request is not None:
-            response = await self._middleware_chain(request)
-        await _send(response, send)
 
     async def _get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         try:

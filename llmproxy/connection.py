@@ -60,7 +60,8 @@ class Connection(asyncio.Protocol):
     ) -> tuple[int, dict[bytes, bytes]]:
         """Send a request; returns status and headers of its response.
 
-        Raises ``TimeoutError`` when they have not come by then, on the event loop's clock.
+        Raises ``TimeoutError`` when they have not come by then, on the event loop's clock. Without
+        them, for whatever reason, the connection is cut.
         """
         self._reset()
         if self.closed or self._transport is None:
@@ -73,6 +74,9 @@ class Connection(asyncio.Protocol):
         timer = None if by is None else self._loop.call_at(by, _expire, answered)
         try:
             return await answered
+        except BaseException:
+            self.cut()
+            raise
         finally:
             if timer is not None:
                 timer.cancel()

@@ -114,21 +114,13 @@ class Transport(httpx.AsyncBaseTransport):
         pooled = self._take(origin)
         if pooled:
             try:
-                return await self._exchange(pooled, origin, head, body, by)
+                status, headers = await pooled.send(head, body, by)
+                return Response(status, headers, Body(pooled, self, origin))
             except httpx.TransportError:
                 if not pooled.was_stale:
                     raise
         connection = await _within(patience, self._connect(origin), httpx.ConnectTimeout)
-        return await self._exchange(connection, origin, head, body, by)
-
-    async def _exchange(
-        self, connection: Connection, origin: Origin, head: bytes, body: bytes, by: float | None
-    ) -> Response:
-        try:
-            status, headers = await connection.send(head, body, by)
-        except BaseException:
-            connection.cut()
-            raise
+        status, headers = await connection.send(head, body, by)
         return Response(status, headers, Body(connection, self, origin))
 
     async def _connect(self, origin: Origin) -> Connection:

@@ -1,7 +1,7 @@
 """The proxy's routes: async views that parse, call and answer. OpenAI's paths and shapes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -31,30 +31,21 @@ def _without_csrf(view: View) -> View:
     return view
 
 
-@_without_csrf
-async def chat_completions(request: HttpRequest) -> HttpResponseBase:
-    """POST /api/llm/chat/completions."""
-    return await _serve(request, calls.CHAT)
+def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]:
+    @_without_csrf
+    async def view(request: HttpRequest) -> HttpResponseBase:
+        insist_on(request, "POST")
+        caller = await _caller(request)
+        _insist_on_json(request)
+        call = await _parse(endpoint, request.body)
+        return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
+
+    return view
 
 
-@_without_csrf
-async def completions(request: HttpRequest) -> HttpResponseBase:
-    """POST /api/llm/completions: OpenAI's legacy completions."""
-    return await _serve(request, calls.COMPLETIONS)
-
-
-@_without_csrf
-async def embeddings(request: HttpRequest) -> HttpResponseBase:
-    """POST /api/llm/embeddings."""
-    return await _serve(request, calls.EMBEDDINGS)
-
-
-async def _serve(request: HttpRequest, endpoint: Endpoint) -> HttpResponseBase:
-    insist_on(request, "POST")
-    caller = await _caller(request)
-    _insist_on_json(request)
-    call = await _parse(endpoint, request.body)
-    return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
+chat_completions = _relayed(calls.CHAT)
+completions = _relayed(calls.COMPLETIONS)
+embeddings = _relayed(calls.EMBEDDINGS)
 
 
 @_without_csrf
