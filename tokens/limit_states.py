@@ -23,8 +23,8 @@ class State(NamedTuple):
     tokens_left: int
     tokens_reset: int
     slots_left: int
-    key_left: int
-    key_reset: int
+    key_left: int = -1
+    key_reset: int = 0
 
 
 @dataclass(frozen=True)
