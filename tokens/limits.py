@@ -103,20 +103,20 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
 
     While Redis is away it tells what this process would still admit.
     """
-    keys, words = _keys(user_id, api_key), ("peek", *_times(), *limits.as_numbers)
+    keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
     try:
         client = _client(settings.REDIS_URL, settings.LIMITS_REDIS_TIMEOUT)
         return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, *words)))
     except redis.RedisError:
         running = len(_running[user_id]) if user_id in _running else 0
         now = time.monotonic()
-        return _local().peek(keys[0], keys[3], limits, running, now=now)
+        return _local().peek(_of_user(user_id), _of_key(user_id, api_key), limits, running, now=now)
 
 
 # What this process counts while Redis is away, and the slots that it has given out. The slots
 # are kept at all times: their leases are renewed.
 _running: defaultdict[int, dict[str, Slot]] = defaultdict(dict)
-_process = secrets.token_hex(6)
+_process = f"s{secrets.token_hex(6)}"
 _numbers = itertools.count()
 
 
@@ -135,10 +135,18 @@ def _times() -> tuple[int, int]:
     return span, max(span // _BUCKETS, 1)
 
 
-def _keys(user_id: int, api_key: UUID | None) -> tuple[str, ...]:
-    user = f"limits:{{{user_id}}}"
-    key = f"{user}:key:{api_key or ''}"
-    return (user, f"{user}:order", f"{user}:slots", key, f"{key}:order")
+def _of_user(user_id: int) -> str:
+    return f"window:{{{user_id}}}"
+
+
+def _of_key(user_id: int, api_key: UUID | None) -> str:
+    return f"window:{{{user_id}}}:key:{api_key}"
+
+
+def _keys(user_id: int, api_key: UUID | None, limits: Limits) -> tuple[str, ...]:
+    if limits.key_requests_per_minute is None:
+        return (_of_user(user_id),)
+    return (_of_user(user_id), _of_key(user_id, api_key))
 
 
 class _Limiter:
@@ -146,7 +154,9 @@ class _Limiter:
 
     def __init__(self) -> None:
         self._redis = RedisLink(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
+        self._times = _times()
         self._lease = settings.RESERVATION_TTL
+        self._lease_ms = round(self._lease * 1000)
         self._releasing: set[asyncio.Future[Any]] = set()
 
     async def connect(self) -> None:
@@ -171,15 +181,16 @@ class _Limiter:
         return slot
 
     async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
-        keys, lease = _keys(slot.user_id, api_key), round(self._lease * 1000)
-        words = ("admit", *_times(), *limits.as_numbers, slot.counted, slot.id, lease)
+        keys, wanted = _keys(slot.user_id, api_key, limits), (slot.counted, slot.id, self._lease_ms)
+        words = ("admit", *self._times, *limits.as_numbers, *wanted)
         try:
             state = State(*await self._redis.run(_SCRIPT, keys, words))
         except RedisAway as away:
             # It may have done what it was asked, and only not said so in time.
             slot.shared = away.__cause__ is not None
+            user, key = _of_user(slot.user_id), _of_key(slot.user_id, api_key)
             running, now = len(_running.get(slot.user_id, ())), time.monotonic()
-            return _local().admit(keys[0], keys[3], limits, running, cost=slot.counted, now=now)
+            return _local().admit(user, key, limits, running, cost=slot.counted, now=now)
         slot.shared, slot.bucket = True, state.bucket
         return state
 
@@ -188,13 +199,12 @@ class _Limiter:
         slots.pop(slot.id, None)
         if not slots:
             _running.pop(slot.user_id, None)
-        difference = min(charged, MOST_TOKENS) - slot.counted
-        words = ("release", *_times(), slot.id, slot.bucket, difference)
         if not slot.shared:
             done = asyncio.get_running_loop().create_future()
             done.set_result(None)
             return done
-        keys = _keys(slot.user_id, None)[:3]
+        keys, difference = (_of_user(slot.user_id),), min(charged, MOST_TOKENS) - slot.counted
+        words = ("release", slot.id, slot.bucket, difference)
         return self._watched(self._redis.send(_SCRIPT, keys, words), keys, words)
 
     def _watched(
@@ -225,13 +235,12 @@ class _Limiter:
                 await asyncio.sleep(1)
 
     async def renew(self) -> None:
-        lease = round(self._lease * 1000)
         for user_id, slots in list(_running.items()):
-            words = ("renew", *_times(), lease, *slots)
+            words = ("renew", *self._times, self._lease_ms, *slots)
             for slot in slots.values():  # Also those that were given out while it was away.
                 slot.shared = True
             try:
-                await self._redis.run(_SCRIPT, _keys(user_id, None)[:3], words)
+                await self._redis.run(_SCRIPT, (_of_user(user_id),), words)
             except ScriptFailed:
                 continue
             except RedisAway:

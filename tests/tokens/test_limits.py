@@ -57,6 +57,16 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come about")
 
 
+async def next_bucket(user: int, allowed: Limits) -> Slot:
+    """Admit requests until one is counted in a bucket of its own."""
+    first = slot = await admit(user, allowed)
+    while slot.bucket == first.bucket:
+        await slot.release(charged=0)
+        await asyncio.sleep(0.001)
+        slot = await admit(user, allowed)
+    return slot
+
+
 async def refusal(user: int, allowed: Limits, tokens: int = 10) -> LimitReached:
     with pytest.raises(LimitReached) as refused:
         await admit(user, allowed, tokens)
@@ -190,6 +200,56 @@ async def test_what_was_charged_nothing_leaves_the_window(settings: Settings, us
     assert following.bucket  # It was Redis that let it in.
 
 
+@pytest.mark.usefixtures("valkey")
+async def test_asked_again(user: int) -> None:
+    """An answer that was lost is asked for again: it is the same, and nothing is counted twice."""
+    one, slot = Limits(1, 100, 1, key_requests_per_minute=1), Slot("s1", user, 70)
+    first = await limits._limiter()._ask(slot, None, one)
+    await (await next_bucket(user, Limits(100, 200, 100))).release(charged=0)
+
+    again = await limits._limiter()._ask(slot, None, one)
+
+    assert (again.refused, again.bucket) == (0, first.bucket)
+    assert (again.requests_left, again.tokens_left) == (0, 30)
+    assert (again.slots_left, again.key_left) == (0, 0)
+
+
+@pytest.mark.usefixtures("valkey")
+async def test_tokens_are_corrected_where_they_were_counted(user: int) -> None:
+    allowed = Limits(100, 100, 100)
+    early = await admit(user, allowed, tokens=60)
+    late = await next_bucket(user, allowed)
+    await late.release(charged=20)
+    await early.release(charged=50)
+
+    # All but the early ones have to leave, and then all.
+    some = await limits._limiter()._ask(Slot("s1", user, 80), None, allowed)
+    all_ = await limits._limiter()._ask(Slot("s2", user, 81), None, allowed)
+
+    assert (some.refused, some.tokens_left) == (2, 30)
+    assert 50_000 < some.wait < some.tokens_reset
+    assert (all_.refused, all_.wait) == (2, all_.tokens_reset)
+
+
+async def test_what_has_left_is_forgotten(
+    valkey: ValkeyProcess, settings: Settings, user: int
+) -> None:
+    settings.LIMITS_WINDOW = 0.3
+    name, wide = f"window:{{{user}}}", Limits(10_000, 10_000_000, 100)
+    for _ in range(20):
+        await (await next_bucket(user, wide)).release(charged=9)
+    most = valkey.client.hlen(name)
+    await until(lambda: left(user, wide).requests_left == 10_000)
+
+    await admit(user, wide)
+
+    assert most > 10
+    # Its sums, and the slot of the last one.
+    assert valkey.client.hlen(name) == 2
+    assert left(user, wide).tokens_left == 10_000_000 - 10
+    assert 0 < valkey.client.pttl(name) <= 1_000 * (limits._limiter()._lease + 1)
+
+
 async def test_a_lease_ends(valkey: ValkeyProcess, settings: Settings, user: int) -> None:
     """A slot of a process that died comes free; one that is renewed does not."""
     settings.RESERVATION_TTL = 0.3
@@ -268,7 +328,7 @@ async def test_a_script_that_fails_is_no_outage(valkey: ValkeyProcess) -> None:
     spoilt, other = next(USERS), next(USERS)
     await limits.connect()
     pipe = limits._limiter()._redis._pipe
-    valkey.client.set(f"limits:{{{spoilt}}}:order", "no list")
+    valkey.client.hset(f"window:{{{spoilt}}}", "window", "no sums")
 
     with capture_logs() as logs:
         slot = await admit(spoilt, ROOMY)

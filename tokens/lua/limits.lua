@@ -1,157 +1,210 @@
 -- The limits of one user and one of their keys, in one step: see tokens/limits.py.
 --
--- KEYS   1 window of the user   2 its order   3 their slots   [4 window of the key   5 its order]
--- A window is a hash of sums: `r<bucket>` and `t<bucket>` (requests and tokens of one bucket of
--- time), `requests` and `tokens` (of all of them). Its order is the list of its buckets, oldest
--- first. Slots are a sorted set: a running request's id, by the deadline of its lease.
+-- KEYS   1 window of the user   [2 window of the key, if it has a limit of its own]
+-- ARGV   1 what to do   2 … as below   (all times in ms; the clock is the server's own)
 --
--- ARGV   1 what to do   2 window   3 bucket   (all times in ms)   4 … as below
--- The clock is the server's own, so those of the callers do not matter.
+-- Time is cut into buckets, which count until the last request that they may hold is one window
+-- old. A window is a hash, of which most requests read and write one field, and add one:
+--   window     its sums, and what else every request needs
+--   <number>   a bucket that is over
+--   s…         the id of a running request
+-- Numbers are packed as doubles: exact up to 2^53, at a quarter of the cost of text. They make
+-- `window` too long for the compact form of a hash, in which each look-up is a search.
 
-local act, span, size = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local act, call, pack, unpacked = ARGV[1], redis.call, struct.pack, struct.unpack
 
-local function leaves(bucket) -- when the last request that it may hold is one window old
-  return (bucket + 1) * size + span
-end
+local WINDOW = '<ddddddddddd'
+local FIRST, LAST = 1, 2 -- numbers of its buckets: none, if the first is beyond the last
+local OLDEST, NEWEST = 3, 4 -- when these two count no more
+local REQUESTS, TOKENS = 5, 6 -- of all buckets
+local LAST_REQUESTS, LAST_TOKENS = 7, 8
+local RUNNING, LAPSE = 9, 10 -- slots, and until when none of their leases ends
+local EXPIRES = 11 -- the hash
+local BUCKET = '<ddd' -- its requests, its tokens, and when the next bucket counts no more
+local LEASE = '<dd' -- its end, and the number of the bucket that counts the request
 
-local function open(sums, order)
-  local head = redis.call('LINDEX', order, 0)
-  while head and leaves(head) <= now do
-    redis.call('LPOP', order)
-    local gone = redis.call('HMGET', sums, 'r' .. head, 't' .. head)
-    redis.call('HDEL', sums, 'r' .. head, 't' .. head)
-    -- Not -(…): of 0 that is -0.0, which Redis before 7.2 writes as "-0", and then refuses to add.
-    redis.call('HINCRBY', sums, 'requests', 0 - (gone[1] or 0))
-    redis.call('HINCRBY', sums, 'tokens', 0 - (gone[2] or 0))
-    head = redis.call('LINDEX', order, 0)
-  end
-  if not head then
-    redis.call('DEL', sums)
-  end
-  local counted = redis.call('HMGET', sums, 'requests', 'tokens')
-  return {
-    sums = sums, order = order,
-    r = tonumber(counted[1] or 0), t = tonumber(counted[2] or 0),
-  }
-end
-
-local function count(window, tokens)
-  local bucket = math.floor(now / size)
-  local tail = redis.call('LINDEX', window.order, -1)
-  if tail and tonumber(tail) >= bucket then -- the same one, or the clock was set back
-    bucket = tonumber(tail)
-  else
-    redis.call('RPUSH', window.order, bucket)
-  end
-  redis.call('HINCRBY', window.sums, 'r' .. bucket, 1)
-  redis.call('HINCRBY', window.sums, 't' .. bucket, tokens)
-  window.r = redis.call('HINCRBY', window.sums, 'requests', 1)
-  window.t = redis.call('HINCRBY', window.sums, 'tokens', tokens)
-  redis.call('PEXPIRE', window.sums, span * 2)
-  redis.call('PEXPIRE', window.order, span * 2)
-  return bucket
-end
-
-local function wait(window, kind, excess) -- until so much has left the window
-  local from = 0
-  while true do
-    local buckets = redis.call('LRANGE', window.order, from, from + 99)
-    if #buckets == 0 then
-      return span
-    end
-    local names = {}
-    for i, bucket in ipairs(buckets) do
-      names[i] = kind .. bucket
-    end
-    for i, counted in ipairs(redis.call('HMGET', window.sums, unpack(names))) do
-      excess = excess - tonumber(counted or 0)
-      if excess <= 0 then
-        return leaves(buckets[i]) - now
-      end
-    end
-    from = from + 100
-  end
-end
-
-local function reset(window, counted) -- until nothing counts any more
-  local tail = redis.call('LINDEX', window.order, -1)
-  if counted <= 0 or not tail then
-    return 0
-  end
-  return leaves(tail) - now
-end
-
-local function keep(id, lease)
-  redis.call('ZADD', KEYS[3], now + lease, id)
-  redis.call('PEXPIRE', KEYS[3], lease)
-end
-
--- 4 lease, 5 … ids: these requests still run.
-if act == 'renew' then
-  for i = 5, #ARGV do
-    keep(ARGV[i], tonumber(ARGV[4]))
-  end
-  return 1
-end
-
--- 4 id, 5 the bucket it was counted in, 6 what it used beyond what was counted (mostly negative).
+-- 2 id, 3 the bucket that counts it, 4 what it used beyond what was counted (mostly negative).
 if act == 'release' then
-  if redis.call('ZREM', KEYS[3], ARGV[4]) == 1
-    and redis.call('HEXISTS', KEYS[1], 't' .. ARGV[5]) == 1 then
-    redis.call('HINCRBY', KEYS[1], 't' .. ARGV[5], ARGV[6])
-    redis.call('HINCRBY', KEYS[1], 'tokens', ARGV[6])
+  if call('HDEL', KEYS[1], ARGV[2]) == 0 then
+    return 1 -- told before, or its lease was over
+  end
+  local found = call('HMGET', KEYS[1], 'window', ARGV[3])
+  local user, number, more = {unpacked(WINDOW, found[1])}, tonumber(ARGV[3]), tonumber(ARGV[4])
+  user[RUNNING] = user[RUNNING] - 1
+  if number < user[FIRST] or number > user[LAST] then
+    more = 0 -- it counts no more
+  end
+  user[TOKENS] = user[TOKENS] + more
+  if found[2] then
+    local requests, tokens, following = unpacked(BUCKET, found[2])
+    call('HSET', KEYS[1], 'window', pack(WINDOW, unpack(user)),
+      ARGV[3], pack(BUCKET, requests, tokens + more, following))
+  else
+    user[LAST_TOKENS] = user[LAST_TOKENS] + more
+    call('HSET', KEYS[1], 'window', pack(WINDOW, unpack(user)))
   end
   return 1
 end
 
--- admit: 4 requests, 5 tokens, 6 slots, 7 requests of the key (-1: no limit of its own), 8 tokens
--- to count, 9 id, 10 lease. peek: the first four, and nothing is counted.
+local span, size = tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local leaves = now - now % size + size + span -- the bucket of now
+
+local function open(key, known)
+  if not known then -- Numbers go on from the time, so none comes again if the hash was lost.
+    return {leaves, leaves - 1, 0, 0, 0, 0, 0, 0, 0, math.huge, 0}
+  end
+  local window = {unpacked(WINDOW, known)}
+  while window[FIRST] < window[LAST] and window[OLDEST] <= now do
+    local requests, tokens, following = unpacked(BUCKET, call('HGET', key, window[FIRST]))
+    window.gone = window.gone or {}
+    window.gone[#window.gone + 1] = window[FIRST]
+    window[REQUESTS], window[TOKENS] = window[REQUESTS] - requests, window[TOKENS] - tokens
+    window[FIRST], window[OLDEST] = window[FIRST] + 1, following
+  end
+  if window[FIRST] == window[LAST] and window[NEWEST] <= now then
+    window[REQUESTS], window[TOKENS], window[FIRST] = 0, 0, window[LAST] + 1
+  end
+  return window
+end
+
+local function end_leases(user) -- of processes that died: what runs is renewed in time
+  local fields = call('HGETALL', KEYS[1])
+  user.gone, user[LAPSE] = user.gone or {}, math.huge
+  for i = 1, #fields, 2 do
+    local ends = string.sub(fields[i], 1, 1) == 's' and unpacked(LEASE, fields[i + 1])
+    if ends and ends <= now then
+      user.gone[#user.gone + 1], user[RUNNING] = fields[i], user[RUNNING] - 1
+    elseif ends then
+      user[LAPSE] = math.min(user[LAPSE], ends)
+    end
+  end
+end
+
+local function write(key, window, lease, ...)
+  local gone, until_then = window.gone, now + math.max(span, lease)
+  for i = 1, gone and #gone or 0, 1000 do -- Lua's stack is not endless
+    call('HDEL', key, unpack(gone, i, math.min(i + 999, #gone)))
+  end
+  if window[EXPIRES] >= until_then then
+    call('HSET', key, 'window', pack(WINDOW, unpack(window)), ...)
+  else -- for longer than must be, so that not every request has to say it
+    window[EXPIRES] = until_then + span
+    call('HSET', key, 'window', pack(WINDOW, unpack(window)), ...)
+    call('PEXPIRE', key, window[EXPIRES] - now)
+  end
+end
+
+local function count(key, window, tokens, lease, ...)
+  window[REQUESTS], window[TOKENS] = window[REQUESTS] + 1, window[TOKENS] + tokens
+  if window[NEWEST] >= leaves then -- the same bucket, or the clock was set back
+    window[LAST_REQUESTS] = window[LAST_REQUESTS] + 1
+    window[LAST_TOKENS] = window[LAST_TOKENS] + tokens
+    return write(key, window, lease, ...)
+  end
+  local over = pack(BUCKET, window[LAST_REQUESTS], window[LAST_TOKENS], leaves)
+  window[LAST], window[NEWEST] = window[LAST] + 1, leaves
+  window[LAST_REQUESTS], window[LAST_TOKENS] = 1, tokens
+  if window[FIRST] < window[LAST] then
+    return write(key, window, lease, window[LAST] - 1, over, ...)
+  end
+  window[OLDEST] = leaves
+  write(key, window, lease, ...)
+end
+
+local function wait(key, window, kind, excess) -- until so much has left the window
+  if excess <= 0 then
+    return 0
+  elseif excess > window[kind] then
+    return span
+  end
+  local ends, from, batch = window[OLDEST], window[FIRST], 1
+  while from < window[LAST] do -- mostly the first bucket is enough
+    local numbers = {}
+    for number = from, math.min(from + batch, window[LAST]) - 1 do
+      numbers[#numbers + 1] = number
+    end
+    for _, bucket in ipairs(call('HMGET', key, unpack(numbers))) do
+      local requests, tokens, following = unpacked(BUCKET, bucket)
+      excess = excess - (kind == REQUESTS and requests or tokens)
+      if excess <= 0 then
+        return ends - now
+      end
+      ends = following
+    end
+    from, batch = from + #numbers, math.min(batch * 2, 128)
+  end
+  return ends - now
+end
+
+-- 4 lease, 5 … ids: these requests still run, also those that were let in while Redis was away.
+if act == 'renew' then
+  local user, lease = open(KEYS[1], call('HGET', KEYS[1], 'window')), tonumber(ARGV[4])
+  user[LAPSE] = math.min(user[LAPSE], now + lease)
+  for i = 5, #ARGV do
+    local renewed = pack(LEASE, now + lease, 0)
+    user[RUNNING] = user[RUNNING] + call('HSET', KEYS[1], ARGV[i], renewed)
+  end
+  write(KEYS[1], user, lease)
+  return 1
+end
+
+-- admit: 4 requests, 5 tokens, 6 slots, 7 requests of the key, 8 tokens to count, 9 id, 10 lease.
+-- peek: the first four, and nothing is counted.
 local requests, tokens, slots, of_key =
   tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local user = open(KEYS[1], KEYS[2])
-local key = of_key >= 0 and open(KEYS[4], KEYS[5])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
-local running = redis.call('ZCARD', KEYS[3])
-local refusal, pause, bucket = 0, 0, 0
+local cost, id, lease = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+local found = call('HMGET', KEYS[1], 'window', id or '')
+local user = open(KEYS[1], found[1])
+local key = KEYS[2] and open(KEYS[2], call('HGET', KEYS[2], 'window'))
+local refusal, pause, number = 0, 0, 0
 
-local function refuse(reason, ms)
-  if ms > pause then
-    refusal, pause = reason, ms
-  end
+if user[RUNNING] > 0 and user[LAPSE] <= now then
+  end_leases(user)
 end
-
-if act == 'admit' and redis.call('ZSCORE', KEYS[3], ARGV[9]) then
-  bucket = tonumber(redis.call('LINDEX', KEYS[2], -1) or 0) -- asked again: it is in
+if found[2] and unpacked(LEASE, found[2]) > now then -- asked again: it is in
+  number = select(2, unpacked(LEASE, found[2]))
+elseif act == 'admit' and user[REQUESTS] < requests and user[RUNNING] < slots
+  and tokens > 0 and user[TOKENS] + cost <= tokens and not (key and key[REQUESTS] >= of_key) then
+  number = user[NEWEST] < leaves and user[LAST] + 1 or user[LAST]
+  user[RUNNING], user[LAPSE] = user[RUNNING] + 1, math.min(user[LAPSE], now + lease)
+  count(KEYS[1], user, cost, lease, id, pack(LEASE, now + lease, number))
+  if key then
+    count(KEYS[2], key, 0, lease)
+  end
 elseif act == 'admit' then
-  local cost = tonumber(ARGV[8])
-  if user.r + 1 > requests then
-    refuse(1, wait(user, 'r', user.r + 1 - requests))
-  end
-  if tokens == 0 or user.t + cost > tokens then
-    refuse(2, wait(user, 't', tokens == 0 and math.huge or user.t + cost - tokens))
-  end
-  if key and key.r + 1 > of_key then
-    refuse(4, wait(key, 'r', key.r + 1 - of_key))
-  end
-  if refusal == 0 and running >= slots then
-    refuse(3, 1000)
+  for reason, ms in ipairs({
+    wait(KEYS[1], user, REQUESTS, user[REQUESTS] + 1 - requests),
+    tokens == 0 and span or wait(KEYS[1], user, TOKENS, user[TOKENS] + cost - tokens),
+    0,
+    key and wait(KEYS[2], key, REQUESTS, key[REQUESTS] + 1 - of_key) or 0,
+  }) do
+    if ms > pause then
+      refusal, pause = reason, ms
+    end
   end
   if refusal == 0 then
-    bucket = count(user, cost)
-    if key then
-      count(key, 0)
-    end
-    keep(ARGV[9], tonumber(ARGV[10]))
-    running = running + 1
+    refusal, pause = 3, 1000
   end
 end
 
-return {
-  refusal, pause, bucket,
-  math.max(requests - user.r, 0), reset(user, user.r),
-  math.max(tokens - user.t, 0), reset(user, user.t),
-  math.max(slots - running, 0),
-  key and math.max(of_key - key.r, 0) or -1, key and reset(key, key.r) or 0,
+if number == 0 then -- nothing was counted, but what has left the windows is gone for good
+  for i, window in ipairs({user, key or nil}) do
+    if window.gone then
+      write(KEYS[i], window, 0)
+    end
+  end
+end
+
+local answer = {
+  refusal, pause, number,
+  math.max(requests - user[REQUESTS], 0), user[REQUESTS] > 0 and user[NEWEST] - now or 0,
+  math.max(tokens - user[TOKENS], 0), user[TOKENS] > 0 and user[NEWEST] - now or 0,
+  math.max(slots - user[RUNNING], 0),
 }
+if key then
+  answer[9] = math.max(of_key - key[REQUESTS], 0)
+  answer[10] = key[REQUESTS] > 0 and key[NEWEST] - now or 0
+end
+return answer
