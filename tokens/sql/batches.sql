@@ -8,23 +8,32 @@
 -- stays true until the end.
 --
 -- The settings on the functions keep one plan, by index, for each statement: whatever the
--- statistics of a young or a fast-growing table say, and without planning it anew.
+-- statistics of a young or a fast-growing table say, and without planning it anew. Where such a
+-- table seemed so small that all of it was read first, LATERAL and LIMIT 1 keep it to the one row.
 
--- Lock the balances of these users, in order, and bring those that are due up to date.
-CREATE OR REPLACE FUNCTION tokens_lock(accounts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Lock the balances of a batch, in order, and bring those that are due up to date. False, with
+-- nothing done, when an id occurs in it twice.
+CREATE OR REPLACE FUNCTION tokens_lock(batch jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    moment timestamptz := tokens_now();
+    accounts bigint[];
+    due bigint[];
 BEGIN
-    PERFORM 1 FROM tokens_balance WHERE user_id = ANY(accounts) ORDER BY user_id FOR UPDATE;
-    PERFORM tokens_roll(user_id) FROM tokens_balance
-      WHERE user_id = ANY(accounts) AND due_at <= moment;
+    SELECT array_agg(user_id) INTO accounts
+      FROM jsonb_to_recordset(batch) AS item(id uuid, user_id bigint)
+    HAVING count(DISTINCT id) = count(*);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    SELECT array_agg(user_id) FILTER (WHERE due_at <= tokens_now()) INTO due
+      FROM (
+        SELECT user_id, due_at FROM tokens_balance
+         WHERE user_id = ANY(accounts) ORDER BY user_id FOR UPDATE
+      ) AS locked;
+    IF due IS NOT NULL THEN
+        PERFORM tokens_roll(account) FROM unnest(due) AS account;
+    END IF;
+    RETURN true;
 END $$;
-
-
--- Whether an id occurs twice in a batch.
-CREATE OR REPLACE FUNCTION tokens_repeats(batch jsonb) RETURNS boolean LANGUAGE sql AS $$
-    SELECT count(DISTINCT item->>'id') < count(*) FROM jsonb_array_elements(batch) AS item;
-$$;
 
 
 -- Answer a batch in which ids repeat: each item by itself, so that the later one sees the earlier.

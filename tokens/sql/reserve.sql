@@ -73,10 +73,9 @@ DECLARE
     keys uuid[];
     amounts bigint[];
 BEGIN
-    IF tokens_repeats(batch) THEN
+    IF NOT tokens_lock(batch) THEN
         RETURN tokens_each('tokens_reserve', batch);
     END IF;
-    PERFORM tokens_lock(ARRAY(SELECT (e->>'user_id')::bigint FROM jsonb_array_elements(batch) e));
 
     FOR item IN
         SELECT wanted.*, b.allocated + b.bonus - b.used - b.reserved AS room,
@@ -92,7 +91,10 @@ BEGIN
             id, user_id, minimum, amount, api_key, key_budget, position
         )
           JOIN tokens_balance b ON b.user_id = wanted.user_id
-          LEFT JOIN tokens_reservation known ON known.id = wanted.id
+          LEFT JOIN LATERAL (
+            SELECT id, user_id, state, amount FROM tokens_reservation
+             WHERE id = wanted.id LIMIT 1
+          ) AS known ON true
          ORDER BY wanted.user_id, wanted.position
     LOOP
         IF account IS DISTINCT FROM item.user_id THEN

@@ -32,6 +32,7 @@ DECLARE
     balance record;
     hold record;
     room bigint;
+    receipt tokens_usagerecord;
 BEGIN
     IF charge = 0 OR done->>'record' IS NULL THEN
         RETURN NULL;
@@ -59,16 +60,17 @@ BEGIN
      WHERE user_id = account;
     INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
     VALUES (account, 'usage', -charge, reservation::text, '', clock_timestamp());
-    INSERT INTO tokens_usagerecord
-    SELECT r.* FROM jsonb_populate_record(
-        NULL::tokens_usagerecord,
-        done->'record' || jsonb_build_object(
-            'id', reservation, 'user_id', account, 'charged', charge,
-            'request_id', hold.request_id, 'api_key', hold.api_key, 'endpoint', hold.endpoint,
-            'available_before', room, 'available_after', room - charge,
-            'created_at', hold.created_at
-        )
-    ) AS r;
+    receipt := jsonb_populate_record(NULL::tokens_usagerecord, done->'record');
+    receipt.id := reservation;
+    receipt.user_id := account;
+    receipt.charged := charge;
+    receipt.request_id := hold.request_id;
+    receipt.api_key := hold.api_key;
+    receipt.endpoint := hold.endpoint;
+    receipt.available_before := room;
+    receipt.available_after := room - charge;
+    receipt.created_at := hold.created_at;
+    INSERT INTO tokens_usagerecord VALUES (receipt.*);
     RETURN jsonb_build_object('charged', charge, 'available', room - charge, 'fresh', true);
 END $$;
 
@@ -93,11 +95,15 @@ DECLARE
     rest bigint;
     part bigint;
     answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(batch)]);
-    closed uuid[] := '{}';
-    states text[] := '{}';
     late uuid[] := '{}';
-    receipts jsonb[] := '{}';
-    -- What is to be written of each closed item whose user has no tokens that lapse.
+    receipt tokens_usagerecord;
+    receipts tokens_usagerecord[] := '{}';
+    -- What is to be written of each closed item,
+    closed uuid[] := '{}';
+    released uuid[] := '{}';
+    payers bigint[] := '{}';
+    charges bigint[] := '{}';
+    -- and to its user's balance, unless that has tokens that lapse.
     accounts bigint[] := '{}';
     frees bigint[] := '{}';
     uses bigint[] := '{}';
@@ -106,25 +112,23 @@ DECLARE
     -- What the bonuses pay.
     burning bigint[] := '{}';
     burnt bigint[] := '{}';
-    -- The entries.
-    charged uuid[] := '{}';
-    payers bigint[] := '{}';
-    charges bigint[] := '{}';
 BEGIN
-    IF tokens_repeats(batch) THEN
+    IF NOT tokens_lock(batch) THEN
         RETURN tokens_each('tokens_settle', batch);
     END IF;
-    PERFORM tokens_lock(ARRAY(SELECT (e->>'user_id')::bigint FROM jsonb_array_elements(batch) e));
 
     FOR item IN
         SELECT done.*, b.allocated + b.bonus - b.used - b.reserved AS room,
-               b.allocated - b.used AS allowance, b.bonus, b.lapsing, b.period_end,
-               h.user_id AS holder, h.amount, h.state, h.request_id,
-               h.api_key, h.endpoint, h.created_at
+               b.allocated - b.used AS allowance, b.bonus, b.lapsing, b.period_end, h.*
           FROM ROWS FROM (
-            jsonb_to_recordset(batch) AS (id uuid, user_id bigint, charge bigint, record jsonb)
+            jsonb_to_recordset(batch) AS (
+                id uuid, user_id bigint, charge bigint, record tokens_usagerecord
+            )
         ) WITH ORDINALITY AS done(id, user_id, charge, record, position)
-          JOIN tokens_reservation h ON h.id = done.id
+         CROSS JOIN LATERAL (
+            SELECT user_id AS holder, amount, state, request_id, api_key, endpoint, created_at
+              FROM tokens_reservation WHERE id = done.id LIMIT 1
+          ) AS h
           JOIN tokens_balance b ON b.user_id = done.user_id
          ORDER BY done.user_id, done.position
     LOOP
@@ -152,7 +156,8 @@ BEGIN
         END IF;
 
         closed := closed || item.id;
-        states := states || CASE WHEN item.record IS NULL THEN 'released' ELSE 'settled' END;
+        payers := payers || account;
+        charges := charges || item.charge;
         freed := 0;
         IF item.state = 'held' THEN
             freed := item.amount;
@@ -160,21 +165,20 @@ BEGIN
             late := late || item.id;
         END IF;
         room := room + freed;
-        IF item.charge > 0 THEN
-            charged := charged || item.id;
-            payers := payers || account;
-            charges := charges || item.charge;
-        END IF;
-        IF item.record IS NOT NULL THEN
-            receipts := receipts || (
-                item.record || jsonb_build_object(
-                    'id', item.id, 'user_id', account, 'charged', item.charge,
-                    'request_id', item.request_id, 'api_key', item.api_key,
-                    'endpoint', item.endpoint, 'available_before', room,
-                    'available_after', GREATEST(room - item.charge, 0),
-                    'created_at', item.created_at
-                )
-            );
+        IF item.record IS NOT DISTINCT FROM NULL THEN -- IS NULL would look into the row.
+            released := released || item.id;
+        ELSE
+            receipt := item.record;
+            receipt.id := item.id;
+            receipt.user_id := account;
+            receipt.charged := item.charge;
+            receipt.request_id := item.request_id;
+            receipt.api_key := item.api_key;
+            receipt.endpoint := item.endpoint;
+            receipt.available_before := room;
+            receipt.available_after := GREATEST(room - item.charge, 0);
+            receipt.created_at := item.created_at;
+            receipts := receipts || receipt;
         END IF;
 
         IF item.lapsing = 0 THEN
@@ -206,14 +210,18 @@ BEGIN
         );
     END LOOP;
 
-    UPDATE tokens_reservation r SET state = done.state, closed_at = clock_timestamp()
-      FROM unnest(closed, states) AS done(id, state) WHERE r.id = done.id;
-    UPDATE tokens_grant g SET remaining = g.remaining - sums.amount
-      FROM (
-        SELECT pot, sum(amount)::bigint AS amount
-          FROM unnest(burning, burnt) AS paid(pot, amount) GROUP BY pot
-      ) AS sums
-     WHERE g.id = sums.pot;
+    UPDATE tokens_reservation
+       SET state = CASE WHEN id = ANY(released) THEN 'released' ELSE 'settled' END,
+           closed_at = clock_timestamp()
+     WHERE id = ANY(closed);
+    IF cardinality(burning) > 0 THEN
+        UPDATE tokens_grant g SET remaining = g.remaining - sums.amount
+          FROM (
+            SELECT pot, sum(amount)::bigint AS amount
+              FROM unnest(burning, burnt) AS paid(pot, amount) GROUP BY pot
+          ) AS sums
+         WHERE g.id = sums.pot;
+    END IF;
     UPDATE tokens_balance b
        SET reserved = b.reserved - sums.held, used = b.used + sums.burned,
            bonus = b.bonus - sums.paid, overdrawn = b.overdrawn + sums.owed
@@ -227,13 +235,11 @@ BEGIN
      WHERE b.user_id = sums.payer;
     INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
     SELECT payer, 'usage', -amount, id::text, '', clock_timestamp()
-      FROM unnest(charged, payers, charges) AS done(id, payer, amount);
+      FROM unnest(closed, payers, charges) AS done(id, payer, amount) WHERE amount > 0;
     IF cardinality(late) > 0 THEN -- Its receipt says so far that nothing is known of it.
         DELETE FROM tokens_usagerecord u WHERE u.id = ANY(late) AND NOT u.final AND u.charged = 0;
     END IF;
-    INSERT INTO tokens_usagerecord
-    SELECT r.* FROM unnest(receipts) AS receipt,
-                    jsonb_populate_record(NULL::tokens_usagerecord, receipt) AS r;
+    INSERT INTO tokens_usagerecord SELECT * FROM unnest(receipts);
     RETURN to_jsonb(answers);
 END $$;
 
