@@ -45,6 +45,11 @@ _RULES = {
           LEFT JOIN (SELECT user_id, SUM(remaining) AS total FROM tokens_grant
                       WHERE remaining > 0 GROUP BY user_id) g ON g.user_id = b.user_id
          WHERE b.bonus <> COALESCE(g.total, 0)""",
+    "whoever holds or is charged has a balance": """
+        SELECT user_id, 1, 0
+          FROM (SELECT user_id FROM tokens_reservation UNION SELECT user_id FROM tokens_entry
+                UNION SELECT user_id FROM tokens_usagerecord) AS known
+         WHERE NOT EXISTS (SELECT 1 FROM tokens_balance b WHERE b.user_id = known.user_id)""",
     "a receipt's charge equals its entries": """
         SELECT u.user_id, u.charged, COALESCE(-e.amount, 0) + COALESCE(-a.amount, 0)
           FROM tokens_usagerecord u

@@ -42,6 +42,7 @@ def test_it_works(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
             "reserved equals the sum of the held reservations",
         ),
         ("UPDATE tokens_grant SET remaining = 9", "bonus equals what is left of the grants"),
+        ("DELETE FROM tokens_balance", "whoever holds or is charged has a balance"),
         ("UPDATE tokens_usagerecord SET charged = 31", "a receipt's charge equals its entries"),
         ("DELETE FROM tokens_usagerecord", "every charge has a receipt"),
         ("DELETE FROM tokens_usagerecord", "every settled reservation has a receipt"),

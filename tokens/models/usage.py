@@ -28,6 +28,7 @@ class UsageRecord(models.Model):
         on_delete=models.PROTECT,
         related_name="usage_records",
         db_index=False,  # usage_of_user begins with it
+        db_constraint=False,  # tokens/models/balances.py says why
     )
     request_id = models.CharField(max_length=128)
     api_key = models.UUIDField(null=True, blank=True)
