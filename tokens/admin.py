@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
@@ -74,17 +74,24 @@ class AdjustmentAdmin(OfUsersAdmin):
 
 @admin.register(Reservation)
 class ReservationAdmin(OfUsersAdmin):
-    """The holds of requests that run now. What they came to stands in the receipts."""
+    """The holds of requests that run now; any other by its id. Receipts say what they came to."""
 
     list_display = ("id", "user", number("amount"), "state", "model", "created_at", "expires_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """List what is held, which an index knows; the others are found by a search."""
+        """List what is held, which an index knows."""
         found: QuerySet[Any] = super().get_queryset(request)
         is_list = (getattr(request.resolver_match, "url_name", "") or "").endswith("_changelist")
         if is_list and not request.GET.get("q"):
             return found.filter(state=Reservation.State.HELD)
         return found
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, doubled = super().get_search_results(request, queryset, search_term)
+        held = Q(state=Reservation.State.HELD)
+        return found.filter(held | self._is_exactly("pk", search_term.strip())), doubled
 
 
 @admin.register(UsageRecord)

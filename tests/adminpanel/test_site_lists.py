@@ -12,6 +12,8 @@ from django.urls import reverse
 from billing.plans import seed_plans
 from config.staff_pages import COUNTED
 from tests.adminpanel.site import fill_site, signed_in
+from tests.tokens.accounts import account
+from tokens import ledger
 from tokens.models import UsageRecord
 
 
@@ -73,6 +75,17 @@ def test_a_user_is_found_by_how_his_address_begins(db: None, name: str) -> None:
     shown = root.get(lists()[name], {"q": mine.email[:-4].upper()}).context["cl"]
     assert shown.result_count == 1
     assert other.email not in str(shown.queryset.values())
+
+
+def test_a_user_s_holds_are_found_while_they_last_and_others_by_id(db: None) -> None:
+    seed_plans()
+    root = signed_in("root")
+    user = account(100)
+    running, ended = (ledger.reserve(user_id=user.pk, amount=10, ttl=60) for _ in range(2))
+    ledger.release(hold=ended)
+    for asked, found in [(user.email, running.id), (str(ended.id), ended.id)]:
+        shown = root.get(lists()["tokens.reservation"], {"q": asked}).context["cl"]
+        assert [hold.pk for hold in shown.queryset] == [found]
 
 
 def test_a_receipt_is_found_by_its_id(db: None) -> None:

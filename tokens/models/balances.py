@@ -204,6 +204,7 @@ class Reservation(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="reservations",
+        db_index=False,  # reservation_held_by_user knows those that are asked for
         db_constraint=False,
     )
     amount = models.BigIntegerField()
