@@ -132,14 +132,15 @@ def _leave_out_what_no_line_shows() -> None:
 
 
 class Console(logging.StreamHandler[TextIO]):
-    """Writes to standard error; the quiet lines of one turn of an event loop in one write.
+    """Writes to a stream; the quiet lines of one turn of an event loop in one write.
 
     A busy worker ends a dozen requests in a turn, and a write is as dear as making the line. A
     warning, and whatever does not come from an event loop, is written at once, after what waits.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Write to standard error, or to another stream."""
+        super().__init__(stream)
         self._lines: list[str] = []
         self._flushed_by: asyncio.AbstractEventLoop | None = None
 

@@ -26,9 +26,7 @@ class Writes(io.StringIO):
 
 @pytest.fixture
 def console() -> Console:
-    console = Console()
-    console.setStream(Writes())
-    return console
+    return Console(Writes())
 
 
 def writes(console: Console) -> list[str]:
