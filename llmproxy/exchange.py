@@ -46,8 +46,9 @@ class Exchange:
         self.slot = slot
         self.request_id = request_id
         self._usage: Usage | None = None
-        self._usage_is_final = False
+        self.usage_is_final = False
         self.tally = OutputTally()
+        self.most_output = 0  # of all choices; as asked of the provider
         self.attempts: list[dict[str, Any]] = []
         self.route: ServedRoute | None = None
         self.provider = ""
@@ -97,7 +98,7 @@ class Exchange:
         """Note the upstream's report; one that comes before the end is not the last word."""
         if usage is not None:
             self._usage = usage
-        self._usage_is_final = self._usage_is_final or final
+        self.usage_is_final = self.usage_is_final or final
 
     def close(self, status: str) -> None:
         """Begin to settle; the first call decides. It goes on when the caller is cancelled."""
@@ -168,12 +169,13 @@ class Exchange:
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
         """Return the usage to charge, where it comes from, and whether that is the last word."""
-        if self._usage is not None and self._usage_is_final:
+        if self._usage is not None and self.usage_is_final:
             return self._usage, Source.REPORTED, True
         if not self.has_content:  # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         said = self._usage or Usage(prompt=self.call.prompt.likely)
-        written = self.tally.tokens() - self.call.echoed
+        # What is counted is a guess: it never comes to more than was asked for.
+        written = min(self.tally.tokens() - self.call.echoed, self.most_output)
         counted = said._replace(completion=max(said.completion, written))
         return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
 

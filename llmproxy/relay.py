@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import orjson
 from django.conf import settings
 
 from config.errors import ApiError, Unavailable
@@ -33,6 +32,7 @@ from llmproxy.errors import (
 )
 from llmproxy.exchange import Exchange, Status
 from llmproxy.late import LateStream, abandon
+from llmproxy.parsing import loads
 from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
 from llmproxy.upstream import AttemptFailed
@@ -41,6 +41,9 @@ from tokens import ledger, limits
 from tokens.ledger import HoldContext
 from tokens.limits import Slot
 from tokens.tiers import allows
+
+# No tokenizer needs so many times fewer tokens than the estimate: of Hindi it is three times.
+_MOST_OVERRATED = 4
 
 
 class Answer(NamedTuple):
@@ -72,6 +75,7 @@ async def _serve(
 ) -> Answer:
     exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
     max_output = ceiling.output_within(exchange.hold.amount)
+    exchange.most_output = max_output * call.choices
     try:
         body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
@@ -118,11 +122,9 @@ async def _json(exchange: Exchange, max_output: int) -> bytes:
 
 async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateStream:
     """Return the events; after a while of silence, before it is known who will say them."""
-    call = exchange.call
-    most = max_output * call.choices + call.echoed
 
     def relayed(opening: Opening) -> RelayedStream:
-        return RelayedStream(exchange, opening, most_output=most)
+        return RelayedStream(exchange, opening)
 
     opening = asyncio.create_task(_opening(exchange, max_output))
     try:
@@ -156,15 +158,21 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     bounds = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
     if model.context_length:
         each = call.prompt.likely // call.prompt.prompts
-        if each > 2 * model.context_length:  # No tokenizer is twice as good.
+        if each > _MOST_OVERRATED * model.context_length:
             raise ContextLengthExceeded(
                 f"The prompt is longer than the model's {model.context_length} tokens.",
                 param=call.endpoint.prompt,
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
-        bounds.append(max(model.context_length - each * 9 // 8, LEAST_OUTPUT))
+        if call.max_output is None:  # What the client asks for is the provider's to judge.
+            bounds.append(_room(each, model.context_length))
     output = min(bound for bound in bounds if bound is not None)
     return Ceiling(prompt=prompt, output=output, choices=call.drafts, weights=model.weights)
+
+
+def _room(prompt: int, context: int) -> int:
+    """Return the output that is likely to fit beside a prompt, however long that seems."""
+    return max(context - prompt * 9 // 8, context // 16, LEAST_OUTPUT)
 
 
 async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
@@ -227,8 +235,8 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
     finally:
         answer.close()
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        content = loads(body)
+    except ValueError as error:
         raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
     wanted = exchange.call.endpoint.answer
     if not isinstance(content, dict) or wanted not in content or content.get("error"):

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from llmproxy.parsing import dumps, loads
+
 # Bytes that one event may have. An image in one is a few million.
 LARGEST = 32_000_000
 
@@ -120,15 +122,15 @@ def payloads(block: bytes) -> list[dict[str, Any] | None]:
 def payload(event: bytes) -> dict[str, Any] | None:
     """Return the JSON object that an event carries, or None."""
     try:
-        value = orjson.loads(data(event))
-    except orjson.JSONDecodeError:
+        value = loads(data(event))
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
 
 def event(value: Any) -> bytes:
     """Serialize one event."""
-    return b"data: " + orjson.dumps(value, default=str) + b"\n\n"
+    return b"data: " + dumps(value) + b"\n\n"
 
 
 def _last_end(data: bytes) -> int:

@@ -17,6 +17,10 @@ from llmproxy.usage import finished_choices, output_characters, reported
 log = structlog.get_logger("tokengate.proxy")
 
 
+# For `[DONE]`, when all else has been said: some providers never say it, and hang on.
+_AFTER_ALL_SECONDS = 1.0
+
+
 class Opening(NamedTuple):
     """A stream whose content has begun: what came so far, and the rest to be read."""
 
@@ -74,12 +78,12 @@ def _says_something(chunk: dict[str, Any]) -> bool:
 class RelayedStream:
     """The events for the client. Whoever has one must ``aclose`` it: that settles the request."""
 
-    def __init__(self, exchange: Exchange, opening: Opening, *, most_output: int) -> None:
+    def __init__(self, exchange: Exchange, opening: Opening) -> None:
         self._exchange = exchange
         self._answer = opening.answer
         self._splitter = opening.splitter
         self._shows_usage = exchange.call.wants_usage
-        self._most_output = most_output
+        self._most_output = exchange.most_output + exchange.call.echoed
         self._choices = exchange.call.choices
         self._finished: set[int] = set()
         self._silence = 0.0
@@ -123,11 +127,11 @@ class RelayedStream:
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence; sets how the stream ended."""
         try:
-            pause = min(settings.KEEPALIVE_SECONDS, settings.UPSTREAM_IDLE_TIMEOUT)
+            pause = min(self._patience, settings.UPSTREAM_IDLE_TIMEOUT)
             data = await self._answer.read(timeout=pause)
         except TimeoutError:
             self._silence += pause
-            if self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
+            if self._is_complete or self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
                 self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE
         except AttemptFailed as failure:
@@ -146,6 +150,15 @@ class RelayedStream:
         except sse.TooLarge:
             self._ended(UpstreamError())
             return b""
+
+    @property
+    def _patience(self) -> float:
+        """How long a silence is waited out; what is complete only lacks a word, if any."""
+        return _AFTER_ALL_SECONDS if self._is_complete else settings.KEEPALIVE_SECONDS
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._all_finished and self._exchange.usage_is_final
 
     @property
     def _all_finished(self) -> bool:

@@ -34,6 +34,8 @@ _MAX_JSON_BYTES = 64_000_000
 _LONGEST_WAIT = 3600.0
 # Statuses about our account or the provider's own state: another one is asked, and no user is told.
 _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
+# What a client hears as it is; whatever else is wrong with a request is a 400.
+_TOLD = frozenset((413, 415))
 
 
 class ListFailed(Exception):
@@ -170,7 +172,7 @@ def refusal(status: int, error: dict[str, Any], retry_after: float | None = None
         return AttemptFailed(UpstreamError(), **facts)
     message = error.get("message")
     told = UpstreamRefusal(
-        status=400 if status == 403 else status,
+        status=status if status in _TOLD else 400,
         message=message[:2000] if isinstance(message, str) else "The provider refused the request.",
         param=error.get("param"),
         code=error.get("code"),

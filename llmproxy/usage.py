@@ -14,6 +14,7 @@ _FOLD_AT = 256_000
 # A count without a tokenizer must be past doubt before a stream is cut for it.
 _LOOK_EVERY = 64
 _CLEARLY = 1.5
+_BY_FAR = 16
 _LARGEST = 1_000_000_000
 
 
@@ -58,6 +59,7 @@ class OutputTally:
         self._blocks: list[bytes] = []
         self._size = 0
         self._characters = 0
+        self._events = 0
 
     def add(self, block: bytes) -> None:
         self._blocks.append(block)
@@ -69,10 +71,16 @@ class OutputTally:
         self._characters += characters
 
     def passes(self, tokens: int) -> bool:
-        """Tell whether the output is clearly longer than so many tokens; looks now and then."""
+        """Tell whether the output is clearly longer than so many tokens; looks now and then.
+
+        A run of spaces or dashes is one token, however long. Most providers send each token as an
+        event, so what has fewer events than that must be longer by far.
+        """
         if len(self._blocks) < _LOOK_EVERY:
             return False
-        return self.tokens() > tokens * _CLEARLY + _LOOK_EVERY
+        written = self.tokens()
+        clearly = _CLEARLY if self._events > tokens else _BY_FAR
+        return written > tokens * clearly + _LOOK_EVERY
 
     def tokens(self) -> int:
         """Return how many tokens the output is likely to have."""
@@ -81,6 +89,7 @@ class OutputTally:
 
     def _fold(self) -> None:
         block = b"".join(self._blocks)
+        self._events += block.count(b"data:")
         written = _plain_characters(block)
         if written is None:
             written = sum(map(output_characters, sse.payloads(block)))

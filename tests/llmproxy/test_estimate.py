@@ -33,6 +33,15 @@ def test_what_is_likely_is_about_right(kind: str) -> None:
     assert min(counts.values()) * 0.6 <= likely <= max(counts.values()) * 1.5
 
 
+@pytest.mark.parametrize("kind", TEXTS)
+def test_no_tokenizer_needs_a_quarter_of_what_is_likely(kind: str) -> None:
+    text, counts = TEXTS[kind]["text"], TEXTS[kind]["tokens"]
+
+    likely = text_size([text], token_ids=0, prompts=1).likely
+
+    assert likely < 4 * min(counts.values()), "a prompt that fits would be refused"
+
+
 def test_all_together_are_right_within_a_quarter() -> None:
     likely = sum(
         text_size([each["text"]], token_ids=0, prompts=1).likely for each in TEXTS.values()

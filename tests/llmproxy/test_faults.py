@@ -70,6 +70,8 @@ FAULTS: dict[str, tuple[Outcome, Outcome]] = {
     "fault=split+crlf+gzip": (WHOLE, STREAM),
     "fault=crlf": (WHOLE, STREAM),
     "fault=comments": (WHOLE, STREAM),
+    "fault=halves": (WHOLE, STREAM),
+    "fault=halves+usage_every": (WHOLE, STREAM),
     **{
         f"status={status}": (nothing(told), nothing(told))
         for status, told in {
@@ -79,10 +81,12 @@ FAULTS: dict[str, tuple[Outcome, Outcome]] = {
             403: 503,
             404: 503,
             408: 504,
+            409: 400,
             412: 503,
             413: 413,
-            422: 422,
+            422: 400,
             429: 503,
+            451: 400,
             500: 502,
             502: 502,
             503: 502,
@@ -165,19 +169,32 @@ def test_nonsense_before_the_content_is_no_answer(dev: Developer) -> None:
     assert seen(dev, "fault=garbage,after=0", stream=True) == nothing(502)
 
 
-@pytest.mark.parametrize("packed", ["", "+gzip"])
-def test_an_answer_without_bounds_is_left(
-    upstream: UpstreamProcess, developer: Make, packed: str
-) -> None:
-    with demo_server(upstream) as patient:  # The fake has 100 MB to write, and to pack.
-        dev = developer(server=patient)
+@pytest.fixture(scope="module")
+def patient(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
+    """A server with the deadlines of production."""
+    with demo_server(upstream) as server:
+        yield server
 
-        assert seen(dev, f"fault=flood{packed}", stream=False) == nothing(502)
-        assert seen(dev, f"fault=flood{packed}", stream=True) == broken("upstream_error")
-        assert seen(dev, f"fault=flood{packed},after=0", stream=True) == nothing(502)
+
+@pytest.mark.parametrize("packed", ["", "+gzip"])
+def test_an_answer_without_bounds_is_left(patient: WebServer, developer: Make, packed: str) -> None:
+    dev = developer(server=patient)  # The fake has 100 MB to write, and to pack.
+
+    assert seen(dev, f"fault=flood{packed}", stream=False) == nothing(502)
+    assert seen(dev, f"fault=flood{packed}", stream=True) == broken("upstream_error")
+    assert seen(dev, f"fault=flood{packed},after=0", stream=True) == nothing(502)
 
     outcomes = [receipt.attempts[0]["outcome"] for receipt in dev.receipts]
     assert outcomes == ["too_large", "ok", "too_large"]
+
+
+def test_a_stream_that_is_complete_is_not_held_up_for_its_last_word(
+    patient: WebServer, developer: Make
+) -> None:
+    dev = developer(server=patient)
+
+    # It would be two minutes, which is more than this client waits.
+    assert seen(dev, "fault=hang_on", stream=True) == STREAM
 
 
 def test_a_usage_before_the_end_is_not_the_last_word(dev: Developer) -> None:

@@ -1,6 +1,7 @@
 """Faults that strike before an answer's head, on streams and JSON alike."""
 
 import asyncio
+import json
 from typing import Any
 
 import orjson
@@ -34,6 +35,21 @@ async def strikes_before_head(job: Job, out: Output) -> bool:
         job.record.status = 200
         out.write(response(200, orjson.dumps({"error": provider_error(502)}), job.headers()))
     return True
+
+
+def odd_text(text: str, job: Job) -> str:
+    """The text of a token, or of a whole answer, as a fault wants it."""
+    if job.has("wide"):
+        return "-" * 40
+    return f"\ud83d{text}" if job.has("halves") else text
+
+
+def json_text(value: Any) -> bytes:
+    """JSON in which half of a surrogate pair is escaped, as some providers write it."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def provider_error(code: int | str) -> dict[str, Any]:

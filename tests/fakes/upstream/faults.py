@@ -24,6 +24,10 @@ MIDWAY = frozenset(
 USAGE = frozenset({"no_usage", "usage_empty_choices", "usage_twice", "usage_zero", "usage_every"})
 # A whole answer that is longer than max_tokens allows.
 DEAF = frozenset({"deaf"})
+# A whole stream that lacks `[DONE]`, on a connection that stays open.
+HANGING = frozenset({"hang_on"})
+# A whole answer in odd text: tokens of forty dashes, or half of an emoji before each token.
+TEXT = frozenset({"wide", "halves"})
 # A whole answer in odd bytes.
 BYTES = frozenset({"gzip", "big_chunk", "split", "comments", "crlf"})
-FAULTS = BEFORE_HEAD | MIDWAY | USAGE | DEAF | BYTES
+FAULTS = BEFORE_HEAD | MIDWAY | USAGE | DEAF | HANGING | TEXT | BYTES

@@ -9,6 +9,8 @@ from tests.fakes.upstream.breakage import (
     FLOOD,
     MEGABYTE,
     forever,
+    json_text,
+    odd_text,
     provider_error,
     strikes_before_head,
 )
@@ -37,9 +39,12 @@ def _generate(job: Job) -> None:
 
 def _body(job: Job) -> bytes:
     answer = job.shape.answer(job.plan, job.identity)
+    if job.has("halves"):
+        message = answer["choices"][0]["message"]
+        message["content"] = odd_text(message["content"], job)
     if not job.has("no_usage"):
         answer["usage"] = job.usage(job.plan.completion_tokens)
-    return orjson.dumps(answer)
+    return json_text(answer)
 
 
 async def answer(job: Job, out: Output) -> str:

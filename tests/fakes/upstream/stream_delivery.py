@@ -11,6 +11,8 @@ from tests.fakes.upstream.breakage import (
     FLOOD,
     MEGABYTE,
     forever,
+    json_text,
+    odd_text,
     provider_error,
     strikes_before_head,
 )
@@ -51,6 +53,8 @@ class Stream:
                 return "fault"
             if tokens and self._sent and job.pace:
                 await asyncio.sleep(job.pace)
+            if event is _DONE and job.has("hang_on"):
+                await forever()
             await self._send(event)
             self._count(tokens)
         self._end()
@@ -82,7 +86,8 @@ class Stream:
                 yield 0, self._event([choice])
         for token in plan.tokens():
             for index in choices:
-                yield 1, self._event([frames.token(index, token)], tokens=1)
+                odd = token._replace(text=odd_text(token.text, self._job))
+                yield 1, self._event([frames.token(index, odd)], tokens=1)
         for index in choices:
             last = index == plan.choices - 1
             yield 0, self._closing(frames.closing(index, plan.finish), last=last)
@@ -113,7 +118,7 @@ class Stream:
             body["usage"] = job.usage(self._sent + tokens)
         elif usage is not None or job.include_usage:
             body["usage"] = usage
-        return b"data: %b\n\n" % orjson.dumps(body)
+        return b"data: %b\n\n" % json_text(body)
 
     async def _send(self, event: bytes) -> None:
         job = self._job
