@@ -17,6 +17,7 @@ from django.conf import settings
 from billing import readings
 from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
 from billing.metrics import PAYMENTS
+from config.database import give_back
 from config.errors import ApiError, InvalidRequest
 
 log = structlog.get_logger("tokengate.billing")
@@ -37,11 +38,13 @@ def is_set_up() -> bool:
 def _asks_stripe(function: Callable[P, T]) -> Callable[P, T]:
     """Turn Stripe's errors into ours: the one border.
 
-    A call whose answer breaks off is made once more, which the library leaves to us.
+    No connection to the database is kept for as long as Stripe takes. A call whose answer breaks
+    off is made once more, which the library leaves to us.
     """
 
     @wraps(function)
     def asking(*args: P.args, **kwargs: P.kwargs) -> T:
+        give_back()
         try:
             try:
                 return function(*args, **kwargs)

@@ -1,0 +1,78 @@
+"""A service that does not answer keeps those waiting who need it, and nobody else.
+
+Each web server has fewer connections to PostgreSQL than requests that wait.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts import sessions
+from accounts.models import User
+from tests.silence import SilentServer
+from tests.waiting import wait_for
+from tests.webserver import WebServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_POOL = 2
+_MANY = 3 * _POOL
+_STRIPE = {"STRIPE_SECRET_KEY": "sk_test_any"}
+
+
+class Site:
+    """A web server, and one of its users."""
+
+    def __init__(self, server: WebServer, user: User) -> None:
+        headers = {"Authorization": f"Bearer {sessions.issue(user).access}"}
+        self._http = httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
+        self._threads = ThreadPoolExecutor(_MANY)
+
+    def post(self, path: str, **options: Any) -> Future[httpx.Response]:
+        """Send a request, whose answer is not waited for."""
+        return self._threads.submit(self._http.post, f"/api/{path}", **options)
+
+    @property
+    def is_well(self) -> bool:
+        return self._http.get("/api/tokens/balance").status_code == 200
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._http.close()
+
+
+@contextmanager
+def site(user: User, **env: str) -> Iterator[Site]:
+    with WebServer({"DATABASE_POOL_SIZE": str(_POOL), **env}) as server:
+        made = Site(server, user)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def answers(site: Site, asked: list[Future[httpx.Response]]) -> set[int]:
+    """Return the statuses of all answers; the site is well until the last one has come."""
+
+    def are_there() -> bool:
+        assert site.is_well
+        return all(one.done() for one in asked)
+
+    wait_for(are_there)
+    return {one.result().status_code for one in asked}
+
+
+def test_stripe(user: User) -> None:
+    stripe = SilentServer()
+    with site(user, **_STRIPE, STRIPE_API_BASE=f"http://127.0.0.1:{stripe.port}") as ours:
+        with stripe:
+            asked = [ours.post("subscriptions/portal") for _ in range(_MANY)]
+            wait_for(lambda: stripe.waiting == _MANY)
+
+            assert ours.is_well
+
+        assert answers(ours, asked) == {503}
