@@ -277,7 +277,9 @@ EXTENSION_ID: str = env.str("EXTENSION_ID", "tokengate.tokengate")
 
 EMAIL_URL: str = env.str("EMAIL_URL", "consolemail://")
 _mail = env.email_url_config(EMAIL_URL)
-EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_BACKEND: str = (
+    "config.mail.SmtpBackend" if EMAIL_URL.startswith("smtp") else _mail["EMAIL_BACKEND"]
+)
 EMAIL_HOST: str = _mail["EMAIL_HOST"] or "localhost"
 EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
 EMAIL_HOST_USER: str = _mail["EMAIL_HOST_USER"] or ""

@@ -13,6 +13,7 @@ import pytest
 
 from accounts import sessions
 from accounts.models import User
+from tests.accounts.signing_in import fresh_email
 from tests.silence import SilentServer
 from tests.waiting import wait_for
 from tests.webserver import WebServer
@@ -76,3 +77,16 @@ def test_stripe(user: User) -> None:
             assert ours.is_well
 
         assert answers(ours, asked) == {503}
+
+
+def test_mail(user: User) -> None:
+    mail = SilentServer()
+    with site(user, EMAIL_URL=f"smtp://127.0.0.1:{mail.port}") as ours:
+        with mail:
+            strangers = [{"email": fresh_email()} for _ in range(_MANY)]
+            asked = [ours.post("auth/password/reset", json=stranger) for stranger in strangers]
+            wait_for(lambda: mail.waiting == _MANY)
+
+            assert ours.is_well
+
+        assert answers(ours, asked) == {202}
