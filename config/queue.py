@@ -6,6 +6,8 @@ import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
 
+from config.database import give_back
+
 log = structlog.get_logger("tokengate.queue")
 
 
@@ -14,6 +16,7 @@ def enqueue(task: str, *args: Any) -> bool:
 
     Whatever is handed over like this is found and done later by some nightly repair too.
     """
+    give_back()
     try:
         current_app.signature(task, args=args).apply_async(retry=False)
     except (OperationalError, OSError) as failed:

@@ -3,9 +3,15 @@
 Each web server has fewer connections to PostgreSQL than requests that wait.
 """
 
+import hashlib
+import hmac
+import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +21,7 @@ from accounts import sessions
 from accounts.models import User
 from tests.accounts.signing_in import fresh_email
 from tests.silence import SilentServer
+from tests.valkey import ValkeyProcess
 from tests.waiting import wait_for
 from tests.webserver import WebServer
 
@@ -22,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _POOL = 2
 _MANY = 3 * _POOL
-_STRIPE = {"STRIPE_SECRET_KEY": "sk_test_any"}
+_STRIPE = {"STRIPE_SECRET_KEY": "sk_test_any", "STRIPE_WEBHOOK_SECRET": "whsec_any"}
 
 
 class Site:
@@ -56,6 +63,22 @@ def site(user: User, **env: str) -> Iterator[Site]:
             made.close()
 
 
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyProcess]:
+    process = ValkeyProcess(tmp_path)
+    yield process
+    process.close()
+
+
+@contextmanager
+def frozen(valkey: ValkeyProcess) -> Iterator[None]:
+    valkey.freeze()
+    try:
+        yield
+    finally:
+        valkey.thaw()
+
+
 def answers(site: Site, asked: list[Future[httpx.Response]]) -> set[int]:
     """Return the statuses of all answers; the site is well until the last one has come."""
 
@@ -65,6 +88,17 @@ def answers(site: Site, asked: list[Future[httpx.Response]]) -> set[int]:
 
     wait_for(are_there)
     return {one.result().status_code for one in asked}
+
+
+def event(name: str) -> dict[str, Any]:
+    """Return a signed event of Stripe's for which a task is queued, and Stripe is not asked."""
+    now = int(time.time())
+    about = {"id": f"in_{name}", "object": "invoice"}
+    body = {"object": "event", "id": f"evt_{name}", "type": "invoice.paid", "created": now}
+    text = json.dumps({**body, "data": {"object": about}})
+    secret = _STRIPE["STRIPE_WEBHOOK_SECRET"].encode()
+    signature = hmac.new(secret, f"{now}.{text}".encode(), hashlib.sha256).hexdigest()
+    return {"content": text, "headers": {"Stripe-Signature": f"t={now},v1={signature}"}}
 
 
 def test_stripe(user: User) -> None:
@@ -90,3 +124,20 @@ def test_mail(user: User) -> None:
             assert ours.is_well
 
         assert answers(ours, asked) == {202}
+
+
+def test_the_queue(user: User, valkey: ValkeyProcess) -> None:
+    with site(user, **_STRIPE, REDIS_URL=valkey.url) as ours, frozen(valkey):
+        asked = [ours.post("stripe/webhook/", **event(str(number))) for number in range(_MANY)]
+
+        assert answers(ours, asked) == {200}
+        # Redis is tried once, for two seconds: with a second try it would be six.
+        assert max(one.result().elapsed for one in asked) < timedelta(seconds=6)
+
+
+def test_counts_of_wrong_passwords(user: User, valkey: ValkeyProcess) -> None:
+    guess = {"current_password": "wrong", "new_password": "any"}
+    with site(user, REDIS_URL=valkey.url) as ours, frozen(valkey):
+        asked = [ours.post("auth/password/change", json=guess) for _ in range(_MANY)]
+
+        assert answers(ours, asked) == {403}
