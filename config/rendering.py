@@ -114,18 +114,25 @@ def _invalid_fields(detail: Any) -> ApiError:
 
 def _flat(detail: Any, path: str = "") -> dict[str, list[str]]:
     """Flatten DRF's nested error detail to {"outer.inner": [messages]}."""
+    within = f"{path}." if path else ""
     if isinstance(detail, dict):
-        items = [(f"{path}.{key}" if path else str(key), value) for key, value in detail.items()]
+        items = [(f"{within}{_sayable(key)}", value) for key, value in detail.items()]
     elif isinstance(detail, list) and any(isinstance(part, dict | list) for part in detail):
-        items = [(f"{path}.{i}" if path else str(i), part) for i, part in enumerate(detail)]
+        items = [(f"{within}{i}", part) for i, part in enumerate(detail)]
     else:
         name = "" if path == "non_field_errors" else path
-        return {name: [str(part) for part in (detail if isinstance(detail, list) else [detail])]}
+        parts = detail if isinstance(detail, list) else [detail]
+        return {name: [_sayable(part) for part in parts]}
     flat: dict[str, list[str]] = {}
     for name, value in items:
         if value:
             flat.update(_flat(value, name))
     return flat
+
+
+def _sayable(text: Any) -> str:
+    """Replace what UTF-8 cannot write: messages quote input, in which JSON allows half a pair."""
+    return str(text).encode(errors="replace").decode()
 
 
 def _headers(error: ApiError) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """One error shape everywhere under /api, whoever raises it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from django.test import Client, RequestFactory
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from config.errors import RateLimited
 from config.rendering import error_response, to_api_error
+from tests.accounts.signing_in import signed_in
 from tests.developer import Make
 
 KEYS = {"type", "code", "message", "param", "request_id", "retryable"}
@@ -60,6 +63,33 @@ def test_drf_and_bodies_that_make_no_sense(
     answer = client.post("/api/auth/login", body, content_type=content_type)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "param"),
+    [
+        ("post", "subscriptions/subscribe", {"plan": "pro", "interval": "\ud800"}, "interval"),
+        ("put", "subscriptions/upgrade", {"plan": "pro", "interval": "\ud800"}, "interval"),
+        ("post", "api-keys", {"name": "x", "scopes": ["\ud800"]}, "scopes.0"),
+    ],
+)
+def test_half_a_surrogate_pair_is_not_quoted(
+    api: APIClient, user: User, method: str, path: str, body: Any, param: str
+) -> None:
+    signed_in(api, user)
+    escaped = json.dumps(body)
+
+    answer = getattr(api, method)(f"/api/{path}", escaped, content_type="application/json")
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_request", param)
+    assert error["fields"] == {param: ['"?" is not a valid choice.']}
+
+
+def test_nor_in_the_name_of_a_field(request_: HttpRequest) -> None:
+    answer = error_response(serializers.ValidationError({"a": {"\ud800": ["Bad."]}}), request_)
+
+    assert (answer.status_code, answer.content.count(b'"a.?"')) == (400, 2)
 
 
 def test_an_unexpected_error_shows_no_internals(request_: HttpRequest) -> None:
