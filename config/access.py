@@ -27,7 +27,7 @@ _NOBODYS = {"uuid": str(UUID(int=0)), "integer": "0", "string": "nothing"}
 
 
 _PARAMETER = re.compile(r"<[^>]*>|{[^}]*}")
-_CATCH_ALL = ("^.*$", "(?P<url>.*)$")  # what answers 404, or adds a slash
+_CATCH_ALL = ("^.*$", "^api$", "(?P<url>.*)$")  # what answers 404, or adds a slash
 _PAGE = """\
 # Who may do what
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from uuid_utils import uuid7
@@ -51,24 +52,27 @@ def request_context(get_response: Handler) -> Handler:
 
 @sync_and_async_middleware
 def api_errors(get_response: Handler) -> Handler:
-    """Render what plain Django views under /api raise in the API's shape, also with DEBUG on."""
+    """Render what plain Django views under /api raise in the API's shape, also with DEBUG on.
+
+    A bad Host is refused here: asked for further in, by middleware, it would be a page of Django's.
+    """
     if iscoroutinefunction(get_response):
 
         async def async_middleware(request: HttpRequest) -> HttpResponseBase:
-            response: HttpResponseBase = await get_response(request)
+            response: HttpResponseBase = _misdirected(request) or await get_response(request)
             return response
 
         handler: Any = async_middleware
     else:
 
         def middleware(request: HttpRequest) -> HttpResponseBase:
-            response: HttpResponseBase = get_response(request)
+            response: HttpResponseBase = _misdirected(request) or get_response(request)
             return response
 
         handler = middleware
 
     def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
-        return error_response(exc, request) if request.path.startswith(_API) else None
+        return error_response(exc, request) if _is_of_api(request) else None
 
     handler.process_exception = process_exception
     return handler  # type: ignore[no-any-return]
@@ -104,6 +108,19 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return error_response(InvalidRequest("The URL holds a NUL byte."), request)
     return None
+
+
+def _misdirected(request: HttpRequest) -> HttpResponseBase | None:
+    if _is_of_api(request):
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return error_response(InvalidRequest("The Host header is not of this site."), request)
+    return None
+
+
+def _is_of_api(request: HttpRequest) -> bool:
+    return f"{request.path}/".startswith(_API)
 
 
 def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:

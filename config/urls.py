@@ -44,6 +44,7 @@ urlpatterns = [
     path("api/", include("billing.djstripe_urls")),
     path("api/v1/", include(api)),
     path("api/", include(api)),
+    re_path(r"^api$", api_not_found),
     re_path(r"", error_pages.not_found),
 ]
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.http import Http404, HttpRequest
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
@@ -116,7 +117,37 @@ def test_nested_field_errors_are_flattened(request_: HttpRequest) -> None:
     assert to_api_error(Http404(), request_).code == "not_found"
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_api_without_its_slash(method: str) -> None:
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/api")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("host", ["a_b:99999999", "elsewhere.example.com"])
+@pytest.mark.parametrize("path", ["/api", "/api/auth/me", "/api/nothing"])
+def test_a_host_that_is_not_ours(
+    client: Client, settings: Settings, path: str, host: str, debug: bool
+) -> None:
+    settings.DEBUG, settings.ALLOWED_HOSTS = debug, ["testserver"]
+
+    answer = client.get(path, headers={"Host": host, "X-Request-ID": "abc-1"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
+    error = answer.json()["error"]
+    assert set(error) == KEYS
+    assert (error["code"], error["request_id"]) == ("invalid_request", "abc-1")
+    assert host not in error["message"]
+
+
 def test_the_real_server_in_debug_mode_too(developer: Make) -> None:
-    for path in ("/api/nothing", "/api/llm/nothing"):
-        answer = developer().http.get(path)
+    http = developer().http
+    for path in ("/api", "/api/nothing", "/api/llm/nothing"):
+        answer = http.get(path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+    odd = {"Host": "a_b:99999999"}
+    answer = http.get("/api/auth/me", headers=odd)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+    assert http.get("/api/llm/models", headers=odd).status_code == 200  # asks for no host
