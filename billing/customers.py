@@ -64,9 +64,15 @@ def _may_be_written_to(user: User) -> bool:
 
 
 def user_of(customer_id: str) -> User | None:
-    """Return whose customer it is; one that we made, but did not note down, is noted down now."""
+    """Return whose customer it is, be it one that we made but did not ``note``."""
     known = Customer.objects.select_related("user").filter(stripe_id=customer_id).first()
-    return known.user if known else _adopt(customer_id)
+    return known.user if known else _marked(customer_id)
+
+
+def note(user_id: int, customer_id: str) -> bool:
+    """Note down whose customer it is; False for who has another one by now."""
+    kept, _ = Customer.objects.get_or_create(user_id=user_id, defaults={"stripe_id": customer_id})
+    return kept.stripe_id == customer_id
 
 
 def _at_stripe(user: User) -> str | None:
@@ -93,12 +99,11 @@ def _create(user: User, *, instead_of: str) -> str:
     return str(customer["id"])
 
 
-def _adopt(customer_id: str) -> User | None:
+def _marked(customer_id: str) -> User | None:
     customer = gateway.customer(customer_id)
     mark = "" if customer.get("deleted") else customer["metadata"].get(_USER, "")
     user = User.objects.filter(pk=mark).first() if mark.isdecimal() and len(mark) < 19 else None
     if user is None or user.email != customer["email"]:
         log.warning("unknown_customer", customer=customer_id)
         return None
-    kept, _ = Customer.objects.get_or_create(user=user, defaults={"stripe_id": customer_id})
-    return user if kept.stripe_id == customer_id else None
+    return None if Customer.objects.filter(user=user).exists() else user

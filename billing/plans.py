@@ -1,5 +1,6 @@
 """What a fresh installation sells, here and at Stripe."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -33,7 +34,12 @@ def seed_plans() -> list[str]:
     return [name for name in DEFAULTS if _seed(name)]
 
 
-def sell_at_stripe(*, dry_run: bool = False) -> list[str]:
+def all_plans() -> list[Plan]:
+    """Return every plan, with its tier."""
+    return list(Plan.objects.select_related("tier"))
+
+
+def sell_at_stripe(plans: Sequence[Plan] | None = None, *, dry_run: bool = False) -> list[str]:
     """Give every plan that costs something its product and prices at Stripe; returns what it made.
 
     What is there is found by its name (``lookup_key``) and used. A price that staff have changed
@@ -41,7 +47,7 @@ def sell_at_stripe(*, dry_run: bool = False) -> list[str]:
     """
     wanted = {
         _lookup_key(plan, interval): (plan, interval)
-        for plan in Plan.objects.select_related("tier")
+        for plan in (all_plans() if plans is None else plans)
         for interval in Interval.values
         if plan.amount(interval)
     }
@@ -107,4 +113,4 @@ def _put_on_sale(found: gateway.Obj, plan: Plan, interval: str) -> None:
     """Have new subscriptions pay this price."""
     outdated = Price.objects.filter(plan=plan, interval=interval, active=True)
     outdated.exclude(pk=found["id"]).update(active=False)
-    prices.keep(found, active=True)
+    prices.put_on_sale(found)

@@ -1,6 +1,7 @@
 """Which plan a price of Stripe's stands for."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from billing import gateway
 from billing.errors import SubscriptionBusy, UnknownPlan, UnknownPrice
@@ -9,14 +10,34 @@ from billing.models import Interval, Plan, Price
 
 def learn(price_ids: Iterable[str]) -> None:
     """Note prices of Stripe's that we do not know yet; asks the network for those only."""
+    note(read_new(price_ids))
+
+
+def read_new(price_ids: Iterable[str]) -> list[gateway.Obj]:
+    """Read the prices that are not noted yet, and write nothing. Raises ``UnknownPrice``."""
     wanted = set(price_ids)
     known = Price.objects.filter(pk__in=wanted).values_list("pk", flat=True)
-    for price_id in wanted - set(known):
-        keep(gateway.price(price_id), active=False)
+    found = [gateway.price(price_id) for price_id in sorted(wanted - set(known))]
+    for price in found:
+        _terms(price)
+    return found
 
 
-def keep(found: gateway.Obj, *, active: bool) -> None:
-    """Note a price. Raises ``UnknownPrice`` unless it is one of our plans', monthly or yearly.
+def note(found: Iterable[gateway.Obj]) -> None:
+    """Note prices that somebody pays. One that was put on sale since it was read stays so."""
+    for price in found:
+        terms = {**_terms(price), "active": False}
+        Price.objects.get_or_create(pk=price["id"], defaults=terms)
+
+
+def put_on_sale(found: gateway.Obj) -> None:
+    """Note a price as what new subscriptions pay. Raises ``UnknownPrice``."""
+    terms = {**_terms(found), "active": True}
+    Price.objects.update_or_create(pk=found["id"], defaults=terms)
+
+
+def _terms(found: gateway.Obj) -> dict[str, Any]:
+    """Raise ``UnknownPrice`` unless a price is one of our plans', monthly or yearly.
 
     One that staff made at Stripe's dashboard is known by its product.
     """
@@ -26,13 +47,12 @@ def keep(found: gateway.Obj, *, active: bool) -> None:
     fits = interval in Interval.values and recurring.get("interval_count", 1) == 1
     if plan is None or not fits or found["unit_amount"] is None:
         raise UnknownPrice(f"The price {found['id']} belongs to no plan.")
-    values = {
+    return {
         "plan": plan,
         "interval": interval,
         "amount": found["unit_amount"],
         "currency": found["currency"],
     }
-    Price.objects.update_or_create(pk=found["id"], defaults={**values, "active": active})
 
 
 def _plan_of(found: gateway.Obj) -> Plan | None:

@@ -38,6 +38,7 @@ _INVOICES = 6  # the latest: what any event can be about, and those that its for
 class Reading:
     """A subscription as it is at Stripe, with its invoices, the oldest first.
 
+    ``new_prices`` are those that it pays, paid or will pay, and that are not noted yet.
     ``user_id`` is None where it is none of ours: then nothing is to be written.
     """
 
@@ -45,10 +46,15 @@ class Reading:
     invoices: Sequence[Obj]
     version: int | None
     user_id: int | None
+    new_prices: Sequence[Obj] = ()
 
     @property
     def id(self) -> str:
         return str(self.subscription["id"])
+
+    @property
+    def customer(self) -> str:
+        return str(read.identifier(self.subscription["customer"]))
 
 
 class Superseded(Exception):
@@ -83,15 +89,18 @@ def take_up_another(ended: Subscription | None) -> None:
 
 
 def take_reading(stripe_id: str, *, invoices: int = _INVOICES) -> Reading:
-    """Read all that ``write`` needs. Asks the network, so no transaction may be open."""
+    """Read all that ``write`` needs. Asks the network, so no transaction may be open.
+
+    Nothing is written: a dry run ends here, or rolls back what follows.
+    """
     version = _version(stripe_id)
     subscription = gateway.subscription(stripe_id)
     user_id = _owner_of(subscription)
     if user_id is None or (version is None and _is_foreign(subscription)):
         return Reading(subscription, (), version, None)
     bills = gateway.invoices_of(stripe_id, at_most=invoices)
-    prices.learn({read.price_of(subscription), *_prices(subscription, bills)})
-    return Reading(subscription, bills, version, user_id)
+    new = prices.read_new({read.price_of(subscription), *_prices(subscription, bills)})
+    return Reading(subscription, bills, version, user_id, new)
 
 
 def _owner_of(subscription: Obj) -> int | None:
@@ -109,7 +118,7 @@ def _is_foreign(subscription: Obj) -> bool:
     if MARK in (subscription.get("metadata") or {}):
         return False
     try:
-        prices.learn({read.price_of(subscription)})
+        prices.read_new({read.price_of(subscription)})
     except UnknownPrice:
         log.warning("foreign_subscription", subscription=subscription["id"])
         return True
@@ -121,6 +130,7 @@ def write(reading: Reading) -> Subscription | None:
     user_id = reading.user_id
     if user_id is None:
         return None
+    _note_terms(reading, user_id)
     try:
         with transaction.atomic():
             row = _row_for(reading, user_id)
@@ -150,6 +160,16 @@ def _prices(subscription: Obj, invoices: Sequence[Obj]) -> set[str]:
     bought = (read.bought_by(invoice) for invoice in invoices)
     to_come = read.price_to_come(subscription)
     return {one.price for one in bought if one} | ({to_come} if to_come else set())
+
+
+def _note_terms(reading: Reading, user_id: int) -> None:
+    """Note the customer of a subscription that is new to us, and prices that are.
+
+    They hold whatever becomes of the rest.
+    """
+    if reading.version is None and not customers.note(user_id, reading.customer):
+        raise Superseded
+    prices.note(reading.new_prices)
 
 
 def _row_for(reading: Reading, user_id: int) -> Subscription:

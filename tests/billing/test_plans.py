@@ -1,6 +1,7 @@
 """The price list, seeded here and at Stripe, and compared with the caller's plan."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -10,6 +11,7 @@ from accounts.models import User
 from billing import gateway, prices
 from billing.models import Invoice, Plan, Price
 from tests.billing.shop import Shop, change, subscribe
+from tests.fakes.stripe.process import StripeProcess
 
 
 def run(command: str, **options: bool) -> str:
@@ -29,6 +31,37 @@ def test_it_works(shop: Shop) -> None:
 
     assert sorted(Price.objects.values_list("pk", flat=True)) == before
     assert len(gateway.products()) == 2
+
+
+def test_a_dry_run_lists_what_is_missing(shop: Shop, stripe_process: StripeProcess) -> None:
+    """The prices of plans, too, that it does not create."""
+    Price.objects.all().delete()
+    Plan.objects.all().delete()
+    stripe_process.reset(keep_endpoints=False)
+
+    plans, at_stripe = run("seed_plans", dry_run=True).splitlines()
+
+    assert plans == "created: free, pro, enterprise"
+    assert at_stripe.count("tokengate_") == 4
+    assert not Plan.objects.exists()
+
+
+def test_what_was_put_on_sale_meanwhile_stays_on_sale(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = prices.for_sale("pro", "month")
+    Price.objects.all().delete()
+    read = gateway.price
+
+    def late(price_id: str) -> Any:
+        found = read(price_id)
+        run("seed_plans")
+        return found
+
+    monkeypatch.setattr(gateway, "price", late)
+    prices.learn([price.pk])
+
+    assert prices.for_sale("pro", "month") == price
 
 
 def test_a_changed_price_has_a_successor(caller: APIClient, shop: Shop) -> None:

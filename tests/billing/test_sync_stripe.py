@@ -1,10 +1,13 @@
 """`sync_stripe` rebuilds from Stripe what events should have done, and says what it changed."""
 
+from typing import Any
+
+from django.apps import apps
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing import gateway
-from billing.models import Customer, Invoice, Subscription
+from billing.models import Customer, Invoice, Price, Subscription
 from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
 from tests.billing.test_plans import run
 from tokens.models import Balance
@@ -42,6 +45,29 @@ def test_from_nothing(caller: APIClient, user: User, shop: Shop) -> None:
     assert len(again["invoices"]) == 2
     assert tokens(user) == left
     assert Balance.objects.get(user=user).tier_id == "enterprise"
+
+
+def test_a_dry_run_writes_nothing(caller: APIClient, shop: Shop) -> None:
+    """Not even the prices and the customer that a repair has to know first."""
+    subscribe(caller)
+    for model in (Invoice, Subscription, Customer, Price):
+        model._default_manager.all().delete()
+    before = everything()
+
+    dry = run("sync_stripe", dry_run=True)
+
+    assert "plan_id None → pro" in dry
+    assert everything() == before
+    assert run("sync_stripe") == dry
+    assert (Price.objects.count(), Customer.objects.count()) == (1, 1)
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Return every row of every model."""
+    return {
+        model._meta.label: list(model._base_manager.order_by("pk").values())
+        for model in apps.get_models()
+    }
 
 
 def test_a_refund_that_nobody_heard_of(caller: APIClient, user: User, shop: Shop) -> None:

@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from billing import gateway
-from billing.plans import seed_plans, sell_at_stripe
+from billing.models import Plan
+from billing.plans import all_plans, seed_plans, sell_at_stripe
 from config.errors import ApiError
 
 
@@ -18,14 +19,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         with transaction.atomic():
             created = seed_plans()
+            plans = all_plans()  # A dry run has them only here.
             transaction.set_rollback(dry_run)
         self.stdout.write(f"created: {', '.join(created) or 'nothing, all there'}")
         if gateway.is_set_up():
-            self._sell(dry_run=dry_run)
+            self._sell(plans, dry_run=dry_run)
 
-    def _sell(self, *, dry_run: bool) -> None:
+    def _sell(self, plans: list[Plan], *, dry_run: bool) -> None:
         try:
-            priced = sell_at_stripe(dry_run=dry_run)
+            priced = sell_at_stripe(plans, dry_run=dry_run)
         except ApiError as failed:
             raise CommandError(f"Stripe: {failed.message}") from failed
         self.stdout.write(f"at Stripe: {', '.join(priced) or 'nothing, all there'}")
