@@ -4,7 +4,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """No foreign key where each request writes: the balance that it locks has one."""
+    """No foreign key where each request writes: the balance that it locks has one.
+
+    Nor an index of the users of all holds, in which each was twice, held and settled: what is held
+    has one of its own.
+    """
 
     atomic = False  # No table stays locked while the next is waited for.
     dependencies = [
@@ -29,6 +33,7 @@ class Migration(migrations.Migration):
             "user",
             models.ForeignKey(
                 db_constraint=False,
+                db_index=False,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="reservations",
                 to=settings.AUTH_USER_MODEL,
