@@ -12,7 +12,7 @@ CLIENTS := .clients/.installed
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos fuzz test format lint types imports requirements clean \
-	check-format check-deployment check-django check-deploy tests
+	release-migrations check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
 
@@ -119,6 +119,9 @@ requirements: $(DEV) ## Pin requirements/*.in anew (ARGS=--upgrade for newer ver
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
+
+release-migrations: $(DEV) ## At a release: list the new migrations, which never change from then on.
+	@$(BIN)/python -m tests.migrations.released
 
 clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded --profile test --stop; fi

@@ -8,7 +8,10 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import django
 import psycopg
@@ -30,6 +33,21 @@ def template() -> str:
         if name not in _templates(server):
             _build(server, name)
     return name
+
+
+@contextmanager
+def copied(*, migrated: bool) -> Iterator[str]:
+    """Make a database for a while, empty or a copy of the migrated one; yields its name."""
+    name = f"tokengate_copy_{uuid4().hex[:12]}"
+    source = template() if migrated else "template0"
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(database_url("postgres"), autocommit=True) as server:
+        server.execute(create.format(sql.Identifier(name), sql.Identifier(source)))
+        try:
+            yield name
+        finally:
+            server.execute(drop)
 
 
 def empty() -> None:
@@ -85,6 +103,8 @@ def _fingerprint() -> str:
     """Hash what shapes a fresh database: our migrations, SQL and groups, Django and dj-stripe."""
     digest = hashlib.sha256(f"{django.__version__} {djstripe_version}".encode())
     groups = ROOT / "adminpanel/roles.py"
-    for file in sorted([*ROOT.glob("*/*migrations/*.py"), *ROOT.glob("*/sql/*.sql"), groups]):
+    for file in sorted(
+        [*ROOT.glob("*/*migrations/**/*.py"), *ROOT.glob("*/*migrations/**/*.sql"), groups]
+    ):
         digest.update(bytes(file.relative_to(ROOT)) + Path(file).read_bytes())
     return digest.hexdigest()[:12]

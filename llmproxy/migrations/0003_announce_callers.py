@@ -2,7 +2,7 @@ from pathlib import Path
 
 from django.db import migrations
 
-SQL = Path(__file__).parent.parent / "sql" / "callers.sql"
+SQL = Path(__file__).parent / "sql" / "0003_announce_callers" / "callers.sql"
 
 
 class Migration(migrations.Migration):

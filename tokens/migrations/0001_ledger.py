@@ -7,7 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-from tokens.functions import define
+from tokens.migrations._sql import install
 
 
 class Migration(migrations.Migration):
@@ -919,16 +919,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        define(
-            "balances",
-            "periods",
-            "adjustments",
-            "batches",
-            "reserve",
-            "settle",
-            "holds",
-            "receipts",
-            "key_budgets",
-            "books",
-        ),
+        install("0001_ledger"),
     ]

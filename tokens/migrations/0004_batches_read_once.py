@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from tokens.functions import define
+from tokens.migrations._sql import install
 
 
 class Migration(migrations.Migration):
@@ -11,5 +11,5 @@ class Migration(migrations.Migration):
             "DROP FUNCTION IF EXISTS tokens_lock(bigint[]), tokens_repeats(jsonb)",
             migrations.RunSQL.noop,
         ),
-        define("batches", "reserve", "settle"),
+        install("0004_batches_read_once"),
     ]

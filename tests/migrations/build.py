@@ -1,0 +1,37 @@
+"""``python -m tests.migrations.build``: migrate as an upgrade does: first what is released."""
+
+import django
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from tests.migrations.released import APPS, released
+
+
+def migrate_as_an_upgrade_does() -> None:
+    """Run the released migrations on an empty database, then all others."""
+    executor = MigrationExecutor(connection)
+    graph = executor.loader.graph
+    reached = {node for node in graph.nodes if _is_released(executor, node)}
+    last = [
+        node
+        for node in reached
+        if not any(
+            child.key in reached and child.key[0] == node[0]
+            for child in graph.node_map[node].children
+        )
+    ]
+    executor.migrate(last)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def _is_released(executor: MigrationExecutor, node: tuple[str, str]) -> bool:
+    """Tell whether a migration has been released; those of other packages have."""
+    app, name = node
+    module, _ = executor.loader.migrations_module(app)
+    return app not in APPS or f"{(module or '').replace('.', '/')}/{name}.py" in released()
+
+
+if __name__ == "__main__":
+    django.setup()
+    migrate_as_an_upgrade_does()
