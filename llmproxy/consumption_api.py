@@ -17,6 +17,7 @@ from tokens import idempotency
 from tokens.api import WRITE, caller_id, context_of
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
 from tokens.ledger import Settlement
+from tokens.serializers import WholeNumberField
 
 # More than any model takes or gives.
 _MOST = 1_000_000_000
@@ -28,8 +29,8 @@ class ConsumeSerializer(serializers.Serializer[Any]):
     )
     model = serializers.CharField(max_length=200)
     provider = serializers.CharField(max_length=64, default="", allow_blank=True)
-    prompt_tokens = serializers.IntegerField(min_value=0, max_value=_MOST)
-    completion_tokens = serializers.IntegerField(min_value=0, max_value=_MOST)
+    prompt_tokens = WholeNumberField(min_value=0, max_value=_MOST)
+    completion_tokens = WholeNumberField(min_value=0, max_value=_MOST)
 
 
 class ConsumedSerializer(serializers.Serializer[Any]):
@@ -62,8 +63,9 @@ class ConsumeView(APIView):
 def _consume(
     request: Request, reservation: UUID | None, used: Consumption
 ) -> tuple[Settlement, str]:
-    user_id = caller_id(request)
+    user_id, context = caller_id(request), context_of(request)
     if reservation:
-        return consumption.settle(user_id=user_id, reservation_id=reservation, used=used)
-    context = context_of(request)
+        return consumption.settle(
+            user_id=user_id, api_key=context.api_key, reservation_id=reservation, used=used
+        )
     return consumption.spend(user_id=user_id, used=used, context=context), context.request_id

@@ -1,5 +1,6 @@
 """What the tokens API answers. Serializers shape and validate; the ledger alone writes."""
 
+import re
 from typing import Any
 
 from rest_framework import serializers
@@ -8,6 +9,21 @@ from tokens.models import Balance, Reservation, Tier, UsageRecord
 
 # What a JSON number holds exactly in every client.
 MOST_TOKENS = 2**53 - 1
+
+_DIGITS = re.compile(r"-?[0-9]{1,20}")
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A count: a whole number, or one in ASCII digits, as forms send it.
+
+    ``int`` would also read 12.0, 1_2 and the digits of other scripts.
+    """
+
+    def to_internal_value(self, data: Any) -> int:
+        is_text = isinstance(data, str) and _DIGITS.fullmatch(data)
+        if type(data) is not int and not is_text:
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class BalanceSerializer(serializers.ModelSerializer[Balance]):
@@ -32,8 +48,8 @@ class BalanceSerializer(serializers.ModelSerializer[Balance]):
 
 
 class ReserveSerializer(serializers.Serializer[Any]):
-    amount = serializers.IntegerField(min_value=1, max_value=MOST_TOKENS)
-    ttl = serializers.IntegerField(
+    amount = WholeNumberField(min_value=1, max_value=MOST_TOKENS)
+    ttl = WholeNumberField(
         min_value=1,
         max_value=3600,
         default=300,

@@ -114,7 +114,7 @@ def test_nor_spent(api: APIClient, ada: User) -> None:
     assert UsageRecord.objects.count() == 0
 
 
-def test_a_charge_past_the_hold_is_taken_in_full(api: APIClient, ada: User) -> None:
+def test_a_charge_may_pass_its_hold_within_the_balance(api: APIClient, ada: User) -> None:
     done = post(api, "consume", reservation=reserve(api, 5), **USED)
     assert (done.status_code, done.json()["charged"]) == (200, 30)
     assert balance(ada) == (70, 30, 0)

@@ -16,6 +16,7 @@ from tokens.ledger.synchronous import (
     renew,
     reserve,
     settle,
+    settle_within,
     trace,
 )
 from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
@@ -39,5 +40,6 @@ __all__ = [
     "renew",
     "reserve",
     "settle",
+    "settle_within",
     "trace",
 ]

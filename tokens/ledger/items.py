@@ -52,6 +52,11 @@ def to_close(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
     return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": _columns(receipt)}
 
 
+def to_close_within(hold: Hold, charge: int, receipt: Receipt, *, key_budget: int | None) -> Item:
+    """Ask to settle a hold, if balance and budget allow the charge. Raises ``ValueError``."""
+    return to_close(hold, charge, receipt) | {"bounded": True, "key_budget": key_budget}
+
+
 def to_adjust(
     record_id: uuid.UUID, user_id: int, charge: int | None, correction: Correction | None
 ) -> Item:
@@ -75,8 +80,22 @@ def settled(answer: dict[str, Any] | None) -> Settlement:
 
 def refused(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
     """Say why a hold was refused; reads the balance."""
+    return _too_much(item, answer, needed=item["minimum"])
+
+
+def not_charged(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
+    """Say why what a client reported was refused; reads the balance.
+
+    The figures include what the reservation itself holds.
+    """
+    return _too_much(item, answer, needed=item["charge"])
+
+
+def _too_much(
+    item: Item, answer: dict[str, Any], *, needed: int
+) -> InsufficientTokens | KeyBudgetExceeded:
     left = answer["key_left"]
-    if left is not None and left < item["minimum"] <= answer["available"]:
+    if left is not None and left < needed <= answer["available"]:
         now = timezone.now().astimezone(UTC)
         resets_at = months_after(datetime(now.year, now.month, 1, tzinfo=UTC), 1)
         return KeyBudgetExceeded(
@@ -87,5 +106,5 @@ def refused(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudge
         )
     balance = Balance.objects.get(user_id=item["user_id"])
     return InsufficientTokens(
-        needed=item["minimum"], available=answer["available"], resets_at=balance.period_end
+        needed=needed, available=answer["available"], resets_at=balance.period_end
     )

@@ -46,6 +46,21 @@ def settle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
     return items.settled(_ask("tokens_settle", items.to_close(hold, charge, receipt)))
 
 
+def settle_within(
+    *, hold: Hold, charge: int, receipt: Receipt, key_budget: int | None
+) -> Settlement:
+    """Do as ``settle`` for a charge that no provider has confirmed: never more than there is.
+
+    It may pass the hold by what the balance and the budget of the hold's key leave. Otherwise it
+    raises ``InsufficientTokens`` or ``KeyBudgetExceeded``, and changes nothing.
+    """
+    item = items.to_close_within(hold, charge, receipt, key_budget=key_budget)
+    answer = _ask("tokens_settle", item)
+    if answer and answer["charged"] is None:
+        raise items.not_charged(item, answer)
+    return items.settled(answer)
+
+
 def release(*, hold: Hold) -> Settlement:
     """Free a hold for which nothing ran; leaves no receipt."""
     return items.settled(_ask("tokens_settle", items.to_close(hold, 0, None)))

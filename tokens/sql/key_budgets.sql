@@ -4,25 +4,36 @@
 -- the month's receipts, and every receipt that is written or corrected later keeps it right. All
 -- of it happens under the lock of the user's balance.
 
--- What a key has spent in this month, with what it holds now. The caller has locked the balance.
-CREATE OR REPLACE FUNCTION tokens_key_spent(account bigint, key uuid)
+-- What a key has spent in a month, with what it holds now. The caller has locked the balance.
+CREATE OR REPLACE FUNCTION tokens_key_spent(account bigint, key uuid, in_month date)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    this_month date := tokens_month(clock_timestamp());
     spent bigint;
     held bigint;
 BEGIN
-    SELECT charged INTO spent FROM tokens_keyspending
-     WHERE api_key = key AND month = this_month;
+    SELECT charged INTO spent FROM tokens_keyspending WHERE api_key = key AND month = in_month;
     IF NOT FOUND THEN
         SELECT COALESCE(SUM(charged), 0) INTO spent FROM tokens_usagerecord
          WHERE user_id = account AND api_key = key
-           AND created_at >= this_month::timestamp AT TIME ZONE 'UTC';
-        INSERT INTO tokens_keyspending (api_key, month, charged) VALUES (key, this_month, spent);
+           AND created_at >= in_month::timestamp AT TIME ZONE 'UTC'
+           AND created_at < (in_month + interval '1 month') AT TIME ZONE 'UTC';
+        INSERT INTO tokens_keyspending (api_key, month, charged) VALUES (key, in_month, spent);
     END IF;
     SELECT COALESCE(SUM(amount), 0) INTO held FROM tokens_reservation
      WHERE user_id = account AND state = 'held' AND api_key = key;
     RETURN spent + held;
+END $$;
+
+
+-- What the budget of a key leaves of a month; null without a budget. The caller has locked the
+-- balance.
+CREATE OR REPLACE FUNCTION tokens_key_left(account bigint, key uuid, budget bigint, in_month date)
+RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    IF key IS NULL OR budget IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN budget - tokens_key_spent(account, key, in_month);
 END $$;
 
 

@@ -105,7 +105,9 @@ BEGIN
         END IF;
         key_left := NULL;
         IF item.key_budget IS NOT NULL THEN
-            key_left := item.key_budget - tokens_key_spent(account, item.api_key) - (
+            key_left := tokens_key_left(
+                account, item.api_key, item.key_budget, tokens_month(clock_timestamp())
+            ) - (
                 SELECT COALESCE(sum(held.amount), 0) FROM unnest(keys, amounts) AS held(key, amount)
                  WHERE held.key = item.api_key
             );

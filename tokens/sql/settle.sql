@@ -1,10 +1,13 @@
 -- The second function of the hot path: a hold is closed, what was used is charged, and a receipt
 -- written. What is done *alone* and what *together*, reserve.sql says.
 
--- Close reservations. Each item: {id, user_id, charge, record}. `record` holds the columns of
--- tokens_usagerecord, or null where nothing ran: then the hold is only released.
+-- Close reservations. Each item: {id, user_id, charge, record, bounded, key_budget}. `record` holds
+-- the columns of tokens_usagerecord, or null where nothing ran: then the hold is only released.
 -- Answers in the order of the items: {charged, available, fresh}; fresh false = it was closed
 -- before, and what was charged then stands; null = there is no such reservation.
+-- What a provider has reported is charged in full. What a client reports is `bounded`: it is charged
+-- up to the hold plus what the balance and the budget of the hold's key allow. More is refused, with
+-- nothing changed: {charged: null, available, key_left, fresh: false}, what could be charged.
 -- A hold that has expired meanwhile is still charged: what was used was used. A charge belongs to
 -- the period in which it is settled.
 CREATE OR REPLACE FUNCTION tokens_settle(batch jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -34,7 +37,7 @@ DECLARE
     room bigint;
     receipt tokens_usagerecord;
 BEGIN
-    IF charge = 0 OR done->>'record' IS NULL THEN
+    IF charge = 0 OR done->>'record' IS NULL OR done->>'key_budget' IS NOT NULL THEN
         RETURN NULL;
     END IF;
     SELECT allocated + bonus - used - reserved AS room, allocated - used AS allowance, bonus,
@@ -85,6 +88,7 @@ DECLARE
     account bigint;
     room bigint;
     freed bigint;
+    key_left bigint;
     covered bigint;
     allowance bigint; -- what this user's period has left, as the pass goes on
     -- Their bonuses that have anything left, the soonest to end first.
@@ -94,6 +98,9 @@ DECLARE
     spared bigint;
     rest bigint;
     part bigint;
+    -- By how much the pass has let what this user's keys spend grow.
+    keys uuid[];
+    spent bigint[];
     answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(batch)]);
     late uuid[] := '{}';
     receipt tokens_usagerecord;
@@ -122,9 +129,10 @@ BEGIN
                b.allocated - b.used AS allowance, b.bonus, b.lapsing, b.period_end, h.*
           FROM ROWS FROM (
             jsonb_to_recordset(batch) AS (
-                id uuid, user_id bigint, charge bigint, record tokens_usagerecord
+                id uuid, user_id bigint, charge bigint, record tokens_usagerecord,
+                bounded boolean, key_budget bigint
             )
-        ) WITH ORDINALITY AS done(id, user_id, charge, record, position)
+        ) WITH ORDINALITY AS done(id, user_id, charge, record, bounded, key_budget, position)
          CROSS JOIN LATERAL (
             SELECT user_id AS holder, amount, state, request_id, api_key, endpoint, created_at
               FROM tokens_reservation WHERE id = done.id LIMIT 1
@@ -137,6 +145,8 @@ BEGIN
             account := item.user_id;
             room := item.room;
             allowance := item.allowance;
+            keys := '{}';
+            spent := '{}';
             pots := '{}';
             IF item.bonus > 0 THEN
                 SELECT array_agg(id ORDER BY expires_at NULLS LAST, id),
@@ -155,13 +165,34 @@ BEGIN
             CONTINUE;
         END IF;
 
+        freed := CASE item.state WHEN 'held' THEN item.amount ELSE 0 END;
+        IF item.bounded THEN
+            key_left := tokens_key_left(
+                account, item.api_key, item.key_budget, tokens_month(item.created_at)
+            ) - (
+                SELECT COALESCE(sum(more), 0) FROM unnest(keys, spent) AS before(key, more)
+                 WHERE key = item.api_key
+            );
+            IF key_left < 0 THEN -- The budget was made smaller meanwhile: the hold stays good.
+                key_left := 0;
+            END IF;
+            IF item.charge > freed + LEAST(room, key_left) THEN
+                answers[item.position] := jsonb_build_object(
+                    'charged', NULL, 'available', freed + room, 'key_left', freed + key_left,
+                    'fresh', false
+                );
+                CONTINUE;
+            END IF;
+        END IF;
+        IF item.api_key IS NOT NULL THEN
+            keys := keys || item.api_key;
+            spent := spent || item.charge - freed;
+        END IF;
+
         closed := closed || item.id;
         payers := payers || account;
         charges := charges || item.charge;
-        freed := 0;
-        IF item.state = 'held' THEN
-            freed := item.amount;
-        ELSE
+        IF item.state <> 'held' THEN
             late := late || item.id;
         END IF;
         room := room + freed;
