@@ -84,11 +84,8 @@ CREATE OR REPLACE FUNCTION tokens_take_back(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     balance tokens_balance;
-    pot record;
     taken bigint;
-    part bigint;
     from_allowance bigint;
-    rest bigint;
 BEGIN
     PERFORM tokens_roll(account);
     SELECT * INTO STRICT balance FROM tokens_balance WHERE user_id = account FOR UPDATE;
@@ -100,17 +97,20 @@ BEGIN
     taken := LEAST(
         wanted, balance.allocated + balance.bonus - balance.used - balance.reserved
     );
-    from_allowance := LEAST(taken, balance.allocated - balance.used - balance.lapsing);
-    rest := taken - from_allowance;
-    FOR pot IN
-        SELECT id, remaining FROM tokens_grant
-         WHERE user_id = account AND remaining > 0 ORDER BY expires_at DESC NULLS FIRST, id DESC
-    LOOP
-        EXIT WHEN rest = 0;
-        part := LEAST(rest, pot.remaining);
-        UPDATE tokens_grant SET remaining = remaining - part WHERE id = pot.id;
-        rest := rest - part;
-    END LOOP;
+    WITH pots AS (
+        SELECT kind, grant_id, remaining, sum(remaining) OVER (
+                   ORDER BY kind = 'allowance' DESC, place DESC
+               ) AS remaining_so_far
+          FROM tokens_burn_order(balance, false) WHERE kind <> 'lapsing'
+    ), parts AS (
+        SELECT kind, grant_id,
+               LEAST(remaining, GREATEST(0, taken - (remaining_so_far - remaining)))::bigint AS part
+          FROM pots
+    ), reduced AS (
+        UPDATE tokens_grant g SET remaining = g.remaining - parts.part
+          FROM parts WHERE g.id = parts.grant_id AND parts.part > 0
+    )
+    SELECT COALESCE(sum(part), 0) INTO STRICT from_allowance FROM parts WHERE kind = 'allowance';
 
     UPDATE tokens_balance
        SET allocated = allocated - from_allowance, bonus = bonus - (taken - from_allowance)
