@@ -81,23 +81,22 @@ CREATE OR REPLACE FUNCTION tokens_pay(
           FROM unnest(accounts, payments) AS asked(account, payment)
           JOIN tokens_balance b ON b.user_id = asked.account
          CROSS JOIN LATERAL tokens_burn_order(b, false) AS pots
-         WHERE asked.payment > 0
+         WHERE asked.payment > 0 AND (b.bonus > 0 OR b.lapsing > 0) -- Else there is one pot.
     ), burnt AS (
         UPDATE tokens_grant g SET remaining = g.remaining - parts.part
           FROM parts WHERE g.id = parts.grant_id AND parts.part > 0
     ), sums AS (
         SELECT account, sum(part) FILTER (WHERE kind = 'lapsing') AS lapsing,
-               sum(part) FILTER (WHERE kind = 'bonus') AS bonus,
-               sum(part) FILTER (WHERE kind <> 'bonus') AS used
+               sum(part) FILTER (WHERE kind = 'bonus') AS bonus
           FROM parts GROUP BY account
     )
     UPDATE tokens_balance b
        SET reserved = b.reserved - asked.held,
            lapsing = b.lapsing - COALESCE(sums.lapsing, 0),
            bonus = b.bonus - COALESCE(sums.bonus, 0),
-           used = b.used + COALESCE(sums.used, 0),
+           used = b.used + asked.payment - COALESCE(sums.bonus, 0),
            overdrawn = b.overdrawn + asked.debt
-      FROM unnest(accounts, holds, debts) AS asked(account, held, debt)
+      FROM unnest(accounts, holds, payments, debts) AS asked(account, held, payment, debt)
       LEFT JOIN sums ON sums.account = asked.account
      WHERE b.user_id = asked.account;
 $$;

@@ -256,7 +256,7 @@ BEGIN
        FROM (
         SELECT (hold).user_id AS account, sum(freed)::bigint AS held,
                sum(covered)::bigint AS payment, sum(charge - covered)::bigint AS debt
-          FROM unnest(settled) WHERE covered IS NOT NULL GROUP BY 1
+          FROM unnest(settled) WHERE covered IS NOT NULL GROUP BY (hold).user_id
        ) AS sums;
     INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
     SELECT (hold).user_id, 'usage', -charge, (hold).id::text, '', clock_timestamp()
@@ -269,28 +269,34 @@ END $$;
 CREATE OR REPLACE FUNCTION tokens_close_holds(batch jsonb, settled tokens_settlement[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    closed uuid[];
-    released uuid[];
-    late uuid[];
+    done tokens_settlement;
+    closed uuid[] := '{}';
+    released uuid[] := '{}';
+    late uuid[] := '{}';
+    receipts tokens_usagerecord[] := '{}';
 BEGIN
-    SELECT array_agg((hold).id), array_agg((hold).id) FILTER (WHERE NOT with_receipt),
-           array_agg((hold).id) FILTER (WHERE (hold).state <> 'held')
-      INTO closed, released, late
-      FROM unnest(settled) WHERE (hold).id IS NOT NULL;
+    FOREACH done IN ARRAY settled LOOP
+        CONTINUE WHEN done.charge IS NULL; -- Nothing changes.
+        closed := closed || (done.hold).id;
+        IF (done.hold).state <> 'held' THEN
+            late := late || (done.hold).id;
+        END IF;
+        IF done.with_receipt THEN
+            receipts := receipts || tokens_receipt(
+                batch->(done.position::integer - 1)->'record', done.hold, done.charge, done.room
+            );
+        ELSE
+            released := released || (done.hold).id;
+        END IF;
+    END LOOP;
     UPDATE tokens_reservation
        SET state = CASE WHEN id = ANY(released) THEN 'released' ELSE 'settled' END,
            closed_at = clock_timestamp()
      WHERE id = ANY(closed);
-    IF late IS NOT NULL THEN
+    IF cardinality(late) > 0 THEN
         DELETE FROM tokens_usagerecord u WHERE u.id = ANY(late) AND NOT u.final AND u.charged = 0;
     END IF;
-    INSERT INTO tokens_usagerecord
-    SELECT receipt.*
-      FROM unnest(settled) AS done
-     CROSS JOIN LATERAL tokens_receipt(
-            batch->(done.position::integer - 1)->'record', done.hold, done.charge, done.room
-     ) AS receipt
-     WHERE done.with_receipt;
+    INSERT INTO tokens_usagerecord SELECT * FROM unnest(receipts);
 END $$;
 
 
