@@ -11,7 +11,7 @@ CLIENTS := .clients/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos fuzz test format lint types imports requirements clean \
+.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos fuzz mutants test format lint types imports requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -101,6 +101,10 @@ soak: $(DEV) ## Load the proxy with faults, and prove the books (ARGS="--minutes
 chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, and prove the books (4 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
 
+mutants: $(DEV) ## Change the ledger's SQL in one place at a time: tests must fail (hours; ARGS="--sample 50").
+	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m config.embedded --profile test -- \
+		$(BIN)/python -m tests.mutants $(ARGS)
+
 fuzz: $(DEV) ## Ask every endpoint for all sorts of things (FUZZ_EXAMPLES=100 each; 10 minutes).
 	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m config.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/config/test_answers_fit_the_schema.py $(ARGS)
@@ -121,7 +125,7 @@ requirements: $(DEV) ## Pin requirements/*.in anew (ARGS=--upgrade for newer ver
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 
 release-migrations: $(DEV) ## At a release: list the new migrations, which never change from then on.
-	@$(BIN)/python -m tests.migrations.released
+	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded --profile test --stop; fi

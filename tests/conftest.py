@@ -33,7 +33,9 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """Have each worker's test database copied: dj-stripe's tables take ten seconds to build."""
-    connections["default"].settings_dict["TEST"]["TEMPLATE"] = template()
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = (
+        os.environ.get("TEST_TEMPLATE") or template()  # `make mutants` names one
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

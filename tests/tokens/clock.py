@@ -16,3 +16,21 @@ def set_clock(moment: datetime | str) -> datetime:
             f" AS $$ SELECT '{moment.isoformat()}'::timestamptz $$"
         )
     return moment
+
+
+def follow_setting() -> None:
+    """Have the clock read a setting of the connection, until the test is rolled back.
+
+    ``turn_to`` then sets it without a new function, after which PostgreSQL plans everything anew.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION tokens_now() RETURNS timestamptz LANGUAGE sql"
+            " AS $$ SELECT current_setting('tokengate.now')::timestamptz $$"
+        )
+
+
+def turn_to(moment: datetime) -> None:
+    """Let it be that moment, after ``follow_setting``."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('tokengate.now', %s, false)", [moment.isoformat()])

@@ -1,11 +1,13 @@
 """The ledger against a simple model: whatever happens in whatever order, the books are exact."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.db import transaction
 from django.db.models import Sum
@@ -15,11 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from tests.factories import UserFactory
-from tests.tokens.clock import set_clock
+from tests.tokens.clock import follow_setting, turn_to
 from tokens import allowances, ledger
+from tokens.batching import as_json
 from tokens.errors import InsufficientTokens
-from tokens.ledger import Hold, Receipt
-from tokens.models import Balance, Entry, Tier
+from tokens.functions import call
+from tokens.ledger import Correction, Hold, Receipt, Settlement, items
+from tokens.models import Balance, Entry, Grant, Tier
 from tokens.periods import months_after, period_at
 from tokens.verify import verify
 
@@ -29,6 +33,8 @@ BEGINNING = datetime(2027, 12, 31, 10, tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 TIERS = {"free": (100, False), "keeps": (60, True), "pro": (500, False), "none": (0, False)}
 RECEIPT = Receipt(model="test/model")
+PROVISIONAL = Receipt(model="test/model", final=False)
+CORRECTION = Correction(provider="p", upstream_id="u", prompt_tokens=1, completion_tokens=1)
 
 tokens = st.integers(1, 200)
 moments = st.integers(1, 10**9)
@@ -36,10 +42,26 @@ moments = st.integers(1, 10**9)
 
 @dataclass
 class Pot:
-    """Tokens that end together. The allowance is a pot; each bonus is one."""
+    """Tokens that end together. The allowance is a pot; each bonus is one, by its source."""
 
     left: int
     ends: datetime
+    spent: int = 0
+    source: str = ""
+
+    def take(self, amount: int) -> int:
+        """Take up to so many; return how many there were."""
+        part = min(amount, self.left)
+        self.left -= part
+        self.spent += part
+        return part
+
+    def put_back(self, amount: int) -> int:
+        """Put back up to so many of those that were taken; return how many."""
+        part = min(amount, self.spent)
+        self.left += part
+        self.spent -= part
+        return part
 
 
 @dataclass
@@ -104,20 +126,25 @@ class Model:
         gone = min(self.lapsing, self.free)
         paid = min(gone, self.debt)
         self.lapsing -= gone
+        self.allowance.spent += paid
         self.debt -= paid
         self.entered -= gone - paid
 
     def repay(self, pot: Pot) -> None:
-        paid = min(pot.left, self.debt, self.free)
-        pot.left -= paid
+        paid = pot.take(min(self.debt, self.free))
         self.debt -= paid
 
     def give_bonus(self, pot: Pot) -> None:
         self.entered += pot.left
         self.bonuses.append(pot)
-        paid = min(pot.left, self.debt)
-        pot.left -= paid
-        self.debt -= paid
+        self.debt -= pot.take(self.debt)
+
+    @property
+    def burn_order(self) -> list[Pot]:
+        """Say what burns first, beside what lapses: what ends soonest."""
+        order = sorted(self.bonuses, key=lambda pot: pot.ends)
+        soon = [pot for pot in order if pot.ends <= self.end]
+        return [*soon, self.allowance, *order[len(soon) :]]
 
     def burn(self, amount: int) -> None:
         self.entered -= amount
@@ -125,15 +152,27 @@ class Model:
         self.debt += amount - rest
         from_lapsing = min(rest, self.lapsing)
         self.lapsing -= from_lapsing
+        self.allowance.spent += from_lapsing
         rest -= from_lapsing
-        order = sorted(self.bonuses, key=lambda pot: pot.ends)
-        soon = [pot for pot in order if pot.ends <= self.end]
-        late = [pot for pot in order if pot.ends > self.end]
-        for pot in [*soon, self.allowance, *late]:
-            part = min(rest, pot.left)
-            pot.left -= part
-            rest -= part
+        for pot in self.burn_order:
+            rest -= pot.take(rest)
         assert rest == 0
+        self.let_go()
+
+    def refund(self, amount: int, source: str) -> None:
+        """Give back to where it burned: debts, what burns now, then the burn order in reverse."""
+        self.entered += amount
+        paid = min(amount, self.debt)
+        self.debt -= paid
+        rest = amount - paid
+        order = self.burn_order[::-1]
+        if self.allowance.left + self.lapsing > 0:
+            order.remove(self.allowance)
+            order.insert(0, self.allowance)
+        for pot in order:
+            rest -= pot.put_back(rest)
+        if rest:
+            self.bonuses.append(Pot(rest, self.end, source=f"adjustment:{source}"))
         self.let_go()
 
     def change_tier(self, tier: str) -> int:
@@ -146,15 +185,18 @@ class Model:
         paid = max(0, min(given, self.debt))
         self.debt -= paid
         self.allowance.left += given - paid
+        self.allowance.spent += paid
         self.let_go()
         return given
 
     def take_back(self, amount: int) -> int:
         taken = rest = min(amount, self.free)
-        for pot in [self.allowance, *sorted(self.bonuses, key=lambda p: p.ends, reverse=True)]:
-            part = min(rest, pot.left)
-            pot.left -= part
+        pots = [self.allowance, *[p for p in self.burn_order[::-1] if p is not self.allowance]]
+        for pot in pots:
+            part = pot.take(rest)
             rest -= part
+            if pot is self.allowance:
+                pot.spent -= part  # It is made smaller.
         self.entered -= taken
         return taken
 
@@ -164,17 +206,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        set_clock(BEGINNING)
-        for name, (allowance, carries) in TIERS.items():
-            Tier.objects.update_or_create(
-                name=name,
-                defaults={"title": name, "monthly_tokens": allowance, "carries_over": carries},
-            )
+        turn_to(BEGINNING)
         self.user_id: int = UserFactory.create(date_joined=BEGINNING).pk
         ledger.open_account(self.user_id)
         self.model = Model()
         self.holds: dict[int, Hold] = {}
         self.late: set[int] = set()
+        self.provisional: list[tuple[Hold, int]] = []
         self.count = 0
 
     def source(self) -> str:
@@ -195,7 +233,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 user_id=self.user_id, amount=amount, source=source, expires_at=expires_at
             )
             assert given is fresh
-        self.model.give_bonus(Pot(amount, ends))
+        self.model.give_bonus(Pot(amount, ends, source=source))
         self.model.let_go()
 
     @rule(percent=st.sampled_from([5, 40, 90, 100, 101]), ttl=st.sampled_from([-1.0, 1e9]))
@@ -226,6 +264,79 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (settled.charged, settled.available) == (charge, self.model.free)
         assert ledger.settle(hold=hold, charge=charge + 1, receipt=RECEIPT).charged == charge
 
+    @precondition(lambda self: len(self.holds) > 1)
+    @rule(percents=st.lists(st.sampled_from([0, 30, 100, 170]), min_size=2, max_size=4))
+    def settle_in_a_batch(self, percents: list[int]) -> None:
+        """Close several at once, as the proxy does."""
+        self.model.pass_time()
+        batch, expected = [], []
+        for percent in percents[: len(self.holds)]:
+            hold, key = self.any_hold(percent)
+            charge = hold.amount * percent // 100
+            batch.append(items.to_close(hold, charge, RECEIPT))
+            self.model.holds.pop(key, None)
+            self.model.burn(charge)
+            expected.append((charge, self.model.free))
+        answers = orjson.loads(call("tokens_settle", as_json(batch)))
+        assert [(answer["charged"], answer["available"]) for answer in answers] == expected
+
+    @precondition(lambda self: self.holds)
+    @rule(choice=moments, beyond=st.sampled_from([-1, 0, 1]), budget=st.booleans())
+    def settle_a_report(self, choice: int, beyond: int, budget: bool) -> None:
+        """Charge about as much as there is at most; more is refused, and changes nothing."""
+        key = sorted(self.holds)[choice % len(self.holds)]
+        hold = self.holds[key]
+        self.model.pass_time()
+        most = self.model.holds.get(key, 0) + self.model.free
+        charge = max(0, most + beyond)
+
+        def settle() -> Settlement:
+            return ledger.settle_within(
+                hold=hold, charge=charge, receipt=RECEIPT, key_budget=10**9 if budget else None
+            )
+
+        if charge > most:
+            with pytest.raises(InsufficientTokens) as refused:
+                settle()
+            assert (refused.value.facts["needed"], refused.value.facts["available"]) == (
+                charge,
+                most,
+            )
+            return
+        del self.holds[key]
+        self.model.holds.pop(key, None)
+        self.model.burn(charge)
+        settled = settle()
+        assert (settled.charged, settled.available) == (charge, self.model.free)
+
+    @precondition(lambda self: self.holds)
+    @rule(choice=moments, percent=st.sampled_from([0, 30, 100, 170]))
+    def settle_provisionally(self, choice: int, percent: int) -> None:
+        hold, key = self.any_hold(choice)
+        charge = hold.amount * percent // 100
+        self.model.pass_time()
+        self.model.holds.pop(key, None)
+        self.model.burn(charge)
+        ledger.settle(hold=hold, charge=charge, receipt=PROVISIONAL)
+        self.provisional.append((hold, charge))
+
+    @precondition(lambda self: self.provisional)
+    @rule(choice=moments, percent=st.sampled_from([0, 50, 100, 101, 300]))
+    def adjust(self, choice: int, percent: int) -> None:
+        """Have the provider report another charge for a provisional receipt."""
+        hold, charged = self.provisional.pop(choice % len(self.provisional))
+        charge = charged * percent // 100 + (percent > 100)
+        self.model.pass_time()
+        if charge > charged:
+            self.model.burn(charge - charged)
+        elif charge < charged:
+            self.model.refund(charged - charge, str(hold.id))
+        for _ in "12":
+            adjusted = ledger.adjust(
+                record_id=hold.id, user_id=self.user_id, charge=charge, correction=CORRECTION
+            )
+            assert (adjusted.charged, adjusted.available) == (charge, self.model.free)
+
     @precondition(lambda self: self.holds)
     @rule(choice=moments)
     def release(self, choice: int) -> None:
@@ -246,7 +357,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 23, 24 * 9, 24 * 31, 24 * 70, 24 * 400]))
     def let_time_pass(self, hours: int) -> None:
         self.model.now += timedelta(hours=hours)
-        set_clock(self.model.now)
+        turn_to(self.model.now)
 
     @rule(amount=tokens, percent=st.sampled_from([30, 100]))
     def spend_with_a_bonus_for_ever(self, amount: int, percent: int) -> None:
@@ -343,7 +454,12 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         assert balance.reserved == sum(self.model.holds.values())
         assert (balance.lapsing, balance.overdrawn) == (self.model.lapsing, self.model.debt)
-        assert balance.bonus == sum(pot.left for pot in self.model.bonuses)
+        allowance = balance.allocated - balance.used - balance.lapsing
+        assert allowance == self.model.allowance.left
+        grants = Grant.objects.filter(user=self.user_id, remaining__gt=0)
+        assert dict(grants.values_list("source", "remaining")) == {
+            pot.source: pot.left for pot in self.model.bonuses if pot.left
+        }
         entries = Entry.objects.filter(user=self.user_id)
         assert entries.aggregate(total=Sum("amount"))["total"] == self.model.entered
 
@@ -375,14 +491,21 @@ class Undone(LedgerMachine):
 
 
 def test_any_order_of_anything_keeps_the_books_exact() -> None:
+    """Run random programs: LEDGER_PROGRAMS of them, new ones each time."""
+    follow_setting()
+    for name, (allowance, carries) in TIERS.items():
+        Tier.objects.update_or_create(
+            name=name,
+            defaults={"title": name, "monthly_tokens": allowance, "carries_over": carries},
+        )
     run_machine(
         Undone,
         settings=settings(
-            max_examples=30,
-            stateful_step_count=20,
+            max_examples=int(os.environ.get("LEDGER_PROGRAMS", "120")),
+            stateful_step_count=12,
             deadline=None,
-            derandomize=True,
             database=None,
+            print_blob=True,
             phases=[Phase.generate],  # without shrinking, which takes minutes
             suppress_health_check=list(HealthCheck),
         ),

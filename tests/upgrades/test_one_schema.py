@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from tests.databases import copied
-from tests.migrations.released import sources
-from tests.migrations.schema import Schema, drop_functions, schema_of
+from tests.upgrades.released import sources
+from tests.upgrades.schema import Schema, drop_functions, schema_of
 from tests.webserver import ROOT, database_url
 
 
@@ -34,7 +34,7 @@ def migrated() -> Iterator[Schema]:
 def test_an_upgraded_database_equals_a_new_one(migrated: Schema) -> None:
     with database(migrated=False) as upgraded:
         subprocess.run(
-            [sys.executable, "-m", "tests.migrations.build"],
+            [sys.executable, "-m", "tests.upgrades.build"],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.migrations import released
-from tests.migrations.released import ROOT, present, sources
+from tests.upgrades import released
+from tests.upgrades.released import ROOT, present, sources
 
 
 def test_released_migrations_and_their_sql_are_unchanged() -> None:

@@ -1,4 +1,4 @@
-"""``python -m tests.migrations.released``: list the migrations of a release, with their digests.
+"""``python -m tests.upgrades.released``: list the migrations of a release, with their digests.
 
 A released migration has run on databases that nobody here can reach, so it never changes, nor does
 the SQL that it installs. ``released.sha256`` lists all of them in the format of ``sha256sum``;

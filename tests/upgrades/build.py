@@ -1,10 +1,10 @@
-"""``python -m tests.migrations.build``: migrate as an upgrade does: first what is released."""
+"""``python -m tests.upgrades.build``: migrate as an upgrade does: first what is released."""
 
 import django
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from tests.migrations.released import APPS, released
+from tests.upgrades.released import APPS, released
 
 
 def migrate_as_an_upgrade_does() -> None:
