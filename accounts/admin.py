@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold import forms
 
@@ -106,14 +106,11 @@ admin.site.unregister(Authenticator)
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(OfUsersAdmin):
-    """Second factors: to be removed, for whoever has lost theirs. Their secrets are not shown."""
+    """Second factors, read-only: the user's page has the action that removes lost ones."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type", "created_at", "last_used_at")
     exclude = ("data",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(StaffAdmin.has_delete_permission(self, request, obj))
 
 
 @admin.register(Session)

@@ -28,6 +28,7 @@ urlpatterns = [
     path("accounts/link/", link_pages.link, name="account_link"),
     path("accounts/email/", pages.addresses, name="account_email"),
     path("accounts/password/set/", pages.set_password, name="account_set_password"),
+    path("accounts/2fa/totp/activate/", pages.enroll_totp, name="mfa_activate_totp"),
     path("accounts/3rdparty/", transaction.atomic(connections), name="socialaccount_connections"),
     path("accounts/", include("allauth.urls")),
     path("", include(([path("", include((_openid, "oidc")))], "idp"))),

@@ -1,11 +1,14 @@
 """The few pages that django-allauth has not, or leaves too open."""
 
 from allauth.account import views
+from allauth.mfa.totp.views import activate_totp
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
+from accounts import verification
 from accounts.errors import EmailTaken, TokenRevoked
 from accounts.models import User
 from accounts.reauthentication import is_fresh, sign_in_again
@@ -44,6 +47,16 @@ def set_password(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = views.password_set(request)
         return response
     return sign_in_again(request, then=request.path)
+
+
+@login_required
+def enroll_totp(request: HttpRequest) -> HttpResponseBase:
+    """Set up an authenticator app; before that, lead to the verification of the address."""
+    if verification.is_verified(visitor(request)):
+        response: HttpResponseBase = activate_totp(request)
+        return response
+    messages.info(request, "Verify your e-mail address first. Then set up the second factor.")
+    return redirect("account_email")
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:

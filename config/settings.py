@@ -260,7 +260,8 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
-# What a stranger sets up for an address that is not theirs, its owner's first reset removes.
+# accounts/receivers.py asks for more: that the user's own address is verified. The library's rule
+# would let a user without any address pass, and keep users with a factor from changing theirs.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
