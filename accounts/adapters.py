@@ -127,7 +127,7 @@ class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
         "openid": "Know which user you are",
         "email": "See your e-mail address",
         "profile": "See your name",
-        "api": "Act for you, and use the tokens of your plan",
+        "api": "Use the tokens of your plan, read your account, and manage your subscription",
     }
 
     def get_claims(

@@ -28,6 +28,7 @@ from accounts.errors import (
 )
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
+from accounts.origins import TRUSTED
 
 if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema
@@ -51,6 +52,7 @@ class Caller:
     session_id: UUID
     until: datetime
     second_factor: bool
+    origin: str  # one of Session.Origin
 
     @property
     def user_id(self) -> int:
@@ -70,10 +72,17 @@ def bearer(header: bytes) -> str | None:
     return credential.strip()
 
 
-def issue(user: User, *, name: str = "", second_factor: bool = False) -> Pair:
+def issue(
+    user: User,
+    *,
+    name: str = "",
+    second_factor: bool = False,
+    origin: str = Session.Origin.PASSWORD,
+) -> Pair:
     """Sign a device in: open a session and return its first pair.
 
     ``second_factor``: whether the user gave one; the session will never be asked for it.
+    ``origin``: how they signed in, which says what the session may do (``accounts.origins``).
 
     Raises ``InvalidCredentials`` when the user got another password since ``user`` was read, or
     was suspended: what signs every session out must not miss the one that is about to be opened.
@@ -90,6 +99,7 @@ def issue(user: User, *, name: str = "", second_factor: bool = False) -> Pair:
             rotated_at=now,
             expires_at=now + token.lifetime,
             second_factor=second_factor,
+            origin=origin,
         )
     return _pair(token, user_id=user.pk, session_id=session.pk)
 
@@ -120,7 +130,7 @@ def verify(token: str) -> Caller:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
         stale.update(last_used_at=now)
     until = claims.expires_at + timedelta(seconds=settings.SIMPLE_JWT["LEEWAY"])
-    return Caller(session.user, session.pk, until, session.second_factor)
+    return Caller(session.user, session.pk, until, session.second_factor, session.origin)
 
 
 def revoke(session_id: UUID) -> None:
@@ -140,9 +150,13 @@ def living(user: User) -> QuerySet[Session]:
 
 
 def insist_on_recent(session_id: UUID) -> None:
-    """Raise ``ReauthenticationRequired`` unless this device was signed in a moment ago."""
+    """Raise ``ReauthenticationRequired`` unless the user signed in a moment ago by this session.
+
+    Allowing an app or a device is no sign-in of the user's own.
+    """
     since = timezone.now() - RECENT
-    if not Session.objects.filter(pk=session_id, created_at__gte=since).exists():
+    own = Session.objects.filter(pk=session_id, origin__in=TRUSTED)
+    if not own.filter(created_at__gte=since).exists():
         raise ReauthenticationRequired
 
 
