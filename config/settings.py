@@ -176,6 +176,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),
     },
+    "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
