@@ -6,10 +6,12 @@ import allauth.mfa.admin  # noqa: F401 - it registers its own page: first, to be
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from unfold import forms
 
 from accounts import foreign_admin, sessions, verification
@@ -90,6 +92,18 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
     ) -> tuple[QuerySet[User], bool]:
         """Fold what is searched for, as the addresses in the index are."""
         return super().get_search_results(request, queryset, search_term.lower())
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - the URL's own name for it
+        form_url: str = "",
+    ) -> HttpResponseBase:
+        """Staff change their own password where the present one is asked for."""
+        if unquote(id) == str(request.user.pk):
+            return redirect("account_change_password")
+        response: HttpResponseBase = super().user_change_password(request, id, form_url)
+        return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write what staff has changed, and nothing else: a new password meanwhile stands."""

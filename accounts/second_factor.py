@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import notices
+from accounts import notices, security_log
 from accounts.attempts import count_code
 from accounts.errors import SecondFactorRequired
 from accounts.models import User
@@ -35,6 +35,7 @@ def prove(request: HttpRequest, user: User, *, code: str) -> None:
         if authenticator.wrap().validate_code(code):
             authenticator.record_usage()
             return
+    security_log.note("second_factor_failed", user_id=user.pk, request=request)
     raise SecondFactorRequired("This code is not right, or was used before.")
 
 
@@ -47,6 +48,7 @@ def remove(user: User) -> int:
     """
     removed: int = Authenticator.objects.filter(user=user).delete()[0]
     if removed:
+        security_log.note("second_factor_removed_by_staff", user_id=user.pk)
         sign_out_everywhere(user)
         notices.tell(user, "second_factor_removed")
     return removed

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.session_age.session_age",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.staff_gate.staff_gate",
 ]
@@ -210,6 +211,8 @@ SIMPLE_JWT: dict[str, Any] = {
     "TOKEN_TYPE_CLAIM": "typ",
     "LEEWAY": 5,
 }
+# However often a session is refreshed or a cookie used: after this the user signs in again.
+SESSION_MAX_AGE = timedelta(days=env.float("SESSION_MAX_AGE_DAYS", default=90.0))
 # For so long after a rotation, the old refresh token is a lost race; later it is a stolen one.
 REFRESH_GRACE_SECONDS: float = env.float("REFRESH_GRACE_SECONDS", default=10.0)
 
@@ -245,6 +248,8 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
     "add_email": "accounts.forms.AddAddressForm",
+    "change_password": "accounts.forms.ChangeForm",
+    "reauthenticate": "accounts.forms.PasswordAgainForm",
     "reset_password": "accounts.forms.ResetForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
