@@ -442,7 +442,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Where Stripe's pages lead back to; by default the address that the request came to.
+# Where links in e-mail lead (config/links.py), and where Stripe's pages lead back to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import structlog
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.test import Client
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
@@ -92,6 +93,8 @@ def test_factors_that_are_set_up_and_removed_on_the_pages(
     user, secret = enrolled()
     give_password(client, user)
     give_code(client, code_of(secret))
+    again = RecoveryCodes.activate(user).get_unused_codes()[0]
+    client.post("/accounts/2fa/reauthenticate/", {"code": again})
 
     client.post("/accounts/2fa/recovery-codes/generate/")
     client.post("/accounts/2fa/totp/deactivate/")
