@@ -10,7 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold import forms
 
@@ -98,11 +98,11 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
         request: HttpRequest,
         id: str,  # noqa: A002 - the URL's own name for it
         form_url: str = "",
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Staff change their own password where the present one is asked for."""
         if unquote(id) == str(request.user.pk):
             return redirect("account_change_password")
-        response: HttpResponseBase = super().user_change_password(request, id, form_url)
+        response: HttpResponse = super().user_change_password(request, id, form_url)
         return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

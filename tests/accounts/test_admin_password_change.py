@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import sessions
+from accounts.errors import TokenRevoked
 from accounts.models import User
 from tests.accounts.signing_in import fresh_email
 from tests.factories import PASSWORD, UserFactory
@@ -59,7 +60,7 @@ def test_the_change_ends_all_other_sessions_and_keeps_this_one(client: Client, s
 
     assert client.get("/accounts/").status_code == 200
     assert other.get("/accounts/").status_code == 302
-    with pytest.raises(sessions.TokenRevoked):
+    with pytest.raises(TokenRevoked):
         sessions.verify(elsewhere.access)
 
 
