@@ -1,6 +1,7 @@
 """What django-allauth asks us: the one place of its hooks."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -21,8 +22,17 @@ from accounts.addresses import fold
 from accounts.attempts import client_address, count_login, may_be_told
 from accounts.editors import GRANTS, SCOPES
 from accounts.models import User
+from config.links import site_host, site_url
 
 log = structlog.get_logger("tokengate.accounts")
+
+
+@dataclass(frozen=True)
+class NamedSite:
+    """What the library's templates call the site."""
+
+    name: str
+    domain: str
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -80,13 +90,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Log that a message could not be sent, and go on: nobody learns by it who has an account.
 
-        Whoever waits for a message can ask for it again.
+        Whoever waits for a message can ask for it again. Its links lead to the site of the
+        settings, whatever Host the request named.
         """
+        named = {"current_site": NamedSite(name=site_host(), domain=site_host())}
         try:
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, {**self._of_this_site(context), **named})
         except OSError as failed:  # SMTPException is one; its text may name the address
             error = type(failed).__name__
             log.error("mail_failed", template=template_prefix, error=error)  # noqa: TRY400
+
+    def _of_this_site(self, context: dict[str, Any]) -> dict[str, Any]:
+        """Replace what the library took from the Host header."""
+        told = self.request.build_absolute_uri("/")
+        return {
+            key: f"{site_url()}/{value.removeprefix(told)}"
+            if isinstance(value, str) and value.startswith(told)
+            else value
+            for key, value in context.items()
+        }
 
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Keep what the next page would show out of the API's answers: it would set a cookie."""
@@ -127,7 +149,7 @@ class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
         "openid": "Know which user you are",
         "email": "See your e-mail address",
         "profile": "See your name",
-        "api": "Act for you, and use the tokens of your plan",
+        "api": "Use the tokens of your plan, read your account, and manage your subscription",
     }
 
     def get_claims(

@@ -6,10 +6,12 @@ import allauth.mfa.admin  # noqa: F401 - it registers its own page: first, to be
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold import forms
 
 from accounts import foreign_admin, sessions, verification
@@ -91,6 +93,18 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
         """Fold what is searched for, as the addresses in the index are."""
         return super().get_search_results(request, queryset, search_term.lower())
 
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - the URL's own name for it
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Staff change their own password where the present one is asked for."""
+        if unquote(id) == str(request.user.pk):
+            return redirect("account_change_password")
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        return response
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Write what staff has changed, and nothing else: a new password meanwhile stands."""
         if not change:
@@ -106,14 +120,11 @@ admin.site.unregister(Authenticator)
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(OfUsersAdmin):
-    """Second factors: to be removed, for whoever has lost theirs. Their secrets are not shown."""
+    """Second factors, read-only: the user's page has the action that removes lost ones."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type", "created_at", "last_used_at")
     exclude = ("data",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(StaffAdmin.has_delete_permission(self, request, obj))
 
 
 @admin.register(Session)

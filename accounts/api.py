@@ -107,6 +107,8 @@ class RefreshView(OpenView):
 
 
 class LogoutView(APIView):
+    apps_may = ("POST",)
+
     @extend_schema(operation_id="logout", request=LogoutSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """Sign this device out, or every one; access tokens are refused at once."""

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import passwords, sessions
+from accounts import passwords, security_log, sessions
 from accounts.errors import ReauthenticationRequired
 from accounts.models import User
 from accounts.revocation import sign_out_everywhere
@@ -47,6 +47,7 @@ def delete(user: User) -> None:
             return
         account_deleted.send(sender=User, user=owner)
         _forget(owner)
+    security_log.note("account_deleted", user_id=owner.pk)
 
 
 def _forget(user: User) -> None:

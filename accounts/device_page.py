@@ -7,11 +7,13 @@ from allauth.idp.oidc.forms import ConfirmCodeForm
 from allauth.idp.oidc.internal.oauthlib import device_codes
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+from accounts.adapters import OpenIdAdapter
 from accounts.error_pages import error_page
 from accounts.pages import visitor
 from accounts.redemption import remember_granter, take_turns
@@ -59,8 +61,19 @@ def device(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/device_code.html", {"form": form}, status=400)
     if request.method == "POST":
         return _decide(request, form)
-    question = {"code": form.cleaned_data["code"], "client": form.client}
+    question = {
+        "code": form.cleaned_data["code"],
+        "client": form.client,
+        "grants": _grants(form),
+    }
     return render(request, "accounts/device_confirm.html", question)
+
+
+def _grants(form: UserCodeForm) -> list[str]:
+    """Return what the device asks for, in the words of the consent page."""
+    asked = cache.get(device_codes.cache_device_code_key(form.device_code)) or {}
+    scopes = asked.get("scope") or form.client.get_default_scopes()
+    return [OpenIdAdapter.scope_display.get(scope, scope) for scope in scopes]
 
 
 def _decide(request: HttpRequest, form: UserCodeForm) -> HttpResponse:

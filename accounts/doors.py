@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from accounts import sessions
 from accounts.devices import device_name
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.serializers import UserSerializer, pair_body
 
 # What is answered to whoever asks for a message, so that nobody can tell who has an account.
@@ -63,5 +63,7 @@ def device_of(request: Request, data: dict[str, Any]) -> str:
 
 def signed_in(user: User, device: str, *, second_factor: bool = False) -> dict[str, Any]:
     """Open a session, and return its first pair with the user: the body of a sign-in."""
-    pair = sessions.issue(user, name=device, second_factor=second_factor)
+    pair = sessions.issue(
+        user, name=device, second_factor=second_factor, origin=Session.Origin.PASSWORD
+    )
     return {**pair_body(pair), "user": UserSerializer(user).data}

@@ -7,6 +7,7 @@ ApiError
 │   ├── TokenRevoked            401   signed out
 │   └── InvalidCredentials      401   wrong e-mail or password, or suspended
 ├── PermissionDenied
+│   ├── AppNotAllowed           403   account_url; the session began in an app or on a device
 │   ├── EmailNotVerified        403   where verification is mandatory
 │   ├── WrongPassword           403   param
 │   ├── ReauthenticationRequired 403
@@ -26,6 +27,7 @@ ApiError
 """
 
 from config.errors import ApiError, Conflict, InvalidRequest, NotAuthenticated, PermissionDenied
+from config.links import site_url
 
 
 class InvalidToken(NotAuthenticated):
@@ -61,6 +63,18 @@ class EmailTaken(Conflict):
 class EmailNotVerified(PermissionDenied):
     code = "email_not_verified"
     message = "Verify your e-mail address first: the message that we sent says how."
+
+
+class AppNotAllowed(PermissionDenied):
+    """For a session of an editor or a device, where only the user's own sign-in will do."""
+
+    def __init__(self) -> None:
+        url = f"{site_url()}/accounts/"
+        super().__init__(
+            f"A session of an editor or a device cannot do this. Open your account page in a"
+            f" browser ({url}), or sign in with your password.",
+            account_url=url,
+        )
 
 
 class WrongPassword(PermissionDenied):

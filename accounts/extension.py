@@ -2,21 +2,26 @@
 
 from typing import Any
 
-from allauth.idp.oidc.models import Token
+from allauth.idp.oidc.models import Client, Token
 from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
 
-from accounts import sessions
+from accounts import notices, sessions
 from accounts.errors import InvalidToken
-from accounts.models import User
-from accounts.redemption import lock_users
+from accounts.models import Session, User
+from accounts.redemption import grant_of, lock_users
 from accounts.sessions import Pair
 from config.errors import PermissionDenied
+from config.links import site_url
 
 SCOPE = "api"
 
 
-def exchange(value: str) -> tuple[User, Pair]:
+def exchange(value: str, *, address: str) -> tuple[User, Pair]:
     """Open a session named after the editor, and revoke the token. Each token works once.
+
+    The user is told by e-mail, with the caller's ``address``.
 
     Raises ``InvalidToken``, also for the losers of a race, or ``PermissionDenied`` for a token
     that was not granted the scope `api`.
@@ -30,7 +35,27 @@ def exchange(value: str) -> tuple[User, Pair]:
         if not Token.objects.filter(pk=token.pk).delete()[0]:
             raise InvalidToken
         _refresh_tokens(token).delete()
-        return user, sessions.issue(user, name=client.name)
+        origin = _origin(token)
+        pair = sessions.issue(user, name=client.name, origin=origin)
+        _tell(user, client.name, origin, address)
+        return user, pair
+
+
+def _origin(token: Token) -> Session.Origin:
+    by_device = grant_of(token) == Client.GrantType.DEVICE_CODE
+    return Session.Origin.DEVICE if by_device else Session.Origin.OAUTH
+
+
+def _tell(user: User, app: str, origin: Session.Origin, address: str) -> None:
+    notices.tell(
+        user,
+        "new_app",
+        app=app,
+        origin=origin.value,
+        at=f"{timezone.now():%Y-%m-%d %H:%M} UTC",
+        address=address,
+        link=f"{site_url()}{reverse('account_devices')}",
+    )
 
 
 def _living(value: str) -> Token:

@@ -6,7 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import extension
-from accounts.doors import OpenView
+from accounts.attempts import client_address
+from accounts.doors import OpenView, django_request
 from accounts.errors import InvalidToken
 from accounts.serializers import SignedInSerializer, UserSerializer, pair_body
 from accounts.sessions import bearer
@@ -30,5 +31,5 @@ class ExtensionTokenView(OpenView):
         token = bearer(get_authorization_header(request))
         if token is None:
             raise NotAuthenticated("Send the OpenID Connect token: Authorization: Bearer …")
-        user, pair = extension.exchange(token)
+        user, pair = extension.exchange(token, address=client_address(django_request(request)))
         return Response({**pair_body(pair), "user": UserSerializer(user).data})

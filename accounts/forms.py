@@ -6,9 +6,9 @@ from allauth.mfa.base import forms as mfa
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from accounts import passwords
+from accounts import passwords, security_log
 from accounts.addresses import fold
-from accounts.attempts import count_code
+from accounts.attempts import count_code, count_password
 from accounts.models import User
 
 
@@ -27,7 +27,11 @@ class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
 
     def clean_code(self) -> str:
         count_code(context.request, user=self.user)
-        code: str = super().clean_code()
+        try:
+            code: str = super().clean_code()
+        except ValidationError:
+            security_log.note("second_factor_failed", user_id=self.user.pk, request=context.request)
+            raise
         return code
 
 
@@ -36,6 +40,22 @@ class CodeAgainForm(CodeForm, mfa.ReauthenticateForm):  # type: ignore[misc]
 
     def save(self) -> None:
         mfa.ReauthenticateForm.save(self)
+
+
+class ChangeForm(forms.ChangePasswordForm):  # type: ignore[misc]
+    def clean_oldpassword(self) -> str:
+        """Count guesses together with the API's, before the password is looked at."""
+        count_password(context.request, user=self.user)
+        password: str = super().clean_oldpassword()
+        return password
+
+
+class PasswordAgainForm(forms.ReauthenticateForm):  # type: ignore[misc]
+    def clean_password(self) -> str:
+        """Count guesses together with those of ``ChangeForm``."""
+        count_password(context.request, user=self.user)
+        password: str = super().clean_password()
+        return password
 
 
 class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from accounts import link_tickets
+from accounts import link_tickets, security_log
 from accounts.errors import (
     AccountInUse,
     InvalidProviderToken,
@@ -92,6 +92,7 @@ def unlink(request: HttpRequest, user: User, *, account_id: int) -> None:
         if is_last_way_in(request, account):
             raise LastLoginMethod
         account.delete()
+    security_log.note("account_unlinked", user_id=user.pk, provider=account.provider)
 
 
 def is_last_way_in(request: HttpRequest, account: SocialAccount) -> bool:
@@ -119,6 +120,7 @@ def _attach(user: User, account: SocialAccount) -> SocialAccount:
     if known is None:
         account.user = user
         account.save()
+        security_log.note("account_linked", user_id=user.pk, provider=account.provider)
         return account
     if known.user_id != user.pk:
         raise AccountInUse

@@ -82,8 +82,21 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Session(models.Model):
     """A signed-in device: one family of refresh tokens, named by the `sid` claim."""
 
+    class Origin(models.TextChoices):
+        PASSWORD = "password", "the password API"
+        OAUTH = "oauth", "an app, by OAuth"
+        DEVICE = "device", "a device, by its code"
+        UNKNOWN = "unknown", "not recorded"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    origin = models.CharField(
+        max_length=8,
+        choices=Origin.choices,
+        default=Origin.UNKNOWN,
+        db_default=Origin.UNKNOWN,
+        help_text="How it began. See accounts/origins.py for what follows from it.",
+    )
     name = models.CharField(max_length=200, blank=True, help_text="Device or editor.")
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(default=timezone.now)
@@ -95,6 +108,12 @@ class Session(models.Model):
 
     class Meta:
         indexes = [models.Index(name="session_by_user", fields=["user", "-last_used_at"])]
+        constraints = [
+            models.CheckConstraint(
+                name="session_origin_known",
+                condition=Q(origin__in=["password", "oauth", "device", "unknown"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or "unnamed device"

@@ -32,8 +32,10 @@ from accounts.error_pages import UNAVAILABLE, error_page
 from accounts.reauthentication import sign_in_again
 from accounts.redemption import (
     claim,
+    grant_of,
     lock_granter,
     lock_refresh_token,
+    remember_grant,
     remember_granter,
     take_turns,
 )
@@ -128,11 +130,14 @@ class TokenView(views.TokenView):  # type: ignore[misc]
         response: HttpResponse = super().post(request)
         if response.status_code == 200 and not (stands and claim(code)):
             raise InvalidGrantError
+        _remember_grant(response, Client.GrantType.DEVICE_CODE)
         return response
 
     def _redeem_refresh_token(self, request: HttpRequest) -> HttpResponse:
-        lock_refresh_token(request.POST.get("refresh_token", ""))
+        former = lock_refresh_token(request.POST.get("refresh_token", ""))
+        grant = grant_of(former) if former else ""
         response: HttpResponse = super().post(request)
+        _remember_grant(response, grant)
         return response
 
 
@@ -146,6 +151,14 @@ class DeviceCodeView(views.DeviceCodeView):  # type: ignore[misc]
         request.META["CONTENT_TYPE"] = _FORM  # oauthlib takes it without a charset only
         response: HttpResponse = super().post(request, *args, **kwargs)
         return response
+
+
+def _remember_grant(response: HttpResponse, grant: str) -> None:
+    """Note it on the tokens of this answer: a session that comes of them will say it."""
+    if response.status_code == 200 and grant:
+        issued = json.loads(response.content)
+        names = ("access_token", "refresh_token")
+        remember_grant([issued[name] for name in names if name in issued], grant)
 
 
 def endpoint(view: View) -> View:

@@ -25,9 +25,11 @@ _openid = [
 urlpatterns = [
     path("accounts/", pages.home, name="account_home"),
     path("accounts/logged-out/", pages.logged_out, name="account_logged_out"),
+    path("accounts/devices/", pages.devices, name="account_devices"),
     path("accounts/link/", link_pages.link, name="account_link"),
     path("accounts/email/", pages.addresses, name="account_email"),
     path("accounts/password/set/", pages.set_password, name="account_set_password"),
+    path("accounts/2fa/totp/activate/", pages.enroll_totp, name="mfa_activate_totp"),
     path("accounts/3rdparty/", transaction.atomic(connections), name="socialaccount_connections"),
     path("accounts/", include("allauth.urls")),
     path("", include(([path("", include((_openid, "oidc")))], "idp"))),

@@ -1,15 +1,22 @@
 """The few pages that django-allauth has not, or leaves too open."""
 
+from uuid import UUID
+
 from allauth.account import views
+from allauth.mfa.totp.views import activate_totp
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
 
+from accounts import sessions, verification
 from accounts.errors import EmailTaken, TokenRevoked
 from accounts.models import User
 from accounts.reauthentication import is_fresh, sign_in_again
 from accounts.redemption import lock_users
+from config.errors import InvalidRequest
 
 
 def visitor(request: HttpRequest) -> User:
@@ -44,6 +51,33 @@ def set_password(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = views.password_set(request)
         return response
     return sign_in_again(request, then=request.path)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def devices(request: HttpRequest) -> HttpResponse:
+    """List what is signed in to the account, and sign one of it out."""
+    alive = sessions.living(visitor(request))
+    if request.method == "GET":
+        return render(request, "accounts/devices.html", {"devices": alive})
+    try:
+        chosen = UUID(request.POST.get("device", ""))
+    except ValueError as malformed:
+        raise InvalidRequest from malformed
+    if alive.filter(pk=chosen).exists():
+        sessions.revoke(chosen)
+        messages.success(request, "Signed out.")
+    return redirect("account_devices")
+
+
+@login_required
+def enroll_totp(request: HttpRequest) -> HttpResponseBase:
+    """Set up an authenticator app; before that, lead to the verification of the address."""
+    if verification.is_verified(visitor(request)):
+        response: HttpResponseBase = activate_totp(request)
+        return response
+    messages.info(request, "Verify your e-mail address first. Then set up the second factor.")
+    return redirect("account_email")
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import sessions
+from accounts import security_log, sessions
 from accounts.attempts import count_message, count_password
 from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
 from accounts.models import User
@@ -60,6 +60,7 @@ def prove(request: HttpRequest, user: User, *, password: str, param: str = "pass
     """Insist that this is the user's password. Raises ``WrongPassword`` or ``RateLimited``."""
     count_password(request, user=user)
     if not user.check_password(password):
+        security_log.note("wrong_password", user_id=user.pk, request=request)
         raise WrongPassword(param=param)
 
 
@@ -106,6 +107,7 @@ def replace(user: User, *, password: str, keep: UUID | None = None) -> None:
         if not unchanged.update(password=hashed):
             raise PasswordChanged
         sign_out_everywhere(user, except_=keep)
+    security_log.note("password_changed", user_id=user.pk)
     user.password = hashed
 
 

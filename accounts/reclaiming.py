@@ -2,10 +2,11 @@
 
 Anybody may register with somebody else's address, and leave themselves ways back in before its
 owner comes by a password reset. So where nobody has proven the address before, these are removed.
+A second factor is none of them and stays: enrolling one needs a verified address, and a reset by
+mail must not be a way around it.
 """
 
 from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 
 from accounts.models import User
@@ -23,7 +24,6 @@ def reclaim(user: User) -> None:
     EmailAddress.objects.filter(user=user).exclude(email=user.email).delete()
     EmailAddress.objects.filter(email=user.email).exclude(user=user).delete()
     SocialAccount.objects.filter(user=user).delete()
-    Authenticator.objects.filter(user=user).delete()  # it would keep the owner out
     EmailAddress.objects.update_or_create(
         user=user, email=user.email, defaults={"verified": True, "primary": True}
     )

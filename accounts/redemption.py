@@ -5,6 +5,7 @@ back stays redeemed.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import RedeemedGrant, User
 
+_GRANT = "grant"  # in the data of a token
 # Far longer than any code is good for.
 _KEEP = timedelta(days=1)
 
@@ -40,14 +42,15 @@ def take_turns(code: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_digest(code)])
 
 
-def lock_refresh_token(value: str) -> None:
+def lock_refresh_token(value: str) -> Token | None:
     """Lock a refresh token, which its rotation deletes: whoever waited finds none.
 
     Its user's row comes first, as for everything that is redeemed: see ``sign_out_everywhere``.
     """
     rows = Token.objects.by_value(value).filter(type=Token.Type.REFRESH_TOKEN)
     list(lock_users(pk__in=rows.values("user")))
-    list(rows.select_for_update())
+    found: Token | None = rows.select_for_update().first()
+    return found
 
 
 def remember_granter(code: str, user: User) -> None:
@@ -65,6 +68,19 @@ def lock_granter(code: str) -> bool:
 def lock_users(**which: Any) -> QuerySet[User, int]:
     """Lock rows of users, when evaluated, against signing out everywhere meanwhile."""
     return User.objects.select_for_update(no_key=True).filter(**which).values_list("pk", flat=True)
+
+
+def remember_grant(values: Iterable[str], grant: str) -> None:
+    """Note on tokens that were just issued by which grant type the sign-in began."""
+    for value in values:
+        for token in Token.objects.by_value(value):
+            token.data = {**(token.data or {}), _GRANT: grant}
+            token.save(update_fields=["data"])
+
+
+def grant_of(token: Token) -> str:
+    """Return the grant type that was noted on the token, or nothing."""
+    return str((token.data or {}).get(_GRANT, ""))
 
 
 def forget_expired() -> None:

@@ -8,11 +8,14 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import notices, security_log
 from accounts.attempts import count_code
 from accounts.errors import SecondFactorRequired
 from accounts.models import User
+from accounts.revocation import sign_out_everywhere
 
 
 def is_set_up(user: User) -> bool:
@@ -32,7 +35,23 @@ def prove(request: HttpRequest, user: User, *, code: str) -> None:
         if authenticator.wrap().validate_code(code):
             authenticator.record_usage()
             return
+    security_log.note("second_factor_failed", user_id=user.pk, request=request)
     raise SecondFactorRequired("This code is not right, or was used before.")
+
+
+@transaction.atomic
+def remove(user: User) -> int:
+    """Remove the factors of a user who lost them, and tell them; return how many there were.
+
+    For staff only: a user removes theirs on the account pages, with a code. Every session ends,
+    so whoever holds one without the factor has to show the password.
+    """
+    removed: int = Authenticator.objects.filter(user=user).delete()[0]
+    if removed:
+        security_log.note("second_factor_removed_by_staff", user_id=user.pk)
+        sign_out_everywhere(user)
+        notices.tell(user, "second_factor_removed")
+    return removed
 
 
 def was_given(request: HttpRequest) -> bool:

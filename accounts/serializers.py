@@ -128,7 +128,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
     class Meta:
         model = Session
-        fields = ("id", "name", "created_at", "last_used_at", "expires_at", "current")
+        fields = ("id", "name", "origin", "created_at", "last_used_at", "expires_at", "current")
 
     def get_current(self, session: Session) -> bool:
         current: UUID = self.context["current"]

@@ -13,12 +13,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from accounts import security_log
 from accounts.errors import (
     InvalidCredentials,
     InvalidToken,
@@ -28,6 +30,7 @@ from accounts.errors import (
 )
 from accounts.jwts import AccessToken, Claims, RefreshToken, read
 from accounts.models import Session, User
+from accounts.origins import TRUSTED
 
 if TYPE_CHECKING:  # at run time it would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema
@@ -51,6 +54,7 @@ class Caller:
     session_id: UUID
     until: datetime
     second_factor: bool
+    origin: str  # one of Session.Origin
 
     @property
     def user_id(self) -> int:
@@ -70,10 +74,17 @@ def bearer(header: bytes) -> str | None:
     return credential.strip()
 
 
-def issue(user: User, *, name: str = "", second_factor: bool = False) -> Pair:
+def issue(
+    user: User,
+    *,
+    name: str = "",
+    second_factor: bool = False,
+    origin: str = Session.Origin.PASSWORD,
+) -> Pair:
     """Sign a device in: open a session and return its first pair.
 
     ``second_factor``: whether the user gave one; the session will never be asked for it.
+    ``origin``: how they signed in, which says what the session may do (``accounts.origins``).
 
     Raises ``InvalidCredentials`` when the user got another password since ``user`` was read, or
     was suspended: what signs every session out must not miss the one that is about to be opened.
@@ -88,9 +99,11 @@ def issue(user: User, *, name: str = "", second_factor: bool = False) -> Pair:
             name=name[:200],
             refresh_id=UUID(token["jti"]),
             rotated_at=now,
-            expires_at=now + token.lifetime,
+            expires_at=now + min(token.lifetime, settings.SESSION_MAX_AGE),
             second_factor=second_factor,
+            origin=origin,
         )
+    security_log.note("session_began", user_id=user.pk, origin=str(origin))
     return _pair(token, user_id=user.pk, session_id=session.pk)
 
 
@@ -119,8 +132,11 @@ def verify(token: str) -> Caller:
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
         stale.update(last_used_at=now)
-    until = claims.expires_at + timedelta(seconds=settings.SIMPLE_JWT["LEEWAY"])
-    return Caller(session.user, session.pk, until, session.second_factor)
+    until = min(
+        claims.expires_at + timedelta(seconds=settings.SIMPLE_JWT["LEEWAY"]),
+        session.created_at + settings.SESSION_MAX_AGE,
+    )
+    return Caller(session.user, session.pk, until, session.second_factor, session.origin)
 
 
 def revoke(session_id: UUID) -> None:
@@ -135,14 +151,21 @@ def revoke_all(user: User, *, except_: UUID | None = None) -> None:
 
 def living(user: User) -> QuerySet[Session]:
     """Return the user's signed-in devices, the last used first."""
-    alive = user.sessions.filter(revoked_at=None, expires_at__gt=timezone.now())
+    now = timezone.now()
+    alive = user.sessions.filter(
+        revoked_at=None, expires_at__gt=now, created_at__gt=now - settings.SESSION_MAX_AGE
+    )
     return alive.order_by("-last_used_at")
 
 
 def insist_on_recent(session_id: UUID) -> None:
-    """Raise ``ReauthenticationRequired`` unless this device was signed in a moment ago."""
+    """Raise ``ReauthenticationRequired`` unless the user signed in a moment ago by this session.
+
+    Allowing an app or a device is no sign-in of the user's own.
+    """
     since = timezone.now() - RECENT
-    if not Session.objects.filter(pk=session_id, created_at__gte=since).exists():
+    own = Session.objects.filter(pk=session_id, origin__in=TRUSTED)
+    if not own.filter(created_at__gte=since).exists():
         raise ReauthenticationRequired
 
 
@@ -173,6 +196,8 @@ def _living(claims: Claims) -> Session:
         raise InvalidToken
     if session.revoked_at:
         raise TokenRevoked
+    if session.created_at <= timezone.now() - settings.SESSION_MAX_AGE:
+        raise TokenRevoked("This session has reached its greatest age. Sign in again.")
     return session
 
 
@@ -189,7 +214,10 @@ def _rotate(claims: Claims, following: RefreshToken) -> bool:
             refresh_id=UUID(following["jti"]),
             rotated_at=now,
             last_used_at=now,
-            expires_at=now + following.lifetime,
+            expires_at=Least(
+                Value(now + following.lifetime),
+                F("created_at") + Value(settings.SESSION_MAX_AGE),
+            ),
         )
     )
 
@@ -199,6 +227,7 @@ def _refuse_reuse(claims: Claims) -> NoReturn:
     if timezone.now() - session.rotated_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
         raise TokenSuperseded
     revoke(session.pk)
+    security_log.note("refresh_token_reused", user_id=claims.user_id, session_id=str(session.pk))
     raise TokenRevoked
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from accounts import redemption, sessions
+from accounts import notices, redemption, sessions
 
 
 @shared_task
@@ -12,3 +12,9 @@ def forget_what_has_expired() -> None:
     redemption.forget_expired()
     sessions.forget_expired()
     SessionStore.clear_expired()
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def send_notice(user_id: int, kind: str, once: str, facts: dict[str, str]) -> None:
+    """Send a security notice; when the mail server is away, try again."""
+    notices.send(user_id, kind, once, facts)

@@ -28,6 +28,18 @@ def insist_on_verified(user: User) -> None:
         raise EmailNotVerified
 
 
+def is_verified(user: User) -> bool:
+    """Tell whether the address that the user signs in by is known to be theirs."""
+    own = EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=True)
+    return bool(own.exists())
+
+
+def insist_on_verified_own(user: User) -> None:
+    """Raise ``EmailNotVerified`` unless the user's own address is verified, in every mode."""
+    if not is_verified(user):
+        raise EmailNotVerified
+
+
 def welcome(request: HttpRequest, user: User) -> None:
     """Ask a new user to verify their address, unless nobody wants to know."""
     if not _is(app_settings.EmailVerificationMethod.NONE):

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from accounts import suspension
+from accounts import second_factor, suspension
 from accounts.deletion import NOBODY
 from accounts.models import User
 from accounts.revocation import sign_out_everywhere
@@ -120,6 +120,25 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
     before = user.sessions.filter(revoked_at=None).count()
     sign_out_everywhere(user)
     audit.record(staff=staff, target=user, action="sessions", before=before, after=0, reason=reason)
+    return True
+
+
+@transaction.atomic
+def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
+    """Remove the second factor that a user has lost, end their sessions and tell them by e-mail.
+
+    False when they have none. Raises as ``suspend``; ``Conflict`` for oneself.
+    """
+    user = _living(user_id)
+    _insist_on_rank(staff, user)
+    if user == staff:
+        raise Conflict("You cannot remove your own here: use the account pages, with a code.")
+    before = second_factor.remove(user)
+    if not before:
+        return False
+    audit.record(
+        staff=staff, target=user, action="second factor", before=before, after=0, reason=reason
+    )
     return True
 
 

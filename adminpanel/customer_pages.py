@@ -38,7 +38,14 @@ class CustomerAdmin(UserAdmin):
     """Every action needs its own permission, asks for a reason, and is audited."""
 
     change_form_outer_before_template = "adminpanel/customer.html"
-    actions_detail = ("grant_tokens", "change_plan", "suspend", "resume", "revoke_sessions")
+    actions_detail = (
+        "grant_tokens",
+        "change_plan",
+        "suspend",
+        "resume",
+        "revoke_sessions",
+        "remove_second_factor",
+    )
     list_display = ("email", "name", "plan", "available", "is_active", "is_staff", "date_joined")
     list_select_related = ("balance__tier",)
     list_filter = ("is_active", "is_staff", "balance__tier", "date_joined")
@@ -103,6 +110,11 @@ class CustomerAdmin(UserAdmin):
     def revoke_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         title = "Sign out everywhere"
         return self._ask(request, object_id, title, RevokeForm, actions.revoke_sessions)
+
+    @action("Remove second factor", icon="no_encryption", permission="mfa.delete_authenticator")
+    def remove_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        title = "Remove the second factor of"
+        return self._ask(request, object_id, title, ActionForm, actions.remove_second_factor)
 
     def _ask(
         self,

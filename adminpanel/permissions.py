@@ -9,8 +9,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.errors import SecondFactorRequired
+from accounts.errors import AppNotAllowed, SecondFactorRequired
 from accounts.models import User
+from accounts.origins import insist_on_trusted
 from accounts.second_factor import insist_of_staff
 from accounts.sessions import Caller
 from config.errors import NotAuthenticated, PermissionDenied
@@ -20,10 +21,10 @@ class StaffOnly(BasePermission):
     """Sessions of staff who hold the permission that the view names for the method.
 
     A view says `permissions = {"GET": "accounts.view_user", …}`; of another method than those all
-    staff may hear that there is none. An API key never will do.
+    staff may hear that there is none. An API key never will do, nor a session of an editor.
     """
 
-    errors = (PermissionDenied, SecondFactorRequired)
+    errors = (PermissionDenied, AppNotAllowed, SecondFactorRequired)
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, User):
@@ -33,5 +34,6 @@ class StaffOnly(BasePermission):
         holds = needed is None or request.user.has_perm(needed)
         if not (session and request.user.is_staff and holds):
             raise PermissionDenied("This is for staff.", required=needed)
+        insist_on_trusted(session.origin)
         insist_of_staff(request.user, given=session.second_factor)
         return True

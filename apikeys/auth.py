@@ -14,8 +14,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.attempts import client_address
+from accounts.errors import AppNotAllowed
 from accounts.models import User
-from accounts.sessions import bearer
+from accounts.origins import insist_on_right
+from accounts.sessions import Caller, bearer
 from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from apikeys.models import ApiKey
 from apikeys.secrets import PREFIX, digest, is_well_formed
@@ -128,12 +130,13 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class SessionOrScopedKey(BasePermission):
-    """The default of every view: a session may do all, a key only what its scopes and the view say.
+    """The default of every view: a key may do what its scopes and the view say, a session all.
 
-    So a view that names no scope is closed to keys: none can manage keys or the account.
+    So a view that names no scope is closed to keys: none can manage keys or the account. Sessions
+    of editors and devices may read, and do what the view opens to them (``accounts.origins``).
     """
 
-    errors = (KeyScope,)
+    errors = (KeyScope, AppNotAllowed)
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:
@@ -142,6 +145,8 @@ class SessionOrScopedKey(BasePermission):
             scope = required_scope(view, request.method or "")
             if scope not in request.auth.scopes:
                 raise KeyScope(required=scope)
+        if isinstance(request.auth, Caller):
+            insist_on_right(request.auth.origin, view, request.method or "")
         return True
 
 

@@ -83,6 +83,8 @@ class CurrentView(APIView):
 
 
 class SubscribeView(APIView):
+    apps_may = ("POST",)
+
     @raises(*_PAYS)
     @extend_schema(
         tags=TAGS,
@@ -110,6 +112,8 @@ class SubscribeView(APIView):
 
 
 class UpgradeView(APIView):
+    apps_may = ("PUT",)
+
     @raises(*_PAYS)
     @extend_schema(
         tags=TAGS,
@@ -130,6 +134,8 @@ class UpgradeView(APIView):
 
 
 class CancelView(APIView):
+    apps_may = ("POST",)
+
     @raises(*_CHANGES)
     @extend_schema(
         tags=TAGS,
@@ -146,6 +152,8 @@ class CancelView(APIView):
 
 
 class ResumeView(APIView):
+    apps_may = ("POST",)
+
     @raises(*_CHANGES)
     @extend_schema(tags=TAGS, request=None, responses=SubscriptionSerializer)
     def post(self, request: Request) -> Response:
@@ -155,6 +163,8 @@ class ResumeView(APIView):
 
 
 class PortalView(APIView):
+    apps_may = ("POST",)
+
     @raises(BillingUnavailable)
     @extend_schema(tags=TAGS, request=None, responses=PortalSerializer)
     def post(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.permissions import AllowAny
 
+from accounts.origins import apps_may
 from adminpanel import roles
 from adminpanel.permissions import StaffOnly
 from apikeys.auth import required_scope
@@ -20,7 +21,7 @@ from apikeys.models import Scope
 from llmproxy import views as proxy
 
 KEYS = {f"key `{scope}`": scope.value for scope in Scope}
-CALLERS = ("anonymous", "user", "suspended", *KEYS, "staff", *roles.ROLES)
+CALLERS = ("anonymous", "user", "app", "suspended", *KEYS, "staff", *roles.ROLES)
 _METHODS = ("get", "post", "put", "patch", "delete")
 # Paths need ids to be resolved, or called: these belong to nobody.
 _NOBODYS = {"uuid": str(UUID(int=0)), "integer": "0", "string": "nothing"}
@@ -40,8 +41,9 @@ route as every caller, and hold the answers to it.
 - An object of somebody else (a key, a session, a receipt, a reservation, a linked account) answers
   as one that there is not: 404. This holds for staff as well; they see others' objects through
   `/api/admin/` and the admin site.
-- *suspended*: the session of a user whom staff have suspended. *staff*: a member of staff who is in
-  no group. Staff are users too; their keys are keys as any other.
+- *app*: the session of an editor or a device. *suspended*: the session of a user whom staff have
+  suspended. *staff*: a member of staff who is in no group. Staff are users too; their keys are keys
+  as any other.
 
 ## The API
 
@@ -85,6 +87,7 @@ OUTSIDE: dict[str, str] = {
     "accounts/password/change/": "who is signed in",
     "accounts/password/set/": "who is signed in, a moment ago",
     "accounts/email/": "who is signed in",
+    "accounts/devices/": "who is signed in",
     "accounts/link/": "who has a ticket from `POST /api/users/oauth-accounts`",
     "accounts/3rdparty/login/": "everyone",
     "accounts/3rdparty/signup/": "everyone, on the way in from a provider",
@@ -135,11 +138,12 @@ def allowed(route: Route) -> dict[str, str]:
         return dict.fromkeys(CALLERS, "401")
     if not doors:
         return dict.fromkeys(CALLERS, "yes")
+    app = "yes" if apps_may(view, route.method) else "403"
     if StaffOnly in permissions:
         return _by_role(view.permissions[route.method])
     if AllowAny in permissions:
         return dict.fromkeys(CALLERS, "yes") | {"suspended": "401"}
-    return _by_key_scope(required_scope(view, route.method))
+    return _by_key_scope(required_scope(view, route.method)) | {"app": app}
 
 
 def outside() -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ tokengate.E005  a CORS origin is a wildcard
 tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
 tokengate.E008  USAGE_RETENTION_DAYS is too short
+tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
+tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
 tokengate.W001  no LLM provider is configured
 tokengate.W002  e-mails are printed to the console
 """
@@ -25,6 +27,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from config import embedded
 from config.env import secret_is_weak
+from config.links import named_hosts
 
 
 @register(Tags.security, deploy=True)
@@ -37,9 +40,7 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     if settings.DEBUG and not settings.EMBEDDED:
         hint = "Unset DEBUG."
         found.append(Error("DEBUG is on.", hint=hint, id="tokengate.E002"))
-    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
-        hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
-        found.append(Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003"))
+    found += _wrong_with_hosts()
     embeds = any(map(embedded.is_embedded, (settings.DATABASE_URL, settings.REDIS_URL)))
     if embeds and not settings.DEBUG:
         hint = "Set DATABASE_URL and REDIS_URL."
@@ -83,6 +84,15 @@ def refuse_to_start_unsafely() -> None:
     errors = [] if settings.DEBUG else [e for e in production_is_safe() if e.is_serious()]
     if errors:
         sys.exit("Not starting:\n" + "\n".join(f"  {e}" for e in errors))
+
+
+def _wrong_with_hosts() -> Iterator[Error]:
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
+        yield Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003")
+    elif not settings.PUBLIC_URL and not named_hosts():
+        hint = "Set PUBLIC_URL to the address of this site, such as https://api.example.com"
+        yield Error("Links in e-mail would lead nowhere.", hint=hint, id="tokengate.E009")
 
 
 def _wrong_with_stripe() -> Iterator[str]:

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.session_age.session_age",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.staff_gate.staff_gate",
 ]
@@ -176,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),
     },
+    "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
@@ -209,6 +211,8 @@ SIMPLE_JWT: dict[str, Any] = {
     "TOKEN_TYPE_CLAIM": "typ",
     "LEEWAY": 5,
 }
+# However often a session is refreshed or a cookie used: after this the user signs in again.
+SESSION_MAX_AGE = timedelta(days=env.float("SESSION_MAX_AGE_DAYS", default=90.0))
 # For so long after a rotation, the old refresh token is a lost race; later it is a stolen one.
 REFRESH_GRACE_SECONDS: float = env.float("REFRESH_GRACE_SECONDS", default=10.0)
 
@@ -244,6 +248,8 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
     "add_email": "accounts.forms.AddAddressForm",
+    "change_password": "accounts.forms.ChangeForm",
+    "reauthenticate": "accounts.forms.PasswordAgainForm",
     "reset_password": "accounts.forms.ResetForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
@@ -260,7 +266,8 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
-# What a stranger sets up for an address that is not theirs, its owner's first reset removes.
+# accounts/receivers.py asks for more: that the user's own address is verified. The library's rule
+# would let a user without any address pass, and keep users with a factor from changing theirs.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
@@ -435,7 +442,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Where Stripe's pages lead back to; by default the address that the request came to.
+# Where links in e-mail lead (config/links.py), and where Stripe's pages lead back to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API

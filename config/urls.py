@@ -38,6 +38,11 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("metrics", metrics.scrape, name="metrics"),
     path("admin/export/<slug:name>.csv", pages.export, name="staff-export"),
+    # Django's own change would keep other sessions, and count no guesses.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path(
+        "admin/password_change/done/", RedirectView.as_view(pattern_name="account_change_password")
+    ),
     path("admin/", admin.site.urls),
     path("", include("accounts.page_urls")),
     path("billing/", include("billing.page_urls")),

@@ -41,6 +41,7 @@ class ConsumedSerializer(serializers.Serializer[Any]):
 
 class ConsumeView(APIView):
     key_scope = WRITE
+    apps_may = ("POST",)
 
     @raises(InsufficientTokens, KeyBudgetExceeded, ReservationClosed, Conflict, NotFound)
     @extend_schema(

@@ -64,6 +64,7 @@ class MeView(APIView):
 
 class ReserveView(APIView):
     key_scope = WRITE
+    apps_may = ("POST",)
 
     @raises(InsufficientTokens, KeyBudgetExceeded, Conflict)
     @extend_schema(

@@ -7,7 +7,16 @@ from celery import shared_task
 from django.conf import settings
 
 from config.embedded.errors import EmbeddedError
-from tokens import aggregates, allowances, idempotency, ledger, notices, retention, spool
+from tokens import (
+    aggregates,
+    allowances,
+    free_allowance,
+    idempotency,
+    ledger,
+    notices,
+    retention,
+    spool,
+)
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -52,6 +61,17 @@ def _all(some: Callable[..., int]) -> int:
 def forget_idempotency_keys() -> int:
     """Delete the answers that are kept for repetitions, a day after they were given."""
     return idempotency.forget_old()
+
+
+@shared_task
+def keep_free_allowances() -> int:
+    """Note the mailboxes that an earlier version did not, and forget what ended periods gave.
+
+    Returns how many mailboxes were noted.
+    """
+    noted = free_allowance.note_missing()
+    free_allowance.forget_ended()
+    return noted
 
 
 @shared_task

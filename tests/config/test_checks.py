@@ -57,6 +57,7 @@ def test_a_weak_secret(settings: Settings, secret: str) -> None:
         ("DEBUG", True, "tokengate.E002"),
         ("ALLOWED_HOSTS", [], "tokengate.E003"),
         ("ALLOWED_HOSTS", ["*"], "tokengate.E003"),
+        ("ALLOWED_HOSTS", [".example.com"], "tokengate.E009"),
         ("DATABASE_URL", database_url(), "tokengate.E004"),
         ("REDIS_URL", redis_url(), "tokengate.E004"),
         ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),

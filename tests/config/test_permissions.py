@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from pytest_django import Settings
 
 from accounts import sessions
-from accounts.models import User
+from accounts.models import Session, User
 from adminpanel import roles
 from apikeys import keys
 from config import access
@@ -45,7 +45,8 @@ def credential_of(caller: str) -> Header:
         return bearer(keys.create(user=user, name="key", scopes=[access.KEYS[caller]])[1])
     if caller in roles.ROLES:
         user.groups.add(Group.objects.get(name=caller))
-    header = bearer(sessions.issue(user).access)
+    origin = Session.Origin.DEVICE if caller == "app" else Session.Origin.PASSWORD
+    header = bearer(sessions.issue(user, origin=origin).access)
     if caller == "suspended":  # and not by suspending, which ends the session besides
         User.objects.filter(pk=user.pk).update(is_active=False)
     return header
@@ -109,6 +110,7 @@ def test_the_staffs_site_is_for_staff(client: Client, who: str) -> None:
     [
         "/accounts/",
         "/accounts/email/",
+        "/accounts/devices/",
         "/accounts/password/change/",
         "/accounts/password/set/",
         "/accounts/3rdparty/",

@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q
 
+from tokens import free_allowance
 from tokens.functions import call
 from tokens.models import Balance, Entry
 from tokens.periods import period_at
@@ -15,7 +16,8 @@ from tokens.tiers import default_tier
 def open_account(user_id: int) -> Balance:
     """Return the user's balance, up to date: nothing in it is past its time.
 
-    The first call puts them on the default tier and grants its tokens.
+    The first call puts them on the default tier and grants its tokens, as far as their mailbox has
+    not had them in this period.
 
     Raises ``User.DoesNotExist`` for an unknown user.
     """
@@ -40,9 +42,11 @@ def _open(user_id: int) -> Balance:
     opening = {"tier": tier, "period_start": start, "period_end": end}
     opening |= {"anchor": user.date_joined, "due_at": end}
     Balance.objects.get_or_create(user_id=user_id, defaults=opening)
-    if tier.monthly_tokens:
-        source = f"period:{user_id}:{start.date()}"
-        grant(user_id=user_id, amount=tier.monthly_tokens, source=source, kind=Entry.Kind.ALLOWANCE)
+    free_allowance.note(user)
+    source = f"period:{user_id}:{start.date()}"
+    asked = (user_id, tier.name, start, end, source, tier.monthly_tokens)
+    if amount := call("tokens_free_allowance", *asked):
+        grant(user_id=user_id, amount=amount, source=source, kind=Entry.Kind.ALLOWANCE)
     return Balance.objects.select_related("tier").get(user_id=user_id)
 
 

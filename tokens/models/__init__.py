@@ -1,5 +1,6 @@
 """What users may spend and what they spent. Every amount is a whole number of LLM tokens."""
 
+from tokens.models.allowances import FreeAllowance, Mailbox, MailboxKey
 from tokens.models.balances import Adjustment, Balance, Entry, Grant, KeySpending, Reservation
 from tokens.models.idempotency import IdempotentAnswer
 from tokens.models.tiers import Tier, any_model
@@ -12,9 +13,12 @@ __all__ = [
     "DailyTotal",
     "DailyUsage",
     "Entry",
+    "FreeAllowance",
     "Grant",
     "IdempotentAnswer",
     "KeySpending",
+    "Mailbox",
+    "MailboxKey",
     "Reservation",
     "Tier",
     "UsageRecord",

@@ -156,6 +156,7 @@ BEGIN
     SELECT * INTO STRICT balance FROM tokens_balance WHERE user_id = account;
     SELECT * INTO STRICT leaving FROM tokens_tier WHERE name = balance.tier_id;
     SELECT monthly_tokens INTO STRICT fresh FROM tokens_tier WHERE name = new_tier;
+    fresh := tokens_free_allowance(account, new_tier, starts, ends, period_source, fresh);
     IF fresh > 0 THEN
         INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
         VALUES (account, 'allowance', fresh, period_source, '', clock_timestamp())

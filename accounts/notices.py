@@ -1,0 +1,62 @@
+"""E-mail that tells users of a change to the security of their account.
+
+Celery sends it after the transaction is committed; while the broker is away, the request sends it
+itself. Each notice has an id, so a task that runs twice sends one message.
+"""
+
+from contextlib import suppress
+from functools import partial
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.mail import send_mail
+from django.db import transaction
+from django.template.loader import render_to_string
+from redis.exceptions import RedisError
+
+from accounts.models import User
+from config.queue import enqueue
+
+SUBJECTS = {
+    "second_factor_removed": "Your second factor was removed",
+    "new_app": "A new sign-in to your account",
+}
+_REMEMBERED = 86_400  # seconds in which Celery may run a task again
+
+
+def tell(user: User, kind: str, **facts: str) -> None:
+    """Send a notice once the running transaction is committed; ``facts`` fill its template."""
+    send_later = partial(_send_or_enqueue, user.pk, kind, str(uuid4()), facts)
+    transaction.on_commit(send_later, robust=True)
+
+
+def send(user_id: int, kind: str, once: str, facts: dict[str, str]) -> None:
+    """Write to the user, unless they have left or this notice was sent. Raises ``OSError``."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or not _is_first(once):
+        return
+    body = render_to_string(f"accounts/mail/{kind}.txt", {"user": user, **facts})
+    try:
+        send_mail(SUBJECTS[kind], body, settings.DEFAULT_FROM_EMAIL, [user.email])
+    except OSError:
+        with suppress(RedisError):
+            cache.delete(_key(once))  # Celery tries again
+        raise
+
+
+def _send_or_enqueue(user_id: int, kind: str, once: str, facts: dict[str, str]) -> None:
+    if not enqueue("accounts.tasks.send_notice", user_id, kind, once, facts):
+        send(user_id, kind, once, facts)
+
+
+def _is_first(once: str) -> bool:
+    """Tell whether this notice has not been sent; while Redis is away, send it in any case."""
+    try:
+        return bool(cache.add(_key(once), True, timeout=_REMEMBERED))
+    except RedisError:
+        return True
+
+
+def _key(once: str) -> str:
+    return f"notice:{once}"

@@ -1,0 +1,47 @@
+"""What a session may do to the account, by how it began. This is the only place that says so.
+
+A user who types in their password here shows who they are. A user who chooses Allow for an editor
+or a device may have been led to it by somebody else, so that session may spend tokens but not
+change how the account is signed in to. The browser's pages have cookies and no ``Session``: what
+begins there may do all that pages offer, after their own questions.
+"""
+
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS
+
+from accounts.errors import AppNotAllowed
+from accounts.models import Session
+
+Origin = Session.Origin
+
+# Whether a session of this origin may change the account, act as staff, and count as a recent
+# sign-in of the user.
+CHANGES_THE_ACCOUNT: dict[str, bool] = {
+    Origin.PASSWORD: True,
+    Origin.OAUTH: False,
+    Origin.DEVICE: False,
+    Origin.UNKNOWN: False,
+}
+TRUSTED = tuple(origin for origin, trusted in CHANGES_THE_ACCOUNT.items() if trusted)
+
+
+def apps_may(view: Any, method: str) -> bool:
+    """Tell whether a view lets sessions of apps call it by this method.
+
+    They may read. Whatever changes something is closed to them, unless the view says otherwise
+    in `apps_may`, such as `("POST",)`: a new route is closed until somebody decides.
+    """
+    return method in SAFE_METHODS or method in getattr(view, "apps_may", ())
+
+
+def insist_on_right(origin: str, view: Any, method: str) -> None:
+    """Raise ``AppNotAllowed`` where the view is closed to sessions that began like this."""
+    if not apps_may(view, method):
+        insist_on_trusted(origin)
+
+
+def insist_on_trusted(origin: str) -> None:
+    """Raise ``AppNotAllowed`` unless a session that began like this may change the account."""
+    if not CHANGES_THE_ACCOUNT[origin]:
+        raise AppNotAllowed

@@ -1,0 +1,29 @@
+"""Where this site is, for links that do not follow from a request: those in e-mail.
+
+The Host header is the caller's word. A link that is built from it, in a message to somebody else,
+would lead wherever the caller likes.
+"""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+
+def site_url() -> str:
+    """Return `https://host`, without a slash at its end: from the settings only."""
+    public: str = settings.PUBLIC_URL.rstrip("/")
+    return public or f"{settings.ACCOUNT_DEFAULT_HTTP_PROTOCOL}://{_host()}"
+
+
+def site_host() -> str:
+    """Return the host, and the port where it is not the usual one."""
+    return urlsplit(site_url()).netloc
+
+
+def named_hosts() -> list[str]:
+    """Return the hosts that ALLOWED_HOSTS names in full."""
+    return [host for host in settings.ALLOWED_HOSTS if not host.startswith(("*", "."))]
+
+
+def _host() -> str:
+    return next(iter(named_hosts()), f"127.0.0.1:{settings.PORT}")
