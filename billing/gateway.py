@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 
 from billing import readings
-from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
+from billing.errors import BillingUnavailable, CardDeclined, GoneAtStripe, SubscriptionBusy
 from billing.metrics import PAYMENTS
 from config.database import give_back
 from config.errors import ApiError, InvalidRequest
@@ -68,7 +68,8 @@ def _ours(failed: stripe.StripeError, *, call: str) -> ApiError:
             return SubscriptionBusy()
         case stripe.InvalidRequestError():
             log.warning("stripe_refused", call=call, error=str(failed))
-            return InvalidRequest(failed.user_message, param=failed.param)
+            kind = GoneAtStripe if failed.code == "resource_missing" else InvalidRequest
+            return kind(failed.user_message, param=failed.param)
         case _:
             log.error("stripe_failed", call=call, error=str(failed))
             return BillingUnavailable()
