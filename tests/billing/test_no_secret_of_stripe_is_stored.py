@@ -68,7 +68,7 @@ def test_a_whole_journey(caller: APIClient, shop: Shop, settings: Settings) -> N
     assert Mirrored.objects.get().djstripe_owner_account == Account.objects.get()
     assert Customer.objects.exists()
     assert PaymentIntent.objects.exists()
-    assert Subscription.objects.get().stripe_id in stored
+    assert str(Subscription.objects.get().stripe_id) in stored
     for secret in (settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET):
         assert len(secret) > 20
         assert secret not in stored

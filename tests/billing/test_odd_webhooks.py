@@ -22,23 +22,29 @@ EVENT: dict[str, Any] = {
     "data": {"object": {"id": "in_1", "object": "invoice", "customer": "cus_1"}},
 }
 NUL = "\0"
-WRONG_TYPES: tuple[Any, ...] = (None, 7, 1.5, True, [], {}, [["x"]])
+WRONG: tuple[Any, ...] = (None, 7, 1.5, True, [], {}, [["x"]])
 
 
 def about(**changed: Any) -> dict[str, Any]:
     return {**EVENT, "data": {"object": {**EVENT["data"]["object"], **changed}}}
 
 
+CREATED: tuple[Any, ...] = (
+    *(10**18, 10**400, -1, 253_402_300_800, 1e9, True, "1", None, [], {}),
+    *(float("nan"), float("inf")),
+)
 ODD: list[Any] = [
-    *({**EVENT, "created": value} for value in (10**18, 10**400, -1, 253_402_300_800, 1e9, True)),
-    *({**EVENT, "created": value} for value in ("1", None, [], {}, float("nan"), float("inf"))),
-    *({**EVENT, "id": value} for value in ("e" * 256, "e" * 400, "", NUL, "é", "a b", "\ud800")),
-    *({**EVENT, "id": value} for value in WRONG_TYPES),
-    *({**EVENT, "type": value} for value in ("t" * 101, "", NUL, "Ärger", "a b", *WRONG_TYPES)),
-    *({**EVENT, "data": value} for value in (*WRONG_TYPES, "x", {"object": 7}, {"object": [1]})),
-    *(about(id=value) for value in ("i" * 400, "", NUL, *WRONG_TYPES)),
-    *(about(customer=value) for value in ("c" * 400, NUL, 7, [], {"id": 7}, {"id": "c" * 400}, {})),
-    *(about(parent=value) for value in ("x", 7, [1], {"subscription_details": "x"})),
+    *({**EVENT, "created": created} for created in CREATED),
+    *({**EVENT, "id": each} for each in ("e" * 256, "e" * 400, "", NUL, "é", "a b", "\ud800")),
+    *({**EVENT, "id": wrong} for wrong in WRONG),
+    *({**EVENT, "type": kind} for kind in ("t" * 101, "", NUL, "Ärger", "a b", *WRONG)),
+    *({**EVENT, "data": data} for data in (*WRONG, "x", {"object": 7}, {"object": [1]})),
+    *(about(id=odd) for odd in ("i" * 400, "", NUL, *WRONG)),
+    *(
+        about(customer=customer)
+        for customer in ("c" * 400, NUL, 7, [], {"id": 7}, {"id": "c" * 400}, {})
+    ),
+    *(about(parent=parent) for parent in ("x", 7, [1], {"subscription_details": "x"})),
     about(parent={"subscription_details": {"subscription": ["sub_1"]}}),
     about(parent={"subscription_details": {"subscription": {"no": "id"}}}),
     about(subscription=NUL),
