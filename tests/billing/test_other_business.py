@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, webhooks
+from billing import customers, gateway, prices, webhooks
 from billing.events import Event
 from billing.models import StripeEvent, Subscription
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
@@ -87,3 +87,17 @@ def test_events_that_fail_for_ever_do_not_hold_up_others(caller: APIClient, shop
     assert shop.tell(event).status_code == 503
 
     assert webhooks.retry_failed(at_most=1) + webhooks.retry_failed(at_most=2) == 1
+
+
+def test_a_plan_that_is_sold_beside_something_else(
+    caller: APIClient, user: User, shop: Shop, mug: str
+) -> None:
+    """The first item of the subscription is the other product; the plan is found all the same."""
+    customer = customers.ensure(user)
+    card = gateway._v1().payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    items = [{"price": mug}, {"price": prices.for_sale("pro", "month").pk}]
+    wanted = {"customer": customer, "items": items, "default_payment_method": card}
+    gateway._v1().subscriptions.create(wanted)
+
+    assert set(shop.deliver()) == {200}
+    assert (current(caller)["plan"], tokens(user)) == ("pro", PRO)
