@@ -14,6 +14,7 @@ from billing.models import StripeEvent
 from tests.billing.shop import Shop, subscribe
 from tests.billing.test_webhook_door import send, signed
 
+NUL = "\0"
 EVENT: dict[str, Any] = {
     "id": "evt_1",
     "object": "event",
@@ -21,7 +22,6 @@ EVENT: dict[str, Any] = {
     "created": 1,
     "data": {"object": {"id": "in_1", "object": "invoice", "customer": "cus_1"}},
 }
-NUL = "\0"
 WRONG: tuple[Any, ...] = (None, 7, 1.5, True, [], {}, [["x"]])
 
 
@@ -33,6 +33,7 @@ CREATED: tuple[Any, ...] = (
     *(10**18, 10**400, -1, 253_402_300_800, 1e9, True, "1", None, [], {}),
     *(float("nan"), float("inf")),
 )
+CUSTOMERS: tuple[Any, ...] = ("c" * 400, NUL, 7, [], {"id": 7}, {"id": "c" * 400}, {})
 ODD: list[Any] = [
     *({**EVENT, "created": created} for created in CREATED),
     *({**EVENT, "id": each} for each in ("e" * 256, "e" * 400, "", NUL, "é", "a b", "\ud800")),
@@ -40,10 +41,7 @@ ODD: list[Any] = [
     *({**EVENT, "type": kind} for kind in ("t" * 101, "", NUL, "Ärger", "a b", *WRONG)),
     *({**EVENT, "data": data} for data in (*WRONG, "x", {"object": 7}, {"object": [1]})),
     *(about(id=odd) for odd in ("i" * 400, "", NUL, *WRONG)),
-    *(
-        about(customer=customer)
-        for customer in ("c" * 400, NUL, 7, [], {"id": 7}, {"id": "c" * 400}, {})
-    ),
+    *(about(customer=customer) for customer in CUSTOMERS),
     *(about(parent=parent) for parent in ("x", 7, [1], {"subscription_details": "x"})),
     about(parent={"subscription_details": {"subscription": ["sub_1"]}}),
     about(parent={"subscription_details": {"subscription": {"no": "id"}}}),
