@@ -18,7 +18,8 @@ from accounts import foreign_admin, sessions, verification
 from accounts.addresses import fold
 from accounts.models import Session, User
 from accounts.revocation import sign_out_everywhere
-from config.staff_pages import OfUsersAdmin, StaffAdmin
+from config.rank import GIVES_RIGHTS
+from config.staff_pages import OfUsersAdmin, Ranked
 
 
 class PasswordForm(forms.AdminPasswordChangeForm):  # type: ignore[misc]  # untyped
@@ -60,7 +61,8 @@ class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # untyped
+class UserAdmin(DjangoUserAdmin[User], Ranked):  # type: ignore[misc]  # untyped
+    of_user = "pk"
     form = UserForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
@@ -86,6 +88,10 @@ class UserAdmin(DjangoUserAdmin[User], StaffAdmin):  # type: ignore[misc]  # unt
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return fields if request.user.is_superuser else (*fields, *GIVES_RIGHTS)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

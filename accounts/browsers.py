@@ -14,6 +14,15 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none';"
     " frame-ancestors 'none'; form-action 'self'"
 )
+# The admin site and the API's documentation bring scripts, all of them files, and write style
+# attributes. The admin site's Alpine evaluates attributes as code: hence 'unsafe-eval'.
+_WITH_SCRIPTS = (
+    "default-src 'none'; script-src 'self'{eval}; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none';"
+    " frame-ancestors 'none'; form-action 'self'"
+)
+_ADMIN_POLICY = _WITH_SCRIPTS.format(eval=" 'unsafe-eval'")
+_DOCS_POLICY = _WITH_SCRIPTS.format(eval="")
 # These bring pages and scripts of their own.
 _NOT_OURS = ("/admin/", "/api/")
 _THIS_MACHINE = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
@@ -22,13 +31,14 @@ _THIS_MACHINE = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?")
 def page_policy(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: our pages run no script, load nothing from elsewhere, and are never framed."""
+    """Middleware: pages load nothing from elsewhere, run no script but files, are not framed."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         _restore_origin(request)
         response = _led_out(request, get_response(request))
+        if _is_page(response):
+            response.headers["Content-Security-Policy"] = _policy_for(request.path)
         if _is_our_page(request, response):
-            response.headers["Content-Security-Policy"] = _POLICY
             response.headers["X-Frame-Options"] = "DENY"
             response.headers["Cache-Control"] = "no-store"
         if not _tells_where_forms_come_from(request):
@@ -93,8 +103,18 @@ def _tells_where_forms_come_from(request: HttpRequest) -> bool:
     return request.is_secure() or bool(_THIS_MACHINE.fullmatch(host))
 
 
-def _is_our_page(request: HttpRequest, response: HttpResponseBase) -> bool:
+def _policy_for(path: str) -> str:
+    if path.startswith("/admin/"):
+        return _ADMIN_POLICY
+    return _DOCS_POLICY if path.startswith("/api/") else _POLICY
+
+
+def _is_page(response: HttpResponseBase) -> bool:
     if not response.headers.get("Content-Type", "").startswith("text/html"):
         return False
     is_django_debug_page = settings.DEBUG and response.status_code == 500
-    return not request.path.startswith(_NOT_OURS) and not is_django_debug_page
+    return not is_django_debug_page
+
+
+def _is_our_page(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return _is_page(response) and not request.path.startswith(_NOT_OURS)

@@ -1,7 +1,5 @@
 """The admin's pages of what allauth keeps of our users, and of the groups of staff."""
 
-from typing import Any, ClassVar
-
 from allauth.account import admin as account_admin
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc import admin as oidc_admin
@@ -11,9 +9,8 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from unfold import widgets
 
-from config.staff_pages import OfUsersAdmin, StaffAdmin
+from config.staff_pages import OfUsersAdmin, SuperuserAdmin
 
 
 class EmailAddressPage(OfUsersAdmin):
@@ -34,47 +31,32 @@ class SocialAccountPage(OfUsersAdmin):
     ordering = ("-id",)
 
 
-class SocialAppForm(social_admin.SocialAppForm):  # type: ignore[misc]  # untyped
-    """The library's form in the site's widgets, with the secret hidden until it is asked for."""
+class ClientPage(SuperuserAdmin, oidc_admin.ClientAdmin):  # type: ignore[misc]  # untyped
+    """Who may sign users in here: the editors. A superuser is signed in by them as others are."""
 
-    class Meta(social_admin.SocialAppForm.Meta):  # type: ignore[misc]  # untyped
-        widgets: ClassVar[dict[str, Any]] = {
-            "client_id": widgets.UnfoldAdminTextInputWidget,
-            "key": widgets.UnfoldAdminTextInputWidget,
-            "secret": widgets.UnfoldAdminPasswordToggleWidget(render_value=True),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = self.fields["provider"].choices
-        self.fields["provider"].widget = widgets.UnfoldAdminSelectWidget(choices=choices)
+    readonly_fields = ("created_at",)
+    exclude = ("secret", "data")
 
 
-class SocialAppPage(StaffAdmin, social_admin.SocialAppAdmin):  # type: ignore[misc]  # untyped
-    """Sign-in providers that are set up here, beside those of the settings."""
-
-    form = SocialAppForm
-
-
-class ClientPage(StaffAdmin, oidc_admin.ClientAdmin):  # type: ignore[misc]  # untyped
-    """Who may sign users in here: the editors."""
-
-
-class GroupPage(StaffAdmin, GroupAdmin):  # type: ignore[misc]  # untyped
+class GroupPage(SuperuserAdmin, GroupAdmin):  # type: ignore[misc]  # untyped
     """What the groups of staff may do."""
 
 
 def register() -> None:
-    """Put these in the place of what the libraries registered. Tokens of theirs are no sight."""
+    """Put these in the place of what the libraries registered.
+
+    Rows that are little more than a secret have no page: tokens, and the secrets of sign-in
+    providers, which are set by the environment.
+    """
     assert account_admin  # it registers EmailAddress
+    assert social_admin  # it registers the others
     pages = {
         EmailAddress: EmailAddressPage,
         SocialAccount: SocialAccountPage,
-        SocialApp: SocialAppPage,
         Client: ClientPage,
         Group: GroupPage,
     }
-    for model in (*pages, SocialToken, Token):
+    for model in (*pages, SocialApp, SocialToken, Token):
         admin.site.unregister(model)
     for model, page in pages.items():
         admin.site.register(model, page)

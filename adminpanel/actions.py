@@ -1,5 +1,6 @@
 """What staff do to users and providers: one function each, audited in the same transaction.
 
+Whoever acts on a user has to be above them in rank (``config.rank``), else ``PermissionDenied``.
 Each may be repeated: what has been done already is not done, nor noted, again.
 """
 
@@ -14,7 +15,8 @@ from accounts.models import User
 from accounts.revocation import sign_out_everywhere
 from adminpanel import audit
 from billing.models import Subscription
-from config.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+from config import rank
+from config.errors import Conflict, InvalidRequest, NotFound
 from llmproxy.models import ProviderState
 from tokens import allowances, ledger
 from tokens.ledger import open_account
@@ -30,6 +32,7 @@ def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
     a subscription, which would put them back.
     """
     user = _locked(user_id)
+    rank.insist(staff, user)
     if not Tier.objects.filter(pk=plan).exists():
         raise InvalidRequest("There is no such plan.", param="plan")
     before = open_account(user_id).tier_id
@@ -62,6 +65,7 @@ def grant_tokens(
     Raises ``NotFound``, ``Conflict`` for a deleted account, ``ValueError`` unless amount > 0.
     """
     user = _living(user_id)
+    rank.insist(staff, user)
     before = open_account(user_id).bonus
     source = f"staff:{once}"
     note = reason[:200]
@@ -81,11 +85,11 @@ def grant_tokens(
 def suspend(*, staff: User, user_id: int, reason: str) -> bool:
     """Refuse a user from now on and sign them out everywhere; False when they were suspended.
 
-    Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` when
-    the user is a superuser and the staff is not.
+    Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` for who
+    is not below the staff in rank.
     """
     user = _living(user_id)
-    _insist_on_rank(staff, user)
+    rank.insist(staff, user)
     if user == staff:
         raise Conflict("You cannot suspend yourself.")
     if not user.is_active:
@@ -99,7 +103,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
     """Let a suspended user in again; False when they were. Raises as ``suspend``."""
     user = _living(user_id)
-    _insist_on_rank(staff, user)
+    rank.insist(staff, user)
     if user.is_active:
         return False
     suspension.resume(user)
@@ -114,7 +118,7 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
     Their API keys stay good. Raises as ``suspend``.
     """
     user = _living(user_id)
-    _insist_on_rank(staff, user)
+    rank.insist(staff, user)
     if user.epoch != epoch:
         return False
     before = user.sessions.filter(revoked_at=None).count()
@@ -173,11 +177,6 @@ def _living(user_id: int) -> User:
     if user.email.endswith(NOBODY):
         raise Conflict("This account was deleted.")
     return user
-
-
-def _insist_on_rank(staff: User, user: User) -> None:
-    if user.is_superuser and not staff.is_superuser:
-        raise PermissionDenied("Only a superuser may do this to a superuser.")
 
 
 def _note_status(staff: User, user: User, before: str, after: str, reason: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action as untyped_action
@@ -15,9 +17,6 @@ from accounts.models import User
 from adminpanel import actions, customer
 from adminpanel.action_pages import ask_and_do, staff_of
 from adminpanel.forms import ActionForm, GrantForm, PlanForm, RevokeForm
-
-# Only a superuser gives these, or edits one who has them.
-_RANK = ("is_superuser", "user_permissions")
 
 Page = Callable[..., HttpResponse]
 
@@ -58,22 +57,15 @@ class CustomerAdmin(UserAdmin):
     def available(self, user: User) -> str:
         return f"{user.balance.available:,}" if hasattr(user, "balance") else "-"
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Keep whoever is no superuser from taking a superuser's account over."""
-        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return super().has_change_permission(request, obj) and not is_above
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Accounts are deleted by their users: the books need the row."""
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fields = tuple(super().get_readonly_fields(request, obj))
-        return fields if request.user.is_superuser else (*fields, *_RANK)
-
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Offer either to suspend or to resume."""
+        """Offer either to suspend or to resume; nothing for a user who is not below the reader."""
         user = self.get_object(request, unquote(str(object_id)))
+        if not self.is_in_reach(request, user):
+            return []
         idle = "accounts_user_resume" if user and user.is_active else "accounts_user_suspend"
         offered = super().get_actions_detail(request, object_id)
         return [button for button in offered if button.action_name != idle]
@@ -127,6 +119,8 @@ class CustomerAdmin(UserAdmin):
         user = self.get_object(request, unquote(object_id))
         if user is None:
             raise Http404
+        if not self.is_in_reach(request, user):
+            raise PermissionDenied
         return ask_and_do(
             request,
             form=form(request.POST or None, initial={"epoch": user.epoch}),

@@ -15,10 +15,10 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from billing.models import Interval, Invoice, Price, StripeEvent, Subscription
+from config import currencies
 from tokens import totals
 from tokens.periods import months_after
 
-_CENT = Decimal("0.01")
 _PAYING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
 
@@ -46,7 +46,11 @@ def _mrr_by_plan(currency: str) -> list[dict[str, Any]]:
         subscribers[plan] += number
         yearly[plan] += prices.get((plan, interval), 0) * number * a_year
     return [
-        {"plan": plan, "subscribers": number, "mrr": _units(Decimal(yearly[plan]) / 12)}
+        {
+            "plan": plan,
+            "subscribers": number,
+            "mrr": currencies.units(Decimal(yearly[plan]) / 12, currency),
+        }
         for plan, number in sorted(subscribers.items())
     ]
 
@@ -115,7 +119,7 @@ def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:
     )
     earned: dict[date, dict[str, Decimal]] = {}
     for month, plan, cents in rows:
-        earned.setdefault(month.date(), {})[plan] = _units(Decimal(cents))
+        earned.setdefault(month.date(), {})[plan] = currencies.units(cents, currency)
     return earned
 
 
@@ -132,7 +136,3 @@ def _costs(since: datetime) -> dict[date, Decimal]:
 def _by_month(found: QuerySet[Any], column: str) -> dict[date, int]:
     months = found.order_by().annotate(month=TruncMonth(column, tzinfo=UTC)).values_list("month")
     return {month.date(): number for month, number in months.annotate(Count("pk"))}
-
-
-def _units(cents: Decimal) -> Decimal:
-    return (cents / 100).quantize(_CENT)

@@ -1,6 +1,7 @@
 """The JSON of the staff's API: what is asked, and what is answered."""
 
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -15,9 +16,15 @@ _DEFAULT_DAYS = 30
 _MOST_DAYS = 366
 
 
+class _MoneyField(serializers.DecimalField):
+    """Whole currency units, as a decimal string with the decimals that the currency has."""
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return value
+
+
 def _money(**kwargs: Any) -> serializers.DecimalField:
-    """Make a field of whole currency units, as a decimal string."""
-    return serializers.DecimalField(max_digits=30, decimal_places=2, **kwargs)
+    return _MoneyField(max_digits=30, decimal_places=3, **kwargs)
 
 
 class UserQuerySerializer(serializers.Serializer[Any]):

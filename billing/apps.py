@@ -5,4 +5,7 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import receivers  # noqa: F401 - importing it connects them
+        from billing import mirror_secrets
+        from billing import receivers as receivers  # importing it connects them
+
+        mirror_secrets.keep_out()

@@ -9,6 +9,7 @@ ApiError
 │   ├── SamePlan          409
 │   └── SubscriptionBusy  409  another request is changing the subscription; retryable
 ├── InvalidRequest
+│   ├── GoneAtStripe      400  no object has this id
 │   └── UnknownPlan       400  param
 ├── Unavailable
 │   └── BillingUnavailable 503  no Stripe key is set, or Stripe does not answer; retryable
@@ -72,6 +73,10 @@ class UnknownPlan(InvalidRequest):
 class BillingUnavailable(Unavailable):
     code = "billing_unavailable"
     message = "Payments are not available at the moment."
+
+
+class GoneAtStripe(InvalidRequest):
+    """What was asked for by its id is not at Stripe, or not any more."""
 
 
 class WebhookRefused(InvalidRequest):

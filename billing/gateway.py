@@ -13,10 +13,12 @@ from uuid import uuid4
 import stripe
 import structlog
 from django.conf import settings
+from django.db.models import Q
 
 from billing import readings
-from billing.errors import BillingUnavailable, CardDeclined, SubscriptionBusy
+from billing.errors import BillingUnavailable, CardDeclined, GoneAtStripe, SubscriptionBusy
 from billing.metrics import PAYMENTS
+from billing.models import Plan
 from config.database import give_back
 from config.errors import ApiError, InvalidRequest
 
@@ -68,7 +70,8 @@ def _ours(failed: stripe.StripeError, *, call: str) -> ApiError:
             return SubscriptionBusy()
         case stripe.InvalidRequestError():
             log.warning("stripe_refused", call=call, error=str(failed))
-            return InvalidRequest(failed.user_message, param=failed.param)
+            kind = GoneAtStripe if failed.code == "resource_missing" else InvalidRequest
+            return kind(failed.user_message, param=failed.param)
         case _:
             log.error("stripe_failed", call=call, error=str(failed))
             return BillingUnavailable()
@@ -215,12 +218,13 @@ def attach_card(*, payment_method: str, customer_id: str, key: str) -> None:
 
 @_asks_stripe
 def create_subscription(fields: Obj, *, key: str) -> Obj:
-    return _plain(_v1().subscriptions.create({**fields, "expand": _STATES}, _once(key)))
+    return _ours_first(_v1().subscriptions.create({**fields, "expand": _STATES}, _once(key)))
 
 
 @_asks_stripe
 def subscription(subscription_id: str) -> Obj:
-    return _plain(_v1().subscriptions.retrieve(subscription_id, {"expand": _STATES}))
+    """Return a subscription, the item of one of our plans first: others may be sold with it."""
+    return _ours_first(_v1().subscriptions.retrieve(subscription_id, {"expand": _STATES}))
 
 
 @_asks_stripe
@@ -246,7 +250,7 @@ def all_subscriptions() -> list[Obj]:
 @_asks_stripe
 def update_subscription(subscription_id: str, fields: Obj, *, key: str) -> Obj:
     asked = {**fields, "expand": _STATES}
-    return _plain(_v1().subscriptions.update(subscription_id, asked, _once(key)))
+    return _ours_first(_v1().subscriptions.update(subscription_id, asked, _once(key)))
 
 
 @_asks_stripe
@@ -265,17 +269,18 @@ def schedule_change(subscription: Obj, *, price_id: str, key: str) -> None:
     made = _plain(
         schedules.create({"from_subscription": subscription["id"]}, _once(f"{key}:begin"))
     )
-    running, item = made["phases"][0], subscription["items"]["data"][0]
-    if readings.identifier(running["items"][0]["price"]) != item["price"]["id"]:
+    running, (item, *others) = made["phases"][0], subscription["items"]["data"]
+    if item["price"]["id"] not in {readings.identifier(one["price"]) for one in running["items"]}:
         schedules.release(made["id"], {}, _anew())
         raise SubscriptionBusy
-    phases = _phases(running, item, price_id=price_id)
+    phases = _phases(running, item, others, price_id=price_id)
     changes = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
     schedules.update(made["id"], changes, _once(f"{key}:phases"))
 
 
-def _phases(running: Obj, item: Obj, *, price_id: str) -> list[Obj]:
+def _phases(running: Obj, item: Obj, others: list[Obj], *, price_id: str) -> list[Obj]:
     """Lay out this period and the next: trial and discounts are over where a phase has none."""
+    beside = [{"price": one["price"]["id"], "quantity": one.get("quantity", 1)} for one in others]
     named = ("discount", "coupon", "promotion_code")
     discounts = [
         {name: readings.identifier(one[name]) for name in named if one.get(name)}
@@ -284,13 +289,13 @@ def _phases(running: Obj, item: Obj, *, price_id: str) -> list[Obj]:
     kept: Obj = {"proration_behavior": "none"} | ({"discounts": discounts} if discounts else {})
     now = {
         **kept,
-        "items": [{"price": item["price"]["id"], "quantity": 1}],
+        "items": [{"price": item["price"]["id"], "quantity": 1}, *beside],
         "start_date": item["current_period_start"],
         "end_date": item["current_period_end"],
     }
     if running.get("trial_end"):
         now["trial_end"] = running["trial_end"]
-    return [now, {**kept, "items": [{"price": price_id, "quantity": 1}]}]
+    return [now, {**kept, "items": [{"price": price_id, "quantity": 1}, *beside]}]
 
 
 @_asks_stripe
@@ -368,6 +373,23 @@ def charges_lost_since(seconds: int) -> set[str]:
     asked = {"created": {"gte": seconds}, "limit": 100}
     found = [*_all(_v1().refunds.list(asked)), *_all(_v1().disputes.list(asked))]
     return {str(one["charge"]) for one in found if one["charge"]}
+
+
+def _ours_first(found: Any) -> Obj:
+    """Return a subscription with the item of one of our plans first, where it has several."""
+    plain = _plain(found)
+    items = plain["items"]["data"]
+    if len(items) > 1:
+        items.sort(key=lambda item: not _is_of_a_plan(item["price"]))
+    return plain
+
+
+def _is_of_a_plan(price: Obj) -> bool:
+    """Tell whether we made the price, or it is one of a plan's product."""
+    named = (price.get("metadata") or {}).get("plan", "")
+    product = readings.identifier(price.get("product")) or "-"
+    ours = Q(prices=price["id"]) | Q(pk=named) | Q(stripe_product=product)
+    return Plan.objects.filter(ours).exists()
 
 
 def _all(pages: Any) -> list[Obj]:

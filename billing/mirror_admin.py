@@ -1,4 +1,8 @@
-"""dj-stripe's own rows in the admin: what Stripe says, to look at. Stripe's pages change it."""
+"""dj-stripe's own rows in the admin: what Stripe says, to look at. Stripe's pages change it.
+
+Its tables for keys, and for what came in by its own webhook view, have no page: they hold secrets,
+or nothing.
+"""
 
 from typing import Any, ClassVar
 
@@ -10,13 +14,12 @@ from djstripe.admin import admin as _registers_its_own  # noqa: F401
 from config.staff_pages import ReadOnlyAdmin
 
 _FIRST = ("id", "created", "livemode")
-_SECRET = ("secret",)
+_UNSEEN = ("APIKey", "IdempotencyKey", "WebhookEndpoint", "WebhookEventTrigger")
 
 
 class MirrorAdmin(ReadOnlyAdmin):
     """A table of Stripe's objects: columns of its own row only, so that a list is one query."""
 
-    exclude: ClassVar[tuple[str, ...]] = _SECRET
     search_fields: ClassVar[tuple[str, ...]] = ("id__startswith",)
 
 
@@ -26,7 +29,8 @@ def register() -> None:
         if admin.site.is_registered(model):
             theirs = admin.site.get_model_admin(model)
             admin.site.unregister(model)
-            admin.site.register(model, _page(model, theirs.list_display))
+            if model.__name__ not in _UNSEEN:
+                admin.site.register(model, _page(model, theirs.list_display))
 
 
 def _page(model: type[Model], columns: Any) -> type[MirrorAdmin]:
@@ -40,4 +44,4 @@ def _page(model: type[Model], columns: Any) -> type[MirrorAdmin]:
 
 
 def _is_plain(field: Any) -> bool:
-    return isinstance(field, Field) and not field.is_relation and field.name not in _SECRET
+    return isinstance(field, Field) and not field.is_relation

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from config import currencies
 from tokens.models import Tier
 
 _LIVE = ["pending", "checkout", "incomplete", "trialing", "active", "past_due", "unpaid", "paused"]
@@ -78,7 +79,7 @@ class Price(models.Model):
     @property
     def whole(self) -> str:
         """The amount for readers, such as `20.00 USD`."""
-        return f"{self.amount / 100:.2f} {self.currency.upper()}"
+        return currencies.said(self.amount, self.currency)
 
 
 class Customer(models.Model):

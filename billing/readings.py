@@ -34,6 +34,18 @@ def identifier(found: Obj | str | None) -> str | None:
     return found["id"] if isinstance(found, dict) else found
 
 
+def status_of(subscription: Obj) -> str:
+    """Return the status; `unpaid` while its invoices are voided, which Stripe calls active.
+
+    https://docs.stripe.com/billing/subscriptions/pause-payment: so a service is paused that nobody
+    pays for. The other ways of pausing collection are for services that go on.
+    """
+    pause = subscription.get("pause_collection") or {}
+    status = str(subscription["status"])
+    is_voided = pause.get("behavior") == "void"
+    return "unpaid" if is_voided and status in ("active", "trialing", "past_due") else status
+
+
 def price_of(subscription: Obj) -> str:
     return str(identifier(_item(subscription)["price"]))
 
@@ -61,8 +73,9 @@ def price_to_come(subscription: Obj) -> str | None:
     schedule = subscription.get("schedule")
     if not isinstance(schedule, dict) or schedule["status"] != "active":
         return None
-    last = schedule["phases"][-1]["items"][0]
-    found = identifier(last["price"])
+    beside = {identifier(item["price"]) for item in subscription["items"]["data"][1:]}
+    to_come = [identifier(item["price"]) for item in schedule["phases"][-1]["items"]]
+    found = next((price for price in to_come if price not in beside), None)
     return None if found == price_of(subscription) else found
 
 

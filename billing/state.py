@@ -200,7 +200,7 @@ def _insist_on_version(row: Subscription, reading: Reading) -> None:
 
 def _copy(row: Subscription, found: Obj) -> bool:
     """Copy what Stripe says; tell whether any of it is new."""
-    status = found["status"]
+    status = read.status_of(found)
     start, end = read.period_of(found)
     to_come = read.price_to_come(found) or _shelved(row, found)
     next_price = prices.known(to_come) if to_come else None

@@ -6,12 +6,10 @@ do staff from the admin and the worker every few minutes. What it calls for may 
 of times (``billing.state``).
 """
 
-import json
+import time
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-import stripe
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -19,21 +17,22 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from djstripe.models import WebhookEndpoint
 
-from billing import claims, gateway, messages, refunds, shelf, state
+from accounts.attempts import client_address
+from billing import claims, events, gateway, messages, refunds, shelf, signatures, state
 from billing import readings as read
-from billing.errors import BillingUnavailable, WebhookRefused
+from billing.errors import BillingUnavailable, GoneAtStripe, WebhookRefused
+from billing.events import Event
 from billing.metrics import WEBHOOK_FAILURES, WEBHOOK_LAG
 from billing.models import StripeEvent, Subscription
 from billing.readings import Obj
-from config.errors import NotFound, PayloadTooLarge
+from config.errors import PayloadTooLarge
 from config.methods import insist_on
 from config.queue import enqueue
 
 log = structlog.get_logger("tokengate.billing")
+security = structlog.get_logger("tokengate.security")
 
-TOLERANCE = 300  # seconds that a signature is good for
 # What the endpoint at Stripe has to send. Others are stored, and that is all.
 EVENTS = (
     "customer.subscription.created",
@@ -60,18 +59,17 @@ EVENTS = (
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
-# Their events call for a look at the subscription that they are of.
-_OF_A_SUBSCRIPTION = ("invoice", "checkout.session")
 
 
 @csrf_exempt
 def receive(request: HttpRequest, uuid: UUID | None = None) -> HttpResponse:
     """Take an event: 200 when all that it calls for is done.
 
-    ``uuid`` names one of dj-stripe's endpoints, which has a secret of its own.
+    ``uuid`` is of addresses in dj-stripe's manner. Their events are signed with the same secret:
+    the database holds none.
     """
     insist_on(request, "POST")
-    secret = _secret(uuid)
+    secret = _secret()
     if len(request.body) > settings.MAX_BODY_BYTES:
         raise PayloadTooLarge
     event = store(_verified(request, secret))
@@ -79,81 +77,53 @@ def receive(request: HttpRequest, uuid: UUID | None = None) -> HttpResponse:
     return JsonResponse({"received": event.pk})
 
 
-def _secret(uuid: UUID | None) -> str:
-    if uuid is None:
-        secret: str = settings.STRIPE_WEBHOOK_SECRET
-    else:
-        endpoint = WebhookEndpoint.objects.filter(djstripe_uuid=uuid).first()
-        if endpoint is None:
-            raise NotFound
-        secret = endpoint.secret
+def _secret() -> str:
+    secret: str = settings.STRIPE_WEBHOOK_SECRET
     if not secret or not gateway.is_set_up():
         raise BillingUnavailable
     return secret
 
 
-def _verified(request: HttpRequest, secret: str) -> Obj:
+def _verified(request: HttpRequest, secret: str) -> Event:
     """Return the event. Raises ``WebhookRefused`` unless Stripe has signed it a moment ago."""
-    signature = request.headers.get("Stripe-Signature", "")
+    header = request.headers.get("Stripe-Signature", "")
+    if not signatures.is_good(header, request.body, secret=secret, now=time.time()):
+        raise _refused(request, "signature")
     try:
-        body = request.body.decode()
-        stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
-        event: Obj = json.loads(body)
-    except (stripe.SignatureVerificationError, ValueError) as refused:
-        log.warning("webhook_refused", reason=type(refused).__name__)
-        raise WebhookRefused from refused
-    if not _is_event(event):
-        raise WebhookRefused
-    return event
+        return events.parse(request.body, needing_id=EVENTS)
+    except events.OddEvent as odd:
+        raise _refused(request, str(odd)) from odd
 
 
-def _is_event(found: Any) -> bool:
-    if not isinstance(found, dict) or found.get("object") != "event":
-        return False
-    named = all(isinstance(found.get(name), str) for name in ("id", "type"))
-    data = found.get("data")
-    about = data.get("object") if isinstance(data, dict) else None
-    return named and isinstance(found.get("created"), int) and isinstance(about, dict)
+def _refused(request: HttpRequest, reason: str) -> WebhookRefused:
+    security.warning("webhook_refused", reason=reason, address=client_address(request))
+    return WebhookRefused()
 
 
-def store(event: Obj) -> StripeEvent:
+def store(event: Event) -> StripeEvent:
     """Keep the event, once however often it comes."""
+    kept = {"id": event.id, "type": event.type, "data": {"object": event.about}}
     stored, _ = StripeEvent.objects.get_or_create(
-        pk=event["id"],
-        defaults={
-            "type": event["type"],
-            "payload": _without_persons(event),
-            "created_at": read.at(event["created"]),
-        },
+        pk=event.id,
+        defaults={"type": event.type, "payload": kept, "created_at": event.created_at},
     )
     return stored
 
 
-def _without_persons(event: Obj) -> Obj:
-    """Return what is kept of an event: what it is about, by its ids, and of nobody a name.
-
-    Whatever it calls for is asked of Stripe anew, so no more is needed.
-    """
-    found = event["data"]["object"]
-    ids = {name: _id(found.get(name)) for name in ("id", "object", "customer")}
-    kept: Obj = {name: value for name, value in ids.items() if value}
-    if found.get("object") in _OF_A_SUBSCRIPTION:
-        kept["subscription"] = read.subscription_of(found)
-    return {"id": event["id"], "type": event["type"], "data": {"object": kept}}
-
-
-def _id(found: Any) -> str | None:
-    value = found.get("id") if isinstance(found, dict) else found
-    return value if isinstance(value, str) else None
-
-
 def process(event: StripeEvent, *, again: bool = False) -> None:
-    """Do what an event calls for, unless that is done; what goes wrong is noted, and raised."""
+    """Do what an event calls for, unless that is done; what goes wrong is noted, and raised.
+
+    What is about an object that is gone from Stripe is done: no repetition would bring it back.
+    """
     if event.processed_at and not again:
         return
     StripeEvent.objects.filter(pk=event.pk).update(attempts=F("attempts") + 1)
     try:
         _answer(event.type, event.payload["data"]["object"])
+    except GoneAtStripe as gone:
+        log.warning("webhook_object_gone", type=event.type, id=event.pk)
+        _finish(event, note=f"{type(gone).__name__}: {gone}"[:2000])
+        return
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"[:2000]
         StripeEvent.objects.filter(pk=event.pk, processed_at=None).update(error=error)
@@ -194,12 +164,12 @@ def _give_up(session: Obj) -> None:
         claims.settle(claim, give_up=True)
 
 
-def _finish(event: StripeEvent) -> None:
+def _finish(event: StripeEvent, *, note: str = "") -> None:
     """Note that it is done; who notes it first sends what is to be sent once."""
     now = timezone.now()
     with transaction.atomic():
         open_events = StripeEvent.objects.filter(pk=event.pk, processed_at=None)
-        if not open_events.update(processed_at=now, error=""):
+        if not open_events.update(processed_at=now, error=note):
             return
         if event.type == "customer.subscription.trial_will_end":
             _warn_of_trial_end(event.payload["data"]["object"])

@@ -9,7 +9,7 @@ tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
 tokengate.E008  USAGE_RETENTION_DAYS is too short
 tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
-tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
+tokengate.E010  DEBUG is on while the site can be reached from elsewhere
 tokengate.W001  no LLM provider is configured
 tokengate.W002  e-mails are printed to the console
 """
@@ -17,6 +17,7 @@ tokengate.W002  e-mails are printed to the console
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -61,6 +62,30 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     return found
 
 
+def debug_stays_here(**_: Any) -> list[CheckMessage]:
+    """Look, when a web worker starts with DEBUG on, whether only this machine can reach it.
+
+    Its error pages show settings and code, and the secrets of development are known.
+    """
+    hosts = [settings.HOST, *settings.ALLOWED_HOSTS]
+    public = [host for host in hosts if not _is_loopback(host)]
+    if not public:
+        return []
+    hint = "Unset DEBUG; or for development listen on 127.0.0.1 (HOST), and unset ALLOWED_HOSTS."
+    message = f"DEBUG is on, and the site may be reached from elsewhere: {', '.join(public)}."
+    return [Error(message, hint=hint, id="tokengate.E010")]
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.strip("[]").removeprefix(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return not name  # an empty name is no name: nobody is let in by it
+
+
 @register(deploy=True)
 def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
     """Warn an operator whose proxy has nobody to ask."""
@@ -80,8 +105,9 @@ def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
 
 
 def refuse_to_start_unsafely() -> None:
-    """End the process with the list of errors, when a production setting is unsafe."""
-    errors = [] if settings.DEBUG else [e for e in production_is_safe() if e.is_serious()]
+    """End the process with the list of errors, when a setting is unsafe. DEBUG is for loopback."""
+    check = debug_stays_here if settings.DEBUG else production_is_safe
+    errors = [each for each in check() if each.is_serious()]
     if errors:
         sys.exit("Not starting:\n" + "\n".join(f"  {e}" for e in errors))
 

@@ -1,11 +1,11 @@
 """Columns of the admin site's lists that say figures as people read them."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 
+from config import currencies
 from config.decimals import plain
 
 Column = Callable[[Any], str | None]
@@ -19,8 +19,8 @@ def number(name: str, *, sorts: bool = True) -> Column:
 
 
 def money(name: str) -> Column:
-    """Return a column of an amount in the cents of the row's currency: 1,234.50 USD."""
-    return _column(name, lambda row, value: f"{Decimal(value) / 100:,.2f} {row.currency.upper()}")
+    """Return a column of an amount in the smallest unit of the row's currency: 1,234.50 USD."""
+    return _column(name, lambda row, value: currencies.said(value, row.currency))
 
 
 def usd(name: str) -> Column:

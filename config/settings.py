@@ -28,7 +28,10 @@ SECRET_KEY: str = env.str("SECRET_KEY", "") or (
     embedded.development_secret() if DEBUG else "missing: set SECRET_KEY"
 )
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
+ALLOWED_HOSTS: list[str] = env.list(
+    "ALLOWED_HOSTS", default=[".localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+)
+HOST: str = env.str("HOST", "127.0.0.1")  # the address that the web server listens on
 PORT: int = env.int("PORT", default=8000)
 
 # Applications
@@ -93,6 +96,7 @@ MIDDLEWARE = [
 LEAN_MIDDLEWARE = [
     "config.middleware.request_context",
     "config.middleware.cors",
+    "config.middleware.transport_security",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
 
@@ -133,8 +137,12 @@ CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
+        # JSON, not pickle: whoever can write to Redis cannot have code run here. What version 1
+        # holds is pickled, and not read.
+        "VERSION": 2,
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 2,
         },
@@ -143,6 +151,8 @@ CACHES = {
 CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.caches.CountingCache"}
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

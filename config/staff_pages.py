@@ -2,15 +2,23 @@
 
 Lists are made for millions of rows: nothing is counted past a bound, and what staff search for is
 looked up by indexes.
+
+A list is filtered by what its page declares (``list_filter``, ``date_hierarchy``) and by nothing
+else: a column that is not shown could be read through a filter, one character at a time. Rows of
+users, and users themselves, are changed by whoever is above these users in rank (config/rank.py).
 """
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import reduce, wraps
 from typing import Any, ClassVar
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -18,6 +26,10 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
+from unfold.views import ChangeList
+
+from config import rank
+from config.errors import PermissionDenied as Refused
 
 COUNTED = 10_000
 _FOUND_USERS = 100
@@ -40,8 +52,28 @@ class _Checks(UnfoldModelAdminChecks):  # type: ignore[misc]  # untyped
         return []
 
 
+class DeclaredLookups(ChangeList):  # type: ignore[misc]  # untyped
+    """A list whose address may say only what the filters of its page take from it.
+
+    Django filters by any other parameter that names a column, too; here it is an error 400.
+    """
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            found = super().get_filters(request)
+        except IncorrectLookupParameters as odd:
+            if isinstance(odd.__cause__, FieldDoesNotExist):
+                raise DisallowedModelAdminLookup(str(odd)) from odd
+            raise
+        hierarchy = {f"{self.date_hierarchy}__gte", f"{self.date_hierarchy}__lt"}
+        for name in found[2]:
+            if name not in hierarchy:
+                raise DisallowedModelAdminLookup(f"Filtering by {name} not allowed")
+        return found
+
+
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of its types
-    """Rows that staff may edit, as far as their group allows."""
+    """Rows that staff may edit, as far as their group allows. Every page of the site is one."""
 
     checks_class = _Checks
     paginator = BoundedPaginator
@@ -49,6 +81,29 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of it
     list_per_page = 50
     list_fullwidth = True
     warn_unsaved_form = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return DeclaredLookups
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Name rows by their primary key only."""
+        return to_field in ("pk", self.opts.pk.name)
+
+
+class SuperuserAdmin(StaffAdmin):
+    """Rows that give power over others: seen by whoever has the permission, changed by superusers.
+
+    Whoever could change them would give rights that they lack.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser and bool(super().has_delete_permission(request, obj))
 
 
 class ReadOnlyAdmin(StaffAdmin):
@@ -64,7 +119,49 @@ class ReadOnlyAdmin(StaffAdmin):
         return False
 
 
-class OfUsersAdmin(ReadOnlyAdmin):
+class Ranked(StaffAdmin):
+    """Rows of users, on which nobody acts who is not above the user in rank.
+
+    This holds for the form, for deletion, and for every action, of one row and of many: a selection
+    with one row out of reach is refused whole. ``of_user`` is the path to the user.
+    """
+
+    of_user = "user"
+
+    def user_of(self, obj: Any) -> Any:
+        """Return whose row it is; None for one that is nobody's."""
+        path = () if self.of_user == "pk" else self.of_user.split("__")
+        return reduce(lambda row, name: row and getattr(row, name), path, obj)
+
+    def is_in_reach(self, request: HttpRequest, obj: Any) -> bool:
+        user = None if obj is None else self.user_of(obj)
+        return user is None or rank.may_act_on(request.user, user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and self.is_in_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and self.is_in_reach(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            name: (self._within_reach(act), *described)
+            for name, (act, *described) in super().get_actions(request).items()
+        }
+
+    def _within_reach(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(act)
+        def acting(page: Any, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+            try:
+                rank.insist_of_all(request.user, rank.users_of(queryset, self.of_user))
+            except Refused as refused:
+                raise PermissionDenied(refused.message) from refused
+            return act(page, request, queryset)
+
+        return acting
+
+
+class OfUsersAdmin(ReadOnlyAdmin, Ranked):
     """Rows of users: found by how the user's e-mail begins, or by their own indexed columns.
 
     The users are looked up first: no index serves an `OR` over two tables.
@@ -74,7 +171,6 @@ class OfUsersAdmin(ReadOnlyAdmin):
     search_fields: ClassVar[tuple[str, ...]] = ("user__email",)
     search_help_text = "The beginning of an e-mail address, or a whole id"
     exactly: ClassVar[tuple[str, ...]] = ("pk",)
-    of_user = "user"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -86,7 +86,6 @@ UNFOLD: dict[str, Any] = {
                 "Access",
                 _item("Groups of staff", "shield_person", "auth.group"),
                 _item("Editors", "code", "allauth_idp_oidc.client"),
-                _item("Sign-in providers", "login", "socialaccount.socialapp"),
             ),
             _group(
                 "Operations",

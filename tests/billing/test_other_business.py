@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, webhooks
+from billing import customers, gateway, prices, webhooks
+from billing.events import Event
 from billing.models import StripeEvent, Subscription
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
 from tests.billing.test_plans import run
@@ -74,19 +76,28 @@ def test_a_price_that_staff_made_at_stripe(caller: APIClient, user: User, shop: 
 def test_events_that_fail_for_ever_do_not_hold_up_others(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     event, *_ = shop.take()
-    poison = {"id": "sub_gone", "object": "subscription"}
+    shop.fake.fail("500", times=30, path="/v1/subscriptions/sub_poison")
+    poison = {"id": "sub_poison", "object": "subscription"}
     for number in range(2):
-        webhooks.store(
-            {
-                "id": f"evt_poison_{number}",
-                "type": "customer.subscription.updated",
-                "created": 1,
-                "data": {"object": poison},
-            }
-        )
+        kind, now = "customer.subscription.updated", timezone.now()
+        webhooks.store(Event(f"evt_poison_{number}", kind, now, poison))
     assert webhooks.retry_failed(at_most=2) == 0
     StripeEvent.objects.update(received_at="2020-01-01T00:00:00Z")
     shop.fake.fail("500", times=3)
     assert shop.tell(event).status_code == 503
 
     assert webhooks.retry_failed(at_most=1) + webhooks.retry_failed(at_most=2) == 1
+
+
+def test_a_plan_that_is_sold_beside_something_else(
+    caller: APIClient, user: User, shop: Shop, mug: str
+) -> None:
+    """The first item of the subscription is the other product; the plan is found all the same."""
+    customer = customers.ensure(user)
+    card = gateway._v1().payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    items = [{"price": mug}, {"price": prices.for_sale("pro", "month").pk}]
+    wanted = {"customer": customer, "items": items, "default_payment_method": card}
+    gateway._v1().subscriptions.create(wanted)
+
+    assert set(shop.deliver()) == {200}
+    assert (current(caller)["plan"], tokens(user)) == ("pro", PRO)

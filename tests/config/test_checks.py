@@ -1,5 +1,6 @@
 """What production must not lack is a failed system check."""
 
+import os
 import secrets
 import subprocess
 import sys
@@ -8,7 +9,12 @@ import pytest
 from pytest_django import Settings
 
 from config import embedded
-from config.checks import messages_reach_users, production_is_safe, something_answers_prompts
+from config.checks import (
+    debug_stays_here,
+    messages_reach_users,
+    production_is_safe,
+    something_answers_prompts,
+)
 from config.embedded import database_url, redis_url
 from tests.webserver import ROOT
 
@@ -92,3 +98,36 @@ def test_the_web_server_refuses_to_start_without_a_secret() -> None:
 
     assert ended.returncode == 1
     assert "tokengate.E001" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "wrong"),
+    [
+        ("127.0.0.1", [".localhost", "127.0.0.1", "[::1]"], False),
+        ("127.0.0.2", [], False),
+        ("localhost", ["demo.localhost"], False),
+        ("0.0.0.0", [], True),
+        ("::", [], True),
+        ("10.0.0.1", [], True),
+        ("127.0.0.1", ["*"], True),
+        ("127.0.0.1", ["api.example.com"], True),
+        ("127.0.0.1", ["localhost.example.com"], True),
+        ("127.0.0.1", [".example.com"], True),
+    ],
+)
+def test_debug_is_for_this_machine_only(
+    settings: Settings, host: str, allowed: list[str], wrong: bool
+) -> None:
+    settings.HOST, settings.ALLOWED_HOSTS = host, allowed
+    assert [each.id for each in debug_stays_here()] == (["tokengate.E010"] if wrong else [])
+
+
+@pytest.mark.parametrize("unsafe", [{"ALLOWED_HOSTS": "api.example.com"}, {"HOST": "0.0.0.0"}])
+def test_a_public_server_does_not_start_with_debug(unsafe: dict[str, str]) -> None:
+    asked = [sys.executable, "-c", "import config.asgi"]
+    known = {**os.environ, "DEBUG": "true", "CI": "true", **unsafe}
+    started = subprocess.run(
+        asked, cwd=ROOT, env=known, capture_output=True, text=True, check=False
+    )
+    assert started.returncode == 1
+    assert "tokengate.E010" in started.stderr

@@ -1,0 +1,109 @@
+"""After all that a customer can do, no secret of Stripe's is anywhere in the database."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from djstripe.models import Account, APIKey, Customer, PaymentIntent, WebhookEndpoint
+from djstripe.models import Subscription as Mirrored
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from billing import mirror, sync, tasks
+from billing.mirror_secrets import without_secrets
+from billing.models import StripeEvent, Subscription
+from tests.billing import checkout
+from tests.billing.shop import Shop, change, post, subscribe
+from tests.factories import UserFactory
+
+
+def dump() -> str:
+    """Return every table of the database as text, as a backup would have them."""
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        assert len(tables) > 60
+        parts = []
+        for table in tables:
+            with cursor.cursor.copy(f"COPY {table} TO STDOUT") as copied:
+                parts += [bytes(part).decode() for part in copied]
+    return "".join(parts)
+
+
+def mirror_all() -> None:
+    for event in StripeEvent.objects.all():
+        tasks.mirror(event.pk)
+
+
+def test_a_whole_journey(caller: APIClient, shop: Shop, settings: Settings) -> None:
+    page = subscribe(caller, payment_method=None).json()["checkout_url"]
+    checkout.pay(page)
+    shop.deliver()
+    mirror_all()
+    change(caller, "enterprise")
+    shop.deliver()
+    post(caller, "cancel")
+    post(caller, "resume")
+    shop.advance(days=40)
+    shop.deliver()
+    mirror_all()
+    staff = Client()
+    staff.force_login(UserFactory.create(is_staff=True, is_superuser=True))
+    staff.post(
+        "/admin/billing/stripeevent/",
+        {
+            "action": "process_again",
+            "_selected_action": list(StripeEvent.objects.values_list("pk", flat=True)),
+        },
+    )
+    sync.sync(dry_run=False)
+    for intent in Subscription.objects.get().invoices.values_list("payment_intent", flat=True):
+        assert not intent or mirror.copy({"object": "payment_intent", "id": intent})
+
+    stored = dump()
+
+    assert Mirrored.objects.get().djstripe_owner_account == Account.objects.get()
+    assert Customer.objects.exists()
+    assert PaymentIntent.objects.exists()
+    assert str(Subscription.objects.get().stripe_id) in stored
+    for secret in (settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET):
+        assert len(secret) > 20
+        assert secret not in stored
+    assert "_secret_" not in stored  # of a payment: its holder can pay and look
+    assert "whsec_" not in stored
+
+
+def test_a_payment_that_waits_for_its_owner(caller: APIClient, shop: Shop) -> None:
+    answer = subscribe(caller, payment_method="pm_card_authenticationRequired")
+    assert "_secret_" in answer.text
+    shop.deliver()
+    mirror_all()
+    intent = Subscription.objects.get().invoices.get().payment_intent
+    assert mirror.copy({"object": "payment_intent", "id": intent})
+
+    assert PaymentIntent.objects.get().stripe_data["id"] == intent
+    assert "_secret_" not in dump()
+
+
+@pytest.mark.parametrize("key", ["sk_test_" + "a" * 24, "rk_live_" + "b" * 24, "whatever"])
+def test_the_database_refuses_a_key(db: None, key: str) -> None:
+    with pytest.raises(IntegrityError, match="billing_keeps_no_secret_key"), transaction.atomic():
+        APIKey.objects.create(type="secret", secret=key, livemode=False)
+
+
+def test_the_database_refuses_a_signing_secret(db: None) -> None:
+    endpoint = {"id": "we_1", "url": "https://example.com", "enabled_events": ["*"]}
+    with (
+        pytest.raises(IntegrityError, match="billing_keeps_no_signing_secret"),
+        transaction.atomic(),
+    ):
+        WebhookEndpoint.objects.create(**endpoint, secret="whsec_" + "x" * 32)
+    WebhookEndpoint.objects.create(**endpoint, secret="")
+
+
+def test_secrets_are_left_out_at_any_depth() -> None:
+    found = {"id": "a", "client_secret": "x", "list": [{"secret": "y", "nested": {"secret": 1}}]}
+    assert without_secrets(found) == {"id": "a", "list": [{"nested": {}}]}
