@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 from config.headers import add_plain
 from config.rendering import error_response
 
+_ON_LEAVE = "tokengate.on_leave"
 _SPOOL_ABOVE = 2_500_000
 # Past its limit a body is read and thrown away, so that the client gets to read our answer;
 # past this one the connection is simply answered.
@@ -89,7 +90,7 @@ class LeanHandler(BoundedHandler):
         # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
         serving = asyncio.current_task()
         assert serving is not None
-        watching = asyncio.create_task(_disconnect(receive, serving))
+        watching = asyncio.create_task(_disconnect(receive, serving, scope))
         try:
             if root := scope.get("root_path"):
                 set_script_prefix(root)
@@ -145,10 +146,15 @@ def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
-async def _disconnect(receive: Any, serving: asyncio.Task[Any]) -> None:
+def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
+    """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
+    request.scope[_ON_LEAVE] = callback
+
+
+async def _disconnect(receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    serving.cancel()
+    scope.get(_ON_LEAVE, serving.cancel)()
 
 
 async def _send(response: Any, send: Any) -> None:

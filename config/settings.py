@@ -400,6 +400,10 @@ BREAKER_FAILURES: int = env.int("BREAKER_FAILURES", default=5)
 BREAKER_WINDOW_SECONDS: float = env.float("BREAKER_WINDOW_SECONDS", default=30.0)
 BREAKER_PAUSE_SECONDS: float = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
 CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
+# Streams that their clients have left are read on for their usage: how many at a time in a worker,
+# and for how long.
+LEFT_STREAMS: int = env.int("LEFT_STREAMS", default=200)
+LEFT_STREAM_TIMEOUT: float = env.float("LEFT_STREAM_TIMEOUT", default=300.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)

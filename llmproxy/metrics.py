@@ -20,4 +20,9 @@ CONNECTIONS = Gauge(
     "Open connections to providers, busy or idle.",
     multiprocess_mode="livesum",
 )
+LEFT = Gauge(
+    "tokengate_left_streams",
+    "Streams read on for their usage, whose client has gone.",
+    multiprocess_mode="livesum",
+)
 SETTLED = Counter("tokengate_requests_settled_total", "How requests ended.", ("status", "source"))

@@ -7,7 +7,7 @@ Nothing of the database is held while the network is waited for.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from django.conf import settings
@@ -31,7 +31,8 @@ from llmproxy.errors import (
     WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
-from llmproxy.late import LateStream, abandon
+from llmproxy.late import LateStream
+from llmproxy.left import open_on, read_on
 from llmproxy.parsing import loads
 from llmproxy.providers.base import printable
 from llmproxy.stream import Opening, RelayedStream, open_stream
@@ -53,7 +54,11 @@ class Answer(NamedTuple):
     body: bytes | RelayedStream | LateStream
 
 
-async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
+# Sets what happens when the client leaves, instead of being cancelled.
+OnLeave = Callable[[Callable[[], None]], None]
+
+
+async def relay(call: Call, caller: Caller, request_id: str, on_leave: OnLeave) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
@@ -64,22 +69,25 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         tokens=ceiling.amount,
     )
     try:
-        return await _serve(call, caller, request_id, model, ceiling, slot)
+        exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+        if not call.stream:  # Its provider works and bills on: it is read to its end.
+            on_leave(exchange.leave)
+        return await _serve(exchange, ceiling)
     except ApiError as error:
         error.headers.update(slot.headers)
         raise
 
 
-async def _serve(
-    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
-) -> Answer:
-    exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
+    call = exchange.call
     max_output = ceiling.output_within(exchange.hold.amount)
     exchange.most_output = max_output * call.choices
     try:
         body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
-        exchange.close(Status.CANCELLED)
+        if not call.stream:
+            exchange.leave()
+            exchange.close(Status.CANCELLED)
         raise
     except BaseException:
         exchange.close(Status.FAILED)
@@ -124,13 +132,13 @@ async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateSt
     """Return the events; after a while of silence, before it is known who will say them."""
 
     def relayed(opening: Opening) -> RelayedStream:
-        return RelayedStream(exchange, opening)
+        return RelayedStream(exchange, opening, read_on)
 
     opening = asyncio.create_task(_opening(exchange, max_output))
     try:
         await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:
-        await abandon(opening)
+        open_on(exchange, opening, relayed)
         raise
     return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
 
@@ -179,6 +187,8 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
     for route in health.askable(_routes(exchange)):
+        if exchange.client_left:
+            break
         body = calls.for_upstream(
             exchange.call,
             model=route.upstream_name,
@@ -221,6 +231,9 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
     try:
         answer = await upstream.post(route.provider, path, body, deadline)
         exchange.answered_by(route, answer.id)
+        if exchange.client_left and exchange.call.stream and exchange.can_be_asked:
+            answer.close()
+            raise asyncio.CancelledError
         if exchange.call.stream:
             return await open_stream(answer, deadline)
         return await _read_json(exchange, answer)

@@ -1,11 +1,12 @@
 """Relaying a stream: bytes through in whole events, read only where usage or an error may be."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
 
+from config.errors import ApiError
 from llmproxy import health, sse
 from llmproxy.calls import CHAT
 from llmproxy.deadline import Deadline
@@ -75,11 +76,25 @@ def _says_something(chunk: dict[str, Any]) -> bool:
     return bool(finished_choices(chunk) or chunk.get("usage")) or output_characters(chunk) > 0
 
 
-class RelayedStream:
-    """The events for the client. Whoever has one must ``aclose`` it: that settles the request."""
+def told_of(error: ApiError, exchange: Exchange) -> bytes:
+    """Return the event that ends a stream with an error, and says what was charged for it."""
+    receipt = exchange.receipt
+    provisional = receipt is not None and not receipt.final
+    error.facts.update(charged=exchange.charged, charge_is_provisional=provisional)
+    error.message += f" {exchange.charged} tokens were charged"
+    error.message += ", until the provider tells its final usage." if provisional else "."
+    return sse.event(error.body(exchange.request_id))
 
-    def __init__(self, exchange: Exchange, opening: Opening) -> None:
+
+class RelayedStream:
+    """The events for the client. Whoever has one must ``aclose`` it: that settles the request.
+
+    ``leave`` takes over what is closed before its end.
+    """
+
+    def __init__(self, exchange: Exchange, opening: Opening, leave: "Leave") -> None:
         self._exchange = exchange
+        self._leave = leave
         self._answer = opening.answer
         self._splitter = opening.splitter
         self._shows_usage = exchange.call.wants_usage
@@ -99,9 +114,21 @@ class RelayedStream:
         return await self._parts.__anext__()
 
     async def aclose(self) -> None:
-        """End the stream wherever it is: charge what was used, cancel the rest."""
-        self._exchange.close(Status.CANCELLED)
+        """End the stream wherever it is. One that has not ended is read on, or cancelled."""
         await self._parts.aclose()
+        if self._done or self._error:
+            self._close()
+            self.let_go()
+        else:
+            self._leave(self._exchange, self)
+
+    async def drain(self) -> None:
+        """Read to the end, or to an error, without anybody to send it to."""
+        while not (self._done or self._error):
+            self._pass(await self._next_block())
+
+    def let_go(self) -> None:
+        """Let the provider's connection end by itself if its answer has, else cancel it."""
         if self._done and not self._exchange.cut_short:
             self._answer.finish()
         else:
@@ -120,9 +147,13 @@ class RelayedStream:
             broken = AttemptFailed(self._error, outcome="broke_off")
             health.failed(self._exchange.route, broken)
         # Settled before the client hears of the end: they may leave, or ask for the balance, then.
-        self._exchange.close(Status.FAILED if self._error else Status.OK)
+        self._close()
         await self._exchange.closed()
-        yield sse.event(self._error.body(self._exchange.request_id)) if self._error else sse.DONE
+        yield told_of(self._error, self._exchange) if self._error else sse.DONE
+
+    def _close(self) -> None:
+        self._exchange.broke_off = self._error is not None
+        self._exchange.close(Status.FAILED if self._error else Status.OK)
 
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence; sets how the stream ended."""
@@ -226,3 +257,6 @@ class RelayedStream:
         end = {**nothing, "logprobs": None, "finish_reason": "length"}
         ends = [{"index": index, **end} for index in range(self._exchange.call.choices)]
         return sse.event({**(last or {}), "choices": ends})
+
+
+Leave = Callable[[Exchange, RelayedStream], None]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from apikeys.models import Scope
 from config.decimals import plain
 from config.errors import UnsupportedMediaType
+from config.handlers import when_client_leaves
 from config.headers import add_plain
 from config.methods import insist_on
 from llmproxy import calls, health
@@ -38,7 +40,8 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         caller = await _caller(request)
         _insist_on_json(request)
         call = await _parse(endpoint, request.body)
-        return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
+        on_leave = partial(when_client_leaves, request)
+        return _response(await relay(call, caller, request.id, on_leave))  # type: ignore[attr-defined]
 
     return view
 
