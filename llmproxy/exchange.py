@@ -12,6 +12,7 @@ from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
+from llmproxy.reports import Report, merged, usage_of
 from llmproxy.usage import OutputTally, Usage
 from tokens import leases, ledger, spool
 from tokens.errors import LedgerUnavailable
@@ -45,7 +46,7 @@ class Exchange:
         self.hold = hold
         self.slot = slot
         self.request_id = request_id
-        self._usage: Usage | None = None
+        self._report: Report | None = None
         self.usage_is_final = False
         self.tally = OutputTally()
         self.most_output = 0  # of all choices; as asked of the provider
@@ -80,7 +81,8 @@ class Exchange:
     def asks(self, route: ServedRoute) -> None:
         """Note that an attempt begins: the provider before, if any, has failed."""
         self.upstream_id = ""
-        self.accepted = False
+        self.accepted = self.usage_is_final = False
+        self._report = None
         self._asked = route
         if self.attempts:
             leases.asks_another(self.hold.id, provider=route.provider.name)
@@ -117,11 +119,13 @@ class Exchange:
     def _if_killed(self) -> str:
         return Status.CANCELLED if self.client_left else Status.FAILED
 
-    def note_usage(self, usage: Usage | None, *, final: bool) -> None:
-        """Note the upstream's report; one that comes before the end is not the last word."""
-        if usage is not None:
-            self._usage = usage
-        self.usage_is_final = self.usage_is_final or final
+    def note_usage(self, report: Report | None, *, final: bool) -> None:
+        """Note what the provider reports, and whether its answer has ended by now.
+
+        Reports complete each other. What is reported before the end may still grow.
+        """
+        self._report = merged(self._report, report)
+        self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
         """Begin to settle; the first call decides. It goes on when the caller is cancelled.
@@ -192,7 +196,7 @@ class Exchange:
             streamed=self.call.stream,
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
-            cached_tokens=usage.cached,
+            cached_tokens=usage.cache_read,
             reasoning_tokens=usage.reasoning,
             price_prompt=self._prices.prompt,
             price_completion=self._prices.completion,
@@ -209,8 +213,9 @@ class Exchange:
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
         """Return the usage to charge, where it comes from, and whether that is the last word."""
-        if self._usage is not None and self.usage_is_final:
-            return self._usage, Source.REPORTED, True
+        if self._report is not None and self.usage_is_final:
+            usage = self._completed(self._report)
+            return usage, Source.ESTIMATED if usage.estimated else Source.REPORTED, True
         if not self.has_content and not (self.accepted and self.client_left):
             # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
@@ -222,13 +227,27 @@ class Exchange:
         Of a stream that the provider broke off only the output is charged: whoever asks again,
         as agents do, does not pay for the same prompt again and again.
         """
-        said = self._usage or Usage(prompt=self.call.prompt.likely)
-        # What is counted is a guess: it never comes to more than was asked for.
-        written = min(self.tally.tokens() - self.call.echoed, self.most_output)
-        counted = said._replace(completion=max(said.completion, written, 0))
+        counted = self._completed(self._report or Report())
+        counted = counted._replace(completion=max(counted.completion, self._written))
         if self.broke_off and not self.client_left:
-            return counted._replace(prompt=0, cached=0, cost=None)
+            return counted._replace(prompt=0, cache_read=0, cache_write=0, cost=None)
         return counted
+
+    def _completed(self, report: Report) -> Usage:
+        """Return what was reported, and what is counted here where a figure is missing."""
+        usage = usage_of(
+            report,
+            prompt=self.call.prompt.likely,
+            completion=self._written,
+            writes=self.call.endpoint.kind != "embedding",
+        )
+        believed = self._asked is not None and self._asked.provider.dialect.cost_in_usd
+        return usage if believed else usage._replace(cost=None)
+
+    @property
+    def _written(self) -> int:
+        """Return the output as counted here: a guess, so never more than was asked for."""
+        return max(min(self.tally.tokens() - self.call.echoed, self.most_output), 0)
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._started) * 1000)

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from config.errors import ApiError, Unavailable
 from config.loops import ended
-from llmproxy import calls, health, upstream
+from llmproxy import answers, calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
@@ -33,11 +33,13 @@ from llmproxy.errors import (
 from llmproxy.exchange import Exchange, Status
 from llmproxy.late import LateStream
 from llmproxy.left import open_on, read_on
-from llmproxy.parsing import loads
+from llmproxy.opening import open_stream, read_whole
+from llmproxy.output import output_characters
 from llmproxy.providers.base import printable
-from llmproxy.stream import Opening, RelayedStream, open_stream
+from llmproxy.refusals import error_in
+from llmproxy.reports import Report, report_in
+from llmproxy.stream import Opening, RelayedStream
 from llmproxy.upstream import AttemptFailed
-from llmproxy.usage import output_characters, reported
 from tokens import ledger, limits
 from tokens.ledger import HoldContext
 from tokens.limits import Slot
@@ -89,9 +91,11 @@ async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
             exchange.leave()
             exchange.close(Status.CANCELLED)
         raise
-    except BaseException:
+    except BaseException as error:
         exchange.close(Status.FAILED)
         await exchange.closed()
+        if isinstance(error, ApiError) and exchange.charged:
+            error.facts["charged"] = exchange.charged
         raise
     return Answer(exchange, body)
 
@@ -200,6 +204,7 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
             answer = await _attempt(exchange, route, body)
         except AttemptFailed as failure:
             last = failure.error
+            exchange.note_usage(failure.report, final=_is_used(failure.report))
             health.failed(route, failure)
             _note(exchange, route, began, outcome=failure.outcome, status=failure.status)
             if isinstance(last, UpstreamRefusal):
@@ -216,6 +221,11 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
             health.answered(route, ms=ms)
             return answer
     raise last
+
+
+def _is_used(report: Report | None) -> bool:
+    """Tell whether an answer that held nothing has cost something by its provider's own word."""
+    return report is not None and not report.says_nothing_used
 
 
 def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
@@ -247,19 +257,17 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
         body = await answer.read_all(timeout=settings.UPSTREAM_IDLE_TIMEOUT)
     finally:
         answer.close()
-    try:
-        content = loads(body)
-    except ValueError as error:
-        raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    wanted = exchange.call.endpoint.answer
-    if not isinstance(content, dict) or wanted not in content or content.get("error"):
+    body, content = read_whole(body)
+    field = exchange.call.endpoint.answer
+    if error_in(content) or field not in content:
         raise upstream.failure_in(body)
+    report = report_in(content)
+    if answers.is_empty(content, field):
+        raise upstream.empty(report)
     exchange.upstream_id = answer.id or printable(content.get("id"))
     exchange.content_began()
-    usage = reported(content.get("usage"))
-    if usage is None:  # Then it is counted here.
-        exchange.tally.add_characters(output_characters(content))
-    exchange.note_usage(usage, final=True)
+    exchange.tally.add(output_characters(content))
+    exchange.note_usage(report, final=True)
     return body
 
 

@@ -7,13 +7,17 @@ import structlog
 from django.conf import settings
 
 from config.errors import ApiError
-from llmproxy import health, sse
+from config.instruments import of
+from llmproxy import events, health, metrics, sse
 from llmproxy.calls import CHAT
-from llmproxy.deadline import Deadline
 from llmproxy.errors import UpstreamError, UpstreamTimeout
+from llmproxy.events import Chunk
 from llmproxy.exchange import Exchange, Status
-from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_in
-from llmproxy.usage import finished_choices, output_characters, reported
+from llmproxy.output import finished_choices, is_remarkable, output_characters
+from llmproxy.plain import PlainChunks
+from llmproxy.refusals import Refusal
+from llmproxy.reports import report_in
+from llmproxy.upstream import AttemptFailed, UpstreamAnswer, failure_of
 
 log = structlog.get_logger("tokengate.proxy")
 
@@ -28,52 +32,6 @@ class Opening(NamedTuple):
     answer: UpstreamAnswer
     splitter: sse.EventSplitter
     block: bytes
-
-
-async def open_stream(answer: UpstreamAnswer, deadline: Deadline) -> Opening:
-    """Read until the model says something; until then another provider may still be asked.
-
-    Role and comment events are held back. Raises ``AttemptFailed``, or ``TimeoutError`` at the
-    deadline.
-    """
-    try:
-        if not answer.is_stream:
-            raise failure_in(await answer.read_all(deadline.seconds_left))
-        splitter, held = sse.EventSplitter(), b""
-        while True:
-            data = await answer.read(deadline.seconds_left)
-            deadline.heard()
-            block = splitter.feed(data)
-            held += block
-            if len(held) > sse.LARGEST:
-                raise sse.TooLarge
-            if any(_begins(event) for event in sse.events(block)):
-                return Opening(answer, splitter, held)
-            if not data:
-                raise AttemptFailed(UpstreamError(), outcome="empty_stream", status=200)
-    except sse.TooLarge as error:
-        answer.close()
-        raise AttemptFailed(UpstreamError(), outcome="too_large", status=200) from error
-    except BaseException:
-        answer.close()
-        raise
-
-
-def _begins(event: bytes) -> bool:
-    """Tell whether an event is content, usage or the end. Raises ``AttemptFailed`` on an error."""
-    content = sse.data(event)
-    if not content:
-        return False
-    if content == b"[DONE]":
-        return True
-    value = sse.payload(event)
-    if value is None or value.get("error"):
-        raise failure_in(content)
-    return _says_something(value)
-
-
-def _says_something(chunk: dict[str, Any]) -> bool:
-    return bool(finished_choices(chunk) or chunk.get("usage")) or output_characters(chunk) > 0
 
 
 def told_of(error: ApiError, exchange: Exchange) -> bytes:
@@ -102,7 +60,9 @@ class RelayedStream:
         self._choices = exchange.call.choices
         self._finished: set[int] = set()
         self._silence = 0.0
-        self._done = False
+        self._done = self._closes = False
+        self._last: Chunk = {}
+        self._plain = PlainChunks()
         self._error: UpstreamError | None = None
         exchange.content_began()
         self._parts = self._relay(opening.block)
@@ -189,7 +149,7 @@ class RelayedStream:
 
     @property
     def _is_complete(self) -> bool:
-        return self._all_finished and self._exchange.usage_is_final
+        return self._closes and self._exchange.usage_is_final
 
     @property
     def _all_finished(self) -> bool:
@@ -197,66 +157,94 @@ class RelayedStream:
 
     def _ended(self, error: UpstreamError) -> None:
         """Note an end without `[DONE]`: right if all choices had finished, else an error."""
-        if self._all_finished:
+        if self._all_finished and not self._error:
             self._done = True
+            self._exchange.note_usage(None, final=True)
         elif not self._done:
             self._error = self._error or error
 
     def _pass(self, block: bytes) -> bytes:
         """Take note of what a block says; return what of it the client gets."""
         try:
-            block, remarkable = sse.divide(block)
-            self._exchange.tally.add(block)
-            if remarkable:
-                passed = [self._pass_event(event) for event in sse.split(remarkable)]
-                return b"".join([self._plain(block), *passed])
-            if self._exchange.tally.passes(self._most_output):
-                return block + self._cut_short(block)
+            characters = self._plain.characters(block)
+            if characters is not None:
+                self._closes = False
+                self._exchange.tally.add(characters, events=block.count(b"\n\n"))
+                return self._cut_if_long(self._shown(block))
+            chunks = sse.objects(block)
+            if chunks is not None and not any(map(is_remarkable, chunks)):
+                passed = self._pass_simple(block, chunks)
+            else:
+                passed = b"".join([self._pass_event(event) for event in sse.events(block)])
         except Exception:
             log.exception("stream_not_understood", request_id=self._exchange.request_id)
             self._error = UpstreamError()
             return b""
-        return self._plain(block)
+        return self._cut_if_long(passed)
 
-    def _plain(self, block: bytes) -> bytes:
+    def _cut_if_long(self, passed: bytes) -> bytes:
+        if self._exchange.tally.passes(self._most_output) and not (self._done or self._error):
+            return passed + self._cut_short()
+        return passed
+
+    def _pass_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
+        """Count the output of chunks that hold nothing else, as nearly all do."""
+        for chunk in chunks:
+            self._exchange.tally.add(output_characters(chunk))
+        self._last, self._closes = chunks[-1], False
+        if len(chunks) == 1:
+            self._plain.learn(block, chunks[0])
+        return self._shown(block)
+
+    def _shown(self, block: bytes) -> bytes:
         return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:
-        content = sse.data(event)
-        if content.strip() == b"[DONE]":
+        said = events.read(event)
+        if said is events.DONE:
             self._done = not self._error
             self._exchange.note_usage(None, final=self._done)
-            return b""
-        chunk = sse.payload(event)
-        if chunk is None:
+        elif isinstance(said, Refusal):
+            self._error = self._error or failure_of(said).error
+            self._exchange.note_usage(None, final=False)
+        elif said is events.NO_JSON:
+            self._drop()
+        elif isinstance(said, dict) and not (self._done or self._error):
+            return self._pass_chunk(event, said)
+        elif said is None and event.startswith(b":"):
             return event
-        self._finished |= finished_choices(chunk)
-        usage = reported(chunk.get("usage"))
-        self._exchange.note_usage(usage, final=usage is not None and self._all_finished)
-        if chunk.get("error"):
-            self._error = self._error or failure_in(content).error
-        if self._done or self._error:
-            return b""
-        self._exchange.tally.add(event)
-        return self._shown(event, chunk)
+        return b""
 
-    def _shown(self, event: bytes, chunk: dict[str, Any]) -> bytes:
+    def _pass_chunk(self, event: bytes, chunk: Chunk) -> bytes:
+        characters = output_characters(chunk)
+        self._exchange.tally.add(characters)
+        self._finished |= finished_choices(chunk)
+        # What says nothing more after the finish is the end, if the provider forgets `[DONE]`.
+        self._last, self._closes = chunk, self._all_finished and not characters
+        self._exchange.note_usage(report_in(chunk), final=self._all_finished)
         if self._shows_usage or "usage" not in chunk:
-            return event
+            return events.canonical(event, chunk)
         if not chunk.get("choices"):
             return b""
         return sse.event({key: value for key, value in chunk.items() if key != "usage"})
 
-    def _cut_short(self, block: bytes) -> bytes:
+    def _drop(self) -> None:
+        of(metrics.DROPPED, self._exchange.provider).inc()
+        log.warning(
+            "frame_is_no_json",
+            provider=self._exchange.provider,
+            request_id=self._exchange.request_id,
+        )
+
+    def _cut_short(self) -> bytes:
         """End a stream that passes its hold as one that has reached its token limit."""
         self._done = self._exchange.cut_short = True
-        last = next(filter(None, map(sse.payload, reversed(sse.split(block)))), {})
         nothing: dict[str, Any] = (
             {"delta": {}} if self._exchange.call.endpoint is CHAT else {"text": ""}
         )
         end = {**nothing, "logprobs": None, "finish_reason": "length"}
         ends = [{"index": index, **end} for index in range(self._exchange.call.choices)]
-        return sse.event({**(last or {}), "choices": ends})
+        return sse.event({**self._last, "choices": ends})
 
 
 Leave = Callable[[Exchange, RelayedStream], None]
