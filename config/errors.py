@@ -6,6 +6,7 @@
     ├── PermissionDenied      403
     ├── NotFound              404
     ├── MethodNotAllowed      405
+    ├── RequestTimeout        408
     ├── Conflict              409
     ├── PayloadTooLarge       413
     ├── UnsupportedMediaType  415
@@ -112,6 +113,13 @@ class Conflict(ApiError):
     status = 409
     code = "conflict"
     message = "The request conflicts with the current state."
+
+
+class RequestTimeout(ApiError):
+    status = 408
+    code = "request_timeout"
+    message = "The body of the request did not arrive in time."
+    retryable = True
 
 
 class PayloadTooLarge(ApiError):

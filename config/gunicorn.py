@@ -18,6 +18,8 @@ stream_timeout = max(graceful_timeout - 10, graceful_timeout // 2)
 # It gives no sign of life meanwhile.
 timeout = graceful_timeout + 60
 keepalive = 75
+# How long a client may take to send the head of a request.
+head_timeout = env.float("CLIENT_HEAD_TIMEOUT", 30.0)
 # It would be one file for every checkout of this user.
 control_socket_disable = True
 # The app writes the access log, with request ids.

@@ -8,7 +8,7 @@ chain, HttpRequest and HttpResponse stay Django's, but no thread is started for 
 import asyncio
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from functools import lru_cache
 from typing import IO, Any
@@ -20,9 +20,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
+from config.errors import PayloadTooLarge, RequestTimeout
 from config.headers import add_plain
 from config.rendering import error_response
 
+_ON_LEAVE = "tokengate.on_leave"
+_INCOMING = "tokengate.incoming"
+# Bytes of a body for which a client may take a second more.
+_SLOWEST = 10_000
 _SPOOL_ABOVE = 2_500_000
 # Past its limit a body is read and thrown away, so that the client gets to read our answer;
 # past this one the connection is simply answered.
@@ -44,7 +49,8 @@ class BoundedHandler(ASGIHandler):
 
     async def _read_parts(self, message: Any, receive: Any) -> IO[bytes]:
         body = _SpooledBody(max_size=_SPOOL_ABOVE)
-        size = 0
+        loop = asyncio.get_running_loop()
+        began, size = loop.time(), 0
         while True:
             if message["type"] == "http.disconnect":
                 body.close()
@@ -55,7 +61,14 @@ class BoundedHandler(ASGIHandler):
                 body.write(chunk)
             if not message.get("more_body") or size > _DISCARD_AT_MOST:
                 break
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(
+                    began + settings.CLIENT_BODY_TIMEOUT + size / _SLOWEST
+                ):
+                    message = await receive()
+            except TimeoutError:
+                body.too_late = True
+                break
         body.too_large = size > self.max_body
         body.seek(0)
         return body
@@ -64,6 +77,7 @@ class BoundedHandler(ASGIHandler):
         request, error = super().create_request(scope, body_file)
         if request is not None:
             request.body_too_large = getattr(body_file, "too_large", False)  # type: ignore[attr-defined]
+            request.body_too_late = getattr(body_file, "too_late", False)  # type: ignore[attr-defined]
         return request, error
 
 
@@ -82,27 +96,45 @@ class LeanHandler(BoundedHandler):
         self._middleware_chain = chain
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            body = await self.read_body(receive)
-        except RequestAborted:
+        message = await receive()
+        if message["type"] == "http.disconnect":
             return
         # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
         serving = asyncio.current_task()
         assert serving is not None
-        watching = asyncio.create_task(_disconnect(receive, serving))
+        watching = _Watching(receive, serving, scope)
+        body, incoming = self._body(message, receive, watching, scope)
         try:
-            if root := scope.get("root_path"):
-                set_script_prefix(root)
-            request, response = self.create_request(scope, body)
-            if request is not None:
-                response = await self._middleware_chain(request)
+            response = await self._respond(scope, body)
+            if incoming is not None and not incoming.is_read:
+                add_plain(response, {"Connection": "close"})
             await _send(response, send)
+        except RequestAborted:  # The client went before its request was whole.
+            return
         except asyncio.CancelledError:
-            if not watching.done() or serving.uncancel():
+            if not watching.has_seen_it or serving.uncancel():
                 raise  # The server itself wants to end.
         finally:
-            watching.cancel()
-            body.close()
+            watching.stop()
+            if incoming is not None:
+                incoming.close()
+
+    async def _respond(self, scope: Any, body: IO[bytes]) -> Any:
+        if root := scope.get("root_path"):
+            set_script_prefix(root)
+        request, response = self.create_request(scope, body)
+        return response if request is None else await self._middleware_chain(request)
+
+    def _body(
+        self, message: Any, receive: Any, watching: "_Watching", scope: Any
+    ) -> tuple[IO[bytes], "Incoming | None"]:
+        """Return the body that came in one message; else an empty one, and what is coming."""
+        if not message.get("more_body"):
+            watching.start()
+            whole = message.get("body", b"")
+            return (_WholeBody(whole) if len(whole) <= self.max_body else _TooLargeBody()), None
+        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), watching.start)
+        return _WholeBody(), incoming
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
         request, error = super().create_request(scope, body_file)
@@ -122,6 +154,8 @@ class LeanHandler(BoundedHandler):
             response: Any = view(request, *args, **kwargs)
             answer: HttpResponseBase = await response if asyncio.iscoroutine(response) else response
             return answer
+        except RequestAborted:
+            raise
         except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
             return error_response(exc, request)
 
@@ -137,7 +171,48 @@ class _TooLargeBody(io.BytesIO):
 
 
 class _SpooledBody(tempfile.SpooledTemporaryFile[bytes]):
-    too_large = False
+    too_large = too_late = False
+
+
+class Incoming:
+    """A body of several parts, of which the first has come; the rest is read when it is asked for.
+
+    So nothing of it is kept for a caller who is not known.
+    """
+
+    def __init__(self, reading: Coroutine[Any, Any, IO[bytes]], watch: Callable[[], None]) -> None:
+        """``watch`` is called when the body is whole: only then may the client's leaving be."""
+        self._reading = reading
+        self._watch = watch
+        self.is_read = False
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises ``PayloadTooLarge`` or ``RequestTimeout``."""
+        self.is_read = True
+        body: Any = await self._reading
+        with body:
+            if body.too_late:
+                raise RequestTimeout(headers={"Connection": "close"})
+            self._watch()
+            if body.too_large:
+                raise PayloadTooLarge
+            whole: bytes = body.read()
+            return whole
+
+    def close(self) -> None:
+        """Leave what was not read."""
+        self._reading.close()
+
+
+def is_whole(request: Any) -> bool:
+    """Tell whether a request's body has come; else it is to be had by ``whole_body`` only."""
+    return _INCOMING not in request.scope
+
+
+async def whole_body(request: Any) -> bytes:
+    """Return a request's body, waiting for what of it is still to come."""
+    incoming: Incoming = request.scope[_INCOMING]
+    return await incoming.read()
 
 
 @lru_cache(maxsize=1024)
@@ -145,10 +220,34 @@ def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
-async def _disconnect(receive: Any, serving: asyncio.Task[Any]) -> None:
+def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
+    """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
+    request.scope[_ON_LEAVE] = callback
+
+
+class _Watching:
+    """Looks out for the client's leaving, from when its request is whole."""
+
+    def __init__(self, receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
+        self._watched = (receive, serving, scope)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(_disconnect(*self._watched))
+
+    @property
+    def has_seen_it(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _disconnect(receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    serving.cancel()
+    scope.get(_ON_LEAVE, serving.cancel)()
 
 
 async def _send(response: Any, send: Any) -> None:

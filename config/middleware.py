@@ -17,7 +17,7 @@ from django.http.request import split_domain_port, validate_host
 from django.utils.decorators import sync_and_async_middleware
 from uuid_utils import uuid7
 
-from config.errors import InvalidRequest, PayloadTooLarge
+from config.errors import InvalidRequest, PayloadTooLarge, RequestTimeout
 from config.headers import add_plain
 from config.instruments import request_timer
 from config.logs import ACCESS, AccessRecord
@@ -146,6 +146,8 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     """Refuse what no view should have to think of."""
     if getattr(request, "body_too_large", False):
         return error_response(PayloadTooLarge(), request)
+    if getattr(request, "body_too_late", False):
+        return error_response(RequestTimeout(headers={"Connection": "close"}), request)
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return error_response(InvalidRequest("The URL holds a NUL byte."), request)
     return None

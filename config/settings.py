@@ -339,6 +339,12 @@ CORS_ALLOW_HEADERS = [
     "idempotency-key",
     "user-agent",
     "x-api-key",
+    # What OpenAI's SDKs and OpenRouter's send beside it.
+    "http-referer",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+    "x-title",
     "x-request-id",
     "x-requested-with",
     # Sent by the OpenAI SDKs, also in a browser.
@@ -347,11 +353,15 @@ CORS_ALLOW_HEADERS = [
         for name in (
             "arch",
             "async",
+            "custom-poll-interval",
+            "helper",
             "helper-method",
             "lang",
             "os",
             "package-version",
             "poll-helper",
+            "raw-response",
+            "read-timeout",
             "retry-count",
             "runtime",
             "runtime-version",
@@ -413,10 +423,15 @@ UPSTREAM_CONNECTIONS: int = env.int("UPSTREAM_CONNECTIONS", default=1000)
 UPSTREAM_FIRST_BYTE_TIMEOUT: float = env.float("UPSTREAM_FIRST_BYTE_TIMEOUT", default=60.0)
 UPSTREAM_CONTENT_TIMEOUT: float = env.float("UPSTREAM_CONTENT_TIMEOUT", default=300.0)
 UPSTREAM_IDLE_TIMEOUT: float = env.float("UPSTREAM_IDLE_TIMEOUT", default=120.0)
+UPSTREAM_TOTAL_TIMEOUT: float = env.float("UPSTREAM_TOTAL_TIMEOUT", default=3600.0)
 BREAKER_FAILURES: int = env.int("BREAKER_FAILURES", default=5)
 BREAKER_WINDOW_SECONDS: float = env.float("BREAKER_WINDOW_SECONDS", default=30.0)
 BREAKER_PAUSE_SECONDS: float = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
 CLIENT_SEND_TIMEOUT: float = env.float("CLIENT_SEND_TIMEOUT", default=60.0)
+# Streams that their clients have left are read on for their usage: how many at a time in a worker,
+# and for how long.
+LEFT_STREAMS: int = env.int("LEFT_STREAMS", default=200)
+LEFT_STREAM_TIMEOUT: float = env.float("LEFT_STREAM_TIMEOUT", default=300.0)
 KEEPALIVE_SECONDS: float = env.float("KEEPALIVE_SECONDS", default=15.0)
 CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
@@ -431,6 +446,8 @@ SETTLEMENT_SPOOL = Path(
 # A minute: the plans' limits speak of it. How long Redis may keep a request waiting.
 LIMITS_WINDOW = 60.0
 LIMITS_REDIS_TIMEOUT: float = env.float("LIMITS_REDIS_TIMEOUT", default=0.1)
+# A body may take so many seconds, and one more for each 10 kB of it.
+CLIENT_BODY_TIMEOUT: float = env.float("CLIENT_BODY_TIMEOUT", default=30.0)
 MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # config/handlers.py holds to both while the body comes in.

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, NoReturn
 from uvicorn_worker import UvicornWorker
 
 from config import gunicorn
+from config.protocol import Protocol
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # it ships without types
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
         "lifespan": "on",
         "ws": "none",
         "server_header": False,

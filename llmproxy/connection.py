@@ -11,6 +11,9 @@ import httpx
 from llmproxy import metrics
 
 _AHEAD_BYTES = 1_000_000
+# What a provider may send that is no body: heads (also of many 1xx), and what frames chunks.
+_MOST_HEAD_BYTES = 262_144
+_MOST_HEADERS = 1_000
 _STALE_SECONDS = 1.0
 
 
@@ -28,6 +31,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
         self._headers: dict[bytes, bytes] = {}
+        self._header_count = 0
+        self._unframed = 0  # bytes since the last of a body
         self._chunks: deque[bytes] = deque()
         self._ahead = 0
         self._paused = False
@@ -128,10 +133,15 @@ class Connection(asyncio.Protocol):
             self.cut()
             return
         self.heard = True
+        self._unframed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(httpx.RemoteProtocolError(str(error)))
+            self.cut()
+            return
+        if self._unframed > _MOST_HEAD_BYTES or self._header_count > _MOST_HEADERS:
+            self._fail(httpx.RemoteProtocolError("the head of the response has no end"))
             self.cut()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -149,7 +159,9 @@ class Connection(asyncio.Protocol):
         self._headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        self._header_count += 1
+        if self._header_count <= _MOST_HEADERS:
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -163,6 +175,7 @@ class Connection(asyncio.Protocol):
             self._head.set_result((status, self._headers))
 
     def on_body(self, data: bytes) -> None:
+        self._unframed = 0
         self._chunks.append(data)
         self._ahead += len(data)
         if self._ahead > _AHEAD_BYTES and not self._paused and self._transport:

@@ -12,8 +12,6 @@ ApiError
     └── NoUpstream          503   nobody serves the model now
 """
 
-from typing import Any
-
 from config.errors import ApiError, InvalidRequest, NotFound, PermissionDenied
 
 
@@ -83,12 +81,13 @@ class UpstreamRefusal(UpstreamError):
 
     retryable = False
 
-    def __init__(self, *, status: int, message: str, param: Any = None, code: Any = None) -> None:
-        super().__init__(message, param=param if isinstance(param, str) else None)
+    def __init__(
+        self, *, status: int, message: str, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, param=param)
         self.status = status
         self.code = _CODES.get(status, "invalid_request")
-        if "context_length" in str(code) or "context length" in message.lower():
-            self.code = "context_length_exceeded"
+        self.code = code or self.code
 
 
 _CODES = {404: "model_not_found", 413: "payload_too_large", 415: "unsupported_media_type"}

@@ -3,17 +3,18 @@
 Two figures: what is likely, for a charge when nobody reports usage, and a ceiling, for the hold.
 How many characters make a token depends on their kind: of English prose it is four or five, of
 digits and punctuation one or two, of random letters hardly more than one. So each kind has its
-own figures, measured with OpenAI's tokenizers (tests/llmproxy/token_counts.json). An image or
-another attachment counts as a fixed sum, not by the size of its encoding.
+own figures, measured with OpenAI's tokenizers (tests/llmproxy/token_counts.json). Images and other
+media are counted as such (``llmproxy.media``), not by the length of their encoding.
 """
 
 import math
 import string
 from typing import Any, NamedTuple
 
+from llmproxy import media
+
 PER_MESSAGE = 8
 PER_REQUEST = 8
-PER_ATTACHMENT = 2_000
 # Bytes of a kind, and the tokens of each: likely, and at most.
 _KINDS: tuple[tuple[bytes, float, float], ...] = (
     (string.ascii_lowercase.encode(), 0.2, 0.34),
@@ -42,12 +43,12 @@ class PromptSize(NamedTuple):
 
 def prompt_size(body: dict[str, Any]) -> PromptSize:
     """Measure what the model will read of a request body."""
-    texts, scalars, attachments = _read([body[key] for key in _READ_BY_THE_MODEL if key in body])
+    texts, scalars, found = _read([body[key] for key in _READ_BY_THE_MODEL if key in body])
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
     return PromptSize(
-        likely=likely + scalars + attachments * PER_ATTACHMENT // 2,
-        ceiling=ceiling + 2 * scalars + attachments * PER_ATTACHMENT + frame,
+        likely=likely + scalars + sum(one.likely for one in found),
+        ceiling=ceiling + 2 * scalars + sum(one.ceiling for one in found) + frame,
     )
 
 
@@ -86,41 +87,39 @@ def _messages(body: dict[str, Any]) -> int:
     return len(messages) if isinstance(messages, list) else 1
 
 
-def _read(left: list[Any]) -> tuple[list[str], int, int]:
-    """Return the texts, and the numbers of scalars and attachments, that the model reads."""
+def _read(left: list[Any]) -> tuple[list[str], int, list[media.Size]]:
+    """Return the texts, the number of scalars, and the media that the model reads."""
     texts: list[str] = []
-    scalars = attachments = 0
+    found: list[media.Size] = []
+    scalars = 0
     while left:  # Not by recursion: a client chooses how deep its JSON goes.
         value = left.pop()
         if isinstance(value, str):
             texts.append(value)
         elif isinstance(value, dict):
             texts.extend(value)
-            found = _attachments(value.get("content"))
-            attachments += len(found)
-            left.extend(part for key, part in value.items() if key != "content" or not found)
-            left.extend(_rest(value["content"], found) if found else ())
+            left.extend(_without_media(value, found))
         elif isinstance(value, list):
             left.extend(value)
         else:
             scalars += 1
-    return texts, scalars, attachments
+    return texts, scalars, found
 
 
-def _attachments(content: Any) -> list[Any]:
-    """Return the parts of a message's content that are not text."""
-    if not isinstance(content, list):
-        return []
-    return [
-        part
-        for part in content
-        if isinstance(part, dict)
-        and isinstance(part.get("type"), str)
-        and part["type"] in _ATTACHMENTS
-    ]
+def _without_media(value: dict[str, Any], found: list[media.Size]) -> list[Any]:
+    """Return the parts of an object that are to be read on; adds its media to ``found``.
 
-
-def _rest(content: list[Any], attachments: list[Any]) -> list[Any]:
-    """Return what is text in a content: the other parts, and what an attachment says beside."""
-    known = set(map(id, attachments))
-    return [part.get("text") if id(part) in known else part for part in content]
+    A link to a medium is one, too: its provider fetches it.
+    """
+    rest = []
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in _ATTACHMENTS and not media.has_data(value):
+        found.append(media.IMAGE)
+        return [value.get("text")]
+    for key, part in value.items():
+        size = media.size_of(key, part, value) if type(part) is str else None
+        if size is None:
+            rest.append(part)
+        else:
+            found.append(size)
+    return rest

@@ -12,6 +12,7 @@ from llmproxy import metrics, pricing
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute
 from llmproxy.pricing import Prices
+from llmproxy.reports import Report, merged, usage_of
 from llmproxy.usage import OutputTally, Usage
 from tokens import leases, ledger, spool
 from tokens.errors import LedgerUnavailable
@@ -45,7 +46,7 @@ class Exchange:
         self.hold = hold
         self.slot = slot
         self.request_id = request_id
-        self._usage: Usage | None = None
+        self._report: Report | None = None
         self.usage_is_final = False
         self.tally = OutputTally()
         self.most_output = 0  # of all choices; as asked of the provider
@@ -53,8 +54,13 @@ class Exchange:
         self.route: ServedRoute | None = None
         self.provider = ""
         self.upstream_id = ""
+        self.accepted = False
         self.has_content = False
         self.cut_short = False
+        self.broke_off = False
+        self.client_left = False
+        self.receipt: Receipt | None = None
+        self._asked: ServedRoute | None = None
         self.first_byte_ms: int | None = None
         self._prices = Prices()
         self._started = time.perf_counter()
@@ -66,6 +72,7 @@ class Exchange:
         self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
+        self.accepted = self.accepted and outcome in ("ok", "cancelled")
         of(metrics.ATTEMPTS, route.provider.name, outcome).inc()
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
@@ -74,15 +81,29 @@ class Exchange:
     def asks(self, route: ServedRoute) -> None:
         """Note that an attempt begins: the provider before, if any, has failed."""
         self.upstream_id = ""
+        self.accepted = self.usage_is_final = False
+        self._report = None
+        self._asked = route
         if self.attempts:
             leases.asks_another(self.hold.id, provider=route.provider.name)
 
     def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
         """Note who has accepted the request, so that they can be asked if we die."""
+        self.accepted = True
         self.upstream_id = upstream_id
         if upstream_id:
             name = route.provider.name
             leases.answered_by(self.hold.id, provider=name, upstream_id=upstream_id)
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Tell whether who has accepted the request says later, if cancelled, what it used."""
+        later = self._asked and self._asked.provider.dialect.later
+        return self.accepted and bool(self.upstream_id) and later is not None
+
+    def leave(self) -> None:
+        """Note that the client has gone: from now on nobody else is asked, nor told anything."""
+        self.client_left = True
 
     def content_began(self) -> None:
         """Note that the model has begun to answer: from here on the request costs something."""
@@ -91,19 +112,29 @@ class Exchange:
 
     def write_down(self) -> None:
         """Have a stream charged as one that broke off, should this process be killed under it."""
-        spool.keep(self.hold.id, lambda: self._closing_by(self._receipt(Status.FAILED)))
+        spool.keep(self.hold.id, lambda: self._closing_by(self._receipt(self._if_killed)))
         spool.write(self.hold.id)
 
-    def note_usage(self, usage: Usage | None, *, final: bool) -> None:
-        """Note the upstream's report; one that comes before the end is not the last word."""
-        if usage is not None:
-            self._usage = usage
-        self.usage_is_final = self.usage_is_final or final
+    @property
+    def _if_killed(self) -> str:
+        return Status.CANCELLED if self.client_left else Status.FAILED
+
+    def note_usage(self, report: Report | None, *, final: bool) -> None:
+        """Note what the provider reports, and whether its answer has ended by now.
+
+        Reports complete each other. What is reported before the end may still grow.
+        """
+        self._report = merged(self._report, report)
+        self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
-        """Begin to settle; the first call decides. It goes on when the caller is cancelled."""
+        """Begin to settle; the first call decides. It goes on when the caller is cancelled.
+
+        A request that its client has left is ``CANCELLED``, however its answer ended.
+        """
         if self._closing is None:
-            self._closing = asyncio.create_task(self._settle(status))
+            ended = Status.CANCELLED if self.client_left else status
+            self._closing = asyncio.create_task(self._settle(ended))
             _settling.add(self._closing)
             self._closing.add_done_callback(_settling.discard)
 
@@ -114,8 +145,8 @@ class Exchange:
 
     async def _settle(self, status: str) -> None:
         try:
-            receipt = self._receipt(status)
-            freed = self.slot.release(charged=self._charge(receipt))
+            receipt = self.receipt = self._receipt(status)
+            freed = self.slot.release(charged=self._counted(receipt))
             await self._write(receipt)
             _count(receipt)
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
@@ -136,6 +167,19 @@ class Exchange:
     def _closing_by(self, receipt: Receipt) -> dict[str, Any]:
         return ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
 
+    def _counted(self, receipt: Receipt) -> int:
+        """Return what counts in the minute's tokens: of a left request its hold, until it is known.
+
+        Else whoever leaves early had no limit.
+        """
+        charge = self._charge(receipt)
+        return max(charge, self.hold.amount) if self.client_left and not receipt.final else charge
+
+    @property
+    def charged(self) -> int:
+        """Return the tokens that its settlement takes."""
+        return 0 if self.receipt is None else self._charge(self.receipt)
+
     def _charge(self, receipt: Receipt) -> int:
         used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
         return pricing.charge(used, self.model.weights)
@@ -152,7 +196,7 @@ class Exchange:
             streamed=self.call.stream,
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
-            cached_tokens=usage.cached,
+            cached_tokens=usage.cache_read,
             reasoning_tokens=usage.reasoning,
             price_prompt=self._prices.prompt,
             price_completion=self._prices.completion,
@@ -169,15 +213,41 @@ class Exchange:
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
         """Return the usage to charge, where it comes from, and whether that is the last word."""
-        if self._usage is not None and self.usage_is_final:
-            return self._usage, Source.REPORTED, True
-        if not self.has_content:  # Whoever was asked may yet say that it did begin.
+        if self._report is not None and self.usage_is_final:
+            usage = self._completed(self._report)
+            return usage, Source.ESTIMATED if usage.estimated else Source.REPORTED, True
+        if not self.has_content and not (self.accepted and self.client_left):
+            # Whoever was asked may yet say that it did begin.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
-        said = self._usage or Usage(prompt=self.call.prompt.likely)
-        # What is counted is a guess: it never comes to more than was asked for.
-        written = min(self.tally.tokens() - self.call.echoed, self.most_output)
-        counted = said._replace(completion=max(said.completion, written))
-        return counted, Source.ESTIMATED, status == Status.OK and not self.cut_short
+        return self._counted_usage(), Source.ESTIMATED, status == Status.OK and not self.cut_short
+
+    def _counted_usage(self) -> Usage:
+        """Return what the provider had said before it ended, completed by what was counted here.
+
+        Of a stream that the provider broke off only the output is charged: whoever asks again,
+        as agents do, does not pay for the same prompt again and again.
+        """
+        counted = self._completed(self._report or Report())
+        counted = counted._replace(completion=max(counted.completion, self._written))
+        if self.broke_off and not self.client_left:
+            return counted._replace(prompt=0, cache_read=0, cache_write=0, cost=None)
+        return counted
+
+    def _completed(self, report: Report) -> Usage:
+        """Return what was reported, and what is counted here where a figure is missing."""
+        usage = usage_of(
+            report,
+            prompt=self.call.prompt.likely,
+            completion=self._written,
+            writes=self.call.endpoint.kind != "embedding",
+        )
+        believed = self._asked is not None and self._asked.provider.dialect.cost_in_usd
+        return usage if believed else usage._replace(cost=None)
+
+    @property
+    def _written(self) -> int:
+        """Return the output as counted here: a guess, so never more than was asked for."""
+        return max(min(self.tally.tokens() - self.call.echoed, self.most_output), 0)
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._started) * 1000)

@@ -5,7 +5,7 @@ silence the answer begins, with a comment; from then on what goes wrong is told 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
 import structlog
 from django.conf import settings
@@ -15,11 +15,10 @@ from config.loops import ended
 from llmproxy import sse
 from llmproxy.errors import UpstreamError
 from llmproxy.exchange import Exchange, Status
-from llmproxy.stream import Opening, RelayedStream
+from llmproxy.left import Relay, open_on
+from llmproxy.stream import Opening, RelayedStream, told_of
 
 log = structlog.get_logger("tokengate.proxy")
-
-Relay = Callable[[Opening], RelayedStream]
 
 
 class LateStream:
@@ -33,6 +32,7 @@ class LateStream:
         self._opening = opening
         self._relay = relay
         self._stream: RelayedStream | None = None
+        self._failed = False
         self._parts = self._events()
 
     def __aiter__(self) -> "LateStream":
@@ -42,15 +42,12 @@ class LateStream:
         return await self._parts.__anext__()
 
     async def aclose(self) -> None:
-        """End the stream wherever it is: charge what was used, cancel the rest."""
-        if self._stream is None:
-            try:
-                await abandon(self._opening)
-            finally:  # By now the receipt knows of the last attempt.
-                self._exchange.close(Status.CANCELLED)
-        else:
-            await self._stream.aclose()
+        """End the stream wherever it is. One that has not ended is read on, or cancelled."""
         await self._parts.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()
+        elif not self._failed:
+            open_on(self._exchange, self._opening, self._relay)
 
     async def _events(self) -> AsyncGenerator[bytes]:
         while not self._opening.done():
@@ -64,17 +61,10 @@ class LateStream:
             log.exception("opening_failed", request_id=self._exchange.request_id)
             failure = UpstreamError()
         if self._stream is None:
+            self._failed = True
             self._exchange.close(Status.FAILED)
             await self._exchange.closed()
-            yield sse.event(failure.body(self._exchange.request_id))
+            yield told_of(failure, self._exchange)
             return
         async for part in self._stream:
             yield part
-
-
-async def abandon(opening: asyncio.Task[Opening]) -> None:
-    """Stop looking for a provider; one that had just begun to answer is cancelled."""
-    opening.cancel()
-    await asyncio.wait({opening})
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().answer.close()

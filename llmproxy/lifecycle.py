@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy import exchange, health, memory, upstream
+from llmproxy import exchange, health, left, memory, upstream
 from tokens import leases, ledger, limits, spool
 
 _DRAIN_SECONDS = 8.0
@@ -33,7 +33,9 @@ async def start() -> None:
 
 async def stop() -> None:
     """Let what is under way settle, then let go of every connection."""
-    await exchange.drain(_DRAIN_SECONDS)
+    await exchange.drain(_DRAIN_SECONDS / 2)
+    left.give_up()
+    await exchange.drain(_DRAIN_SECONDS / 2)
     while _background:
         _background.pop().cancel()
     spool.leave()

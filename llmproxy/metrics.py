@@ -20,4 +20,14 @@ CONNECTIONS = Gauge(
     "Open connections to providers, busy or idle.",
     multiprocess_mode="livesum",
 )
+DROPPED = Counter(
+    "tokengate_dropped_frames_total",
+    "Events of providers that were no JSON, and so were not passed on.",
+    ("provider",),
+)
+LEFT = Gauge(
+    "tokengate_left_streams",
+    "Streams read on for their usage, whose client has gone.",
+    multiprocess_mode="livesum",
+)
 SETTLED = Counter("tokengate_requests_settled_total", "How requests ended.", ("status", "source"))

@@ -52,7 +52,7 @@ def cost(usage: Usage, prices: Prices) -> Decimal | None:
     """Return the USD that the tokens cost by the provider's list, or None without prices."""
     if prices.prompt is None or prices.completion is None:
         return None
-    cached = min(usage.cached, usage.prompt)
+    cached = min(usage.cache_read, usage.prompt)
     cached_price = prices.prompt if prices.cached is None else prices.cached
     return (
         (usage.prompt - cached) * prices.prompt

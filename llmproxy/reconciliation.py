@@ -85,7 +85,7 @@ def _adjust(due: Due, usage: Usage) -> None:
             upstream_id=due.upstream_id,
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
-            cached_tokens=usage.cached,
+            cached_tokens=usage.cache_read,
             reasoning_tokens=usage.reasoning,
             price_prompt=prices.prompt,
             price_completion=prices.completion,

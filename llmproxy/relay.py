@@ -7,14 +7,14 @@ Nothing of the database is held while the network is waited for.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from django.conf import settings
 
 from config.errors import ApiError, Unavailable
 from config.loops import ended
-from llmproxy import calls, health, upstream
+from llmproxy import answers, calls, health, upstream
 from llmproxy.callers import Caller
 from llmproxy.calls import Call
 from llmproxy.catalog import ServedModel, ServedRoute, catalog
@@ -31,12 +31,15 @@ from llmproxy.errors import (
     WrongKind,
 )
 from llmproxy.exchange import Exchange, Status
-from llmproxy.late import LateStream, abandon
-from llmproxy.parsing import loads
+from llmproxy.late import LateStream
+from llmproxy.left import open_on, read_on
+from llmproxy.opening import open_stream, read_whole
+from llmproxy.output import output_characters
 from llmproxy.providers.base import printable
-from llmproxy.stream import Opening, RelayedStream, open_stream
+from llmproxy.refusals import error_in
+from llmproxy.reports import Report, report_in
+from llmproxy.stream import Opening, RelayedStream
 from llmproxy.upstream import AttemptFailed
-from llmproxy.usage import output_characters, reported
 from tokens import ledger, limits
 from tokens.ledger import HoldContext
 from tokens.limits import Slot
@@ -53,7 +56,11 @@ class Answer(NamedTuple):
     body: bytes | RelayedStream | LateStream
 
 
-async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
+# Sets what happens when the client leaves, instead of being cancelled.
+OnLeave = Callable[[Callable[[], None]], None]
+
+
+async def relay(call: Call, caller: Caller, request_id: str, on_leave: OnLeave) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
@@ -64,26 +71,31 @@ async def relay(call: Call, caller: Caller, request_id: str) -> Answer:
         tokens=ceiling.amount,
     )
     try:
-        return await _serve(call, caller, request_id, model, ceiling, slot)
+        exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+        if not call.stream:  # Its provider works and bills on: it is read to its end.
+            on_leave(exchange.leave)
+        return await _serve(exchange, ceiling)
     except ApiError as error:
         error.headers.update(slot.headers)
         raise
 
 
-async def _serve(
-    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
-) -> Answer:
-    exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
+    call = exchange.call
     max_output = ceiling.output_within(exchange.hold.amount)
     exchange.most_output = max_output * call.choices
     try:
         body = await (_stream if call.stream else _json)(exchange, max_output)
     except asyncio.CancelledError:
-        exchange.close(Status.CANCELLED)
+        if not call.stream:
+            exchange.leave()
+            exchange.close(Status.CANCELLED)
         raise
-    except BaseException:
+    except BaseException as error:
         exchange.close(Status.FAILED)
         await exchange.closed()
+        if isinstance(error, ApiError) and exchange.charged:
+            error.facts["charged"] = exchange.charged
         raise
     return Answer(exchange, body)
 
@@ -124,13 +136,13 @@ async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateSt
     """Return the events; after a while of silence, before it is known who will say them."""
 
     def relayed(opening: Opening) -> RelayedStream:
-        return RelayedStream(exchange, opening)
+        return RelayedStream(exchange, opening, read_on)
 
     opening = asyncio.create_task(_opening(exchange, max_output))
     try:
         await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:
-        await abandon(opening)
+        open_on(exchange, opening, relayed)
         raise
     return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
 
@@ -179,6 +191,8 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
     for route in health.askable(_routes(exchange)):
+        if exchange.client_left:
+            break
         body = calls.for_upstream(
             exchange.call,
             model=route.upstream_name,
@@ -190,6 +204,7 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
             answer = await _attempt(exchange, route, body)
         except AttemptFailed as failure:
             last = failure.error
+            exchange.note_usage(failure.report, final=_is_used(failure.report))
             health.failed(route, failure)
             _note(exchange, route, began, outcome=failure.outcome, status=failure.status)
             if isinstance(last, UpstreamRefusal):
@@ -208,6 +223,11 @@ async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Op
     raise last
 
 
+def _is_used(report: Report | None) -> bool:
+    """Tell whether an answer that held nothing has cost something by its provider's own word."""
+    return report is not None and not report.says_nothing_used
+
+
 def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
     """Return who may be asked, in order."""
     if exchange.call.endpoint is calls.EMBEDDINGS:
@@ -221,6 +241,9 @@ async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes
     try:
         answer = await upstream.post(route.provider, path, body, deadline)
         exchange.answered_by(route, answer.id)
+        if exchange.client_left and exchange.call.stream and exchange.can_be_asked:
+            answer.close()
+            raise asyncio.CancelledError
         if exchange.call.stream:
             return await open_stream(answer, deadline)
         return await _read_json(exchange, answer)
@@ -234,19 +257,17 @@ async def _read_json(exchange: Exchange, answer: upstream.UpstreamAnswer) -> byt
         body = await answer.read_all(timeout=settings.UPSTREAM_IDLE_TIMEOUT)
     finally:
         answer.close()
-    try:
-        content = loads(body)
-    except ValueError as error:
-        raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    wanted = exchange.call.endpoint.answer
-    if not isinstance(content, dict) or wanted not in content or content.get("error"):
+    body, content = read_whole(body)
+    field = exchange.call.endpoint.answer
+    if error_in(content) or field not in content:
         raise upstream.failure_in(body)
+    report = report_in(content)
+    if answers.is_empty(content, field):
+        raise upstream.empty(report)
     exchange.upstream_id = answer.id or printable(content.get("id"))
     exchange.content_began()
-    usage = reported(content.get("usage"))
-    if usage is None:  # Then it is counted here.
-        exchange.tally.add_characters(output_characters(content))
-    exchange.note_usage(usage, final=True)
+    exchange.tally.add(output_characters(content))
+    exchange.note_usage(report, final=True)
     return body
 
 

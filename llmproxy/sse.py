@@ -1,8 +1,8 @@
 """Server-sent events as OpenAI-compatible upstreams send them. Pure.
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html, of which such streams use `data:`
-lines and comments. Bytes are relayed in whole events, so that what a network splits (inside a
-character, inside `data:`) leaves here whole.
+https://html.spec.whatwg.org/multipage/server-sent-events.html: a byte order mark, any ends of
+lines, several `data:` lines in one event, and fields that are of no use here. Bytes are relayed in
+whole events, so that what a network splits (inside a character, inside `data:`) leaves here whole.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from llmproxy.parsing import dumps, loads
+from llmproxy.parsing import dumps
 
 # Bytes that one event may have. An image in one is a few million.
 LARGEST = 32_000_000
@@ -19,18 +19,9 @@ LARGEST = 32_000_000
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 
-# A quote inside JSON text is escaped, so these keys cannot be spelled by a model's answer.
-# One pattern for each: Python searches fast for those that begin with plain text.
-_REMARKABLE = [
-    re.compile(pattern)
-    for pattern in (
-        rb'"usage"\s*:\s*\{',
-        rb'"error"\s*:',
-        rb'"finish_reason"\s*:\s*"',
-        rb"data:\s*\[DONE\]",
-    )
-]
-_EVENT_END = re.compile(rb"\n\r?\n|\r\r")
+_BOM = b"\xef\xbb\xbf"
+# Two ends of lines in a row: CRLF, LF or CR, in any mixture.
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -45,12 +36,16 @@ class EventSplitter:
         self._parts: list[bytes] = []
         self._tail = b""
         self._length = 0
+        self._is_first = True
 
     def feed(self, chunk: bytes) -> bytes:
         """Return everything up to the last whole event's end; b"" when none has ended yet.
 
         Raises ``TooLarge``.
         """
+        if self._is_first and chunk:
+            self._is_first = False
+            chunk = chunk.removeprefix(_BOM)
         end = _last_end(self._tail + chunk) - len(self._tail)
         if end <= 0:
             self._parts.append(chunk)
@@ -71,18 +66,6 @@ class EventSplitter:
         return b"".join(self._parts)
 
 
-def divide(block: bytes) -> tuple[bytes, bytes]:
-    """Return the events that need not be parsed, and those from the first remarkable one on.
-
-    Remarkable is what may hold usage, an error or an end.
-    """
-    found = [match.start() for pattern in _REMARKABLE if (match := pattern.search(block))]
-    if not found:
-        return block, b""
-    start = _last_end(block[: min(found)])
-    return block[:start], block[start:]
-
-
 def split(block: bytes) -> list[bytes]:
     """Return the single events of a block, each with its own end."""
     return list(events(block))
@@ -100,32 +83,35 @@ def events(block: bytes) -> Iterator[bytes]:
 
 def data(event: bytes) -> bytes:
     """Return an event's data, its lines joined; b"" for comments."""
-    lines = [
-        line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")
-    ]
-    return b"\n".join(lines)
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
+        return event[6:-2]  # As providers write it.
+    return b"\n".join(_field(event, b"data"))
 
 
-def payloads(block: bytes) -> list[dict[str, Any] | None]:
-    """Return what the events of a block carry, as ``payload`` does for one."""
-    if block.startswith(b"data: ") and block.endswith(b"\n\n"):
-        # As providers write them: then one array does, for JSON holds no bare line ends.
-        try:
-            values = orjson.loads(b"[" + block[6:-2].replace(b"\n\ndata: ", b",") + b"]")
-        except orjson.JSONDecodeError:
-            pass
-        else:
-            return [value if isinstance(value, dict) else None for value in values]
-    return [payload(event) for event in split(block)]
+def name(event: bytes) -> bytes:
+    """Return the event's name, b"" if it has none."""
+    return b"".join(_field(event, b"event")[-1:])
 
 
-def payload(event: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that an event carries, or None."""
-    try:
-        value = loads(data(event))
-    except ValueError:
+def _field(event: bytes, name: bytes) -> list[bytes]:
+    lines = [line.partition(b":") for line in _LINE_END.split(event.removeprefix(_BOM))]
+    return [value.removeprefix(b" ") for field, _, value in lines if field == name]
+
+
+def objects(block: bytes) -> list[dict[str, Any]] | None:
+    """Return the JSON objects of a block of plain ``data: {…}`` events; None if it has others."""
+    if not (block.startswith(b"data: {") and block.endswith(b"}\n\n")) or b"\r" in block:
         return None
-    return value if isinstance(value, dict) else None
+    # Then one array does, for JSON holds no bare line ends.
+    text = block[6:-2]
+    several = b"\n" in text
+    try:
+        value = orjson.loads(b"[%b]" % text.replace(b"\n\ndata: ", b",") if several else text)
+    except orjson.JSONDecodeError:
+        return None
+    if not several:
+        return [value]
+    return value if all(type(each) is dict for each in value) else None
 
 
 def event(value: Any) -> bytes:
@@ -135,7 +121,8 @@ def event(value: Any) -> bytes:
 
 def _last_end(data: bytes) -> int:
     """Return where the last event of the data ends, or 0."""
-    ends = (data.rfind(b"\n\n") + 2, data.rfind(b"\n\r\n") + 3, data.rfind(b"\r\r") + 2)
-    return max(
-        (end for end, length in zip(ends, (2, 3, 2), strict=True) if end >= length), default=0
-    )
+    end = data.rfind(b"\n\n") + 2
+    if b"\r" in data:
+        ends = [(data.rfind(mark), len(mark)) for mark in (b"\n\r\n", b"\r\r", b"\n\r", b"\r\n\r")]
+        end = max(end, *(found + length for found, length in ends if found >= 0), 1)
+    return end if end > 1 else 0

@@ -5,6 +5,7 @@ ListFailed       a model list could not be read
 LookupFailed     a later word could not be asked for
 """
 
+import asyncio
 import math
 import time
 import zlib
@@ -13,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-import orjson
 import structlog
 from django.conf import settings
 
@@ -22,8 +22,11 @@ from config.loops import PerLoop
 from llmproxy.deadline import Deadline
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.inflate import Inflater
+from llmproxy.parsing import loads
 from llmproxy.providers import Provider
 from llmproxy.providers.base import printable
+from llmproxy.refusals import Kind, Refusal, error_in, kind_of, read
+from llmproxy.reports import Report
 from llmproxy.transport import Response, Target, Transport, target
 from llmproxy.usage import Usage
 
@@ -49,7 +52,8 @@ class LookupFailed(Exception):
 class AttemptFailed(Exception):
     """One provider failed before any content; `error` is what the client would be told.
 
-    `retry_after` is how many seconds the provider wants to be left alone, if it says so.
+    `retry_after` is how many seconds the provider wants to be left alone, if it says so; `report`
+    what it says an answer has used that held nothing.
     """
 
     def __init__(
@@ -59,8 +63,10 @@ class AttemptFailed(Exception):
         outcome: str,
         status: int | None = None,
         retry_after: float | None = None,
+        report: Report | None = None,
     ) -> None:
         super().__init__(outcome)
+        self.report = report
         self.retry_after = retry_after
         self.error = error
         self.outcome = outcome
@@ -71,9 +77,8 @@ class UpstreamAnswer:
     """A provider's successful answer, its body still to be read; must be closed or finished."""
 
     def __init__(self, response: Response, provider: Provider) -> None:
-        kind = response.headers.get(b"content-type", b"").lower()
         self.id = printable(_text(response, provider.dialect.id_header))
-        self.is_stream = kind.startswith(b"text/event-stream")
+        self._by = asyncio.get_running_loop().time() + settings.UPSTREAM_TOTAL_TIMEOUT
         self._body = response.body
         # We ask for plain bytes; some compress all the same.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
@@ -83,8 +88,10 @@ class UpstreamAnswer:
         """Return the bytes that have come since, waiting for some; b"" at the end.
 
         Raises ``TimeoutError`` after ``timeout`` seconds of silence (call again to wait on), and
-        ``AttemptFailed`` when the connection breaks.
+        ``AttemptFailed`` when the connection breaks, or when the answer takes longer than any may.
         """
+        if asyncio.get_running_loop().time() > self._by:
+            raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
         try:
             if self._inflater is None:
                 return await self._body.read(timeout)
@@ -142,11 +149,11 @@ async def post(provider: Provider, path: str, body: bytes, deadline: Deadline) -
     except httpx.HTTPError as error:
         raise _mapped(error) from error
     answer = UpstreamAnswer(response, provider)
-    if response.status == httpx.codes.OK:
+    if 200 <= response.status < 300:
         return answer
     try:
         wait = _seconds(_text(response, "retry-after"))
-        raise refusal(response.status, await _error_object(answer, deadline), wait)
+        raise refusal(response.status, await _said(answer, deadline), wait)
     finally:
         answer.close()
 
@@ -156,8 +163,16 @@ def _text(response: Response, name: str) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def refusal(status: int, error: dict[str, Any], retry_after: float | None = None) -> AttemptFailed:
-    """Turn a provider's error status and error object into a failed attempt."""
+def refusal(status: int, said: Refusal, retry_after: float | None = None) -> AttemptFailed:
+    """Turn a provider's error status, and what it said, into a failed attempt.
+
+    What it said decides before the status: some tell of a prompt that is too long by a 500, and of
+    an empty account of the operator's by a 400.
+    """
+    kind = kind_of(said)
+    if kind in _USERS and status not in _NEVER_USERS:
+        return AttemptFailed(_told(400, kind, said), outcome=f"status_{status}", status=status)
+    status = _OF_OPERATOR.get(kind, status) if status in (200, 400, 422) else status
     facts: dict[str, Any] = {
         "outcome": f"status_{status}",
         "status": status,
@@ -165,28 +180,29 @@ def refusal(status: int, error: dict[str, Any], retry_after: float | None = None
     }
     if status in (408, 504):
         return AttemptFailed(UpstreamTimeout(), **facts)
-    if status in _OPERATORS and not _is_flagged(error):
+    if status in _OPERATORS:
         headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after else {}
         return AttemptFailed(NoUpstream(headers=headers), **facts)
     if not 400 <= status < 500:
         return AttemptFailed(UpstreamError(), **facts)
-    message = error.get("message")
-    told = UpstreamRefusal(
-        status=status if status in _TOLD else 400,
-        message=message[:2000] if isinstance(message, str) else "The provider refused the request.",
-        param=error.get("param"),
-        code=error.get("code"),
+    return AttemptFailed(_told(status if status in _TOLD else 400, kind, said), **facts)
+
+
+# The user's own trouble. With these statuses a provider means the operator's account all the same,
+# unless it says that a moderator flagged the prompt (OpenRouter's 403).
+_USERS = (Kind.CONTEXT, Kind.FILTER)
+_NEVER_USERS = frozenset((401, 402, 407, 429))
+# The operator's, of which some providers tell as if the request were bad.
+_OF_OPERATOR = {Kind.RATE: 429, Kind.BALANCE: 402, Kind.AUTH: 401}
+
+
+def _told(status: int, kind: Kind, said: Refusal) -> UpstreamRefusal:
+    return UpstreamRefusal(
+        status=status,
+        message=said.message or "The provider refused the request.",
+        param=said.param,
+        code=kind.value if kind in _USERS else None,
     )
-    return AttemptFailed(told, **facts)
-
-
-def _is_flagged(error: dict[str, Any]) -> bool:
-    """Tell OpenRouter's 403 about a prompt that a moderator flagged from one about our account.
-
-    https://openrouter.ai/docs/api-reference/errors
-    """
-    metadata = error.get("metadata")
-    return isinstance(metadata, dict) and "flagged_input" in metadata
 
 
 def _seconds(header: str | None) -> float | None:
@@ -202,18 +218,30 @@ def _seconds(header: str | None) -> float | None:
 
 
 def failure_in(body: bytes) -> AttemptFailed:
-    """Turn a 200 that holds no answer (an error object, or nonsense) into a failed attempt."""
-    error = _error_in(body)
-    code = error.get("code")
-    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
-        code = int(code)
-    if isinstance(code, int) and 400 <= code < 600:
-        return refusal(code, error)
-    if error.get("type") == "invalid_request_error":
-        return refusal(400, error)
-    return AttemptFailed(
-        UpstreamError(), outcome="error_in_200" if error else "garbage", status=200
-    )
+    """Turn a 200 that holds no answer (an error, or nonsense) into a failed attempt."""
+    try:
+        said = error_in(loads(body))
+    except ValueError:
+        said = None
+    if said is None:
+        return AttemptFailed(UpstreamError(), outcome="garbage", status=200)
+    return failure_of(said)
+
+
+def empty(report: Report | None) -> AttemptFailed:
+    """Return the failure of an answer that holds nothing."""
+    return AttemptFailed(UpstreamError(), outcome="empty_answer", status=200, report=report)
+
+
+def failure_of(said: Refusal) -> AttemptFailed:
+    """Turn an error that came with a 200 into a failed attempt."""
+    if said.status is not None:
+        return refusal(said.status, said)
+    if said.type == "invalid_request_error":
+        return refusal(400, said)
+    if kind_of(said) is not Kind.OTHER:
+        return refusal(200, said)
+    return AttemptFailed(UpstreamError(), outcome="error_in_200", status=200)
 
 
 def list_models(provider: Provider) -> list[Any]:
@@ -282,21 +310,12 @@ def _mapped(error: Exception) -> AttemptFailed:
     return AttemptFailed(UpstreamError(), outcome=type(error).__name__)
 
 
-async def _error_object(answer: UpstreamAnswer, deadline: Deadline) -> dict[str, Any]:
-    """Read the error object of a failed answer; empty when there is none, or it does not come."""
+async def _said(answer: UpstreamAnswer, deadline: Deadline) -> Refusal:
+    """Read what a failed answer says; empty when that is nothing, or does not come."""
     body = b""
     try:
         while len(body) < _ERROR_BODY_BYTES and (data := await answer.read(deadline.seconds_left)):
             body += data
     except (AttemptFailed, TimeoutError):
-        return {}
-    return _error_in(body)
-
-
-def _error_in(body: bytes) -> dict[str, Any]:
-    """Return the object in OpenAI's `{"error": {...}}`; empty when there is none."""
-    try:
-        error = orjson.loads(body)["error"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}
-    return error if isinstance(error, dict) else {"message": str(error)}
+        return Refusal()
+    return read(body)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -11,9 +12,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from apikeys.models import Scope
 from config.decimals import plain
 from config.errors import UnsupportedMediaType
+from config.handlers import is_whole, when_client_leaves, whole_body
 from config.headers import add_plain
 from config.methods import insist_on
-from llmproxy import calls, health
+from llmproxy import calls, encodings, health, uploads
 from llmproxy.callers import Caller, identify
 from llmproxy.calls import Call, Endpoint
 from llmproxy.catalog import ServedModel, catalog
@@ -37,8 +39,10 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         insist_on(request, "POST")
         caller = await _caller(request)
         _insist_on_json(request)
-        call = await _parse(endpoint, request.body)
-        return _response(await relay(call, caller, request.id))  # type: ignore[attr-defined]
+        raw = await _body(request, caller)
+        call = await _parse(endpoint, raw)
+        on_leave = partial(when_client_leaves, request)
+        return _response(await relay(call, caller, request.id, on_leave))  # type: ignore[attr-defined]
 
     return view
 
@@ -97,6 +101,17 @@ def _insist_on_json(request: HttpRequest) -> None:
         kind = request.content_type or ""  # without parameters, in lower case
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType
+
+
+async def _body(request: HttpRequest, caller: Caller) -> bytes:
+    """Return the body, decoded; of each user few that come in parts are read at once."""
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "")
+    if is_whole(request):
+        raw = request.body
+    else:
+        with uploads.of(caller.user_id, at_most=caller.limits.concurrent_requests):
+            raw = await whole_body(request)
+    return encodings.decoded(raw, encoding) if encoding else raw
 
 
 async def _parse(endpoint: Endpoint, raw: bytes) -> Call:

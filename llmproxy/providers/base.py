@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from llmproxy import reports
 from llmproxy.usage import Usage
 
 Entry = dict[str, Any]
@@ -96,6 +97,14 @@ class LaterWord:
         return self.path + quote(upstream_id, safe="")
 
 
+def usage_told(figures: Entry) -> Usage | None:
+    """Read figures that a provider tells later; None unless they are complete."""
+    report = reports.read(figures)
+    if report is None or report.prompt is None or report.completion is None:
+        return None
+    return reports.usage_of(report, prompt=0, completion=0)
+
+
 Refusal = Callable[[Any], bool]
 
 
@@ -128,6 +137,7 @@ class Dialect:
     """Where a provider differs from what most OpenAI-compatible servers do.
 
     ``limit`` is the field by which a chat request without a limit of its own is given ours.
+    ``cost_in_usd`` tells that the unit of the costs that it reports is known: others have credits.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +146,7 @@ class Dialect:
     limit: str = "max_tokens"
     embeddings: bool = True
     later: LaterWord | None = None
+    cost_in_usd: bool = False
     costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
 
     def refused_field(self, body: Entry) -> str | None:

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
-from llmproxy.usage import Usage, reported
+from llmproxy.usage import Usage
 
 
 def completion_request(answer: Entry) -> Usage | None:
     """Read the answer of `GET /completion-requests/{id}`; `tokenUsage` is null at first."""
     said = part(answer, "tokenUsage")
-    return reported(
+    return base.usage_told(
         {
             "prompt_tokens": said.get("promptTokens"),
             "completion_tokens": said.get("completionTokens"),
-            "prompt_tokens_details": {"cached_tokens": said.get("cacheReadInputTokens")},
+            "cache_read_input_tokens": said.get("cacheReadInputTokens"),
+            "cache_creation_input_tokens": said.get("cacheCreationInputTokens"),
             "cost": answer.get("totalCostUsd"),
         }
     )
@@ -52,5 +53,6 @@ DIALECT = Dialect(
     listing=listing,
     headers={"X-Glama-Metadata": '{"labels":["tokengate"]}'},
     embeddings=False,
+    cost_in_usd=True,
     later=LaterWord("/completion-requests/", completion_request),
 )

@@ -8,19 +8,21 @@ what is billed.
 
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
-from llmproxy.usage import Usage, reported
+from llmproxy.usage import Usage
 
 
 def generation(answer: Entry) -> Usage | None:
     """Read the answer of `GET /generation`."""
     said = part(answer, "data")
-    return reported(
+    return base.usage_told(
         {
             "prompt_tokens": said.get("native_tokens_prompt"),
             "completion_tokens": said.get("native_tokens_completion"),
             "prompt_tokens_details": {"cached_tokens": said.get("native_tokens_cached")},
             "completion_tokens_details": {"reasoning_tokens": said.get("native_tokens_reasoning")},
             "cost": said.get("total_cost"),
+            "cost_details": {"upstream_inference_cost": said.get("upstream_inference_cost")},
+            "is_byok": said.get("is_byok"),
         }
     )
 
@@ -48,6 +50,7 @@ COSTLY = {
 DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     id_header="x-generation-id",
+    cost_in_usd=True,
     later=LaterWord("/generation?id=", generation),
     costly=COSTLY,
 )

@@ -19,5 +19,7 @@ def listing(entry: Entry) -> Listing:
 
 
 DIALECT = Dialect(
-    headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"}, listing=listing
+    headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
+    listing=listing,
+    cost_in_usd=True,
 )

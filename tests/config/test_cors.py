@@ -71,3 +71,39 @@ def test_the_proxy_too(developer: Make) -> None:
     assert "x-stainless-lang" in preflight.headers["Access-Control-Allow-Headers"]
     assert refused.status_code == 400
     assert refused.headers["Access-Control-Allow-Origin"] == EDITOR
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "openai-organization",
+        "openai-project",
+        "openai-beta",
+        "http-referer",
+        "x-title",
+        "x-stainless-arch",
+        "x-stainless-custom-poll-interval",
+        "x-stainless-helper-method",
+        "x-stainless-lang",
+        "x-stainless-os",
+        "x-stainless-package-version",
+        "x-stainless-poll-helper",
+        "x-stainless-raw-response",
+        "x-stainless-read-timeout",
+        "x-stainless-retry-count",
+        "x-stainless-runtime",
+        "x-stainless-runtime-version",
+        "x-stainless-timeout",
+    ],
+)
+def test_what_sdks_send_from_a_browser_is_allowed(client: Client, header: str) -> None:
+    answer = client.options(
+        "/api/llm/chat/completions",
+        headers={
+            "Origin": EDITOR,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": header,
+        },
+    )
+
+    assert header in answer["Access-Control-Allow-Headers"].split(", ")

@@ -1,11 +1,13 @@
 """A worker whose connections or threads are all in use blames nobody, and serves all who wait."""
 
 import asyncio
+import threading
 import time
 
 import pytest
 
 from config.database import Listener
+from llmproxy import memory
 from llmproxy.memory import Credential, Found, remembered
 from llmproxy.models import Route
 from tests.developer import Make
@@ -50,3 +52,39 @@ async def test_a_slow_look_up_serves_all_who_wait_for_it(monkeypatch: pytest.Mon
 
     assert found == ["ada"] * 20
     assert len(looked) <= 20
+
+
+async def test_those_who_ask_at_once_share_one_look_up() -> None:
+    looked: list[Credential] = []
+    all_have_asked = threading.Event()
+
+    def look_up(credential: Credential) -> Found[str]:
+        looked.append(credential)
+        all_have_asked.wait(20)
+        return Found("ada", user_id=-2, until=None)
+
+    asking = [asyncio.create_task(remembered((True, "shared"), look_up)) for _ in range(20)]
+    await asyncio.sleep(0)
+    all_have_asked.set()
+
+    assert await asyncio.gather(*asking) == ["ada"] * 20
+    assert len(looked) == 1
+
+
+async def test_a_caller_who_changes_during_their_look_up_is_looked_up_anew() -> None:
+    """As one who is suspended just then, and was found before."""
+    begun, changed = threading.Event(), threading.Event()
+    states = iter(["active", "suspended"])
+
+    def look_up(credential: Credential) -> Found[str]:
+        found = next(states)
+        begun.set()
+        changed.wait(20)
+        return Found(found, user_id=-3, until=None)
+
+    asking = asyncio.create_task(remembered((True, "changing"), look_up))
+    await asyncio.to_thread(begun.wait, 20)
+    memory._forget("-3")
+    changed.set()
+
+    assert await asking == "suspended"

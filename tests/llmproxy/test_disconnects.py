@@ -7,14 +7,13 @@ import socket
 from pathlib import Path
 
 import httpx
-import pytest
 from django.core.management import call_command
 
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server, demo_settings
-from tokens.models import Reservation, UsageRecord
+from tokens.models import Reservation
 from tokens.verify import verify
 
 CHAT = "/api/llm/chat/completions"
@@ -27,41 +26,6 @@ def body(content: str) -> dict[str, object]:
 
 def nothing_is_held() -> bool:
     return not Reservation.objects.filter(state="held").exists()
-
-
-def test_leaving_mid_stream_cancels_the_upstream_and_charges_what_came(
-    developer: Make, upstream: UpstreamProcess
-) -> None:
-    dev = developer()
-    upstream.clear()
-    with dev.http.stream("POST", CHAT, json=body("[[n=200,d=20]]")) as answer:
-        lines = answer.iter_lines()
-        for _ in range(20):
-            next(lines)
-
-    wait_for(nothing_is_held)
-    (receipt,) = dev.receipts
-    assert (receipt.status, receipt.source, receipt.final) == ("cancelled", "estimated", False)
-    assert 0 < receipt.completion_tokens < 200
-    assert receipt.charged == dev.balance.used > 0
-    wait_for(lambda: upstream.journal()[0]["outcome"] == "cancelled")
-    assert upstream.journal()[0]["chunks_sent"] < 200
-    assert verify() == []
-
-
-def test_leaving_before_the_first_byte_costs_nothing(
-    developer: Make, upstream: UpstreamProcess
-) -> None:
-    dev = developer()
-    for stream in (True, False):
-        with pytest.raises(httpx.ReadTimeout):
-            dev.http.post(CHAT, json={**body("[[n=5,first=20000]]"), "stream": stream}, timeout=0.3)
-
-    wait_for(nothing_is_held)
-    assert [receipt.charged for receipt in dev.receipts] == [0, 0]
-    assert {receipt.status for receipt in dev.receipts} == {"cancelled"}
-    assert dev.balance.used == 0
-    assert verify() == []
 
 
 def test_leaving_right_after_done_is_a_finished_request(developer: Make) -> None:
@@ -173,11 +137,11 @@ def test_a_client_that_stops_reading_is_taken_to_be_gone(
             f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {dev.key}\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}".encode()
         )
-        wait_for(lambda: UsageRecord.objects.filter(user_id=dev.user_id).exists())
+        wait_for(lambda: bool(dev.receipts))  # Its answer was read to the end without it.
         while client.recv(1_000_000):  # What was under way comes still, and then the end.
             pass
 
     (receipt,) = dev.receipts
-    assert (receipt.status, receipt.source) == ("cancelled", "estimated")
-    assert nothing_is_held()
+    assert receipt.status == "cancelled"
+    wait_for(nothing_is_held)
     assert (tmp_path / "log").read_text() == ""

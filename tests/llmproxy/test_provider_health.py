@@ -17,6 +17,7 @@ from llmproxy.errors import NoUpstream
 from llmproxy.models import Model, ProviderState, Route
 from llmproxy.pricing import Prices
 from llmproxy.providers import Dialect, Provider
+from llmproxy.refusals import Refusal
 from llmproxy.upstream import AttemptFailed, refusal
 from tests.developer import Developer, Make
 from tests.fakes.upstream.process import UpstreamProcess
@@ -130,7 +131,7 @@ def test_among_equals_the_healthier_is_asked_first() -> None:
     a, b, c = route("a"), route("b"), route("c", priority=9)
     assert names(c, a, b) == ["a", "b", "c"]
 
-    health.failed(a, refusal(500, {}))
+    health.failed(a, refusal(500, Refusal()))
 
     assert names(c, a, b) == ["b", "a", "c"]
 
@@ -139,7 +140,7 @@ def test_among_equals_the_healthier_is_asked_first() -> None:
 def test_an_operators_trouble_is_an_alert(status: int, caplog: pytest.LogCaptureFixture) -> None:
     health._alerted_at.clear()
     for _ in range(3):
-        health.failed(route("a"), refusal(status, {}))
+        health.failed(route("a"), refusal(status, Refusal()))
 
     (alert,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "provider_refuses_our_account" in alert.getMessage()
@@ -149,7 +150,7 @@ def test_an_operators_trouble_is_an_alert(status: int, caplog: pytest.LogCapture
 
 
 def test_a_flagged_prompt_is_the_users_affair() -> None:
-    flagged = refusal(403, {"message": "flagged", "metadata": {"flagged_input": "…"}})
+    flagged = refusal(403, Refusal("flagged", flagged=True))
 
     health.failed(route("a"), flagged)
 
@@ -159,7 +160,7 @@ def test_a_flagged_prompt_is_the_users_affair() -> None:
 
 def test_a_users_bad_request_says_nothing() -> None:
     for _ in range(20):
-        health.failed(route("a"), refusal(400, {}))
+        health.failed(route("a"), refusal(400, Refusal()))
 
     assert names(route("a")) == ["a"]
 
@@ -167,7 +168,7 @@ def test_a_users_bad_request_says_nothing() -> None:
 async def test_workers_share_what_they_know() -> None:
     store = Redis.from_url(REDIS_URL)
     for _ in range(5):
-        health.failed(route("a"), refusal(500, {}))
+        health.failed(route("a"), refusal(500, Refusal()))
     await health.share(store)
 
     health.breakers.clear()

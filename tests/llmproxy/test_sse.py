@@ -18,8 +18,12 @@ def test_every_cut_gives_the_same_events(size: int) -> None:
     assert b"".join(blocks) == STREAM
     assert splitter.rest() == b""
     events = [event for block in blocks for event in sse.split(block)]
-    assert [sse.payload(event) for event in events] == [{"a": "grün 🎉"}, None, {"b": 2}, None]
-    assert sse.data(events[-1]) == b"[DONE]"
+    assert [sse.data(event) for event in events] == [
+        '{"a": "grün 🎉"}'.encode(),
+        b"",
+        b'{"b":\n2}',
+        b"[DONE]",
+    ]
 
 
 def test_an_unfinished_event_waits() -> None:
@@ -39,36 +43,43 @@ def test_a_large_event_is_put_together_without_searching_it_again() -> None:
     assert splitter.feed(b"\n\n") == event + b"\n\n"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_every_end_of_lines_ends_events(end: str, size: int) -> None:
+    """https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation."""
+    lines = [": hi", "", "event: message", "id: 1", 'data: {"a":', "data:1}", "retry: 5", "", ""]
+    stream = b"\xef\xbb\xbf" + end.join([*lines, "data: [DONE]", "", ""]).encode()
+    splitter = sse.EventSplitter()
+
+    blocks = [splitter.feed(stream[at : at + size]) for at in range(0, len(stream), size)]
+
+    told = [sse.data(event) for block in [*blocks, splitter.rest()] for event in sse.events(block)]
+    assert [one for one in told if one] == [b'{"a":\n1}', b"[DONE]"]
+
+
+def test_the_name_of_an_event() -> None:
+    assert sse.name(b"event: error\ndata: {}\n\n") == b"error"
+    assert sse.name(b"data: event: error\n\n") == b""
+
+
 @pytest.mark.parametrize(
-    ("block", "remarkable"),
+    "block",
     [
-        (b'data: {"usage": {"prompt_tokens": 1}}\n\n', True),
-        (b'data: {"usage":null,"choices":[]}\n\n', False),
-        (b'data: {"error": {"code": 502}}\n\n', True),
-        (b'data: {"choices":[{"finish_reason":"stop"}]}\n\n', True),
-        (b'data: {"choices":[{"finish_reason":null}]}\n\n', False),
-        (b"data: [DONE]\n\n", True),
-        (rb'data: {"choices":[{"delta":{"content":"\"usage\": {\"error\": 1"}}]}' + b"\n\n", False),
+        b": hello\n\n",
+        b"data: {broken}\n\n",
+        b"data: [1]\n\n",
+        b"\n\n",
+        b'data: {"a":1}\n\ndata: {oops}\n\n',
+        b'data: {"a":1}\r\n\r\n',
+        b'data: {"a":1}\n\ndata: [1]\n\n',
     ],
 )
-def test_what_must_be_read(block: bytes, remarkable: bool) -> None:
-    plain = b'data: {"choices":[]}\n\n: hello\n\n'
-
-    assert sse.divide(block) == ((b"", block) if remarkable else (block, b""))
-    assert sse.divide(plain + block + plain) == (
-        (plain, block + plain) if remarkable else (plain + block + plain, b"")
-    )
+def test_what_is_not_plain_objects_alone_is_looked_at_event_by_event(block: bytes) -> None:
+    assert sse.objects(block) is None
 
 
-@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\n\n: hello\n\n", b"\n\ndata: [DONE]\n\n"])
-def test_what_a_block_carries_is_what_its_events_carry(end: bytes) -> None:
-    texts = [b'{"a":"\\n\\ndata: {}"}', b"[1]", b"{broken", b'{"b":[1,2]}', b""]
-    for count in range(len(texts)):
-        block = b"".join(b"data: " + text + end for text in texts[:count] + texts[3:4])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_block_of_plain_events_is_read_at_once(count: int) -> None:
+    value = {"a": "\n\ndata: {}", "b": [1]}
 
-        assert sse.payloads(block) == [sse.payload(event) for event in sse.split(block)]
-
-
-@pytest.mark.parametrize("event", [b": hello\n\n", b"data: {broken\n\n", b"data: [1]\n\n", b"\n\n"])
-def test_what_is_no_object_has_no_payload(event: bytes) -> None:
-    assert sse.payload(event) is None
+    assert sse.objects(sse.event(value) * count) == [value] * count

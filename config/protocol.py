@@ -1,0 +1,60 @@
+"""uvicorn's HTTP protocol, with a bound on waiting for a request and plain bodies for HTTP/1.0."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from config import gunicorn
+
+
+class Protocol(HttpToolsProtocol):
+    """A client's connection. One that sends no whole head in time is closed."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._waiting is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            self.cycle.__class__ = PlainCycle
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(gunicorn.head_timeout, self._close)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _close(self) -> None:
+        self._waiting = None
+        self.transport.close()
+
+
+class PlainCycle(RequestResponseCycle):
+    """An answer to an HTTP/1.0 client, which knows no chunks: the body ends with the connection."""
+
+    _ends_with_connection = False
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            if b"content-length" not in names:
+                self.chunked_encoding, self._ends_with_connection = False, True
+        elif self._ends_with_connection:  # No length was announced that uvicorn could hold it to.
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
