@@ -134,9 +134,9 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
     False when they have none. Raises as ``suspend``; ``Conflict`` for oneself.
     """
     user = _living(user_id)
-    _insist_on_rank(staff, user)
     if user == staff:
         raise Conflict("You cannot remove your own here: use the account pages, with a code.")
+    rank.insist(staff, user)
     before = second_factor.remove(user)
     if not before:
         return False
