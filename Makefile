@@ -22,17 +22,17 @@ help: ## List the targets.
 # Running it
 
 run: $(DEV) ## Start everything on http://127.0.0.1:8000 (PORT=… moves it, ARGS=-v tells more).
-	@$(BIN)/python -m config.supervisor $(ARGS)
+	@$(BIN)/python -m devserver.supervisor $(ARGS)
 
 run-llm: $(DEV) $(LLM) ## The same with a real, small language model as the upstream.
-	@$(BIN)/python -m config.supervisor --llm $(ARGS)
+	@$(BIN)/python -m devserver.supervisor --llm $(ARGS)
 
 # Checking it. A developer's .env is left alone: CI keeps it from being read.
 
 test: export CI = true
 test: $(DEV) ## Every check and every test: what CI runs.
 	@$(MAKE) --no-print-directory check-format lint types imports check-deployment check-deploy
-	@$(BIN)/python -m config.embedded --profile test -- \
+	@$(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory check-django tests
 
 check-format: $(DEV)
@@ -63,7 +63,7 @@ check-deploy: $(DEV)
 		DATABASE_URL=postgresql://tokengate:example@db.example/tokengate \
 		REDIS_URL=redis://redis.example \
 		EMAIL_URL=smtp+tls://tokengate:example@mail.example:587 \
-		IDP_OIDC_PRIVATE_KEY="$$($(BIN)/python -c 'from config.embedded import development_rsa_key as key; print(key())')" \
+		IDP_OIDC_PRIVATE_KEY="$$($(BIN)/python -c 'from devserver.embedded import development_rsa_key as key; print(key())')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 check-django: $(DEV)
@@ -76,11 +76,11 @@ tests: $(DEV)
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 coverage: $(DEV) ## Every test, and which lines none of them runs (half as long again).
-	@CI=true $(BIN)/python -m config.embedded --profile test -- \
+	@CI=true $(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory tests ARGS="--cov --cov-report=term $(ARGS)"
 
 test-clients: $(DEV) $(CLIENTS) ## Try the clients that people use, of Python and of Node (1 minute).
-	@CI=true TEST_CLIENTS=1 $(BIN)/python -m config.embedded --profile test -- \
+	@CI=true TEST_CLIENTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
 bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
@@ -102,11 +102,11 @@ chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, and prove the bo
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
 
 mutants: $(DEV) ## Change the ledger's SQL in one place at a time: tests must fail (hours; ARGS="--sample 50").
-	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m config.embedded --profile test -- \
+	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m tests.mutants $(ARGS)
 
 fuzz: $(DEV) ## Ask every endpoint for all sorts of things (FUZZ_EXAMPLES=100 each; 10 minutes).
-	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m config.embedded --profile test -- \
+	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/config/test_answers_fit_the_schema.py $(ARGS)
 
 # Working on it
@@ -128,7 +128,7 @@ release-migrations: $(DEV) ## At a release: list the new migrations, which never
 	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded --profile test --stop; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
 	@rm -rf .venv .clients tests/clients/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from config import embedded
+from devserver import embedded
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -17,12 +17,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts import link_pages, linking, passwords, reauthentication
 from accounts.addresses import fold
-from accounts.attempts import client_address, count_login, may_be_told
-from accounts.editors import GRANTS, SCOPES
+from accounts.flows import linking, passwords, reauthentication
 from accounts.models import User
-from config.links import site_host, site_url
+from accounts.oidc.editors import GRANTS, SCOPES
+from accounts.throttling.attempts import client_address, count_login, may_be_told
+from accounts.web import link_pages
+from core.links import site_host, site_url
 
 log = structlog.get_logger("tokengate.accounts")
 
@@ -161,7 +162,7 @@ class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
         return claims
 
     def populate_server_metadata(self, data: dict[str, Any]) -> None:
-        """Tell what the clients of ``accounts.editors`` can do, and no more."""
+        """Tell what the clients of ``accounts.oidc.editors`` can do, and no more."""
         data["scopes_supported"] = list(SCOPES)
         data["response_types_supported"] = ["code"]
         data["grant_types_supported"] = sorted(GRANTS)

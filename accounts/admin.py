@@ -14,12 +14,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold import forms
 
-from accounts import foreign_admin, sessions, verification
+from accounts import allauth_admin
 from accounts.addresses import fold
+from accounts.flows import verification
 from accounts.models import Session, User
-from accounts.revocation import sign_out_everywhere
-from config.rank import GIVES_RIGHTS
-from config.staff_pages import OfUsersAdmin, Ranked
+from accounts.sessions import session_pairs
+from accounts.sessions.revocation import sign_out_everywhere
+from core.admin.pages import OfUsersAdmin, Ranked
+from core.admin.rank import GIVES_RIGHTS
 
 
 class PasswordForm(forms.AdminPasswordChangeForm):  # type: ignore[misc]  # untyped
@@ -149,9 +151,9 @@ class SessionAdmin(OfUsersAdmin):
     @admin.action(description="Sign the selected devices out", permissions=["sign_out"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         for session in queryset:
-            sessions.revoke(session.pk)
+            session_pairs.revoke(session.pk)
             self.log_change(request, session, "Signed out.")
         self.message_user(request, f"{len(queryset)} devices are signed out.")
 
 
-foreign_admin.register()
+allauth_admin.register()

@@ -26,8 +26,8 @@ ApiError
 └── RateLimited                 429   retry_after, resets_at
 """
 
-from config.errors import ApiError, Conflict, InvalidRequest, NotAuthenticated, PermissionDenied
-from config.links import site_url
+from core.errors import ApiError, Conflict, InvalidRequest, NotAuthenticated, PermissionDenied
+from core.links import site_url
 
 
 class InvalidToken(NotAuthenticated):

@@ -95,7 +95,7 @@ class Session(models.Model):
         choices=Origin.choices,
         default=Origin.UNKNOWN,
         db_default=Origin.UNKNOWN,
-        help_text="How it began. See accounts/origins.py for what follows from it.",
+        help_text="How it began. See accounts/sessions/origins.py for what follows from it.",
     )
     name = models.CharField(max_length=200, blank=True, help_text="Device or editor.")
     created_at = models.DateTimeField(default=timezone.now)

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from config.queue import enqueue
+from core.queue import enqueue
 
 SUBJECTS = {
     "second_factor_removed": "Your second factor was removed",

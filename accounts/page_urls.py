@@ -6,7 +6,9 @@ from django.db import transaction
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from accounts import device_page, link_pages, openid, pages
+from accounts.oidc import device_page
+from accounts.oidc import views as openid
+from accounts.web import link_pages, pages
 
 # The names are those by which django-allauth finds its own.
 _openid = [

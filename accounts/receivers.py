@@ -10,10 +10,11 @@ from django.db.models.signals import pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import session_age, verification
 from accounts.addresses import fold
+from accounts.flows import verification
 from accounts.models import User
 from accounts.security_log import note
+from accounts.sessions import session_age
 
 
 @receiver(pre_save, sender=Authenticator)

@@ -3,14 +3,16 @@
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from accounts import notices, redemption, sessions
+from accounts import notices
+from accounts.flows import redemption
+from accounts.sessions import session_pairs
 
 
 @shared_task
 def forget_what_has_expired() -> None:
     """Delete sessions of devices and browsers, and grants of editors, that are good for nothing."""
     redemption.forget_expired()
-    sessions.forget_expired()
+    session_pairs.forget_expired()
     SessionStore.clear_expired()
 
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from adminpanel import customer_pages, provider_pages  # noqa: F401 - they register pages
-from config.staff_pages import OfUsersAdmin
+from adminpanel.site import customer_pages, provider_pages  # noqa: F401 - they register pages
+from core.admin.pages import OfUsersAdmin
 
 
 @admin.register(LogEntry)

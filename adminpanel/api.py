@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.doors import user_of
-from adminpanel import actions, revenue, statistics, users
-from adminpanel.permissions import StaffOnly
+from accounts.api.base import user_of
+from adminpanel.access.permissions import StaffOnly
+from adminpanel.actions import actions
+from adminpanel.reports import revenue, usage, users
 from adminpanel.serializers import (
     PlanChangeSerializer,
     RevenueQuerySerializer,
@@ -22,8 +23,8 @@ from adminpanel.serializers import (
     UsageStatsSerializer,
     UserQuerySerializer,
 )
-from config.errors import Conflict, NotFound
-from config.openapi import raises
+from core.errors import Conflict, NotFound
+from core.http.openapi import raises
 
 
 class Pages(PageNumberPagination):
@@ -94,8 +95,8 @@ class UsageStatsView(APIView):
         stats = {
             "since": since,
             "until": until,
-            "total": statistics.total(**days),
-            "rows": statistics.usage(**days, group=group) if group else [],
+            "total": usage.total(**days),
+            "rows": usage.usage(**days, group=group) if group else [],
         }
         return Response(UsageStatsSerializer(stats).data)
 

@@ -7,7 +7,7 @@ class AdminPanelConfig(AppConfig):
     name = "adminpanel"
 
     def ready(self) -> None:
-        from adminpanel import roles
+        from adminpanel.access import roles
 
         admin.site.index_template = "adminpanel/index.html"
         # Not by this app, which has no models: for those alone Django sends the signal.

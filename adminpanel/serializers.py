@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import User
-from adminpanel import users
-from config.moments import DayField
+from adminpanel.reports import users
+from core.moments import DayField
 
 _DEFAULT_DAYS = 30
 _MOST_DAYS = 366

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from apikeys import keys
 from apikeys.models import ApiKey
-from config.staff_pages import OfUsersAdmin
+from core.admin.pages import OfUsersAdmin
 
 
 @admin.register(ApiKey)

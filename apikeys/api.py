@@ -10,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.doors import user_of
+from accounts.api.base import user_of
 from apikeys import keys
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey
 from apikeys.serializers import ApiKeySerializer, NewApiKeySerializer, RotationSerializer
-from config.errors import Conflict, NotFound
-from config.openapi import raises
+from core.errors import Conflict, NotFound
+from core.http.openapi import raises
 
 
 class ApiKeysView(APIView):

@@ -13,15 +13,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.attempts import client_address
 from accounts.errors import AppNotAllowed
 from accounts.models import User
-from accounts.origins import insist_on_right
-from accounts.sessions import Caller, bearer
+from accounts.sessions.origins import insist_on_right
+from accounts.sessions.session_pairs import Caller, bearer
+from accounts.throttling.attempts import client_address
 from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from apikeys.models import ApiKey
 from apikeys.secrets import PREFIX, digest, is_well_formed
-from config.errors import NotAuthenticated
+from core.errors import NotAuthenticated
 
 if TYPE_CHECKING:  # at run time they would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema
@@ -133,7 +133,8 @@ class SessionOrScopedKey(BasePermission):
     """The default of every view: a key may do what its scopes and the view say, a session all.
 
     So a view that names no scope is closed to keys: none can manage keys or the account. Sessions
-    of editors and devices may read, and do what the view opens to them (``accounts.origins``).
+    of editors and devices may read, and do what the view opens to them
+    (``accounts.sessions.origins``).
     """
 
     errors = (KeyScope, AppNotAllowed)

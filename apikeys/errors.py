@@ -7,7 +7,7 @@ ApiError
 └── TooManyKeys        409   limit
 """
 
-from config.errors import Conflict, NotAuthenticated, PermissionDenied
+from core.errors import Conflict, NotAuthenticated, PermissionDenied
 
 
 class InvalidApiKey(NotAuthenticated):

@@ -13,9 +13,9 @@ from accounts.models import User
 from apikeys import secrets
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey, default_scopes
-from config.errors import Conflict, NotFound
-from tokens import usage
+from core.errors import Conflict, NotFound
 from tokens.ledger import open_account
+from tokens.usage import queries
 
 
 @transaction.atomic
@@ -47,8 +47,8 @@ def living(user: User) -> QuerySet[ApiKey]:
 def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
     """Return what each of the user's keys has used in this calendar month (UTC), by its id."""
     now = timezone.now().astimezone(UTC)
-    month = usage.Filter(since=datetime(now.year, now.month, 1, tzinfo=UTC))
-    return {str(sums["group"]): sums for sums in usage.sums(user.pk, month, "key")}
+    month = queries.Filter(since=datetime(now.year, now.month, 1, tzinfo=UTC))
+    return {str(sums["group"]): sums for sums in queries.sums(user.pk, month, "key")}
 
 
 @transaction.atomic

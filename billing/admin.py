@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from billing import gateway, mirror_admin, webhooks
+from billing.events import webhooks
 from billing.models import Customer, Invoice, Plan, Price, StripeEvent, Subscription
-from config.columns import money, number
-from config.queue import enqueue
-from config.staff_pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
+from billing.stripe import gateway, mirror_admin
+from core.admin.columns import money, number
+from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
+from core.queue import enqueue
 
 _FIGURES = (money("total"), money("paid"), money("refunded"), number("tokens"))
 

@@ -12,9 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.doors import user_of, valid
+from accounts.api.base import user_of, valid
 from accounts.models import User
-from billing import changes, overview, subscriptions
 from billing.errors import (
     AlreadySubscribed,
     BillingUnavailable,
@@ -25,7 +24,6 @@ from billing.errors import (
     SubscriptionBusy,
 )
 from billing.models import Invoice
-from billing.repetition import idempotent
 from billing.serializers import (
     CancelSerializer,
     ChangePlanSerializer,
@@ -38,8 +36,10 @@ from billing.serializers import (
     SubscribeSerializer,
     SubscriptionSerializer,
 )
-from config.errors import Conflict, NotFound
-from config.openapi import raises
+from billing.subscriptions import changes, overview, subscribing
+from billing.subscriptions.idempotency import idempotent
+from core.errors import Conflict, NotFound
+from core.http.openapi import raises
 from tokens.idempotency import HEADER
 
 TAGS = ["subscriptions"]
@@ -100,7 +100,7 @@ class SubscribeView(APIView):
         """
         asked = valid(SubscribeSerializer(data=request.data))
         user = user_of(request)
-        outcome = subscriptions.subscribe(
+        outcome = subscribing.subscribe(
             user,
             plan=asked["plan"],
             interval=asked["interval"],
@@ -169,7 +169,7 @@ class PortalView(APIView):
     @extend_schema(tags=TAGS, request=None, responses=PortalSerializer)
     def post(self, request: Request) -> Response:
         """Open Stripe's page for the caller's cards, addresses and invoices."""
-        url = subscriptions.portal(user_of(request), pages=pages_url(request))
+        url = subscribing.portal(user_of(request), pages=pages_url(request))
         return Response({"url": url}, headers={"Cache-Control": "no-store"})
 
 
@@ -205,6 +205,6 @@ def _shown(user: User) -> dict[str, Any]:
     return SubscriptionSerializer(overview.current(user)).data
 
 
-def _outcome(user: User, outcome: subscriptions.Outcome) -> dict[str, Any]:
+def _outcome(user: User, outcome: subscribing.Outcome) -> dict[str, Any]:
     facts = {"checkout_url": outcome.checkout_url, "client_secret": outcome.client_secret}
     return OutcomeSerializer({**overview.current(user), **facts}).data

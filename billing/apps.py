@@ -5,7 +5,7 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import mirror_secrets
         from billing import receivers as receivers  # importing it connects them
+        from billing.stripe import mirror_secrets
 
         mirror_secrets.keep_out()

@@ -17,7 +17,7 @@ ApiError
 └── UnknownPrice          500  Stripe speaks of a price that no plan has
 """
 
-from config.errors import ApiError, Conflict, InvalidRequest, Unavailable
+from core.errors import ApiError, Conflict, InvalidRequest, Unavailable
 
 
 class CardDeclined(ApiError):

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from accounts.models import User
 from billing.models import Subscription
-from config.queue import enqueue
+from core.queue import enqueue
 
 SUBJECTS = {
     "payment_failed": "Your payment did not go through",

@@ -1,6 +1,6 @@
 """What operators see of payments, in Prometheus."""
 
-from config.instruments import Counter, Histogram
+from core.instruments import Counter, Histogram
 
 PAYMENTS = Counter(
     "tokengate_payments_total",

@@ -1,7 +1,8 @@
 """What is sold, to whom, and what Stripe said of it.
 
 What a plan allows stands in its tier (tokens). Stripe is the truth about subscriptions and
-invoices; these rows are what we last read there (``billing.state``), beside dj-stripe's mirror.
+invoices; these rows are what we last read there (``billing.entitlements.state``), beside
+dj-stripe's mirror.
 """
 
 import uuid
@@ -11,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from config import currencies
+from core import currencies
 from tokens.models import Tier
 
 _LIVE = ["pending", "checkout", "incomplete", "trialing", "active", "past_due", "unpaid", "paused"]
@@ -197,7 +198,7 @@ class Subscription(models.Model):
 class ShelvedChange(models.Model):
     """A planned change whose schedule was released so that another change could be tried.
 
-    It still is to come unless that change is made (``billing.shelf``).
+    It still is to come unless that change is made (``billing.subscriptions.scheduled_changes``).
     """
 
     subscription = models.OneToOneField(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import pages
+from billing.web import pages
 
 urlpatterns = [
     path("", pages.home, name="billing_home"),

@@ -9,8 +9,9 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import account_deleted
-from billing import gateway, leaving
-from config.queue import enqueue
+from billing.stripe import gateway
+from billing.subscriptions import leaving
+from core.queue import enqueue
 
 
 @receiver(post_save, sender=User)

@@ -5,22 +5,15 @@ from functools import partial
 from celery import shared_task
 
 from accounts.models import User
-from billing import (
-    allocation,
-    claims,
-    customers,
-    gateway,
-    leaving,
-    messages,
-    plans,
-    shelf,
-    state,
-    sync,
-    webhooks,
-)
-from billing import mirror as mirroring
+from billing import messages
+from billing.entitlements import allocation, state
+from billing.events import sync, webhooks
 from billing.models import StripeEvent
-from config.errors import Unavailable
+from billing.pricing import plans
+from billing.stripe import customers, gateway
+from billing.stripe import mirror as mirroring
+from billing.subscriptions import leaving, locks, scheduled_changes
+from core.errors import Unavailable
 
 _CHANGES_MEANWHILE = 5  # of an address; what is missed then is found nightly
 
@@ -89,8 +82,8 @@ def mend() -> None:
     """Take up what was left undone: claims of processes that died, events, deleted accounts."""
     allocation.close_paid_years()
     if gateway.is_set_up():
-        claims.settle_late()
-        shelf.put_back_late()
+        locks.settle_late()
+        scheduled_changes.put_back_late()
         webhooks.retry_failed()
         leaving.end_marked()
         leaving.forget_all()

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from billing import api, webhooks
+from billing import api
+from billing.events import webhooks
 
 urlpatterns = [
     path("subscriptions/plans", api.PlansView.as_view(), name="plans"),

@@ -13,12 +13,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.permissions import AllowAny
 
-from accounts.origins import apps_may
-from adminpanel import roles
-from adminpanel.permissions import StaffOnly
+from accounts.sessions.origins import apps_may
+from adminpanel.access import roles
+from adminpanel.access.permissions import StaffOnly
 from apikeys.auth import required_scope
 from apikeys.models import Scope
-from llmproxy import views as proxy
+from llmproxy.api import views as proxy
 
 KEYS = {f"key `{scope}`": scope.value for scope in Scope}
 CALLERS = ("anonymous", "user", "app", "suspended", *KEYS, "staff", *roles.ROLES)

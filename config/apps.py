@@ -8,7 +8,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app  # noqa: F401 - makes it the current app
-        from config.reporting import report_errors
+        from core.reporting import report_errors
 
         if settings.SENTRY_DSN:
             report_errors(settings.SENTRY_DSN)

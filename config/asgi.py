@@ -12,7 +12,7 @@ django.setup(set_prefix=False)
 from django.conf import settings
 
 from config import checks, lifespan
-from config.handlers import BoundedHandler, LeanHandler
+from core.http.handlers import BoundedHandler, LeanHandler
 
 checks.refuse_to_start_unsafely()
 

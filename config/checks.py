@@ -26,9 +26,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from config import embedded
-from config.env import secret_is_weak
-from config.links import named_hosts
+from core.env import secret_is_weak
+from core.links import named_hosts
+from devserver import embedded
 
 
 @register(Tags.security, deploy=True)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from typing import Any
 
-from config.env import env
+from core.env import env
 
 bind = f"{env.str('HOST', '127.0.0.1')}:{env.int('PORT', 8000)}"
 workers = env.int("WEB_CONCURRENCY", 2)

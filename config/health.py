@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config import tasks
-from config.methods import insist_on
-from llmproxy import health
+from core.http.methods import insist_on
+from llmproxy.routing import health
 
 _migrated = False
 

@@ -3,7 +3,7 @@
 import gc
 from typing import Any
 
-from llmproxy import lifecycle
+from llmproxy.relay import lifecycle
 
 
 async def serve(receive: Any, send: Any) -> None:

@@ -19,9 +19,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from accounts.attempts import client_address
+from accounts.throttling.attempts import client_address
 from config import tasks
-from llmproxy import health
+from llmproxy.routing import health
 from tokens import metrics as tokens
 
 Source = Callable[[], Iterator[Metric]]

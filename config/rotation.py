@@ -1,7 +1,8 @@
 """Replacing SECRET_KEY without signing anybody out: the former ones stay as fallbacks for a while.
 
-Django (cookies, messages' links) and accounts/jwts.py accept what a key of SECRET_KEY_FALLBACKS has
-signed. Refresh tokens live for 30 days: a key that was replaced longer ago may go.
+Django (cookies, messages' links) and accounts/sessions/jwts.py accept what a key of
+SECRET_KEY_FALLBACKS has signed. Refresh tokens live for 30 days: a key that was replaced longer ago
+may go.
 """
 
 import os

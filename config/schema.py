@@ -3,8 +3,8 @@
 from typing import Any
 
 from config.health import HEALTH_PATHS
-from config.openapi import ERROR
-from llmproxy.openapi import PROXY_PATHS, PROXY_SCHEMAS
+from core.http.openapi import ERROR
+from llmproxy.api.openapi import PROXY_PATHS, PROXY_SCHEMAS
 
 Schema = dict[str, Any]
 

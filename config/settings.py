@@ -14,10 +14,10 @@ from typing import Any
 import django_stubs_ext
 from celery.schedules import crontab
 
-from config import embedded
-from config.env import BASE_DIR, celery_broker, database, env, social_providers
-from config.logs import logging_config
 from config.unfold import UNFOLD  # noqa: F401 - a setting
+from core.env import BASE_DIR, celery_broker, database, env, social_providers
+from core.logs import logging_config
+from devserver import embedded
 
 django_stubs_ext.monkeypatch()
 
@@ -76,10 +76,10 @@ APPEND_SLASH = False
 
 # The standard handler: everything but the proxy.
 MIDDLEWARE = [
-    "config.middleware.request_context",
+    "core.http.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
-    "config.middleware.api_errors",
-    "accounts.browsers.page_policy",
+    "core.http.middleware.api_errors",
+    "accounts.web.browsers.page_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -88,15 +88,15 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "accounts.session_age.session_age",
+    "accounts.sessions.session_age.session_age",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.staff_gate.staff_gate",
+    "accounts.web.staff_gate.staff_gate",
 ]
 # The lean handler (config/asgi.py): the proxy's async routes. Native async only.
 LEAN_MIDDLEWARE = [
-    "config.middleware.request_context",
-    "config.middleware.cors",
-    "config.middleware.transport_security",
+    "core.http.middleware.request_context",
+    "core.http.middleware.cors",
+    "core.http.middleware.transport_security",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
 
@@ -148,7 +148,7 @@ CACHES = {
         },
     },
 }
-CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.caches.CountingCache"}
+CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.throttling.caches.CountingCache"}
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
@@ -228,7 +228,7 @@ REFRESH_GRACE_SECONDS: float = env.float("REFRESH_GRACE_SECONDS", default=10.0)
 
 # Brute force. An address is that of the peer, or what the last proxy adds to X-Forwarded-For.
 TRUSTED_PROXY: bool = env.bool("TRUSTED_PROXY", default=False)
-RATELIMIT_IP_META_KEY = "accounts.attempts.client_address"
+RATELIMIT_IP_META_KEY = "accounts.throttling.attempts.client_address"
 RATELIMIT_USE_CACHE = "attempts"
 LOGIN_RATE_PER_ACCOUNT: str = env.str("LOGIN_RATE_PER_ACCOUNT", "10/5m")
 LOGIN_RATE_PER_ADDRESS: str = env.str("LOGIN_RATE_PER_ADDRESS", "1000/5m" if DEBUG else "100/5m")
@@ -256,23 +256,23 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of a new password, of a linked account
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
-    "login": "accounts.forms.SignInForm",
-    "add_email": "accounts.forms.AddAddressForm",
-    "change_password": "accounts.forms.ChangeForm",
-    "reauthenticate": "accounts.forms.PasswordAgainForm",
-    "reset_password": "accounts.forms.ResetForm",
-    "reset_password_from_key": "accounts.forms.NewPasswordForm",
+    "login": "accounts.web.forms.SignInForm",
+    "add_email": "accounts.web.forms.AddAddressForm",
+    "change_password": "accounts.web.forms.ChangeForm",
+    "reauthenticate": "accounts.web.forms.PasswordAgainForm",
+    "reset_password": "accounts.web.forms.ResetForm",
+    "reset_password_from_key": "accounts.web.forms.NewPasswordForm",
 }
 # In the browser that signed up, a verified address leads on to where that was to lead.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
-# Logging in is counted by accounts.attempts, together with the API's logins.
+# Logging in is counted by accounts.throttling.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
 
 # The second factor: an authenticator app, and recovery codes. Codes are counted by CodeForm.
 STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", default=not DEBUG)
 MFA_FORMS = {
-    "authenticate": "accounts.forms.CodeForm",
-    "reauthenticate": "accounts.forms.CodeAgainForm",
+    "authenticate": "accounts.web.forms.CodeForm",
+    "reauthenticate": "accounts.web.forms.CodeAgainForm",
 }
 MFA_TOTP_ISSUER = "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
@@ -285,7 +285,7 @@ SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = social_providers()
 
-# Editors sign in here by OpenID Connect (accounts/editors.py).
+# Editors sign in here by OpenID Connect (accounts/oidc/editors.py).
 IDP_OIDC_ADAPTER = "accounts.adapters.OpenIdAdapter"
 IDP_OIDC_PRIVATE_KEY: str = env.str("IDP_OIDC_PRIVATE_KEY", "", multiline=True) or (
     embedded.development_rsa_key() if DEBUG else ""
@@ -302,7 +302,7 @@ EXTENSION_ID: str = env.str("EXTENSION_ID", "tokengate.tokengate")
 EMAIL_URL: str = env.str("EMAIL_URL", "consolemail://")
 _mail = env.email_url_config(EMAIL_URL)
 EMAIL_BACKEND: str = (
-    "config.mail.SmtpBackend" if EMAIL_URL.startswith("smtp") else _mail["EMAIL_BACKEND"]
+    "core.mail.SmtpBackend" if EMAIL_URL.startswith("smtp") else _mail["EMAIL_BACKEND"]
 )
 EMAIL_HOST: str = _mail["EMAIL_HOST"] or "localhost"
 EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
@@ -317,13 +317,13 @@ DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "Tokengate <no-reply@loc
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apikeys.auth.ApiKeyAuthentication",
-        "accounts.sessions.SessionAuthentication",
+        "accounts.sessions.session_pairs.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apikeys.auth.SessionOrScopedKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "config.openapi.ErrorSchema",
-    "EXCEPTION_HANDLER": "config.rendering.drf_exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "core.http.openapi.ErrorSchema",
+    "EXCEPTION_HANDLER": "core.http.rendering.drf_exception_handler",
 }
 
 # Browsers and editors. No cookie is read under /api, so credentials are never allowed.
@@ -398,7 +398,7 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
     if TRUSTED_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CSRF_FAILURE_VIEW = "accounts.error_pages.csrf_failure"
+CSRF_FAILURE_VIEW = "accounts.web.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # The proxy
@@ -450,7 +450,7 @@ LIMITS_REDIS_TIMEOUT: float = env.float("LIMITS_REDIS_TIMEOUT", default=0.1)
 CLIENT_BODY_TIMEOUT: float = env.float("CLIENT_BODY_TIMEOUT", default=30.0)
 MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
-# config/handlers.py holds to both while the body comes in.
+# core/http/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
 
 # Days after which the details of usage are deleted; their daily sums stay. 0 keeps all.
@@ -469,7 +469,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Where links in e-mail lead (config/links.py), and where Stripe's pages lead back to.
+# Where links in e-mail lead (core/links.py), and where Stripe's pages lead back to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API

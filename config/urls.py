@@ -7,11 +7,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from accounts import error_pages
-from adminpanel import pages
+from accounts.web import error_pages
+from adminpanel.site import pages
 from config import health, metrics
-from config.errors import NotFound
-from config.rendering import error_response
+from core.errors import NotFound
+from core.http.rendering import error_response
 
 
 @csrf_exempt
@@ -46,15 +46,15 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.page_urls")),
     path("billing/", include("billing.page_urls")),
-    path("api/", include("billing.djstripe_urls")),
+    path("api/", include("billing.events.djstripe_urls")),
     path("api/v1/", include(api)),
     path("api/", include(api)),
     re_path(r"^api$", api_not_found),
     re_path(r"", error_pages.not_found),
 ]
 
-handler400 = "accounts.error_pages.bad_request"
-handler403 = "accounts.error_pages.forbidden"
-handler404 = "accounts.error_pages.not_found"
-handler429 = "accounts.error_pages.too_many_requests"
-handler500 = "accounts.error_pages.server_error"
+handler400 = "accounts.web.error_pages.bad_request"
+handler403 = "accounts.web.error_pages.forbidden"
+handler404 = "accounts.web.error_pages.not_found"
+handler429 = "accounts.web.error_pages.too_many_requests"
+handler500 = "accounts.web.error_pages.server_error"

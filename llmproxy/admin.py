@@ -7,8 +7,8 @@ from django.db.models import Field
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from config.columns import per_million, usd
-from config.staff_pages import ReadOnlyAdmin, StaffAdmin
+from core.admin.columns import per_million, usd
+from core.admin.pages import ReadOnlyAdmin, StaffAdmin
 from llmproxy.admin_fields import options_of
 from llmproxy.models import Alias, Model, PriceChange, Route
 

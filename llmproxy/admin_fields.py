@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.db.models import Field
 
-from config.columns import MILLION
-from config.decimals import plain
+from core.admin.columns import MILLION
+from core.decimals import plain
 
 
 class PriceField(forms.DecimalField):

@@ -12,7 +12,7 @@ ApiError
     └── NoUpstream          503   nobody serves the model now
 """
 
-from config.errors import ApiError, InvalidRequest, NotFound, PermissionDenied
+from core.errors import ApiError, InvalidRequest, NotFound, PermissionDenied
 
 
 class ModelNotFound(NotFound):

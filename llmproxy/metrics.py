@@ -1,6 +1,6 @@
 """What operators see of the providers, in Prometheus."""
 
-from config.instruments import Counter, Gauge, Histogram
+from core.instruments import Counter, Gauge, Histogram
 
 ATTEMPTS = Counter(
     "tokengate_upstream_attempts_total",

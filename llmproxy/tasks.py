@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from llmproxy import drift, reconciliation, sync
+from llmproxy.catalog import drift, sync
+from llmproxy.settlement import reconciliation
 
 
 @shared_task

@@ -1,9 +1,9 @@
 from django.urls import path
 
-from llmproxy import consumption_api, views
+from llmproxy.api import consumption, views
 
 urlpatterns = [
-    path("tokens/consume", consumption_api.ConsumeView.as_view(), name="consume"),
+    path("tokens/consume", consumption.ConsumeView.as_view(), name="consume"),
     path("llm/chat/completions", views.chat_completions, name="chat-completions"),
     path("llm/completions", views.completions, name="completions"),
     path("llm/embeddings", views.embeddings, name="embeddings"),

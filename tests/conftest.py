@@ -19,8 +19,8 @@ from llmproxy.models import Model
 from tests.databases import empty, template
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory, UserFactory
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.stripe_process import StripeProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.tokens.accounts import account
 from tests.webserver import WebServer, demo_server
 

@@ -102,7 +102,7 @@ def _templates(server: Connection) -> set[str]:
 def _fingerprint() -> str:
     """Hash what shapes a fresh database: our migrations, SQL and groups, Django and dj-stripe."""
     digest = hashlib.sha256(f"{django.__version__} {djstripe_version}".encode())
-    groups = ROOT / "adminpanel/roles.py"
+    groups = ROOT / "adminpanel/access/roles.py"
     for file in sorted(
         [*ROOT.glob("*/*migrations/**/*.py"), *ROOT.glob("*/*migrations/**/*.sql"), groups]
     ):

@@ -6,7 +6,7 @@ a Redis database of its own. With DATABASE_URL and REDIS_URL set, those are used
 
 import os
 
-from config import embedded
+from devserver import embedded
 from tests.redis_databases import of_this_worker
 
 os.environ.setdefault("DEBUG", "true")

@@ -12,7 +12,7 @@ from typing import IO
 import httpx
 from django.db import connection
 
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent

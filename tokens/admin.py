@@ -7,8 +7,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
-from config.columns import number, usd
-from config.staff_pages import OfUsersAdmin, RecentFilter, StaffAdmin
+from core.admin.columns import number, usd
+from core.admin.pages import OfUsersAdmin, RecentFilter, StaffAdmin
 from tokens.models import Adjustment, Balance, Entry, Grant, Reservation, Tier, UsageRecord
 
 

@@ -12,7 +12,7 @@ ApiError
 from collections.abc import Mapping
 from datetime import datetime
 
-from config.errors import ApiError, Conflict, RateLimited, Unavailable
+from core.errors import ApiError, Conflict, RateLimited, Unavailable
 
 
 class InsufficientTokens(ApiError):

@@ -22,7 +22,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.errors import Conflict, InvalidRequest
+from core.errors import Conflict, InvalidRequest
 from tokens.models import IdempotentAnswer
 
 KEPT = timedelta(hours=24)

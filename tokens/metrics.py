@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db import connection
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from config.instruments import Counter, Histogram
+from core.instruments import Counter, Histogram
 
 BATCH_SIZE = Histogram(
     "tokengate_ledger_batch_size",

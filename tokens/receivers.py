@@ -7,7 +7,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import account_deleted
-from tokens import free_allowance
+from tokens.ledger import free_allowance
 
 
 @receiver(post_save, sender=User)

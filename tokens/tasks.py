@@ -6,17 +6,10 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from config.embedded.errors import EmbeddedError
-from tokens import (
-    aggregates,
-    allowances,
-    free_allowance,
-    idempotency,
-    ledger,
-    notices,
-    retention,
-    spool,
-)
+from devserver.embedded.errors import EmbeddedError
+from tokens import idempotency, ledger, notices
+from tokens.ledger import allowances, free_allowance, spool
+from tokens.usage import aggregates, retention
 
 log = structlog.get_logger("tokengate.tokens")
 

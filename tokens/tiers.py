@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from tokens.limit_states import Limits
+from tokens.limits.states import Limits
 from tokens.models import Tier
 
 DEFAULT_TIER = "free"

@@ -1,12 +1,12 @@
 from django.urls import path
 
-from tokens import api, limits_api, usage_api
+from tokens.api import balance, limits, usage
 
 urlpatterns = [
-    path("auth/me", api.MeView.as_view(), name="me"),
-    path("tokens/balance", api.BalanceView.as_view(), name="balance"),
-    path("tokens/reserve", api.ReserveView.as_view(), name="reserve"),
-    path("tokens/limits", limits_api.LimitsView.as_view(), name="limits"),
-    path("tokens/usage", usage_api.UsageView.as_view(), name="usage"),
-    path("tokens/usage/<path:request_id>", api.ReceiptView.as_view(), name="receipt"),
+    path("auth/me", balance.MeView.as_view(), name="me"),
+    path("tokens/balance", balance.BalanceView.as_view(), name="balance"),
+    path("tokens/reserve", balance.ReserveView.as_view(), name="reserve"),
+    path("tokens/limits", limits.LimitsView.as_view(), name="limits"),
+    path("tokens/usage", usage.UsageView.as_view(), name="usage"),
+    path("tokens/usage/<path:request_id>", balance.ReceiptView.as_view(), name="receipt"),
 ]

@@ -6,9 +6,9 @@ from django import template
 from django.template.context import RequestContext
 from django.utils.safestring import SafeString
 
-from adminpanel import charts
-from adminpanel.dashboard import dashboard_for
-from adminpanel.tables import Table
+from adminpanel.dashboard import charts
+from adminpanel.dashboard.dashboard import dashboard_for
+from adminpanel.dashboard.tables import Table
 
 register = template.Library()
 

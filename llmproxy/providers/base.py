@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from llmproxy import reports
-from llmproxy.usage import Usage
+from llmproxy.protocol import reports
+from llmproxy.protocol.usage import Usage
 
 Entry = dict[str, Any]
 

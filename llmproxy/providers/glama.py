@@ -8,9 +8,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
-from llmproxy.usage import Usage
 
 
 def completion_request(answer: Entry) -> Usage | None:

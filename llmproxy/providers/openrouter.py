@@ -6,9 +6,9 @@ https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts the
 what is billed.
 """
 
+from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
-from llmproxy.usage import Usage
 
 
 def generation(answer: Entry) -> Usage | None:

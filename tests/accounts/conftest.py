@@ -10,8 +10,8 @@ from django.db import close_old_connections
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import editors
 from accounts.models import User
+from accounts.oidc import editors
 from tests.accounts.editor import Browser, Connect, Editor, in_process
 from tests.accounts.provider import provider, provider_process
 from tests.accounts.signing_in import fresh_email

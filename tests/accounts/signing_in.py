@@ -8,8 +8,8 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.factories import PASSWORD
 
 
@@ -32,9 +32,9 @@ def profile(access: str) -> Any:
     return APIClient().get("/api/users/profile", headers={"Authorization": f"Bearer {access}"})
 
 
-def signed_in(api: APIClient, user: User) -> sessions.Pair:
+def signed_in(api: APIClient, user: User) -> session_pairs.Pair:
     """Sign a device in and let the client use its session."""
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     api.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
     return pair
 

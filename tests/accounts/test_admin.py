@@ -5,9 +5,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import Session, User
-from accounts.revocation import sign_out_everywhere
+from accounts.sessions import session_pairs
+from accounts.sessions.revocation import sign_out_everywhere
 from tests.accounts.signing_in import code, fresh_email, log_in, post, profile, verify_address
 from tests.factories import PASSWORD, UserFactory
 
@@ -51,7 +51,7 @@ def test_pages_of_users(staff: Client, user: User, page: str) -> None:
 
 
 def test_sessions_are_read_only(staff: Client, user: User) -> None:
-    sessions.issue(user)
+    session_pairs.issue(user)
     session = Session.objects.get()
     page = f"/admin/accounts/session/{session.pk}/change/"
     assert staff.get("/admin/accounts/session/").status_code == 200
@@ -61,7 +61,10 @@ def test_sessions_are_read_only(staff: Client, user: User) -> None:
 
 
 def test_sessions_are_signed_out(staff: Client, user: User) -> None:
-    pair, other = sessions.issue(user), sessions.issue(UserFactory.create(email=fresh_email()))
+    pair, other = (
+        session_pairs.issue(user),
+        session_pairs.issue(UserFactory.create(email=fresh_email())),
+    )
     session = Session.objects.get(user=user)
     form = {"action": "sign_out", "_selected_action": [str(session.pk)]}
     staff.post("/admin/accounts/session/", form)

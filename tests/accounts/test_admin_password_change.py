@@ -5,9 +5,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from accounts import sessions
 from accounts.errors import TokenRevoked
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import fresh_email
 from tests.factories import PASSWORD, UserFactory
 
@@ -51,7 +51,7 @@ def test_no_route_of_the_admin_about_passwords_is_left_out(staff: User) -> None:
 
 
 def test_the_change_ends_all_other_sessions_and_keeps_this_one(client: Client, staff: User) -> None:
-    other, elsewhere = Client(), sessions.issue(staff)
+    other, elsewhere = Client(), session_pairs.issue(staff)
     for browser in (client, other):
         browser.force_login(staff)
 
@@ -61,7 +61,7 @@ def test_the_change_ends_all_other_sessions_and_keeps_this_one(client: Client, s
     assert client.get("/accounts/").status_code == 200
     assert other.get("/accounts/").status_code == 302
     with pytest.raises(TokenRevoked):
-        sessions.verify(elsewhere.access)
+        session_pairs.verify(elsewhere.access)
 
 
 @pytest.mark.parametrize(

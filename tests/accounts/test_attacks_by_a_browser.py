@@ -10,8 +10,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from rest_framework.views import APIView
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import verify_address
 from tests.factories import PASSWORD, UserFactory
 
@@ -131,7 +131,7 @@ MARKUP = "<script>alert(1)</script>\"'><img src=x>"
 def test_markup_in_names_is_text_on_every_page(client: Client, user: User) -> None:
     verify_address(user)
     User.objects.filter(pk=user.pk).update(name=MARKUP)
-    sessions.issue(user, name=MARKUP)
+    session_pairs.issue(user, name=MARKUP)
     client.force_login(user)
     root = Client()
     root.force_login(UserFactory.create(is_staff=True, is_superuser=True))

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
-from accounts import editors
 from accounts.models import Session, User
+from accounts.oidc import editors
 from tests.accounts import chromium
 from tests.accounts.editor import Editor
 from tests.accounts.signing_in import fresh_email

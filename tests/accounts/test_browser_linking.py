@@ -8,13 +8,14 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from accounts import linking, sessions
+from accounts.flows import linking
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts import chromium
 from tests.accounts.signing_in import fresh_email
 from tests.factories import PASSWORD, UserFactory
 from tests.fakes.oidc_provider import CLIENT_ID, OidcProvider
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.webserver import WebServer, demo_server
 
 pytestmark = [chromium.needed, pytest.mark.usefixtures("transactional_db")]
@@ -76,7 +77,7 @@ def test_staff_sign_in_to_the_admin(web: WebServer) -> None:
 
 
 def _start_linking(site: WebServer, user: User) -> str:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     answer = httpx.post(
         f"{site.url}/api/users/oauth-accounts",
         json={"provider": "oidc"},

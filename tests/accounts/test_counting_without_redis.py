@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import caches
 from pytest_django import Settings
 
-from accounts import caches as counting
+from accounts.throttling import caches as counting
 from tests.valkey import ValkeyProcess
 
 

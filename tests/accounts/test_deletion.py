@@ -13,8 +13,9 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import deletion, sessions
+from accounts.flows import deletion
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
 from accounts.signals import account_deleted
 from apikeys import keys
 from apikeys.models import ApiKey
@@ -161,7 +162,7 @@ def test_the_second_time_does_nothing(user: User) -> None:
 def test_eight_at_once() -> None:
     user = UserFactory.create(email=fresh_email())
     keys.create(user=user, name="editor")
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     heard: list[int] = []
 
     def hear(*, user: User, **_: Any) -> None:
@@ -191,7 +192,7 @@ def test_eight_at_once() -> None:
 def test_dying_halfway_is_as_if_nothing_had_been_done(dying: None) -> None:
     user = UserFactory.create(email=fresh_email())
     _, key = keys.create(user=user, name="editor")
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     api = APIClient(
         raise_request_exception=False, headers={"Authorization": f"Bearer {pair.access}"}
     )

@@ -7,15 +7,15 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
-from accounts.devices import device_name
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
+from accounts.sessions.devices import device_name
 from tests.accounts.signing_in import code, fresh_email, profile, signed_in
 from tests.factories import UserFactory
 
 
 def test_it_works(api: APIClient, user: User) -> None:
-    other = sessions.issue(user, name="Firefox on Linux")
+    other = session_pairs.issue(user, name="Firefox on Linux")
     pair = signed_in(api, user)
 
     listed = api.get("/api/users/sessions").json()
@@ -38,17 +38,17 @@ def test_it_works(api: APIClient, user: User) -> None:
 
 
 def test_only_living_ones_of_ones_own_are_listed(api: APIClient, user: User) -> None:
-    sessions.issue(UserFactory.create(email=fresh_email()))
-    sessions.revoke(sessions.verify(sessions.issue(user).access).session_id)
-    sessions.issue(user)
+    session_pairs.issue(UserFactory.create(email=fresh_email()))
+    session_pairs.revoke(session_pairs.verify(session_pairs.issue(user).access).session_id)
+    session_pairs.issue(user)
     Session.objects.filter(user=user).update(expires_at=timezone.now())
     signed_in(api, user)
     assert len(api.get("/api/users/sessions").json()) == 1
 
 
 def test_somebody_elses(api: APIClient, user: User) -> None:
-    pair = sessions.issue(UserFactory.create(email=fresh_email()))
-    theirs = sessions.verify(pair.access).session_id
+    pair = session_pairs.issue(UserFactory.create(email=fresh_email()))
+    theirs = session_pairs.verify(pair.access).session_id
     signed_in(api, user)
     response = api.delete(f"/api/users/sessions/{theirs}")
     assert (response.status_code, code(response)) == (404, "not_found")
@@ -63,7 +63,7 @@ def test_unknown(api: APIClient, user: User, unknown: object) -> None:
 
 
 def test_use_is_noted_once_a_minute(api: APIClient, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     noted = Session.objects.get().last_used_at
     profile(pair.access)
     assert Session.objects.get().last_used_at == noted

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import deletion
+from accounts.flows import deletion
 from accounts.models import Session, User
 from tests.accounts.mailbox import messages_to, verification_key
 from tests.accounts.racing import race

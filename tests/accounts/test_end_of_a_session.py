@@ -9,9 +9,9 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import Session, User
-from accounts.sessions import Pair
+from accounts.sessions import session_pairs
+from accounts.sessions.session_pairs import Pair
 from tests.accounts.signing_in import code, profile, refresh
 from tests.factories import PASSWORD
 
@@ -19,7 +19,7 @@ AGE = timedelta(days=90)
 
 
 def begun(pair: Pair, ago: timedelta) -> Session:
-    session = Session.objects.get(pk=sessions.verify(pair.access).session_id)
+    session = Session.objects.get(pk=session_pairs.verify(pair.access).session_id)
     Session.objects.filter(pk=session.pk).update(created_at=timezone.now() - ago)
     return session
 
@@ -28,16 +28,16 @@ def begun(pair: Pair, ago: timedelta) -> Session:
 def test_it_is_refused_at_access_and_at_refresh(
     api: APIClient, user: User, late: timedelta
 ) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     begun(pair, AGE + late)
 
     for answer in (profile(pair.access), refresh(api, pair.refresh)):
         assert (answer.status_code, code(answer)) == (401, "token_revoked")
-    assert not sessions.living(user).exists()
+    assert not session_pairs.living(user).exists()
 
 
 def test_until_then_it_is_refreshed_but_never_past_its_end(api: APIClient, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     session = begun(pair, AGE - timedelta(days=1))
 
     assert refresh(api, pair.refresh).status_code == 200
@@ -47,15 +47,15 @@ def test_until_then_it_is_refreshed_but_never_past_its_end(api: APIClient, user:
 
 
 def test_whoever_remembers_a_caller_does_so_no_longer_than_that(user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     session = begun(pair, AGE - timedelta(minutes=1))
     session.refresh_from_db()
 
-    assert sessions.verify(pair.access).until == session.created_at + AGE
+    assert session_pairs.verify(pair.access).until == session.created_at + AGE
 
 
 def test_it_is_a_setting(user: User, settings: Settings) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     begun(pair, timedelta(days=2))
     settings.SESSION_MAX_AGE = timedelta(days=1)
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from django.contrib.sessions.models import Session as BrowserSession
 from django.utils import timezone
 
-from accounts import sessions
+from accounts.flows.redemption import claim
 from accounts.models import RedeemedGrant, Session, User
-from accounts.redemption import claim
+from accounts.sessions import session_pairs
 from accounts.tasks import forget_what_has_expired
 
 LONG_AGO = timezone.now() - timedelta(days=60)
@@ -16,7 +16,7 @@ SOON = timezone.now() + timedelta(days=1)
 
 
 def test_it_works(user: User) -> None:
-    sessions.issue(user, name="good")
+    session_pairs.issue(user, name="good")
     Session.objects.create(user=user, refresh_id=uuid.uuid4(), expires_at=LONG_AGO)
     BrowserSession.objects.create(session_key="old", session_data="", expire_date=LONG_AGO)
     BrowserSession.objects.create(session_key="new", session_data="", expire_date=SOON)

@@ -15,9 +15,10 @@ from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import link_tickets, sessions
-from accounts.link_tickets import Ticket
+from accounts.flows import link_tickets
+from accounts.flows.link_tickets import Ticket
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from tests.accounts.provider import come_back, sign_in
 from tests.accounts.racing import race
@@ -170,7 +171,7 @@ def test_it_ends_with_the_session_and_the_user(
     to_provider = consent(browser, path) if when == "at the provider" else None
 
     if end == "the session":
-        sessions.revoke(sessions.verify(pair.access).session_id)
+        session_pairs.revoke(session_pairs.verify(pair.access).session_id)
     else:
         User.objects.update(is_active=False)
 

@@ -1,14 +1,14 @@
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import code, fresh_email, profile, refresh, signed_in
 from tests.factories import UserFactory
 
 
 def test_it_works(api: APIClient, user: User) -> None:
     pair = signed_in(api, user)
-    other = sessions.issue(user)
+    other = session_pairs.issue(user)
 
     response = api.post("/api/auth/logout")
 
@@ -19,9 +19,9 @@ def test_it_works(api: APIClient, user: User) -> None:
 
 
 def test_everywhere(api: APIClient, user: User) -> None:
-    stranger = sessions.issue(UserFactory.create(email=fresh_email()))
+    stranger = session_pairs.issue(UserFactory.create(email=fresh_email()))
     pair = signed_in(api, user)
-    other = sessions.issue(user)
+    other = session_pairs.issue(user)
 
     assert api.post("/api/auth/logout", {"all": True}, format="json").status_code == 204
 
@@ -51,7 +51,7 @@ def test_unfit_body(api: APIClient, user: User) -> None:
 
 
 def test_all_but_one(user: User, api: APIClient) -> None:
-    kept, ended = sessions.issue(user), sessions.issue(user)
-    sessions.revoke_all(user, except_=sessions.verify(kept.access).session_id)
+    kept, ended = session_pairs.issue(user), session_pairs.issue(user)
+    session_pairs.revoke_all(user, except_=session_pairs.verify(kept.access).session_id)
     assert profile(kept.access).status_code == 200
     assert code(profile(ended.access)) == "token_revoked"

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from accounts.adapters import SocialAccountAdapter
 from accounts.models import User
 from apikeys import keys
-from config.logs import logging_config
+from core.logs import logging_config
 from tests.accounts.editor import Browser, Editor, allow, let_it_poll
 from tests.accounts.mailbox import reset_key, verification_key
 from tests.accounts.provider import come_back, sign_in, way_out

@@ -7,8 +7,8 @@ from allauth.idp.oidc.models import Client
 from django.apps import apps
 from django.db import connection
 
-from accounts import sessions
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
 
 derive = import_module("accounts.migrations.0005_session_origin").derive
 
@@ -26,7 +26,7 @@ derive = import_module("accounts.migrations.0005_session_origin").derive
 )
 def test_what_can_be_told(user: User, name: str, second_factor: bool, expected: str) -> None:
     Client.objects.create(id="own", name="An editor of our own")
-    sessions.issue(user, name=name, second_factor=second_factor, origin="unknown")
+    session_pairs.issue(user, name=name, second_factor=second_factor, origin="unknown")
 
     derive(apps, connection.schema_editor())
 

@@ -9,8 +9,8 @@ from django.urls import reverse
 from pytest_django import Settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from accounts import error_pages
 from accounts.models import User
+from accounts.web import error_pages
 from tests.accounts.editor import Browser, Connect, Editor, returned
 from tests.accounts.provider import way_out
 from tests.factories import PASSWORD, UserFactory

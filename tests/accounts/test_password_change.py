@@ -7,8 +7,8 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from tests.accounts.racing import race
 from tests.accounts.signing_in import code, fresh_email, log_in, post, profile, signed_in
@@ -29,7 +29,7 @@ def test_it_works(api: APIClient, user: User) -> None:
 
 
 def test_every_other_session_ends_at_once(api: APIClient, user: User) -> None:
-    other = sessions.issue(user)
+    other = session_pairs.issue(user)
     own = signed_in(api, user)
 
     post(api, "auth/password/change", current_password=PASSWORD, new_password=NEW)
@@ -87,7 +87,7 @@ def test_browsers_are_signed_out(api: APIClient, user: User, client: Client) -> 
 def test_refused(
     api: APIClient, user: User, body: dict[str, str], status: int, expected: str, param: str
 ) -> None:
-    other = sessions.issue(user)
+    other = session_pairs.issue(user)
     signed_in(api, user)
 
     response = post(api, "auth/password/change", **body)
@@ -129,7 +129,7 @@ def test_guessing_is_limited(api: APIClient, user: User, settings: Settings) -> 
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_at_once_one_wins() -> None:
     user = UserFactory.create(email=fresh_email())
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
 
     def change() -> int:
         api = APIClient(headers={"Authorization": f"Bearer {pair.access}"})
@@ -143,7 +143,7 @@ def test_of_eight_at_once_one_wins() -> None:
 
 
 def test_staff_who_set_a_password_sign_the_user_out(client: Client, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     client.force_login(User.objects.create_superuser(fresh_email(), PASSWORD))
     body = {"password1": NEW, "password2": NEW, "usable_password": "true"}
 
@@ -154,7 +154,7 @@ def test_staff_who_set_a_password_sign_the_user_out(client: Client, user: User) 
 
 
 def test_the_page_signs_every_session_out(client: Client, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     client.force_login(user)
     body = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
 

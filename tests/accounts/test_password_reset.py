@@ -8,9 +8,10 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import passwords, sessions
 from accounts.errors import InvalidCredentials
+from accounts.flows import passwords
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.mailbox import messages_to, reset_key
 from tests.accounts.racing import race
 from tests.accounts.signing_in import code, fresh_email, log_in, post, profile
@@ -54,7 +55,7 @@ def test_uid_and_token_will_do(api: APIClient, user: User) -> None:
 
 
 def test_every_session_ends_at_once(api: APIClient, user: User) -> None:
-    pairs = [sessions.issue(user), sessions.issue(user)]
+    pairs = [session_pairs.issue(user), session_pairs.issue(user)]
     confirm(ask(api, user.email))
     assert [code(profile(pair.access)) for pair in pairs] == ["token_revoked"] * 2
 
@@ -88,7 +89,7 @@ def test_a_login_that_was_under_way_opens_no_session(user: User) -> None:
     """Its password was right when it was looked at, and is no more when the session is opened."""
     passwords.replace(User.objects.get(pk=user.pk), password=NEW)
     with pytest.raises(InvalidCredentials):
-        sessions.issue(user)
+        session_pairs.issue(user)
 
 
 def test_a_key_works_once(api: APIClient, user: User) -> None:
@@ -199,7 +200,7 @@ def test_of_eight_pages_at_once_one_wins() -> None:
 
 
 def test_the_page_signs_every_session_out(api: APIClient, user: User, client: Client) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     path = f"/accounts/password/reset/key/{ask(api, user.email)}/"
     form = client.get(path).headers["location"]
     assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302

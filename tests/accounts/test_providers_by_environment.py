@@ -8,7 +8,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from config.env import social_providers
+from core.env import social_providers
 from tests.accounts.provider import way_out
 from tests.accounts.signing_in import code, post, signed_in
 from tests.fakes.oidc_provider import OidcProvider

@@ -6,15 +6,15 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
 from tests.accounts.racing import race
 from tests.accounts.signing_in import code, fresh_email, profile, refresh
 from tests.factories import UserFactory
 
 
 def test_it_works(api: APIClient, user: User) -> None:
-    first = sessions.issue(user)
+    first = session_pairs.issue(user)
 
     response = refresh(api, first.refresh)
 
@@ -28,14 +28,14 @@ def test_it_works(api: APIClient, user: User) -> None:
 
 
 def test_the_session_lives_on_from_the_last_refresh(api: APIClient, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     Session.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
     refresh(api, pair.refresh)
     assert Session.objects.get().expires_at > timezone.now() + timedelta(days=29)
 
 
 def test_reuse_within_the_grace_signs_nobody_out(api: APIClient, user: User) -> None:
-    first = sessions.issue(user)
+    first = session_pairs.issue(user)
     second = refresh(api, first.refresh).json()
 
     response = refresh(api, first.refresh)
@@ -47,7 +47,7 @@ def test_reuse_within_the_grace_signs_nobody_out(api: APIClient, user: User) -> 
 
 
 def test_reuse_after_the_grace_revokes_the_family(api: APIClient, user: User) -> None:
-    first = sessions.issue(user)
+    first = session_pairs.issue(user)
     second = refresh(api, first.refresh).json()
     Session.objects.update(rotated_at=timezone.now() - timedelta(seconds=11))
 
@@ -60,8 +60,8 @@ def test_reuse_after_the_grace_revokes_the_family(api: APIClient, user: User) ->
 
 def test_reuse_revokes_no_other_session(api: APIClient, user: User, settings: Settings) -> None:
     settings.REFRESH_GRACE_SECONDS = 0
-    other = sessions.issue(user)
-    first = sessions.issue(user)
+    other = session_pairs.issue(user)
+    first = session_pairs.issue(user)
     refresh(api, first.refresh)
     refresh(api, first.refresh)
     assert profile(other.access).status_code == 200
@@ -71,16 +71,16 @@ def test_every_older_token_of_the_family_is_known(
     api: APIClient, user: User, settings: Settings
 ) -> None:
     settings.REFRESH_GRACE_SECONDS = 0
-    first = sessions.issue(user)
-    second = sessions.refresh(first.refresh)
-    third = sessions.refresh(second.refresh)
+    first = session_pairs.issue(user)
+    second = session_pairs.refresh(first.refresh)
+    third = session_pairs.refresh(second.refresh)
     assert code(refresh(api, first.refresh)) == "token_revoked"
     assert code(profile(third.access)) == "token_revoked"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_race_has_one_winner_and_signs_nobody_out(api: APIClient) -> None:
-    pair = sessions.issue(UserFactory.create(email=fresh_email()))
+    pair = session_pairs.issue(UserFactory.create(email=fresh_email()))
     token = pair.refresh
     for _ in range(20):
         answers = race(partial(refresh, api, token))
@@ -95,21 +95,21 @@ def test_a_race_has_one_winner_and_signs_nobody_out(api: APIClient) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_race_of_a_stolen_token_has_no_winner(api: APIClient, settings: Settings) -> None:
     settings.REFRESH_GRACE_SECONDS = 0
-    stolen = sessions.issue(UserFactory.create(email=fresh_email()))
-    sessions.refresh(stolen.refresh)
+    stolen = session_pairs.issue(UserFactory.create(email=fresh_email()))
+    session_pairs.refresh(stolen.refresh)
     codes = race(lambda: code(refresh(api, stolen.refresh)))
     assert set(codes) == {"token_revoked"}
 
 
 def test_suspended_user(api: APIClient, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     User.objects.update(is_active=False)
     response = refresh(api, pair.refresh)
     assert (response.status_code, code(response)) == (401, "invalid_token")
 
 
 def test_deleted_user(api: APIClient, user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     user.delete()
     response = refresh(api, pair.refresh)
     assert (response.status_code, code(response)) == (401, "invalid_token")
@@ -122,7 +122,7 @@ def test_unfit_body(api: APIClient, db: None, body: object) -> None:
 
 
 def test_expired_sessions_are_swept_at_the_next_sign_in(user: User) -> None:
-    sessions.issue(user)
+    session_pairs.issue(user)
     Session.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    sessions.issue(user)
+    session_pairs.issue(user)
     assert Session.objects.filter(user=user).count() == 1

@@ -8,8 +8,8 @@ from django.core.cache import cache, caches
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import code, fresh_email, log_in, profile, refresh
 from tests.redis_databases import spare
 
@@ -35,8 +35,8 @@ def own_redis(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("own_redis")
 def test_emptied(api: APIClient, user: User) -> None:
-    kept, ended = sessions.issue(user), sessions.issue(user)
-    sessions.revoke(sessions.verify(ended.access).session_id)
+    kept, ended = session_pairs.issue(user), session_pairs.issue(user)
+    session_pairs.revoke(session_pairs.verify(ended.access).session_id)
     cache.clear()
     caches["attempts"].clear()
     assert code(profile(ended.access)) == "token_revoked"
@@ -47,7 +47,7 @@ def test_emptied(api: APIClient, user: User) -> None:
 
 @pytest.mark.usefixtures("no_redis")
 def test_unreachable(api: APIClient, user: User) -> None:
-    kept, ended = sessions.issue(user), sessions.issue(user)
+    kept, ended = session_pairs.issue(user), session_pairs.issue(user)
     assert profile(ended.access).status_code == 200
     api.post("/api/auth/logout", headers={"Authorization": f"Bearer {ended.access}"})
     assert code(profile(ended.access)) == "token_revoked"
@@ -59,7 +59,7 @@ def test_unreachable(api: APIClient, user: User) -> None:
 @pytest.mark.usefixtures("no_redis")
 def test_reuse_is_still_detected(api: APIClient, user: User, settings: Settings) -> None:
     settings.REFRESH_GRACE_SECONDS = 0
-    first = sessions.issue(user)
+    first = session_pairs.issue(user)
     second = refresh(api, first.refresh).json()
     assert code(refresh(api, first.refresh)) == "token_revoked"
     assert code(profile(second["access"])) == "token_revoked"

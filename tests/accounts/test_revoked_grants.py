@@ -9,16 +9,17 @@ import pytest
 from allauth.idp.oidc.models import Token
 from django.db import connection, connections, transaction
 
-from accounts import passwords, sessions
+from accounts.flows import passwords
 from accounts.models import User
-from accounts.revocation import sign_out_everywhere
+from accounts.sessions import session_pairs
+from accounts.sessions.revocation import sign_out_everywhere
 from tests.accounts.editor import Browser, Editor, allow, let_it_poll
 
 Revoke = Callable[[Editor, User], None]
 
 
 def by_logout(editor: Editor, user: User) -> None:
-    headers = {"Authorization": f"Bearer {sessions.issue(user).access}"}
+    headers = {"Authorization": f"Bearer {session_pairs.issue(user).access}"}
     answer = editor.http.post("/api/auth/logout", json={"all": True}, headers=headers)
     assert answer.status_code == 204
 

@@ -18,8 +18,9 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import deletion, sessions
+from accounts.flows import deletion
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import code as error_code
 from tests.accounts.signing_in import fresh_email, post, verify_address
 from tests.factories import PASSWORD, UserFactory
@@ -173,7 +174,7 @@ def test_staffs_endpoints_are_closed_to_sessions_without_it(
 ) -> None:
     settings.STAFF_MFA_REQUIRED = not enrolls
     staff: User = UserFactory.create(email=fresh_email(), is_staff=True, is_superuser=True)
-    access = sessions.issue(staff).access
+    access = session_pairs.issue(staff).access
     verify_address(staff)
     if enrolls:  # after having signed in
         TOTP.activate(staff, generate_totp_secret())

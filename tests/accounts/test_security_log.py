@@ -10,8 +10,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from accounts import deletion, linking, passwords, security_log, sessions
+from accounts import security_log
+from accounts.flows import deletion, linking, passwords
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import fresh_email, post, signed_in
 from tests.accounts.test_second_factor import code_of, enrolled, give_code, give_password
 from tests.factories import PASSWORD
@@ -78,8 +80,8 @@ def test_changes_of_the_account(user: User, lines: Lines) -> None:
 
 
 def test_a_stolen_refresh_token(api: APIClient, user: User, lines: Lines) -> None:
-    pair = sessions.issue(user)
-    sessions.refresh(pair.refresh)
+    pair = session_pairs.issue(user)
+    session_pairs.refresh(pair.refresh)
     user.sessions.update(rotated_at=user.date_joined.replace(year=2020))
 
     assert post(api, "auth/refresh", refresh=pair.refresh).status_code == 401

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import redemption
+from accounts.flows import redemption
 from accounts.models import RedeemedGrant, User
 
 SCHEMES = {"vscode", "vscode-insiders", "vscodium", "cursor", "windsurf"}

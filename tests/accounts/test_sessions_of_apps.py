@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import resolve
 from rest_framework.test import APIClient
 
-from accounts import origins, sessions, tasks
+from accounts import tasks
 from accounts.errors import ReauthenticationRequired
 from accounts.models import Session, User
+from accounts.sessions import origins, session_pairs
 from apikeys import keys
 from config import access
 from config.celery import app
@@ -43,7 +44,7 @@ OPEN_TO_APPS = {
 def by(user: User, origin: str) -> APIClient:
     """Return a client with a session that began a moment ago in this way."""
     client = APIClient()
-    access_token = sessions.issue(user, origin=origin).access
+    access_token = session_pairs.issue(user, origin=origin).access
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {access_token}")
     return client
 
@@ -111,13 +112,13 @@ def test_no_view_opens_itself_to_apps_unseen() -> None:
 
 @pytest.mark.parametrize("origin", Origin.values)
 def test_only_a_password_counts_as_a_recent_sign_in(user: User, origin: str) -> None:
-    session_id = sessions.verify(sessions.issue(user, origin=origin).access).session_id
+    session_id = session_pairs.verify(session_pairs.issue(user, origin=origin).access).session_id
 
     if origin in origins.TRUSTED:
-        sessions.insist_on_recent(session_id)
+        session_pairs.insist_on_recent(session_id)
     else:
         with pytest.raises(ReauthenticationRequired):
-            sessions.insist_on_recent(session_id)
+            session_pairs.insist_on_recent(session_id)
 
 
 def test_the_attack_by_a_device_code_gets_no_way_in(
@@ -165,7 +166,7 @@ def test_a_session_knows_by_which_grant_it_began(
     following = post(APIClient(), "auth/refresh", refresh=pair["refresh"]).json()
 
     for token in (pair["access"], following["access"]):
-        assert sessions.verify(token).origin == way
+        assert session_pairs.verify(token).origin == way
     [listed] = (
         APIClient()
         .get("/api/users/sessions", headers={"Authorization": f"Bearer {following['access']}"})
@@ -179,7 +180,7 @@ def test_registering_and_logging_in_are_of_the_password_api(api: APIClient, user
         log_in(api, user).json(),
         post(api, "auth/register", email=f"new-{user.email}", password=PASSWORD).json(),
     ):
-        assert sessions.verify(body["access"]).origin == Origin.PASSWORD
+        assert session_pairs.verify(body["access"]).origin == Origin.PASSWORD
 
 
 @pytest.fixture
@@ -225,18 +226,18 @@ def test_both_consent_pages_say_what_the_app_can_and_cannot_do(
 
 def test_the_page_of_devices_signs_one_out(client: Client, user: User) -> None:
     verify_address(user)
-    first, second = (sessions.issue(user, name=name, origin=Origin.OAUTH) for name in "AB")
-    stranger = sessions.verify(sessions.issue(UserFactory.create()).access).session_id
+    first, second = (session_pairs.issue(user, name=name, origin=Origin.OAUTH) for name in "AB")
+    stranger = session_pairs.verify(session_pairs.issue(UserFactory.create()).access).session_id
     client.force_login(user)
     page = client.get("/accounts/devices/").text
     assert "Sign out A" in page
     assert "Sign out B" in page
 
-    chosen = sessions.verify(first.access).session_id
+    chosen = session_pairs.verify(first.access).session_id
     for device in (chosen, chosen, stranger):
         assert client.post("/accounts/devices/", {"device": str(device)}).status_code == 302
     assert client.post("/accounts/devices/", {"device": "x"}).status_code == 400
 
-    assert [row.name for row in sessions.living(user)] == ["B"]
+    assert [row.name for row in session_pairs.living(user)] == ["B"]
     assert Session.objects.get(pk=stranger).revoked_at is None
-    assert sessions.verify(second.access)
+    assert session_pairs.verify(second.access)

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import deletion, sessions
+from accounts.flows import deletion
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from tests.accounts.signing_in import code, fresh_email, log_in, profile, refresh
 from tests.factories import PASSWORD
@@ -37,7 +38,7 @@ def by_deletion(user: User) -> None:
 
 @pytest.mark.parametrize("end", [by_saving, by_updating, in_the_admin, by_deletion])
 def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User], None]) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     _, key = keys.create(user=user, name="editor")
     client.force_login(user)
 
@@ -55,7 +56,7 @@ def test_everything_ends_at_once(user: User, client: Client, end: Callable[[User
 
 def test_reactivated_he_signs_in_anew(user: User, client: Client) -> None:
     """Their keys are good again: they are no sign-in, and were refused meanwhile."""
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     _, key = keys.create(user=user, name="editor")
     client.force_login(user)
 

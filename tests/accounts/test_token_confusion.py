@@ -19,9 +19,9 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
-from accounts.jwts import AccessToken
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
+from accounts.sessions.jwts import AccessToken
 from tests.accounts.signing_in import code, profile, refresh
 
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -38,7 +38,7 @@ class Forger:
     kind: str
 
     def good(self, kind: str = "") -> str:
-        return str(getattr(sessions.issue(self.user), kind or self.kind))
+        return str(getattr(session_pairs.issue(self.user), kind or self.kind))
 
     def other_kind(self) -> str:
         return self.good("refresh" if self.kind == "access" else "access")
@@ -130,19 +130,19 @@ def test_other_headers(api: APIClient, db: None, header: str) -> None:
 
 
 def test_scheme_in_any_case(api: APIClient, user: User) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     response = api.get("/api/users/profile", headers={"Authorization": f"bearer  {access} "})
     assert response.status_code == 200
 
 
 def test_token_in_the_query_string(api: APIClient, user: User) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     response = api.get(f"/api/users/profile?access_token={access}&token={access}")
     assert (response.status_code, code(response)) == (401, "not_authenticated")
 
 
 def test_claims_are_as_the_contract_says(user: User) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     session = Session.objects.get()
     for token, kind in ((pair.access, "access"), (pair.refresh, "refresh")):
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -155,7 +155,7 @@ def test_claims_are_as_the_contract_says(user: User) -> None:
 
 
 def test_suspended_and_deleted_users(api: APIClient, user: User) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     User.objects.update(is_active=False)
     assert code(profile(access)) == "invalid_token"
     User.objects.update(is_active=True)
@@ -167,7 +167,7 @@ def test_suspended_and_deleted_users(api: APIClient, user: User) -> None:
 def test_a_former_secret_is_good_while_it_is_a_fallback(
     api: APIClient, user: User, settings: Settings
 ) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     former, settings.SECRET_KEY = settings.SECRET_KEY, secrets.token_urlsafe(50)
     assert profile(pair.access).status_code == 401
 

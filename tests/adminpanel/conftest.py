@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
-from adminpanel import roles
+from accounts.sessions import session_pairs
+from adminpanel.access import roles
 from tests.factories import UserFactory
 
 As = Callable[[str], APIClient]
@@ -23,7 +23,7 @@ def as_role(db: None) -> As:
         if role in roles.ROLES:
             staff.groups.add(Group.objects.get(name=role))
         client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(staff).access}")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(staff).access}")
         return client
 
     return make

@@ -8,14 +8,16 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sessions
 from accounts.models import User
-from adminpanel import audit, roles
+from accounts.sessions import session_pairs
+from adminpanel.access import roles
+from adminpanel.actions import audit
 from apikeys import keys
 from billing.models import Customer, Invoice, StripeEvent, Subscription
 from llmproxy.models import Alias, PriceChange
 from tests.factories import ModelFactory, RouteFactory, UserFactory
-from tokens import allowances, ledger
+from tokens import ledger
+from tokens.ledger import allowances
 
 
 def signed_in(role: str) -> Client:
@@ -33,7 +35,7 @@ def fill_site() -> User:
     user: User = UserFactory.create()
     _spend(user)
     _pay(user)
-    sessions.issue(user)
+    session_pairs.issue(user)
     keys.create(user=user, name="editor")
     EmailAddress.objects.create(user=user, email=user.email)
     SocialAccount.objects.create(user=user, provider="github", uid=str(user.pk))

@@ -5,7 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from adminpanel.charts import HEIGHT, WIDTH, Chart, Series, bar, columns, compact, lines, ticks
+from adminpanel.dashboard.charts import (
+    HEIGHT,
+    WIDTH,
+    Chart,
+    Series,
+    bar,
+    columns,
+    compact,
+    lines,
+    ticks,
+)
 
 Draw = Callable[[Chart], str]
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from tests.adminpanel.site import fill_site, signed_in
 
 _SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.DOTALL)

@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from adminpanel import roles
-from adminpanel.dashboard import Dashboard
+from adminpanel.access import roles
+from adminpanel.dashboard.dashboard import Dashboard
 from billing.models import Invoice, Subscription
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from tests.factories import UserFactory
 from tests.tokens.usage import used
-from tokens import aggregates
+from tokens.usage import aggregates
 
 NOW = timezone.now()
 TODAY = NOW.date()

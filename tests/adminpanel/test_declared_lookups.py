@@ -13,8 +13,8 @@ from django.urls import reverse
 from djstripe.models import Event
 
 from accounts.models import User
-from billing.plans import seed_plans
-from config.staff_pages import StaffAdmin
+from billing.pricing.plans import seed_plans
+from core.admin.pages import StaffAdmin
 from tests.adminpanel.site import signed_in
 from tests.factories import UserFactory
 

@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from adminpanel.demo_people import DOMAIN, invent
-from adminpanel.demo_year import Past, seed_past
+from adminpanel.demo.people import DOMAIN, invent
+from adminpanel.demo.year import Past, seed_past
 from billing.models import Invoice
-from tokens import aggregates
+from tokens.ledger.verify import verify
 from tokens.models import Balance, DailyTotal, Entry, UsageRecord
-from tokens.verify import verify
+from tokens.usage import aggregates
 
 DAYS = 70
 NOW = timezone.now()

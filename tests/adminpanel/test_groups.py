@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from adminpanel import roles
+from adminpanel.access import roles
 
 pytestmark = pytest.mark.django_db
 

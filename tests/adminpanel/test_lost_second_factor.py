@@ -10,8 +10,9 @@ from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from accounts import notices, sessions, tasks
+from accounts import notices, tasks
 from accounts.models import User
+from accounts.sessions import session_pairs
 from config.celery import app
 from tests.accounts.mailbox import messages_to
 from tests.accounts.test_second_factor import code_of, enrolled, log_in
@@ -48,7 +49,7 @@ def test_the_factors_and_every_session_end_and_the_user_is_told(
         assert remove(signed_in("admin"), user) == 302
 
     assert not has_factor(user)
-    assert not sessions.living(user).exists()
+    assert not session_pairs.living(user).exists()
     assert log_in(user).status_code == 200
     [mail] = messages_to(user.email)
     assert mail.subject == "Your second factor was removed"

@@ -8,11 +8,11 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.models import Subscription
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from tests.adminpanel.conftest import As
 from tokens.ledger import open_account
+from tokens.ledger.verify import verify
 from tokens.models import Balance
-from tokens.verify import verify
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,12 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
-from adminpanel import roles
-from billing.plans import seed_plans
-from config import rank
-from config.staff_pages import Ranked
+from accounts.sessions import session_pairs
+from adminpanel.access import roles
+from billing.pricing.plans import seed_plans
+from core.admin import rank
+from core.admin.pages import Ranked
 from tests.adminpanel.site import fill_site
 from tests.factories import UserFactory
 
@@ -80,7 +80,7 @@ def case(actor: str, target: str) -> Case:
         Authenticator.objects.create(user=acted_on, type="totp", data={"secret": "x"})
     browser, api = Client(), APIClient()
     browser.force_login(acting)
-    api.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(acting).access}")
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(acting).access}")
     return Case(acting, acted_on, browser, api)
 
 
@@ -213,18 +213,18 @@ def test_nobody_gives_rights(case: Case) -> None:
 
 
 def _signed_in(user: User) -> User:
-    sessions.living(user).delete()
-    sessions.issue(user)
+    session_pairs.living(user).delete()
+    session_pairs.issue(user)
     return user
 
 
 @pytest.mark.parametrize(("actor", "target"), [("admin", "root")])
 def test_a_selection_with_one_row_out_of_reach_is_refused_whole(case: Case) -> None:
     users = (UserFactory.create(), case.target)
-    both = [str(sessions.living(user).get().pk) for user in map(_signed_in, users)]
+    both = [str(session_pairs.living(user).get().pk) for user in map(_signed_in, users)]
     form = {"action": "sign_out", "_selected_action": both}
     assert case.browser.post("/admin/accounts/session/", form).status_code == 403
-    assert all(sessions.living(user).exists() for user in users)
+    assert all(session_pairs.living(user).exists() for user in users)
 
 
 @pytest.mark.parametrize(("actor", "target"), [("admin", "support"), ("admin", "admin")])

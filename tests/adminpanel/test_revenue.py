@@ -10,12 +10,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.models import Invoice, Plan, Price, StripeEvent, Subscription
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from tests.adminpanel.conftest import As
 from tests.factories import UserFactory
 from tests.tokens.usage import used
-from tokens import aggregates
 from tokens.periods import months_after
+from tokens.usage import aggregates
 
 NOW = timezone.now()
 THIS = datetime(NOW.year, NOW.month, 1, tzinfo=UTC)

@@ -9,13 +9,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import sessions
 from accounts.models import User
-from billing.plans import seed_plans
+from accounts.sessions import session_pairs
+from billing.pricing.plans import seed_plans
 from tests.adminpanel.site import fill_site, signed_in
 from tests.factories import UserFactory
 from tokens.ledger import open_account
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 SURE = {"reason": "because", "sure": "on"}
 
@@ -43,7 +43,7 @@ def test_all_about_him_in_few_queries() -> None:
     for shown in ("Pro", "test/model", "editor", "test: 0 → 1. Reason: x", "unnamed device"):
         assert shown in page
     for _ in range(3):
-        sessions.issue(user)
+        session_pairs.issue(user)
     with CaptureQueriesContext(connection) as more:
         root.get(url)
     assert len(more) == len(few) <= 20
@@ -116,11 +116,11 @@ def test_a_user_is_suspended_and_resumed(user: User) -> None:
 
 
 def test_sessions_are_revoked_once_a_form(user: User) -> None:
-    sessions.issue(user)
+    session_pairs.issue(user)
     support = signed_in("support")
     for _ in range(2):
         assert act(support, user, "revoke_sessions", epoch=user.epoch) == 302
-    assert not sessions.living(user).exists()
+    assert not session_pairs.living(user).exists()
     assert noted(user) == ["sessions: 1 → 0. Reason: because"]
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from llmproxy.models import Route
 from tests.adminpanel.site import fill_site, signed_in
 from tests.factories import RouteFactory

@@ -9,8 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from billing.plans import seed_plans
-from config.staff_pages import COUNTED
+from billing.pricing.plans import seed_plans
+from core.admin.pages import COUNTED
 from tests.adminpanel.site import fill_site, signed_in
 from tests.tokens.accounts import account
 from tokens import ledger

@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import RequestFactory
 
 from accounts.models import User
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from llmproxy.models import PriceChange
 from tests.adminpanel.site import fill_site, signed_in
 from tests.factories import UserFactory

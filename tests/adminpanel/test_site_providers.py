@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from llmproxy import catalog
+from llmproxy.catalog import snapshot
 from tests.adminpanel.site import signed_in
 from tests.factories import RouteFactory
 
@@ -25,7 +25,7 @@ def switch(client: Client, to: str, name: str = "demo") -> int:
 
 
 def served() -> int:
-    return len(catalog.read().models["test/one"].routes)
+    return len(snapshot.read().models["test/one"].routes)
 
 
 def test_the_proxy_obeys(db: None) -> None:

@@ -13,9 +13,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from tests.factories import UserFactory
 from tests.tokens.usage import record, used
-from tokens import aggregates, latency
 from tokens.ledger import open_account
 from tokens.models import Aggregation, UsageRecord
+from tokens.usage import aggregates, latency
 
 TODAY = timezone.now().date()
 

@@ -11,8 +11,8 @@ from accounts.models import User
 from tests.adminpanel.conftest import As
 from tests.factories import UserFactory
 from tests.tokens.usage import used
-from tokens import aggregates, latency
 from tokens.models import Adjustment, Balance, Tier
+from tokens.usage import aggregates, latency
 
 MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, 0, 0, tzinfo=UTC)

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts import deletion, sessions
+from accounts.flows import deletion
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from apikeys.models import ApiKey
 from tests.adminpanel.conftest import As
@@ -56,7 +57,7 @@ def test_whoever_never_came_by_is_on_the_free_plan(support: APIClient) -> None:
 
 
 def test_last_seen_by_a_session_or_a_key(support: APIClient, ada: User) -> None:
-    sessions.issue(ada)
+    session_pairs.issue(ada)
     by_session = listed(support, search="ada@")[0]["last_seen"]
     key, _ = keys.create(user=ada, name="laptop")
     ApiKey.objects.filter(pk=key.pk).update(last_used_at="2100-01-01T00:00:00Z")

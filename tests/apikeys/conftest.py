@@ -3,8 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from apikeys.models import ApiKey
 
@@ -27,5 +27,5 @@ def text(made: tuple[ApiKey, str]) -> str:
 @pytest.fixture
 def signed_in(api: APIClient, user: User) -> APIClient:
     """The client of the key's owner, with a session."""
-    api.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(user).access}")
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(user).access}")
     return api

@@ -8,12 +8,13 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from accounts import deletion, sessions
+from accounts.flows import deletion
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import auth, keys, secrets
 from apikeys.errors import InvalidApiKey
 from apikeys.models import ApiKey, Scope
-from config.errors import NotAuthenticated
+from core.errors import NotAuthenticated
 
 
 class WhoAmI(APIView):
@@ -39,7 +40,7 @@ def test_it_works(user: User, text: str) -> None:
 
 
 def test_sessions_come_in_by_the_same_header(user: User) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     assert ask(Authorization=f"Bearer {access}").data == {"user": user.pk, "by": "Caller"}
 
 
@@ -65,11 +66,11 @@ def test_unknown_and_malformed_keys(db: None, text: str) -> None:
 
 
 def test_a_session_token_is_no_key(user: User) -> None:
-    assert code(ask(X_API_Key=sessions.issue(user).access)) == (401, "invalid_api_key")
+    assert code(ask(X_API_Key=session_pairs.issue(user).access)) == (401, "invalid_api_key")
 
 
 def test_the_key_header_wins(user: User, text: str) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
     response = ask(X_API_Key=text, Authorization=f"Bearer {access}")
     assert response.data["by"] == "ApiKey"
 

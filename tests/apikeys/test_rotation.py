@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from apikeys import auth, keys
 from apikeys.errors import InvalidApiKey
 from apikeys.models import ApiKey
-from config.errors import Conflict
+from core.errors import Conflict
 
 
 def test_rotate(signed_in: APIClient, key: ApiKey, text: str) -> None:

@@ -6,8 +6,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from apikeys.models import Scope
 
@@ -66,7 +66,7 @@ def test_a_view_without_a_scope_is_closed_to_keys(user: User) -> None:
 
 @pytest.mark.parametrize("view", [Closed, Models, Tokens])
 def test_sessions_may_do_all(user: User, view: type[APIView]) -> None:
-    assert ask(view, sessions.issue(user).access).status_code == 200
+    assert ask(view, session_pairs.issue(user).access).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.plans import seed_plans, sell_at_stripe
-from billing.webhooks import EVENTS
+from billing.events.webhooks import EVENTS
+from billing.pricing.plans import seed_plans, sell_at_stripe
 from tests.accounts.signing_in import fresh_email, signed_in
 from tests.billing.shop import Shop
 from tests.factories import UserFactory
-from tests.fakes.stripe.process import StripeProcess
+from tests.fakes.stripe_process import StripeProcess
 
 
 @pytest.fixture(scope="package", autouse=True)

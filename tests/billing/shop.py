@@ -8,9 +8,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.models import Invoice, Subscription
-from tests.fakes.stripe.process import StripeProcess
+from billing.stripe import gateway
+from tests.fakes.stripe_process import StripeProcess
 from tokens.ledger import open_account
 from tokens.models import Balance
 

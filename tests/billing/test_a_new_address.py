@@ -3,12 +3,13 @@
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from accounts import deletion
+from accounts.flows import deletion
 from accounts.models import User
-from billing import customers, gateway, tasks
+from billing import tasks
 from billing.models import Customer
+from billing.stripe import customers, gateway
 from config.celery import app
-from config.errors import Unavailable
+from core.errors import Unavailable
 from tests.accounts.signing_in import fresh_email
 from tests.billing.shop import Shop
 from tests.billing.test_plans import run

@@ -10,9 +10,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, readings, shelf
 from billing.errors import SubscriptionBusy
 from billing.models import Invoice, ShelvedChange, Subscription
+from billing.stripe import gateway, readings
+from billing.subscriptions import scheduled_changes
 from billing.tasks import mend
 from tests.billing.shop import Shop, change, current, post, subscribe
 from tests.billing.test_plans import run
@@ -184,7 +185,7 @@ def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_shelved(
     with killed_before("/v1/subscriptions/"):
         change(caller, "enterprise")
     minutes_pass()
-    theirs = timezone.now() + shelf.LEASE
+    theirs = timezone.now() + scheduled_changes.LEASE
     real = stripe.RequestsClient.request
 
     def request(self: Any, method: str, url: str, *rest: Any, **more: Any) -> Any:
@@ -194,6 +195,6 @@ def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_shelved(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stripe.RequestsClient, "request", request)
-        shelf.put_back(str(Subscription.objects.get(user=user).stripe_id))
+        scheduled_changes.put_back(str(Subscription.objects.get(user=user).stripe_id))
 
     assert ShelvedChange.objects.get().leased_until == theirs

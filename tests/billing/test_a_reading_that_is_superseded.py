@@ -3,8 +3,9 @@
 import pytest
 from rest_framework.test import APIClient
 
-from billing import gateway, state
+from billing.entitlements import state
 from billing.models import Subscription
+from billing.stripe import gateway
 from tests.billing.shop import Shop, post, subscribe
 
 

@@ -6,8 +6,8 @@ Which of the two is to stay is for staff to say; until then neither is touched.
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.models import Price, Subscription
+from billing.stripe import gateway
 from tests.billing.shop import ENTERPRISE, PRO, Shop, current, post, subscribe, tokens
 from tests.billing.test_plans import run
 from tokens.models import Balance

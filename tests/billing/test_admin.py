@@ -7,8 +7,9 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import prices, tasks
+from billing import tasks
 from billing.models import Plan, StripeEvent, Subscription
+from billing.pricing import prices
 from config.celery import app
 from tests.billing.shop import PRO, Shop, subscribe, tokens
 from tests.factories import UserFactory

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
-from billing.webhooks import EVENTS
+from billing.events.webhooks import EVENTS
 from tests.accounts import chromium
 from tests.billing import checkout
 from tests.billing.shop import Shop

@@ -4,8 +4,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.models import Invoice, Plan, Subscription
+from billing.stripe import gateway
 from tests.billing.shop import (
     ENTERPRISE,
     FREE,

@@ -6,10 +6,12 @@ from djstripe import models as djstripe
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework.test import APIClient
 
-from accounts import deletion
+from accounts.flows import deletion
 from accounts.models import User
-from billing import customers, gateway, tasks, webhooks
+from billing import tasks
+from billing.events import webhooks
 from billing.models import Customer, StripeEvent, Subscription
+from billing.stripe import customers, gateway
 from config.celery import app
 from tests.accounts.racing import race
 from tests.billing.shop import Shop, current, post, subscribe

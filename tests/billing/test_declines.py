@@ -4,9 +4,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.metrics import PAYMENTS
 from billing.models import Subscription
+from billing.stripe import gateway
 from tests.billing.shop import FREE, PRO, Shop, current, subscribe, tokens
 
 

@@ -8,14 +8,15 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import messages, state, tasks
+from billing import messages, tasks
+from billing.entitlements import state
 from billing.models import Invoice, Plan, StripeEvent, Subscription
 from tests.accounts.racing import race
 from tests.accounts.signing_in import fresh_email, signed_in
 from tests.billing.shop import PRO, Delivery, Shop, change, post, standing, subscribe
 from tests.factories import UserFactory
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry
-from tokens.verify import verify
 
 
 @pytest.fixture

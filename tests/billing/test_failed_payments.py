@@ -11,13 +11,15 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, refunds, state, tasks
+from billing import tasks
+from billing.entitlements import refunds, state
 from billing.models import Invoice, Subscription
+from billing.stripe import gateway
 from config.celery import app
 from tests.billing.shop import FREE, PRO, Shop, change, current, subscribe, tokens
-from tokens import allowances
+from tokens.ledger import allowances
+from tokens.ledger.verify import verify
 from tokens.models import Balance
-from tokens.verify import verify
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import state, tasks
+from billing import tasks
+from billing.entitlements import state
 from billing.models import Customer, Invoice, Subscription
 from tests.accounts.signing_in import fresh_email
 from tests.billing import checkout
@@ -16,7 +17,7 @@ from tests.factories import PASSWORD
 from tests.tokens.clock import set_clock
 from tokens import ledger
 from tokens.ledger import Receipt, open_account
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 
 class Life:

@@ -8,9 +8,11 @@ from djstripe.models import Subscription as Mirrored
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from billing import mirror, sync, tasks
-from billing.mirror_secrets import without_secrets
+from billing import tasks
+from billing.events import sync
 from billing.models import StripeEvent, Subscription
+from billing.stripe import mirror
+from billing.stripe.mirror_secrets import without_secrets
 from tests.billing import checkout
 from tests.billing.shop import Shop, change, post, subscribe
 from tests.factories import UserFactory

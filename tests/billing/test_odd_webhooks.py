@@ -9,8 +9,8 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from billing import signatures
 from billing.models import StripeEvent
+from billing.stripe import signatures
 from tests.billing.shop import Shop, subscribe
 from tests.billing.test_webhook_door import send, signed
 

@@ -10,10 +10,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
-from billing import claims, customers, gateway, prices, state, tasks
+from accounts.sessions import session_pairs
+from billing import tasks
+from billing.entitlements import state
 from billing.models import Subscription
+from billing.pricing import prices
+from billing.stripe import customers, gateway
+from billing.subscriptions import locks
 from tests.accounts.racing import race
 from tests.billing.shop import FREE, PRO, Shop, change, current, post, subscribe, tokens
 from tokens.models import Entry
@@ -22,7 +26,7 @@ from tokens.models import Entry
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("fields", [{}, {"payment_method": None}], ids=["card", "checkout"])
 def test_a_hundred_at_once(user: User, shop: Shop, fields: dict[str, Any]) -> None:
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
 
     def ask() -> list[int]:
         api = APIClient()
@@ -46,7 +50,7 @@ def test_a_hundred_at_once(user: User, shop: Shop, fields: dict[str, Any]) -> No
 
 
 def test_a_request_that_died_before_it_asked(caller: APIClient, user: User, shop: Shop) -> None:
-    claim = claims.take(user_id=user.pk, price=prices.for_sale("pro", "month"))
+    claim = locks.take(user_id=user.pk, price=prices.for_sale("pro", "month"))
 
     busy = subscribe(caller)
     assert (busy.status_code, busy.json()["error"]["code"]) == (409, "subscription_busy")

@@ -7,9 +7,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import customers, gateway, prices, webhooks
-from billing.events import Event
+from billing.events import webhooks
 from billing.models import StripeEvent, Subscription
+from billing.pricing import prices
+from billing.stripe import customers, gateway
+from billing.stripe.events import Event
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
 from tests.billing.test_plans import run
 

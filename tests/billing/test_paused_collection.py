@@ -4,9 +4,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
-from billing import readings as read
 from billing.models import Subscription
+from billing.stripe import gateway
+from billing.stripe import readings as read
 from tests.billing.shop import PRO, Shop, subscribe, tokens
 from tokens.ledger import open_account
 

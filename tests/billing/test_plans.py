@@ -8,10 +8,11 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway, prices
 from billing.models import Invoice, Plan, Price
+from billing.pricing import prices
+from billing.stripe import gateway
 from tests.billing.shop import Shop, change, subscribe
-from tests.fakes.stripe.process import StripeProcess
+from tests.fakes.stripe_process import StripeProcess
 
 
 def run(command: str, **options: bool) -> str:

@@ -3,8 +3,8 @@
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.models import Subscription
+from billing.stripe import gateway
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
 
 

@@ -6,8 +6,8 @@ from django.apps import apps
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing import gateway
 from billing.models import Customer, Invoice, Price, Subscription
+from billing.stripe import gateway
 from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
 from tests.billing.test_plans import run
 from tokens.models import Balance

@@ -6,7 +6,14 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.proration import Offer, Period, is_upgrade, price_of_change, projection, runs_out
+from billing.pricing.proration import (
+    Offer,
+    Period,
+    is_upgrade,
+    price_of_change,
+    projection,
+    runs_out,
+)
 from tests.billing.shop import PRO, Shop, subscribe
 from tokens import ledger
 from tokens.ledger import Receipt

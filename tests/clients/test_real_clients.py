@@ -11,10 +11,10 @@ import pytest
 
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.webserver import ROOT, WebServer
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Tier
-from tokens.verify import verify
 
 HERE = Path(__file__).parent
 EMBEDDER = "openai/text-embedding-3-small"

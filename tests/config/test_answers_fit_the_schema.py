@@ -17,8 +17,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.generation.modes import GenerationMode
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from apikeys.models import Scope
 from config import access
@@ -44,7 +44,7 @@ def anonymous() -> str | None:
 
 
 def user() -> str:
-    return sessions.issue(account(100_000)).access
+    return session_pairs.issue(account(100_000)).access
 
 
 def key() -> str:
@@ -54,7 +54,7 @@ def key() -> str:
 def staff() -> str:
     root = account(100_000)
     User.objects.filter(pk=root.pk).update(is_staff=True, is_superuser=True)
-    return sessions.issue(root).access
+    return session_pairs.issue(root).access
 
 
 def may(caller: Callable[[], str | None], route: access.Route) -> bool:

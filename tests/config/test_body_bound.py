@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from config.handlers import BoundedHandler
+from core.http.handlers import BoundedHandler
 
 CHUNK = b"x" * 100_000
 LIMIT = 3_000_000  # more than is kept in memory

@@ -8,14 +8,14 @@ import sys
 import pytest
 from pytest_django import Settings
 
-from config import embedded
 from config.checks import (
     debug_stays_here,
     messages_reach_users,
     production_is_safe,
     something_answers_prompts,
 )
-from config.embedded import database_url, redis_url
+from devserver import embedded
+from devserver.embedded import database_url, redis_url
 from tests.webserver import ROOT
 
 

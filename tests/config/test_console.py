@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from config.logs import Console
+from core.logs import Console
 
 
 class Writes(io.StringIO):
@@ -90,7 +90,7 @@ def test_what_a_loop_left_is_written_by_the_next(console: Console) -> None:
 def test_what_waits_when_the_process_ends_is_written() -> None:
     program = """
 import asyncio, logging, sys
-from config.logs import Console
+from core.logs import Console
 
 logging.getLogger().addHandler(Console())
 logging.getLogger().setLevel(logging.INFO)

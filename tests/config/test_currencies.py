@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from billing.models import Price
-from config import currencies
-from config.columns import money
+from core import currencies
+from core.admin.columns import money
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from django.db import connections
 
-from config.database import connect
+from core.database import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ from threading import Barrier, Event
 import pytest
 from django.db import OperationalError, connection, connections
 
-from config import database
+from core import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

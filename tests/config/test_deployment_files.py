@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from config import embedded
+from devserver import embedded
 from tests.config.test_env_example import DOCUMENTED
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.ports import free_port
 from tests.webserver import ROOT, demo_server
 
@@ -252,7 +252,7 @@ def allowed() -> set[str]:
 def copy_allowed(target: Path) -> None:
     """Do what `COPY . .` does with .dockerignore."""
     ignored = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*", "supervisor")
-    assert "config/supervisor" in (ROOT / ".dockerignore").read_text()
+    assert "devserver/supervisor" in (ROOT / ".dockerignore").read_text()
     for name in allowed():
         (target / name).parent.mkdir(exist_ok=True)
         if (ROOT / name).is_dir():

@@ -11,8 +11,8 @@ from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from config.errors import RateLimited
-from config.rendering import error_response, to_api_error
+from core.errors import RateLimited
+from core.http.rendering import error_response, to_api_error
 from tests.accounts.signing_in import signed_in
 from tests.developer import Make
 

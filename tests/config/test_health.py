@@ -11,9 +11,9 @@ from pytest_django import Settings
 
 from config import tasks
 from config.tasks import BEAT_KEY, HEARTBEAT_KEY, PULSE_KEY, heartbeat
-from llmproxy import health
-from llmproxy.breaker import Fault
 from llmproxy.models import ProviderState
+from llmproxy.routing import health
+from llmproxy.routing.breaker import Fault
 
 pytestmark = pytest.mark.django_db
 

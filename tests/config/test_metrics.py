@@ -15,12 +15,12 @@ from pytest_django import Settings
 from config import gunicorn, tasks
 from config.celery import app
 from tests.developer import MODEL, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.webserver import ROOT, WebServer, demo_server
 from tokens import ledger
 from tokens.errors import LimitReached
-from tokens.limit_states import Limits
-from tokens.limits import admit
+from tokens.limits.admission import admit
+from tokens.limits.states import Limits
 
 CALL = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
 

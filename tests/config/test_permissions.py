@@ -10,9 +10,9 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from pytest_django import Settings
 
-from accounts import sessions
 from accounts.models import Session, User
-from adminpanel import roles
+from accounts.sessions import session_pairs
+from adminpanel.access import roles
 from apikeys import keys
 from config import access
 from tests.factories import UserFactory
@@ -46,7 +46,7 @@ def credential_of(caller: str) -> Header:
     if caller in roles.ROLES:
         user.groups.add(Group.objects.get(name=caller))
     origin = Session.Origin.DEVICE if caller == "app" else Session.Origin.PASSWORD
-    header = bearer(sessions.issue(user, origin=origin).access)
+    header = bearer(session_pairs.issue(user, origin=origin).access)
     if caller == "suspended":  # and not by suspending, which ends the session besides
         User.objects.filter(pk=user.pk).update(is_active=False)
     return header
@@ -131,7 +131,9 @@ def test_pages_that_are_closed_to_strangers(client: Client, page: str) -> None:
 @pytest.mark.django_db
 def test_what_takes_no_session_at_all(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN = "scrape-me"
-    header = bearer(sessions.issue(UserFactory.create(is_staff=True, is_superuser=True)).access)
+    header = bearer(
+        session_pairs.issue(UserFactory.create(is_staff=True, is_superuser=True)).access
+    )
 
     assert client.get("/metrics", headers=header).status_code == 404
     assert client.get("/metrics", headers=bearer("scrape-me")).status_code == 200
@@ -159,7 +161,7 @@ def hers(db: None) -> dict[str, str]:
     used(ada, at=datetime(2026, 3, 1, tzinfo=UTC), request_id="her-receipt")
     return {
         "key": str(keys.create(user=ada, name="hers")[0].pk),
-        "session": str(sessions.verify(sessions.issue(ada).access).session_id),
+        "session": str(session_pairs.verify(session_pairs.issue(ada).access).session_id),
         "linked": str(SocialAccount.objects.create(user=ada, provider="github", uid="1").pk),
         "receipt": "her-receipt",
         "reservation": str(ledger.reserve(user_id=ada.pk, amount=10, ttl=60).id),
@@ -177,7 +179,7 @@ def test_objects_of_others_are_not_there(
     staff: bool,
 ) -> None:
     stranger = UserFactory.create(is_staff=staff, is_superuser=staff)
-    header = bearer(sessions.issue(stranger).access)
+    header = bearer(session_pairs.issue(stranger).access)
     if path == "tokens/consume":
         body = {**(body or {}), "reservation": hers["reservation"]}
     called = f"/api/{path.format(**hers)}"

@@ -7,8 +7,8 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from config.database import connect
-from config.statement import PreparedStatement
+from core.database import connect
+from core.statement import PreparedStatement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

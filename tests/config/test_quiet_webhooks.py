@@ -8,7 +8,7 @@ import pytest
 import structlog
 from django.conf import settings
 
-from config.logs import ACCESS, logging_config
+from core.logs import ACCESS, logging_config
 
 Lines = pytest.CaptureFixture[str]
 

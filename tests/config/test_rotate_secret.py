@@ -7,10 +7,10 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from config import rotation
-from config.env import secret_is_weak
+from core.env import secret_is_weak
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def test_it_works(env_file: Path, settings: Settings) -> None:
 
 
 def test_whoever_is_signed_in_stays_so(user: User, settings: Settings) -> None:
-    pair = sessions.issue(user)
+    pair = session_pairs.issue(user)
     changed = rotation.rotated(secret=settings.SECRET_KEY, fallbacks=[])
     settings.SECRET_KEY = changed["SECRET_KEY"]
     settings.SECRET_KEY_FALLBACKS = changed["SECRET_KEY_FALLBACKS"].split(",")
 
     client = APIClient(headers={"Authorization": f"Bearer {pair.access}"})
     assert client.get("/api/users/profile").status_code == 200
-    assert sessions.refresh(pair.refresh)
+    assert session_pairs.refresh(pair.refresh)
 
 
 def test_without_a_file_it_is_only_told(capsys: pytest.CaptureFixture[str]) -> None:

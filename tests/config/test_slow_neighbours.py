@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.accounts.signing_in import fresh_email
 from tests.silence import SilentServer
 from tests.valkey import ValkeyProcess
@@ -36,7 +36,7 @@ class Site:
     """A web server, and one of its users."""
 
     def __init__(self, server: WebServer, user: User) -> None:
-        headers = {"Authorization": f"Bearer {sessions.issue(user).access}"}
+        headers = {"Authorization": f"Bearer {session_pairs.issue(user).access}"}
         self._http = httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
         self._threads = ThreadPoolExecutor(_MANY)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.places import Places
+from devserver.embedded.places import Places
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,9 +65,9 @@ def environment(data: Path) -> dict[str, str]:
 
 
 def embedded(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m config.embedded``."""
+    """Run ``python -m devserver.embedded``."""
     return subprocess.run(
-        [sys.executable, "-m", "config.embedded", *arguments],
+        [sys.executable, "-m", "devserver.embedded", *arguments],
         cwd=ROOT,
         env=environment(data) | variables,
         capture_output=True,

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 import redis
 
-from config.embedded.places import Places
-from config.embedded.postgres import Postgres
-from config.embedded.processes import wait_until
-from config.embedded.valkey import Valkey
+from devserver.embedded.places import Places
+from devserver.embedded.postgres import Postgres
+from devserver.embedded.processes import wait_until
+from devserver.embedded.valkey import Valkey
 from tests.embedded.conftest import User, embedded
 from tests.embedded.test_sharing import pids
 

@@ -14,8 +14,8 @@ from threading import Timer
 
 import pytest
 
-from config.supervisor.plan import PROVIDERS
-from config.supervisor.probes import first_free, is_free
+from devserver.supervisor.plan import PROVIDERS
+from devserver.supervisor.probes import first_free, is_free
 from tests.embedded.conftest import ROOT, embedded, environment
 
 _START_SECONDS = 120
@@ -30,7 +30,7 @@ def make_run(data: Path, port: int) -> Iterator[str]:
     unset = dict.fromkeys((*PROVIDERS, "STRIPE_SECRET_KEY"), "")
     variables = unset | {"PORT": str(port), "DEBUG": "true"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "config.supervisor"],
+        [sys.executable, "-m", "devserver.supervisor"],
         cwd=ROOT,
         env=environment(data) | variables,
         stdout=subprocess.PIPE,

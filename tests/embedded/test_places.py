@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from config.embedded.places import Places
+from devserver.embedded.places import Places
 from tests.embedded.conftest import ROOT, User, embedded
 from tests.embedded.test_sharing import pids
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import redis
 
-from config.embedded.places import Places
-from config.embedded.postgres import Postgres
-from config.embedded.valkey import Valkey
+from devserver.embedded.places import Places
+from devserver.embedded.postgres import Postgres
+from devserver.embedded.valkey import Valkey
 from tests.embedded.conftest import User, embedded
 
 Join = Callable[..., User]

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.processes import command_line, wait_until
+from devserver.embedded.processes import command_line, wait_until
 from tests.embedded.conftest import ROOT, environment
 
 # Starts the programs of its first argument, a JSON object, in their order.
 _FAMILY = """
 import asyncio, json, os, sys
-from config.supervisor.console import Console
-from config.supervisor.errors import StartError
-from config.supervisor.family import Family
+from devserver.supervisor.console import Console
+from devserver.supervisor.errors import StartError
+from devserver.supervisor.family import Family
 
 async def main():
     family = Family(Console())
@@ -196,7 +196,7 @@ def test_a_refused_start_says_why_and_ends_what_ran() -> None:
 
 
 def make_run(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "config.supervisor"]
+    command = [sys.executable, "-m", "devserver.supervisor"]
     return subprocess.run(
         command,
         cwd=ROOT,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.stripe.process import StripeProcess
+from tests.fakes.stripe_process import StripeProcess
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import httpx
 import pytest
 import stripe
 
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.stripe.shapes import faults_of
-from tests.fakes.stripe.shop import Shop
+from devserver.stripe.shapes import faults_of
+from devserver.stripe.shop import Shop
+from tests.fakes.stripe_process import StripeProcess
 
 
 @pytest.fixture(scope="module")

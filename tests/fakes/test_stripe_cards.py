@@ -3,8 +3,8 @@
 import pytest
 import stripe
 
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.stripe.shop import Shop
+from devserver.stripe.shop import Shop
+from tests.fakes.stripe_process import StripeProcess
 
 
 @pytest.fixture(scope="module")

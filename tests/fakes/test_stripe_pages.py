@@ -8,8 +8,8 @@ import httpx
 import pytest
 import stripe
 
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.stripe.shop import Shop
+from devserver.stripe.shop import Shop
+from tests.fakes.stripe_process import StripeProcess
 
 DONE = "http://shop.example/done?session={CHECKOUT_SESSION_ID}"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.stripe.shop import Shop
+from devserver.stripe.shop import Shop
+from tests.fakes.stripe_process import StripeProcess
 
 
 @pytest.fixture

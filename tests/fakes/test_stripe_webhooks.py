@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import stripe
 
-from tests.fakes.stripe.process import StripeProcess
-from tests.fakes.stripe.shop import Shop
+from devserver.stripe.shop import Shop
+from tests.fakes.stripe_process import StripeProcess
 
 
 class Site:

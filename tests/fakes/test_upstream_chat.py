@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.fakes.upstream.client import MODEL, chat, events, post, tokens
-from tests.fakes.upstream.process import UpstreamProcess
-from tests.fakes.upstream.tokenizer import count
+from devserver.upstream.client import MODEL, chat, events, post, tokens
+from devserver.upstream.tokenizer import count
+from tests.fakes.upstream_process import UpstreamProcess
 
 TOOLS: list[Any] = [
     {

@@ -8,8 +8,8 @@ import httpx
 import openai
 import pytest
 
-from tests.fakes.upstream.client import MODEL, chat, events, open_stream, post, tokens
-from tests.fakes.upstream.process import UpstreamProcess
+from devserver.upstream.client import MODEL, chat, events, open_stream, post, tokens
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.waiting import wait_for
 
 USAGE = {"include_usage": True}

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fakes.upstream.client import KEY, MODEL, chat, get, open_stream, post
-from tests.fakes.upstream.process import UpstreamProcess
+from devserver.upstream.client import KEY, MODEL, chat, get, open_stream, post
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.waiting import wait_for
 
 LONG = chat("[[n=100000,d=2]]")

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from openai import AsyncOpenAI, NotFoundError, OpenAI
 
-from tests.fakes.upstream.client import MODEL, get, post
-from tests.fakes.upstream.process import UpstreamProcess
-from tests.fakes.upstream.tokenizer import count
+from devserver.upstream.client import MODEL, get, post
+from devserver.upstream.tokenizer import count
+from tests.fakes.upstream_process import UpstreamProcess
 
 EMBEDDER = "openai/text-embedding-3-small"
 

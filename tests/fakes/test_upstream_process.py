@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.fakes.upstream.client import chat, get, open_stream, post
-from tests.fakes.upstream.process import UpstreamProcess
+from devserver.upstream.client import chat, get, open_stream, post
+from tests.fakes.upstream_process import UpstreamProcess
 
 BODY = json.dumps(chat("[[n=3]]")).encode()
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\n"
@@ -117,7 +117,7 @@ def held_at(upstream: UpstreamProcess) -> int:
 
 
 def test_port_0_lets_the_system_choose() -> None:
-    command = [sys.executable, "-m", "tests.fakes.upstream", "--port", "0", "--no-journal"]
+    command = [sys.executable, "-m", "devserver.upstream", "--port", "0", "--no-journal"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix("listening on ").strip()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.upstream.client import KEY, MODEL, chat, post
-from tests.fakes.upstream.process import UpstreamProcess
+from devserver.upstream.client import KEY, MODEL, chat, post
+from tests.fakes.upstream_process import UpstreamProcess
 
 EMBEDDER = "openai/text-embedding-3-small"
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f"}}

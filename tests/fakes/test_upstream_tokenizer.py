@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.upstream.phrases import answer_about, json_passage, passage
-from tests.fakes.upstream.tokenizer import count, tokenize
+from devserver.upstream.phrases import answer_about, json_passage, passage
+from devserver.upstream.tokenizer import count, tokenize
 
 
 @given(st.text())

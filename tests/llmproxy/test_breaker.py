@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmproxy.breaker import Breaker, Fault, Limits
+from llmproxy.routing.breaker import Breaker, Fault, Limits
 
 LIMITS = Limits(failures=3, window=30, pause=5)
 NOW = 1_000_000.0

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from config.database import Listener
-from llmproxy import memory
-from llmproxy.memory import Credential, Found, remembered
+from core.database import Listener
 from llmproxy.models import Route
+from llmproxy.relay import memory
+from llmproxy.relay.memory import Credential, Found, remembered
 from tests.developer import Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body
 from tests.webserver import demo_server
 

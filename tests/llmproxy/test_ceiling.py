@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from llmproxy.ceiling import Ceiling
-from llmproxy.estimate import prompt_size
-from llmproxy.pricing import Prices, Weights, charge, cost
-from llmproxy.usage import Usage
+from llmproxy.catalog.pricing import Prices, Weights, charge, cost
+from llmproxy.protocol.estimate import prompt_size
+from llmproxy.protocol.usage import Usage
+from llmproxy.relay.ceiling import Ceiling
 
 HALF_AND_THRICE = Weights(Decimal("0.5"), Decimal(3))
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.developer import Make
-from tests.fakes.upstream.process import UpstreamProcess
-from tokens.verify import verify
+from tests.fakes.upstream_process import UpstreamProcess
+from tokens.ledger.verify import verify
 
 
 def events(body: str) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.developer import MODEL, Developer, Make
 from tests.factories import ModelFactory
-from tests.fakes.upstream.process import UpstreamProcess
-from tokens.verify import verify
+from tests.fakes.upstream_process import UpstreamProcess
+from tokens.ledger.verify import verify
 
 
 def completions(dev: Developer) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from llmproxy.models import Model
 from tests.developer import MODEL, Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_estimate import TEXTS
 
 CONTEXT = 1_000

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django import Settings
 
-from llmproxy import upstream
-from llmproxy.deadline import Deadline
 from llmproxy.providers import Dialect, Provider
-from llmproxy.upstream import AttemptFailed
+from llmproxy.upstream import client
+from llmproxy.upstream.client import AttemptFailed
+from llmproxy.upstream.deadline import Deadline
 
 PATH = "/chat/completions"
 
@@ -38,7 +38,7 @@ async def server(settings: Settings) -> AsyncIterator[tuple[Server, Provider]]:
     port = listening.sockets[0].getsockname()[1]
     async with listening:
         yield ours, Provider("slow", f"http://127.0.0.1:{port}", "", Dialect())
-        await upstream.aclose()
+        await client.aclose()
 
 
 async def test_a_head_that_does_not_come(server: tuple[Server, Provider]) -> None:
@@ -46,7 +46,7 @@ async def test_a_head_that_does_not_come(server: tuple[Server, Provider]) -> Non
     deadline = Deadline()
 
     with pytest.raises(TimeoutError):
-        await upstream.post(provider, PATH, b"{}", deadline)
+        await client.post(provider, PATH, b"{}", deadline)
 
     assert deadline.missed == "first_byte_timeout"
     assert deadline.seconds_left == 0
@@ -58,7 +58,7 @@ async def test_an_error_whose_body_does_not_come(server: tuple[Server, Provider]
     ours.words = b"HTTP/1.1 429 Busy\r\nRetry-After: 7\r\nContent-Length: 50\r\n\r\n{"
 
     with pytest.raises(AttemptFailed) as failed:
-        await upstream.post(provider, PATH, b"{}", Deadline())
+        await client.post(provider, PATH, b"{}", Deadline())
 
     assert (failed.value.status, failed.value.retry_after) == (429, 7)
     await asyncio.wait_for(ours.left.wait(), 10)

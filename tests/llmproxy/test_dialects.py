@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from llmproxy.models import Route
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.scripted import DONE, SSE, Script, ScriptedUpstream, event, scripted_upstream
 from tests.webserver import WebServer, demo_server
+from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
-from tokens.verify import verify
 
 USAGE = {"prompt_tokens": 30, "completion_tokens": 4, "total_tokens": 34}
 ROLE = {"role": "assistant", "content": ""}

@@ -10,11 +10,11 @@ import httpx
 from django.core.management import call_command
 
 from tests.developer import MODEL, Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server, demo_settings
+from tokens.ledger.verify import verify
 from tokens.models import Reservation
-from tokens.verify import verify
 
 CHAT = "/api/llm/chat/completions"
 

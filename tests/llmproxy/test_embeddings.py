@@ -8,8 +8,8 @@ import pytest
 from llmproxy.models import Model, Route
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory
-from tests.fakes.upstream.process import UpstreamProcess
-from tokens.verify import verify
+from tests.fakes.upstream_process import UpstreamProcess
+from tokens.ledger.verify import verify
 
 EMBEDDER = "openai/text-embedding-3-small"
 

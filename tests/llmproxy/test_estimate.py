@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmproxy.estimate import text_size
+from llmproxy.protocol.estimate import text_size
 
 COUNTS: dict[str, Any] = json.loads(Path(__file__).with_name("token_counts.json").read_text())
 TEXTS: dict[str, dict[str, Any]] = COUNTS["texts"]

@@ -6,7 +6,7 @@ import pytest
 
 from llmproxy.models import Model, Route
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.webserver import WebServer, demo_server
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from llmproxy.models import Route
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.ports import free_port
 from tests.webserver import WebServer, demo_server
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from llmproxy.inflate import AT_ONCE, Inflater
+from llmproxy.upstream.inflate import AT_ONCE, Inflater
 
 NOISE = random.Random(1).randbytes(3_000_000)
 

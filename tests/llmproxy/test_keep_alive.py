@@ -8,11 +8,11 @@ import pytest
 
 from llmproxy.models import Model, Route
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 IMPATIENT = {
     "KEEPALIVE_SECONDS": "0.1",

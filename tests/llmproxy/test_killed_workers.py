@@ -13,17 +13,18 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from llmproxy.models import Route
-from llmproxy.reconciliation import reconcile
+from llmproxy.settlement.reconciliation import reconcile
 from tests.developer import MODEL, Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
 from tests.llmproxy.test_reconciliation import _providers, environment, served_by
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
-from tokens import ledger, limits
-from tokens.limit_states import Limits
+from tokens import ledger
+from tokens.ledger.verify import verify
+from tokens.limits import admission as limits
+from tokens.limits.states import Limits
 from tokens.models import Entry, Reservation, UsageRecord
-from tokens.verify import verify
 
 __all__ = ["_providers"]
 

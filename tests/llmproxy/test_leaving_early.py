@@ -17,14 +17,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from llmproxy.models import Route
-from llmproxy.reconciliation import reconcile
+from llmproxy.settlement.reconciliation import reconcile
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
+from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
-from tokens.verify import verify
 
 LEAVINGS = int(os.environ.get("LEAVINGS", "200"))
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.developer import Make
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 
 def test_it_works(developer: Make) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body
 from tests.webserver import WebServer, demo_server
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from tests.developer import MODEL, Developer, Make
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 ASK: dict[str, Any] = {
     "model": MODEL,

@@ -5,8 +5,8 @@ import json
 import pytest
 from pytest_django import Settings
 
-from config.errors import InvalidRequest
-from llmproxy import calls
+from core.errors import InvalidRequest
+from llmproxy.protocol import calls
 from llmproxy.providers import DIALECTS, Dialect, configured
 
 HELLO = '"messages":[{"role":"user","content":"hé 🎉"}]'

@@ -11,16 +11,16 @@ from django.conf import settings as conf
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from llmproxy import health
-from llmproxy.catalog import ServedRoute
+from llmproxy.catalog.pricing import Prices
+from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream
 from llmproxy.models import Model, ProviderState, Route
-from llmproxy.pricing import Prices
+from llmproxy.protocol.refusals import Refusal
 from llmproxy.providers import Dialect, Provider
-from llmproxy.refusals import Refusal
-from llmproxy.upstream import AttemptFailed, refusal
+from llmproxy.routing import health
+from llmproxy.upstream.client import AttemptFailed, refusal
 from tests.developer import Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.redis_databases import spare
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server

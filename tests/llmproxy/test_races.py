@@ -6,8 +6,8 @@ from collections import Counter
 import httpx
 
 from tests.developer import MODEL, Developer, Make
+from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
-from tokens.verify import verify
 
 CALLERS = 200
 SERVED = 50

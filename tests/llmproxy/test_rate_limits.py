@@ -13,13 +13,13 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.developer import MODEL, Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.tokens.accounts import ROOMY
 from tests.valkey import ValkeyProcess
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Tier
-from tokens.verify import verify
 
 CALLERS = 200
 LIMITS = "/api/tokens/limits"

@@ -11,17 +11,17 @@ from pytest_django import Settings
 
 from llmproxy.models import Model, Route
 from llmproxy.providers import DIALECTS
-from llmproxy.reconciliation import Report, reconcile
+from llmproxy.settlement.reconciliation import Report, reconcile
 from llmproxy.tasks import reconcile as task
 from tests.developer import MODEL, Developer, Make
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
+from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
-from tokens.provisional import claim
-from tokens.verify import verify
+from tokens.usage.provisional import claim
 
 PROVIDERS = ("openrouter", "glama")
 

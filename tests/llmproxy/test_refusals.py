@@ -3,8 +3,8 @@
 import pytest
 
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
-from llmproxy.refusals import Kind, error_in, kind_of, read
-from llmproxy.upstream import failure_in, refusal
+from llmproxy.protocol.refusals import Kind, error_in, kind_of, read
+from llmproxy.upstream.client import failure_in, refusal
 
 WORDS = "max_tokens is too large"
 

@@ -11,14 +11,14 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts import sessions
-from accounts.jwts import AccessToken
 from accounts.models import Session, User
+from accounts.sessions import session_pairs
+from accounts.sessions.jwts import AccessToken
 from apikeys import keys
 from apikeys.models import ApiKey
-from config.database import Listener, in_thread
-from config.errors import NotAuthenticated
-from llmproxy import callers, memory
+from core.database import Listener, in_thread
+from core.errors import NotAuthenticated
+from llmproxy.relay import callers, memory
 from tests.developer import Developer, Make
 from tests.tokens.accounts import account
 from tests.waiting import wait_for
@@ -30,12 +30,12 @@ def _by_key(dev: Developer) -> str:
 
 
 def _by_session(dev: Developer) -> str:
-    return sessions.issue(User.objects.get(pk=dev.user_id)).access
+    return session_pairs.issue(User.objects.get(pk=dev.user_id)).access
 
 
 def _revoke(user_id: int) -> None:
     keys.revoke(ApiKey.objects.get(user_id=user_id))
-    sessions.revoke_all(User.objects.get(pk=user_id))
+    session_pairs.revoke_all(User.objects.get(pk=user_id))
 
 
 def _suspend(user_id: int) -> None:
@@ -84,7 +84,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 def _credentials(user: User) -> list[HttpRequest]:
     _, key = keys.create(user=user, name="laptop")
-    session = sessions.issue(user).access
+    session = session_pairs.issue(user).access
     headers = [{"X-API-Key": key}, {"Authorization": f"Bearer {session}"}]
     return [RequestFactory().get("/", headers=shown) for shown in headers]
 
@@ -104,7 +104,7 @@ async def test_whoever_is_not_changed_is_remembered(listening: None) -> None:
         await callers.identify(request)
     before = dict(memory._known)
 
-    await in_thread(sessions.revoke_all, other)
+    await in_thread(session_pairs.revoke_all, other)
     await in_thread(ApiKey.objects.filter(user=user).update, last_used_at=timezone.now())
     # So long that, were the announcements not proven to come, nobody would be remembered.
     later = time.monotonic() + Listener.SURE_SECONDS
@@ -162,7 +162,7 @@ async def test_a_key_that_expires_is_refused_on_time(listening: None) -> None:
 
 
 def _session_that_expired(user: User, ago: float) -> HttpRequest:
-    token = AccessToken(sessions.issue(user).access)  # type: ignore[arg-type]
+    token = AccessToken(session_pairs.issue(user).access)  # type: ignore[arg-type]
     token.set_exp(from_time=timezone.now(), lifetime=timedelta(seconds=-ago))
     return RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmproxy import sse
+from llmproxy.protocol import sse
 
 STREAM = (
     'data: {"a": "grün 🎉"}\n\n: comment\n\ndata: {"b":\ndata: 2}\r\n\r\ndata: [DONE]\n\n'.encode()

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from llmproxy import connection
-from llmproxy.transport import Transport
+from llmproxy.upstream import connection
+from llmproxy.upstream.transport import Transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

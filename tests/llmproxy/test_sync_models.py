@@ -11,12 +11,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from llmproxy.catalog import read
+from llmproxy.catalog.snapshot import read
+from llmproxy.catalog.sync import sync_models
 from llmproxy.models import Alias, Model, PriceChange, Route
 from llmproxy.providers import DIALECTS
 from llmproxy.providers.base import listing
-from llmproxy.sync import sync_models
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 
 pytestmark = pytest.mark.django_db
 

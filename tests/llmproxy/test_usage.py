@@ -2,8 +2,8 @@
 
 import pytest
 
-from llmproxy.output import output_characters
-from llmproxy.usage import Billable, OutputTally, Usage, billable
+from llmproxy.protocol.output import output_characters
+from llmproxy.protocol.usage import Billable, OutputTally, Usage, billable
 
 LONG_BASE64 = "iVBORw0KGgo" * 10_000
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmproxy.reports import merged, read, report_in, usage_of
-from llmproxy.usage import Usage
+from llmproxy.protocol.reports import merged, read, report_in, usage_of
+from llmproxy.protocol.usage import Usage
 
 PROMPT, COMPLETION = 11, 7  # as counted here
 ODD: list[Any] = [-1, "free", float("inf"), "NaN", [], True, 10**9]

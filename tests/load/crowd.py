@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Session
 from apikeys.models import ApiKey
 from billing.models import Customer, Invoice, StripeEvent, Subscription
-from billing.plans import seed_plans
+from billing.pricing.plans import seed_plans
 from tests.load.seeding import BALANCES
 from tokens.models import Adjustment, Entry, Grant, Reservation
 

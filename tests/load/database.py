@@ -18,7 +18,7 @@ import psycopg
 from django.core.management import call_command
 from psycopg import sql
 
-from config import embedded
+from devserver import embedded
 
 
 def use(name: str) -> None:

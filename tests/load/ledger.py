@@ -36,10 +36,10 @@ from django.db import connection
 
 from tests.load.sections import machine, write_section
 from tokens import ledger
-from tokens.batching import as_json
 from tokens.ledger import HoldContext, Receipt, items
+from tokens.ledger.batching import as_json
+from tokens.ledger.verify import verify
 from tokens.models import Tier
-from tokens.verify import verify
 
 USERS = 1000
 POOL = 32

@@ -27,14 +27,15 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from uuid_utils.compat import uuid7
 
-from adminpanel import revenue
-from adminpanel import statistics as staff
+from adminpanel.reports import revenue
+from adminpanel.reports import usage as staff
 from tests.load.sections import machine, write_section
 from tests.load.seeding import RECORDS, USERS, seeded
-from tokens import ledger, usage
+from tokens import ledger
 from tokens.ledger import HoldContext, Receipt
 from tokens.models import UsageRecord
-from tokens.usage import Filter
+from tokens.usage import queries
+from tokens.usage.queries import Filter
 
 RUNS = 3
 # Without TIMING OFF the clock that is read at every row is most of what is measured.
@@ -187,7 +188,7 @@ def _get(url: str) -> Use:
 
 def _from_the_middle(user_id: int) -> UsageRecord:
     before = timezone.now() - timedelta(days=180)
-    return next(usage.records(user_id, Filter(until=before)).order_by("-created_at").iterator())
+    return next(queries.records(user_id, Filter(until=before)).order_by("-created_at").iterator())
 
 
 def _receipt(user_id: int) -> Run:
@@ -195,7 +196,7 @@ def _receipt(user_id: int) -> Run:
 
 
 def _page_in_the_middle(user_id: int) -> Run:
-    pages = usage.pages(user_id, Filter(until=_from_the_middle(user_id).created_at))
+    pages = queries.pages(user_id, Filter(until=_from_the_middle(user_id).created_at))
     return partial(next, pages, None)
 
 

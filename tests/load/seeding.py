@@ -9,8 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-from tokens import aggregates
 from tokens.models import Aggregation, Tier, UsageRecord
+from tokens.usage import aggregates
 
 RECORDS = 5_000_000
 USERS = 10_000

@@ -17,12 +17,12 @@ import httpx
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.load import proxy, stage
 from tests.load.processes import Server, family, open_files, threads
 from tests.ports import free_port
+from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
-from tokens.verify import verify
 
 MODEL = "openai/gpt-5-mini"
 _AT_ONCE = 32

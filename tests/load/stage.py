@@ -16,7 +16,7 @@ os.environ.setdefault("DATA_DIR", ".data/bench")
 
 import django
 
-from config import embedded
+from devserver import embedded
 
 
 def cores() -> tuple[int | None, int | None]:

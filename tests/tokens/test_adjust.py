@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.tokens.accounts import account, parts
-from tokens import ledger, provisional
+from tokens import ledger
 from tokens.errors import ReservationClosed
 from tokens.ledger import Correction, HoldContext, Receipt, Settlement
+from tokens.ledger.verify import verify
 from tokens.models import Entry, Grant, Reservation, UsageRecord
-from tokens.verify import verify
+from tokens.usage import provisional
 
 pytestmark = pytest.mark.django_db
 

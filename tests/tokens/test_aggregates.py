@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import User
 from tests.tokens.accounts import account
 from tests.tokens.usage import used
-from tokens import aggregates
-from tokens.latency import BOUNDS
 from tokens.models import Aggregation, DailyTotal, DailyUsage, UsageRecord
+from tokens.usage import aggregates
+from tokens.usage.latency import BOUNDS
 
 NOW = timezone.now()
 OLD = NOW - timedelta(days=9)

@@ -12,11 +12,11 @@ from accounts.models import User
 from tests.tokens.accounts import account, parts
 from tests.tokens.clock import set_clock
 from tokens import ledger
-from tokens.batching import Answer, Item, as_json
-from tokens.functions import call
 from tokens.ledger import HoldContext, Receipt, items
+from tokens.ledger.batching import Answer, Item, as_json
+from tokens.ledger.functions import call
+from tokens.ledger.verify import verify
 from tokens.models import Entry, Reservation, UsageRecord
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

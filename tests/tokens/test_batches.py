@@ -10,14 +10,14 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from config.database import connect
+from core.database import connect
 from tests.tokens.accounts import account, parts
 from tests.tokens.wire import wire
 from tokens import ledger
 from tokens.errors import InsufficientTokens, LedgerUnavailable
 from tokens.ledger import Hold, Receipt, Settlement
+from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,9 +5,9 @@ from django.db import connection
 
 from accounts.models import User
 from tests.tokens.accounts import account
-from tokens.batching import as_json
-from tokens.functions import call
 from tokens.ledger import Hold, Receipt, items
+from tokens.ledger.batching import as_json
+from tokens.ledger.functions import call
 
 pytestmark = pytest.mark.django_db
 

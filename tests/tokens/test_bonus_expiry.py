@@ -10,9 +10,9 @@ from tests.tokens.clock import set_clock
 from tests.tokens.test_renewal import RECEIPT, entries, joined
 from tokens import ledger
 from tokens.errors import InsufficientTokens
+from tokens.ledger.verify import verify
 from tokens.models import Grant
 from tokens.tasks import reset_allowances
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -12,19 +12,19 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from apikeys.models import ApiKey
 from tests.tokens.accounts import account, parts
 from tokens import ledger
-from tokens.batching import Answer, Item, as_json
 from tokens.errors import KeyBudgetExceeded
-from tokens.functions import call
 from tokens.ledger import Hold, HoldContext, Receipt, items
+from tokens.ledger.batching import Answer, Item, as_json
+from tokens.ledger.functions import call
+from tokens.ledger.verify import verify
 from tokens.models import Entry, KeySpending, Reservation, UsageRecord
 from tokens.tasks import expire_reservations
-from tokens.verify import verify
 
 Books = tuple[Any, ...]
 
@@ -41,7 +41,7 @@ def books_are_right(db: None) -> Any:
 
 
 def session_of(user: User) -> APIClient:
-    return APIClient(headers={"Authorization": f"Bearer {sessions.issue(user).access}"})
+    return APIClient(headers={"Authorization": f"Bearer {session_pairs.issue(user).access}"})
 
 
 def key_of(user: User, budget: int | None) -> APIClient:

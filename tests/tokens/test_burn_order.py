@@ -9,12 +9,12 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import account
 from tests.tokens.clock import set_clock
-from tokens import allowances, ledger
-from tokens.batching import as_json
-from tokens.functions import call
-from tokens.ledger import Correction, Receipt, items
+from tokens import ledger
+from tokens.ledger import Correction, Receipt, allowances, items
+from tokens.ledger.batching import as_json
+from tokens.ledger.functions import call
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Grant
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -8,16 +8,17 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from apikeys import keys
 from llmproxy.models import Alias
 from tests.factories import ModelFactory
 from tests.tokens.accounts import account
-from tokens import aggregates, ledger
+from tokens import ledger
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Reservation, UsageRecord
 from tokens.tasks import expire_reservations
-from tokens.verify import verify
+from tokens.usage import aggregates
 
 USED = {"model": "acme/own", "prompt_tokens": 10, "completion_tokens": 20}
 
@@ -30,7 +31,7 @@ def ada(db: None) -> User:
 @pytest.fixture
 def api(ada: User) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(ada).access}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(ada).access}")
     return client
 
 

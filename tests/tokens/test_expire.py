@@ -6,9 +6,9 @@ from django.core.management import call_command
 from tests.tokens.accounts import account, parts
 from tokens import ledger
 from tokens.ledger import Hold, HoldContext, Receipt
+from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
 from tokens.tasks import expire_reservations
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

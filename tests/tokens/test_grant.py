@@ -9,8 +9,8 @@ from django.utils import timezone
 from tests.tokens.accounts import account, parts
 from tokens import ledger
 from tokens.ledger import Receipt
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry, Grant, Tier
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

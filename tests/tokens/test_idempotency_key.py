@@ -10,8 +10,8 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.tokens.accounts import account
 from tokens.models import Balance, IdempotentAnswer, Reservation, UsageRecord
 from tokens.tasks import forget_idempotency_keys
@@ -21,7 +21,7 @@ USED = {"model": "acme/own", "prompt_tokens": 10, "completion_tokens": 20}
 
 def client_of(user: User) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(user).access}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(user).access}")
     return client
 
 
@@ -108,7 +108,7 @@ def test_after_a_day_it_is_forgotten(api: APIClient) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_at_once_one_has_an_effect() -> None:
     ada = account(1000)
-    access = sessions.issue(ada).access
+    access = session_pairs.issue(ada).access
 
     def consume(_: int) -> tuple[int, str]:
         client = APIClient(headers={"Authorization": f"Bearer {access}"})

@@ -8,11 +8,12 @@ from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
 from tests.tokens.test_renewal import joined, spend
-from tokens import allowances, ledger
+from tokens import ledger
+from tokens.ledger import allowances
+from tokens.ledger.verify import verify
 from tokens.models import Adjustment, Balance, Tier
 from tokens.tasks import reset_allowances
 from tokens.tiers import seed_tiers
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -17,8 +17,8 @@ from tests.tokens.usage import used
 from tokens import ledger
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded
 from tokens.ledger import Correction, Hold, HoldContext, Receipt
+from tokens.ledger.verify import verify
 from tokens.models import KeySpending, Reservation, UsageRecord
-from tokens.verify import verify
 
 KEY = uuid.uuid4()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokens.latency import BOUNDS, ERROR, percentile
+from tokens.usage.latency import BOUNDS, ERROR, percentile
 
 
 def counts_of(*milliseconds: int) -> list[int]:

@@ -18,14 +18,14 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from tests.factories import UserFactory
 from tests.tokens.clock import follow_setting, turn_to
-from tokens import allowances, ledger
-from tokens.batching import as_json
+from tokens import ledger
 from tokens.errors import InsufficientTokens
-from tokens.functions import call
-from tokens.ledger import Correction, Hold, Receipt, Settlement, items
+from tokens.ledger import Correction, Hold, Receipt, Settlement, allowances, items
+from tokens.ledger.batching import as_json
+from tokens.ledger.functions import call
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry, Grant, Tier
 from tokens.periods import months_after, period_at
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from tests.valkey import ValkeyProcess
-from tokens import limits
 from tokens.errors import ConcurrencyLimited, LimitReached
-from tokens.limit_states import Limits, State, duration
-from tokens.limits import Slot
+from tokens.limits import admission
+from tokens.limits.admission import Slot
+from tokens.limits.states import Limits, State, duration
 
 USERS = count(1)
 ROOMY = Limits(1_000, 100_000, 1_000)
@@ -33,7 +33,7 @@ async def valkey(server: ValkeyProcess, settings: Settings) -> AsyncIterator[Val
     settings.REDIS_URL = server.url
     settings.LIMITS_REDIS_TIMEOUT = 2.0  # a busy machine is no outage
     yield server
-    await limits.aclose()
+    await admission.aclose()
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def user() -> int:
 
 
 async def admit(user: int, allowed: Limits, tokens: int = 10) -> Slot:
-    return await limits.admit(user_id=user, api_key=None, limits=allowed, tokens=tokens)
+    return await admission.admit(user_id=user, api_key=None, limits=allowed, tokens=tokens)
 
 
 def left(user: int, allowed: Limits) -> State:
-    return limits.peek(user_id=user, api_key=None, limits=allowed)
+    return admission.peek(user_id=user, api_key=None, limits=allowed)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -139,7 +139,7 @@ async def test_keys_count_apart_and_the_plan_together(user: int) -> None:
     allowed, keys = Limits(3, 1_000, 10, key_requests_per_minute=2), [uuid4(), uuid4()]
 
     async def by(number: int) -> Slot:
-        return await limits.admit(user_id=user, api_key=keys[number], limits=allowed, tokens=1)
+        return await admission.admit(user_id=user, api_key=keys[number], limits=allowed, tokens=1)
 
     await by(0)
     await by(0)
@@ -160,7 +160,7 @@ async def test_the_window_slides(
 ) -> None:
     """In no span as long as the window are more admitted than the limit, whenever it begins."""
     settings.LIMITS_WINDOW = span = 0.4
-    limits._local.cache_clear()
+    admission._local.cache_clear()
     if away:
         settings.REDIS_URL = "unix:///nowhere?db=0"
     allowed, began = Limits(5, 100_000, 10_000), time.monotonic()
@@ -177,7 +177,7 @@ async def test_the_window_slides(
         else:
             admitted.append((before, time.monotonic()))
 
-    limits._local.cache_clear()
+    admission._local.cache_clear()
     for first, sixth in zip(admitted, admitted[5:], strict=False):
         assert sixth[1] - first[0] >= span - 0.002  # The script's clock has whole milliseconds.
     assert len(admitted) >= 10  # It does open again.
@@ -204,10 +204,10 @@ async def test_what_was_charged_nothing_leaves_the_window(settings: Settings, us
 async def test_asked_again(user: int) -> None:
     """An answer that was lost is asked for again: it is the same, and nothing is counted twice."""
     one, slot = Limits(1, 100, 1, key_requests_per_minute=1), Slot("s1", user, 70)
-    first = await limits._limiter()._ask(slot, None, one)
+    first = await admission._limiter()._ask(slot, None, one)
     await (await next_bucket(user, Limits(100, 200, 100))).release(charged=0)
 
-    again = await limits._limiter()._ask(slot, None, one)
+    again = await admission._limiter()._ask(slot, None, one)
 
     assert (again.refused, again.bucket) == (0, first.bucket)
     assert (again.requests_left, again.tokens_left) == (0, 30)
@@ -223,8 +223,8 @@ async def test_tokens_are_corrected_where_they_were_counted(user: int) -> None:
     await early.release(charged=50)
 
     # All but the early ones have to leave, and then all.
-    some = await limits._limiter()._ask(Slot("s1", user, 80), None, allowed)
-    all_ = await limits._limiter()._ask(Slot("s2", user, 81), None, allowed)
+    some = await admission._limiter()._ask(Slot("s1", user, 80), None, allowed)
+    all_ = await admission._limiter()._ask(Slot("s2", user, 81), None, allowed)
 
     assert (some.refused, some.tokens_left) == (2, 30)
     assert 50_000 < some.wait < some.tokens_reset
@@ -251,7 +251,7 @@ async def test_what_has_left_is_forgotten(
     # Its sums, and the slot of the last one.
     assert valkey.client.hlen(name) == 2
     assert left(user, wide).tokens_left == 10_000_000 - 10
-    assert 0 < valkey.client.pttl(name) <= 1_000 * (limits._limiter()._lease + 1)
+    assert 0 < valkey.client.pttl(name) <= 1_000 * (admission._limiter()._lease + 1)
 
 
 @pytest.mark.parametrize("emptied", [False, True])
@@ -265,14 +265,14 @@ async def test_a_lease_ends(
     renewals = 0
     while renewals < 5:
         await asyncio.sleep(0.1)
-        await limits.renew()
+        await admission.renew()
         assert isinstance(await refusal(user, one), ConcurrencyLimited)
         renewals += 1
     if emptied:  # What it knows of the slot it has from the renewal.
         valkey.client.flushall()
-        await limits.renew()
+        await admission.renew()
 
-    limits._running.clear()  # As if this process were gone.
+    admission._running.clear()  # As if this process were gone.
     await until(lambda: left(user, one).slots_left == 1)
     await admit(user, one)
     await slot.release(charged=0)
@@ -284,7 +284,7 @@ async def test_emptied(valkey: ValkeyProcess, user: int) -> None:
 
     valkey.client.flushall()
     valkey.client.script_flush()
-    await limits.renew()
+    await admission.renew()
 
     assert isinstance(await refusal(user, two), ConcurrencyLimited)
     await slots[0].release(charged=5)
@@ -318,14 +318,14 @@ async def test_killed_and_started_again(valkey: ValkeyProcess, user: int) -> Non
 async def test_a_slot_of_an_outage_is_given_back_after_it(valkey: ValkeyProcess, user: int) -> None:
     """From its renewal on Redis knows of it, so Redis is told when its request has ended."""
     two = Limits(100, 100_000, 2)
-    await limits.connect()
+    await admission.connect()
     valkey.kill()
     slots = [await admit(user, two), await admit(user, two)]
     valkey.start()
     await until(lambda: valkey.client.ping())
-    limits._limiter()._redis._away_until = 0.0
+    admission._limiter()._redis._away_until = 0.0
 
-    await limits.renew()
+    await admission.renew()
     assert left(user, two).slots_left == 0
     for slot in slots:
         await slot.release(charged=0)
@@ -336,29 +336,29 @@ async def test_a_slot_of_an_outage_is_given_back_after_it(valkey: ValkeyProcess,
 async def test_a_script_that_fails_is_no_outage(valkey: ValkeyProcess) -> None:
     """Whose counters are spoilt is counted locally; everybody else as before, on the same pipe."""
     spoilt, other = next(USERS), next(USERS)
-    await limits.connect()
-    pipe = limits._limiter()._redis._pipe
+    await admission.connect()
+    pipe = admission._limiter()._redis._pipe
     valkey.client.hset(f"window:{{{spoilt}}}", "window", "no sums")
 
     with capture_logs() as logs:
         slot = await admit(spoilt, ROOMY)
         assert (await admit(other, ROOMY)).bucket
-        await limits.renew()
+        await admission.renew()
         await slot.release(charged=0)
 
     assert not slot.bucket
-    assert limits._limiter()._redis._pipe is pipe
+    assert admission._limiter()._redis._pipe is pipe
     assert [log["event"] for log in logs] == ["redis_script_failed"]
 
 
 async def test_frozen(valkey: ValkeyProcess, settings: Settings, user: int) -> None:
     """One wait of the timeout, then none."""
     settings.LIMITS_REDIS_TIMEOUT = 0.1
-    await limits.connect()
+    await admission.connect()
     valkey.freeze()
     try:
         first = await admit(user, ROOMY)
-        asked_redis = limits._limiter()._redis._pipe
+        asked_redis = admission._limiter()._redis._pipe
         second = await admit(user, ROOMY)
     finally:
         valkey.thaw()

@@ -12,17 +12,17 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import deletion
+from accounts.flows import deletion
 from accounts.models import User
 from tests.accounts.signing_in import post
 from tests.factories import PASSWORD
 from tests.tokens.clock import set_clock
-from tokens import allowances, free_allowance, ledger
-from tokens.ledger import open_account
+from tokens import ledger
+from tokens.ledger import allowances, free_allowance, open_account
+from tokens.ledger.verify import verify
 from tokens.models import FreeAllowance, Mailbox, MailboxKey, Tier
 from tokens.tasks import keep_free_allowances
 from tokens.tiers import DEFAULT_TIER, seed_tiers
-from tokens.verify import verify
 
 FREE = 100_000
 

@@ -11,7 +11,7 @@ from tests.tokens.accounts import account, parts
 from tokens import ledger
 from tokens.errors import InsufficientTokens
 from tokens.ledger import Receipt
-from tokens.verify import verify
+from tokens.ledger.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

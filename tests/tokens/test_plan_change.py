@@ -7,10 +7,11 @@ from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
 from tests.tokens.test_parallel import in_parallel
 from tests.tokens.test_renewal import RECEIPT, joined, spend
-from tokens import allowances, ledger
+from tokens import ledger
+from tokens.ledger import allowances
+from tokens.ledger.verify import verify
 from tokens.models import Adjustment, Entry, Tier
 from tokens.tiers import seed_tiers
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -10,14 +10,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from adminpanel import statistics
+from adminpanel.reports import usage as statistics
 from apikeys import keys
 from tests.tokens.accounts import account
-from tokens import aggregates, ledger, retention, usage
+from tokens import ledger
 from tokens.ledger import HoldContext, Receipt
+from tokens.ledger.verify import verify
 from tokens.models import Aggregation, DailyUsage, Entry, Reservation, UsageRecord
 from tokens.tasks import prune_usage
-from tokens.verify import verify
+from tokens.usage import aggregates, queries, retention
 
 pytestmark = pytest.mark.django_db
 
@@ -54,8 +55,8 @@ def told(user: User) -> Any:
     """Return all that is told of whole days."""
     first, last = date(2000, 1, 1), date(3000, 1, 1)
     return (
-        usage.sums(user.pk, usage.Filter(), "day"),
-        usage.sums(user.pk, usage.Filter(), "model"),
+        queries.sums(user.pk, queries.Filter(), "day"),
+        queries.sums(user.pk, queries.Filter(), "model"),
         statistics.usage(since=first, until=last, group="day"),
         statistics.total(since=first, until=last),
     )

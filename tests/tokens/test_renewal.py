@@ -14,15 +14,15 @@ from tests.factories import UserFactory
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
 from tests.tokens.test_parallel import in_parallel
-from tokens import allowances, ledger
+from tokens import ledger
 from tokens.errors import InsufficientTokens
-from tokens.functions import call
-from tokens.ledger import Receipt
+from tokens.ledger import Receipt, allowances
+from tokens.ledger.functions import call
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry, Tier
 from tokens.periods import period_at
 from tokens.tasks import reset_allowances
 from tokens.tiers import default_tier
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 RECEIPT = Receipt(model="test/model")

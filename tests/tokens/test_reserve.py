@@ -7,8 +7,8 @@ import pytest
 from tests.tokens.accounts import account, parts
 from tokens import ledger
 from tokens.errors import InsufficientTokens
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Reservation
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ from tests.tokens.accounts import account, parts
 from tokens import ledger
 from tokens.errors import ReservationClosed
 from tokens.ledger import Hold, HoldContext, Receipt
+from tokens.ledger.verify import verify
 from tokens.models import Entry, Reservation, UsageRecord
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

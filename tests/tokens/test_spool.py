@@ -15,13 +15,13 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
-from config.embedded.errors import EmbeddedError
+from devserver.embedded.errors import EmbeddedError
 from tests.tokens.accounts import account, parts
 from tests.tokens.test_batches import run
-from tokens import ledger, spool
-from tokens.ledger import Hold, HoldContext, Receipt
+from tokens import ledger
+from tokens.ledger import Hold, HoldContext, Receipt, spool
+from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,9 +5,10 @@ import pytest
 from tests.tokens.accounts import account, parts
 from tests.tokens.test_grant import burn
 from tests.tokens.test_parallel import in_parallel
-from tokens import allowances, ledger
+from tokens import ledger
+from tokens.ledger import allowances
+from tokens.ledger.verify import verify
 from tokens.models import Entry, Grant
-from tokens.verify import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.models import User
+from accounts.sessions import session_pairs
 from tests.tokens.accounts import account
 from tests.tokens.usage import record, used
 from tests.webserver import WebServer
-from tokens import aggregates
 from tokens.models import Aggregation, UsageRecord
+from tokens.usage import aggregates
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = uuid.uuid4()
@@ -37,7 +37,7 @@ def ada(db: None) -> User:
 @pytest.fixture
 def api(ada: User) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {sessions.issue(ada).access}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {session_pairs.issue(ada).access}")
     return client
 
 
@@ -203,7 +203,7 @@ def test_sums_as_csv(api: APIClient, asked: dict[str, str]) -> None:
 @pytest.fixture
 def exports(web: WebServer, transactional_db: None) -> Any:
     user = account(0)
-    access = sessions.issue(user).access
+    access = session_pairs.issue(user).access
 
     def export(**query: str) -> list[dict[str, str]]:
         answer = httpx.get(

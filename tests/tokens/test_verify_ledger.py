@@ -5,9 +5,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.tokens.accounts import account
-from tokens import allowances, ledger
-from tokens.ledger import HoldContext, Receipt
-from tokens.verify import verify
+from tokens import ledger
+from tokens.ledger import HoldContext, Receipt, allowances
+from tokens.ledger.verify import verify
 
 pytestmark = pytest.mark.django_db
 

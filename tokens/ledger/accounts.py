@@ -6,8 +6,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q
 
-from tokens import free_allowance
-from tokens.functions import call
+from tokens.ledger import free_allowance
+from tokens.ledger.functions import call
 from tokens.models import Balance, Entry
 from tokens.periods import period_at
 from tokens.tiers import default_tier

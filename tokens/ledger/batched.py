@@ -1,4 +1,4 @@
-"""The asynchronous door: the hot path, in micro-batches (``tokens.batching``)."""
+"""The asynchronous door: the hot path, in micro-batches (``tokens.ledger.batching``)."""
 
 import asyncio
 import uuid
@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 import structlog
 
-from config.database import in_thread
-from config.loops import PerLoop
-from tokens.batching import Answer, Batcher, Item
+from core.database import in_thread
+from core.loops import PerLoop
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import items
 from tokens.ledger.accounts import open_account
+from tokens.ledger.batching import Answer, Batcher, Item
 from tokens.ledger.values import Hold, HoldContext, Receipt, Settlement
 
 log = structlog.get_logger("tokengate.tokens")

@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from tokens.batching import Item
 from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
+from tokens.ledger.batching import Item
 from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
 from tokens.models import Balance
 from tokens.periods import months_after

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from tokens.batching import Item, as_json
-from tokens.functions import call
 from tokens.ledger import items
 from tokens.ledger.accounts import open_account
+from tokens.ledger.batching import Item, as_json
+from tokens.ledger.functions import call
 from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
 
 

@@ -1,7 +1,7 @@
 """What users may spend, what they hold, and the books.
 
-Only ``tokens.ledger`` and ``tokens.allowances`` write here. A balance is a locked cache of the
-append-only entries: ``allocated + bonus - used - overdrawn`` equals their sum, and ``reserved``
+Only ``tokens.ledger`` and ``tokens.ledger.allowances`` write here. A balance is a locked cache of
+the append-only entries: ``allocated + bonus - used - overdrawn`` equals their sum, and ``reserved``
 equals the sum of the held reservations; ``manage.py verify_ledger`` proves both.
 
 What each request writes (`Reservation`, `Entry`, `UsageRecord`) has no foreign key to its user in

@@ -195,7 +195,7 @@ class DailyTotal(models.Model):
     )
     latency = ArrayField(
         models.IntegerField(),
-        help_text="How many of the answered requests took how long: see tokens/latency.py.",
+        help_text="How many of the answered requests took how long: see tokens/usage/latency.py.",
     )
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from accounts import editors
+from accounts.oidc import editors
 
 
 class Command(BaseCommand):

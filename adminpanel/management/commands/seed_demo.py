@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from adminpanel.demo import seed_demo
-from adminpanel.demo_year import Past, seed_past
+from adminpanel.demo.developer import seed_demo
+from adminpanel.demo.year import Past, seed_past
 
 _MOST_DAYS = 3 * 366
 

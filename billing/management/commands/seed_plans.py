@@ -4,10 +4,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from billing import gateway
 from billing.models import Plan
-from billing.plans import all_plans, seed_plans, sell_at_stripe
-from config.errors import ApiError
+from billing.pricing.plans import all_plans, seed_plans, sell_at_stripe
+from billing.stripe import gateway
+from core.errors import ApiError
 
 
 class Command(BaseCommand):

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.sync import sync
-from config.errors import ApiError
+from billing.events.sync import sync
+from core.errors import ApiError
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from llmproxy.sync import sync_models
+from llmproxy.catalog.sync import sync_models
 
 
 class Command(BaseCommand):

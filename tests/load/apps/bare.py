@@ -6,7 +6,7 @@ It relays bytes, and knows nothing of what they say.
 import os
 from typing import Any
 
-from llmproxy.transport import Transport, target
+from llmproxy.upstream.transport import Transport, target
 
 _TARGET = target(
     "POST",

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 
 os.environ.setdefault("DATA_DIR", ".data/chaos")  # What is crashed here is nobody else's.
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 import redis
 from django.conf import settings
 
-from config.embedded.places import places
-from config.embedded.postgres import Postgres
-from config.embedded.processes import wait_until
-from config.embedded.valkey import Valkey
+from devserver.embedded.places import places
+from devserver.embedded.postgres import Postgres
+from devserver.embedded.processes import wait_until
+from devserver.embedded.valkey import Valkey
 from tests.load.processes import Server, children
 
 

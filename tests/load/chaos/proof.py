@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db.models import Sum
 
-from llmproxy import reconciliation
+from llmproxy.settlement import reconciliation
 from tests.load.chaos.callers import Call
 from tokens import ledger
+from tokens.ledger.verify import verify
 from tokens.models import Balance, Reservation, UsageRecord
-from tokens.verify import verify
 
 _WAIT_SECONDS = 60.0
 

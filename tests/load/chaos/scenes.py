@@ -11,7 +11,7 @@ import httpx
 from django.db import connection
 from django.utils import timezone
 
-from tests.fakes.upstream.process import UpstreamProcess
+from tests.fakes.upstream_process import UpstreamProcess
 from tests.load import proxy, stage
 from tests.load.chaos import people, proof
 from tests.load.chaos.breaking import Breaker

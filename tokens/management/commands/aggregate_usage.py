@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from tokens import aggregates
+from tokens.usage import aggregates
 
 
 class Command(BaseCommand):

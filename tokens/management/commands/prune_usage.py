@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tokens import retention
+from tokens.usage import retention
 
 
 class Command(BaseCommand):

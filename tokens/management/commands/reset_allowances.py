@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from tokens.allowances import count_due
+from tokens.ledger.allowances import count_due
 from tokens.tasks import reset_allowances
 
 

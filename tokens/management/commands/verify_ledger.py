@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from tokens.ledger.verify import verify
 from tokens.models import Balance
-from tokens.verify import verify
 
 
 class Command(BaseCommand):

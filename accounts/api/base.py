@@ -1,0 +1,69 @@
+"""What the JSON doors share: who may come, what they brought, and how a sign-in is answered."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from accounts.api.serializers import UserSerializer, pair_body
+from accounts.models import Session, User
+from accounts.sessions import session_pairs
+from accounts.sessions.devices import device_name
+
+# What is answered to whoever asks for a message, so that nobody can tell who has an account.
+MESSAGE_SENT = {"detail": "If the address can get a message of this kind, it is on its way."}
+
+
+class OpenView(APIView):
+    """Open to everyone. What it answers is a credential, so no cache may keep it."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """Return what the serializer makes of the body, or raise what is wrong with it."""
+    serializer.is_valid(raise_exception=True)
+    data: dict[str, Any] = serializer.validated_data
+    return data
+
+
+def django_request(request: Request) -> HttpRequest:
+    """Return the request that DRF has wrapped: what Django's and allauth's own functions take."""
+    inner: HttpRequest = request._request  # noqa: SLF001 - DRF offers no public way to it
+    return inner
+
+
+def user_of(request: Request) -> User:
+    """Return the caller of a view that is closed to strangers."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def session_of(request: Request) -> UUID:
+    """Return the id of the caller's session, in a view that is closed to keys."""
+    assert isinstance(request.auth, session_pairs.Caller)
+    return request.auth.session_id
+
+
+def device_of(request: Request, data: dict[str, Any]) -> str:
+    """Take the device's name out of the body, or guess it from the headers."""
+    given = data.pop("device_name", "") or request.headers.get("X-Client-Name", "")
+    return device_name(given=given, user_agent=request.headers.get("User-Agent", ""))
+
+
+def signed_in(user: User, device: str, *, second_factor: bool = False) -> dict[str, Any]:
+    """Open a session, and return its first pair with the user: the body of a sign-in."""
+    pair = session_pairs.issue(
+        user, name=device, second_factor=second_factor, origin=Session.Origin.PASSWORD
+    )
+    return {**pair_body(pair), "user": UserSerializer(user).data}

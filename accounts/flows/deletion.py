@@ -1,0 +1,83 @@
+"""Deleting an account: what could name the user goes, what the books need stays."""
+
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts import security_log
+from accounts.errors import ReauthenticationRequired
+from accounts.flows import passwords
+from accounts.models import User
+from accounts.sessions import session_pairs
+from accounts.sessions.revocation import sign_out_everywhere
+from accounts.signals import account_deleted
+
+# How the address of a deleted account ends: nobody can register it, it has no top-level domain.
+NOBODY = "@invalid"
+
+
+def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
+    """Delete the caller's account, once they have shown that it is they.
+
+    By their password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
+    ``ReauthenticationRequired`` or ``RateLimited``.
+    """
+    if user.has_usable_password():
+        if password is None:
+            raise ReauthenticationRequired("Send your password.")
+        passwords.prove(request, user, password=password)
+    else:
+        session_pairs.insist_on_recent(session_id)
+    delete(user)
+
+
+def delete(user: User) -> None:
+    """Delete the account: all of it or, when anything fails, nothing. The second time does nothing.
+
+    Usage and balances keep pointing to the row, which no longer says whose it was.
+    """
+    with transaction.atomic():
+        owner = User.objects.select_for_update().get(pk=user.pk)
+        if owner.email == _nobody(owner):
+            return
+        account_deleted.send(sender=User, user=owner)
+        _forget(owner)
+    security_log.note("account_deleted", user_id=owner.pk)
+
+
+def _forget(user: User) -> None:
+    sign_out_everywhere(user)
+    user.sessions.all().delete()  # their names are those of the user's devices
+    SocialAccount.objects.filter(user=user).delete()
+    EmailAddress.objects.filter(user=user).delete()
+    Authenticator.objects.filter(user=user).delete()
+    user.groups.clear()
+    user.user_permissions.clear()
+    _forget_in_admin_log(user)
+    User.objects.filter(pk=user.pk).update(
+        email=_nobody(user),
+        name="",
+        password=make_password(None),
+        last_login=None,
+        is_active=False,
+        is_staff=False,
+        is_superuser=False,
+    )
+
+
+def _forget_in_admin_log(user: User) -> None:
+    """The log of staff's actions names what was acted upon, by its text of that day."""
+    users = ContentType.objects.get_for_model(User)
+    entries = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
+    entries.update(object_repr=_nobody(user))
+
+
+def _nobody(user: User) -> str:
+    return f"deleted-{user.pk}{NOBODY}"

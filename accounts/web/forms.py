@@ -1,0 +1,80 @@
+"""The pages' forms, where they must do as the API does (ACCOUNT_FORMS)."""
+
+from allauth.account import forms
+from allauth.core import context
+from allauth.mfa.base import forms as mfa
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from accounts import security_log
+from accounts.addresses import fold
+from accounts.flows import passwords
+from accounts.models import User
+from accounts.throttling.attempts import count_code, count_password
+
+
+class SignInForm(forms.LoginForm):  # type: ignore[misc]
+    def clean_login(self) -> str:
+        """Look for the address in the form in which it is kept."""
+        login: str = super().clean_login()
+        try:
+            return fold(login)
+        except ValueError:
+            return login  # nobody's
+
+
+class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
+    """Counts codes with those of the API, before they are looked at."""
+
+    def clean_code(self) -> str:
+        count_code(context.request, user=self.user)
+        try:
+            code: str = super().clean_code()
+        except ValidationError:
+            security_log.note("second_factor_failed", user_id=self.user.pk, request=context.request)
+            raise
+        return code
+
+
+class CodeAgainForm(CodeForm, mfa.ReauthenticateForm):  # type: ignore[misc]
+    """The same for who has signed in already."""
+
+    def save(self) -> None:
+        mfa.ReauthenticateForm.save(self)
+
+
+class ChangeForm(forms.ChangePasswordForm):  # type: ignore[misc]
+    def clean_oldpassword(self) -> str:
+        """Count guesses together with the API's, before the password is looked at."""
+        count_password(context.request, user=self.user)
+        password: str = super().clean_oldpassword()
+        return password
+
+
+class PasswordAgainForm(forms.ReauthenticateForm):  # type: ignore[misc]
+    def clean_password(self) -> str:
+        """Count guesses together with those of ``ChangeForm``."""
+        count_password(context.request, user=self.user)
+        password: str = super().clean_password()
+        return password
+
+
+class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
+    def clean_email(self) -> str:
+        """Refuse what another account signs in by: it would become the way into this one."""
+        email: str = super().clean_email()
+        if User.objects.filter(email=email).exclude(pk=self.user.pk).exists():
+            raise ValidationError("An account with this e-mail exists already.")
+        return email
+
+
+class ResetForm(forms.ResetPasswordForm):  # type: ignore[misc]
+    def save(self, request: HttpRequest, **kwargs: object) -> str:
+        email: str = self.cleaned_data["email"]
+        passwords.request_reset(request, email=email)
+        return email
+
+
+class NewPasswordForm(forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    def save(self) -> None:
+        passwords.renew(self.user, password=self.cleaned_data["password1"])

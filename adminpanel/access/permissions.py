@@ -1,0 +1,39 @@
+"""Which staff may do what: by Django's permissions, so by the groups that staff are in.
+
+Migrating makes three groups (adminpanel/access/roles.py); whoever is in none, and no superuser, may
+do nothing here.
+"""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from accounts.errors import AppNotAllowed, SecondFactorRequired
+from accounts.flows.second_factor import insist_of_staff
+from accounts.models import User
+from accounts.sessions.origins import insist_on_trusted
+from accounts.sessions.session_pairs import Caller
+from core.errors import NotAuthenticated, PermissionDenied
+
+
+class StaffOnly(BasePermission):
+    """Sessions of staff who hold the permission that the view names for the method.
+
+    A view says `permissions = {"GET": "accounts.view_user", …}`; of another method than those all
+    staff may hear that there is none. An API key never will do, nor a session of an editor.
+    """
+
+    errors = (PermissionDenied, AppNotAllowed, SecondFactorRequired)
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.user, User):
+            raise NotAuthenticated
+        needed = view.permissions.get("GET" if request.method == "HEAD" else request.method)
+        session = request.auth if isinstance(request.auth, Caller) else None
+        holds = needed is None or request.user.has_perm(needed)
+        if not (session and request.user.is_staff and holds):
+            raise PermissionDenied("This is for staff.", required=needed)
+        insist_on_trusted(session.origin)
+        insist_of_staff(request.user, given=session.second_factor)
+        return True

@@ -1,0 +1,335 @@
+"""What the staff's dashboard shows of some days: figures, charts and tables.
+
+All of it comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
+exact and takes little time. Money, also what models cost, is for those who may change plans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.models import User
+from adminpanel.dashboard import charts
+from adminpanel.dashboard.charts import Chart, Series, compact
+from adminpanel.dashboard.tables import Table, readable
+from adminpanel.reports import revenue
+from adminpanel.reports import usage as statistics
+from adminpanel.reports.days import DEFAULT, PRESETS, DaysForm, last_days, today
+from tokens.usage import queries, totals
+from tokens.usage.latency import percentile
+
+SEES_USAGE = "tokens.view_usagerecord"
+SEES_MONEY = "billing.change_plan"
+_BY_DAY = 93
+"""More days than these are drawn by week."""
+_TOP_USERS = 10
+_TOP_DAYS = 31
+
+
+@dataclass(frozen=True)
+class Tile:
+    title: str
+    value: str
+
+
+@dataclass
+class Dashboard:
+    """The figures of the days ``first`` to ``last``, for somebody who may see this much."""
+
+    first: date
+    last: date
+    sees_money: bool
+    preset: int | None = None
+    error: str = ""
+    presets: tuple[int, ...] = field(default=PRESETS)
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        total = self._total
+        return [
+            Tile("Requests", readable(total["requests"])),
+            Tile("Active users", readable(total["users"])),
+            Tile("Tokens charged", compact(float(total["charged"]))),
+            Tile("Errors", _percent(_share(total["errors"], total["requests"]))),
+            *(Tile(f"Latency {name}", _ms(value)) for name, value in total["latency_ms"].items()),
+        ]
+
+    @cached_property
+    def money_tiles(self) -> list[Tile]:
+        if not self.sees_money:
+            return []
+        months = self._revenue["months"]
+        earned = sum((month["revenue"] for month in months), Decimal(0))
+        margin = sum((month["margin"] for month in months), Decimal(0))
+        return [
+            Tile("MRR now", _dollars(self._revenue["mrr"])),
+            Tile("Subscribers", readable(sum(p["subscribers"] for p in self._revenue["plans"]))),
+            Tile("Revenue", _dollars(earned)),
+            Tile("Margin", _dollars(margin)),
+            Tile("Upstream cost", _dollars(self._total["cost"])),
+            Tile("New", readable(sum(month["new"] for month in months))),
+            Tile("Churned", readable(sum(month["churned"] for month in months))),
+            Tile("Failed payments", readable(sum(month["failed_payments"] for month in months))),
+        ]
+
+    @cached_property
+    def charts(self) -> list[SafeString]:
+        steps = self._steps
+        labels = [step["label"] for step in steps]
+        failing = [_share(step["errors"], step["requests"]) for step in steps]
+        return [
+            charts.columns(Chart(f"Requests by {self._step}", labels, [
+                Series("answered", [step["requests"] - step["errors"] for step in steps]),
+                Series("errors", [step["errors"] for step in steps], "bad"),
+            ], compact)),
+            charts.columns(Chart(f"Tokens by {self._step}", labels, [
+                Series("prompt", [step["prompt_tokens"] for step in steps]),
+                Series("completion", [step["completion_tokens"] for step in steps], "2"),
+            ], compact)),
+            charts.lines(Chart("Latency of answers", labels, [
+                Series("p50", _percentiles(steps, 0.5)),
+                Series("p95", _percentiles(steps, 0.95), "3"),
+                Series("p99", _percentiles(steps, 0.99), "bad"),
+            ], _ms)),
+            charts.lines(Chart("Errors of all requests", labels, [
+                Series("share", failing, "bad"),
+            ], _percent)),
+            charts.lines(Chart(f"Active users a day{self._mean}", labels, [
+                Series("users", [step["users"] for step in steps], "4"),
+            ], compact)),
+        ]  # fmt: skip
+
+    @cached_property
+    def money_charts(self) -> list[SafeString]:
+        if not self.sees_money:
+            return []
+        months = self._revenue["months"]
+        labels = [month["month"] for month in months]
+        steps = self._steps
+        return [
+            charts.columns(Chart("Revenue by month, USD", labels, [
+                Series("revenue", [float(month["revenue"]) for month in months], "2"),
+            ], compact)),
+            charts.lines(Chart("Subscriptions by month", labels, [
+                Series("new", [month["new"] for month in months], "2"),
+                Series("churned", [month["churned"] for month in months], "bad"),
+                Series("failed payments", [month["failed_payments"] for month in months], "3"),
+            ], compact)),
+            charts.columns(Chart(
+                f"Upstream cost by {self._step}, USD",
+                [step["label"] for step in steps],
+                [Series("cost", [float(step["cost"]) for step in steps], "3")],
+                compact,
+            )),
+        ]  # fmt: skip
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        found = [self._usage_table(name) for name in ("model", "provider", "plan")]
+        found.append(self._top_users())
+        if self.sees_money:
+            found.extend([self._months(), self._mrr()])
+        return [*found, self._days()]
+
+    def table(self, name: str) -> Table | None:
+        """Return the table of that name, if there is one for this reader."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    @property
+    def query(self) -> str:
+        """The days, for addresses."""
+        return f"from={self.first}&to={self.last}"
+
+    @cached_property
+    def _span(self) -> dict[str, date]:
+        return {"since": self.first, "until": self.last + timedelta(days=1)}
+
+    @cached_property
+    def _total(self) -> dict[str, Any]:
+        all_days = statistics.as_row(_sum(self._by_day or [statistics.NOTHING]), None)
+        return {**all_days, "users": totals.active_users(**self._span)}
+
+    @cached_property
+    def _by_day(self) -> list[dict[str, Any]]:
+        found = {row["day"]: row for row in totals.by_day("all", **self._span)}
+        number = (self.last - self.first).days + 1
+        days = (self.first + timedelta(days=each) for each in range(number))
+        return [found.get(day, {**statistics.NOTHING, "day": day}) for day in days] if found else []
+
+    @property
+    def _is_by_day(self) -> bool:
+        return (self.last - self.first).days < _BY_DAY
+
+    @property
+    def _step(self) -> str:
+        return "day" if self._is_by_day else "week"
+
+    @property
+    def _mean(self) -> str:
+        return "" if self._is_by_day else ", mean of each week"
+
+    @cached_property
+    def _steps(self) -> list[dict[str, Any]]:
+        """The days as they are, or summed to weeks that begin on Monday."""
+        if self._is_by_day:
+            return [{**row, "label": f"{row['day']:%d %b}"} for row in self._by_day]
+        weeks = groupby(self._by_day, lambda row: row["day"] - timedelta(row["day"].weekday()))
+        return [_week(monday, list(rows)) for monday, rows in weeks]
+
+    @cached_property
+    def _revenue(self) -> dict[str, Any]:
+        """The report of the months that the days touch."""
+        now = today()
+        back = (now.year - self.first.year) * 12 + now.month - self.first.month
+        report = revenue.report(months=max(0, back) + 1, currency="usd")
+        span = f"{self.first:%Y-%m}", f"{self.last:%Y-%m}"
+        months = [month for month in report["months"] if span[0] <= month["month"] <= span[1]]
+        return {**report, "months": months}
+
+    def _usage_table(self, by: statistics.Group) -> Table:
+        rows = statistics.usage(**self._span, group=by)
+        most = max((row["charged"] for row in rows), default=0) or 1
+        return Table(
+            f"{by}s",
+            f"By {by}",
+            self._columns(by.capitalize()),
+            [[row["key"] or "none", *self._figures(row)] for row in rows],
+            [row["charged"] / most for row in rows],
+        )
+
+    def _days(self) -> Table:
+        rows = [statistics.as_row(row, f"{row['day']:%Y-%m-%d}") for row in self._by_day]
+        return Table(
+            "days",
+            "By day",
+            [*self._columns("Day"), "Active users"],
+            [[row["key"], *self._figures(row), row["users"]] for row in reversed(rows)],
+        )
+
+    def _columns(self, first: str) -> list[str]:
+        money = ["Upstream cost, USD"] if self.sees_money else []
+        return [first, "Requests", "Errors", "Error rate", "Prompt tokens", "Completion tokens",
+                "Charged", "p50 ms", "p95 ms", "p99 ms", *money]  # fmt: skip
+
+    def _figures(self, row: dict[str, Any]) -> list[Any]:
+        return [
+            row["requests"],
+            row["errors"],
+            _share(row["errors"], row["requests"]),
+            row["prompt_tokens"],
+            row["completion_tokens"],
+            row["charged"],
+            *row["latency_ms"].values(),
+            *([row["cost"]] if self.sees_money else []),
+        ]
+
+    def _top_users(self) -> Table:
+        """Tell who used the most; of a long time only its end, for it is read by user and day."""
+        until = self._span["until"]
+        since = max(self.first, until - timedelta(days=_TOP_DAYS))
+        found = queries.top_users(since=since, until=until, at_most=_TOP_USERS)
+        emails = dict(
+            User.objects.filter(pk__in=[r["user"] for r in found]).values_list("pk", "email")
+        )
+        title = "Top users" if since == self.first else f"Top users of the last {_TOP_DAYS} days"
+        money = ["Upstream cost, USD"] if self.sees_money else []
+        return Table(
+            "users",
+            title,
+            ["User", "Requests", "Charged", *money],
+            [
+                [emails[row["user"]], row["requests"], row["charged"],
+                 *([row["cost"]] if self.sees_money else [])]
+                for row in found
+            ],
+            [row["charged"] / (found[0]["charged"] or 1) for row in found],
+        )  # fmt: skip
+
+    def _months(self) -> Table:
+        return Table(
+            "months",
+            "By month",
+            ["Month", "Revenue, USD", "Upstream cost, USD", "Margin, USD", "New", "Churned",
+             "Churn rate", "Failed payments"],
+            [
+                [month["month"], month["revenue"], month["upstream_cost"], month["margin"],
+                 month["new"], month["churned"], month["churn_rate"], month["failed_payments"]]
+                for month in reversed(self._revenue["months"])
+            ],
+        )  # fmt: skip
+
+    def _mrr(self) -> Table:
+        plans = self._revenue["plans"]
+        most = max((plan["mrr"] for plan in plans), default=Decimal(0)) or Decimal(1)
+        return Table(
+            "mrr",
+            "MRR by plan, now",
+            ["Plan", "Subscribers", "MRR, USD"],
+            [[plan["plan"], plan["subscribers"], plan["mrr"]] for plan in plans],
+            [float(plan["mrr"] / most) for plan in plans],
+        )
+
+
+def dashboard_for(request: HttpRequest) -> Dashboard | None:
+    """Read which days are asked for, and what the reader may see; None if nothing."""
+    user = request.user
+    if not user.has_perm(SEES_USAGE):
+        return None
+    form = DaysForm(request.GET)
+    is_fit = form.is_valid()
+    days = form.cleaned_data if is_fit else last_days(DEFAULT)
+    preset = (days["last"] - days["first"]).days + 1
+    ends_today = days["last"] == today()
+    return Dashboard(
+        **days,
+        sees_money=user.has_perm(SEES_MONEY),
+        preset=preset if ends_today else None,
+        error=""
+        if is_fit
+        else " ".join(str(text) for texts in form.errors.values() for text in texts),
+    )
+
+
+def _week(monday: date, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sum days to a week; of active users take the mean."""
+    users = sum(row["users"] for row in rows) / len(rows)
+    return {**_sum(rows), "users": users, "label": f"{monday:%d %b}"}
+
+
+def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add up what can be added up."""
+    names = ("requests", "errors", "prompt_tokens", "completion_tokens", "charged", "cost")
+    counts = zip(*(row["latency"] for row in rows), strict=True)
+    return {
+        **{name: sum(row[name] for row in rows) for name in names},
+        "latency": [sum(each) for each in counts],
+    }
+
+
+def _percentiles(steps: Sequence[dict[str, Any]], share: float) -> list[int | None]:
+    return [percentile(step["latency"], share) for step in steps]
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.0f} ms"
+
+
+def _dollars(value: Decimal) -> str:
+    return f"${value:,.2f}"

@@ -1,0 +1,41 @@
+"""Tables of figures: shown on the staff's dashboard, and exported as CSV."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from core.spreadsheet import as_csv
+
+
+@dataclass(frozen=True)
+class Table:
+    """A name for addresses, a title for readers, columns, and rows of plain values."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    bars: Sequence[float] = ()
+    """For each row, its share of the greatest, where that is worth a bar."""
+
+    @property
+    def csv(self) -> str:
+        """The table with its figures in full: shares of 1, money in all digits."""
+        return as_csv([self.columns, *self.rows])
+
+    @property
+    def shown(self) -> list[list[str]]:
+        """The rows as readers see them."""
+        return [[readable(cell) for cell in row] for row in self.rows]
+
+
+def readable(cell: Any) -> str:
+    """Write a figure for readers: thousands apart, money to the cent, none as a word."""
+    if cell is None:
+        return "none"
+    if isinstance(cell, Decimal):
+        return f"{cell:,.2f}"
+    if isinstance(cell, float):
+        return f"{cell:.2%}"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

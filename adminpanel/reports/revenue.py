@@ -1,0 +1,138 @@
+"""What the business earns and what its models cost, by month (UTC). Money in whole currency units.
+
+Revenue is what invoices were paid, less refunds, in the month in which they were made. MRR is what
+living subscriptions pay a month at the price list, a year's price counting a twelfth; trials pay
+nothing yet. Upstream costs are USD, exact at any time (``tokens.usage.totals``).
+"""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+
+from billing.models import Interval, Invoice, Price, StripeEvent, Subscription
+from core import currencies
+from tokens.periods import months_after
+from tokens.usage import totals
+
+_PAYING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+
+
+def report(*, months: int, currency: str) -> dict[str, Any]:
+    """Return MRR by plan now, and the last months, the running one included, the oldest first."""
+    by_plan = _mrr_by_plan(currency)
+    return {
+        "currency": currency,
+        "mrr": sum((plan["mrr"] for plan in by_plan), Decimal(0)),
+        "plans": by_plan,
+        "months": _months(_last_months(months), currency),
+    }
+
+
+def _mrr_by_plan(currency: str) -> list[dict[str, Any]]:
+    paying = Subscription.objects.filter(ended_at=None, entitled=True, status__in=_PAYING)
+    subscribers: Counter[str] = Counter()
+    yearly: Counter[str] = Counter()
+    prices = {
+        (price.plan_id, price.interval): price.amount
+        for price in Price.objects.filter(active=True, currency=currency)
+    }
+    for plan, interval, number in paying.values_list("plan_id", "interval").annotate(Count("pk")):
+        a_year = 1 if interval == Interval.YEAR else 12
+        subscribers[plan] += number
+        yearly[plan] += prices.get((plan, interval), 0) * number * a_year
+    return [
+        {
+            "plan": plan,
+            "subscribers": number,
+            "mrr": currencies.units(Decimal(yearly[plan]) / 12, currency),
+        }
+        for plan, number in sorted(subscribers.items())
+    ]
+
+
+def _last_months(number: int) -> list[datetime]:
+    now = timezone.now().astimezone(UTC)
+    this = datetime(now.year, now.month, 1, tzinfo=UTC)
+    return [months_after(this, -back) for back in reversed(range(number))]
+
+
+def _months(starts: list[datetime], currency: str) -> list[dict[str, Any]]:
+    since = starts[0]
+    earned = _earned(since, currency)
+    costs = _costs(since)
+    failed = _by_month(
+        StripeEvent.objects.filter(type="invoice.payment_failed", created_at__gte=since),
+        "created_at",
+    )
+    return [
+        _month(start, earned, costs.get(start.date(), Decimal(0)), failed.get(start.date(), 0))
+        for start in starts
+    ]
+
+
+def _month(
+    start: datetime, earned: dict[date, dict[str, Decimal]], cost: Decimal, failed: int
+) -> dict[str, Any]:
+    plans = earned.get(start.date(), {})
+    revenue = sum(plans.values(), Decimal(0))
+    return {
+        "month": f"{start:%Y-%m}",
+        "revenue": revenue,
+        "by_plan": [{"plan": plan, "revenue": plans[plan]} for plan in sorted(plans)],
+        "failed_payments": failed,
+        "upstream_cost": cost,
+        "margin": revenue - cost,
+        **_movement(start),
+    }
+
+
+def _movement(start: datetime) -> dict[str, Any]:
+    """Count who came and who left in a month, among those who were really subscribed."""
+    end = months_after(start, 1)
+    real = Subscription.objects.filter(stripe_id__isnull=False).exclude(
+        status__in=["incomplete", "incomplete_expired"]
+    )
+    counts = real.aggregate(
+        new=Count("pk", filter=Q(created_at__gte=start, created_at__lt=end)),
+        churned=Count("pk", filter=Q(ended_at__gte=start, ended_at__lt=end)),
+        before=Count(
+            "pk", filter=Q(created_at__lt=start) & (Q(ended_at=None) | Q(ended_at__gte=start))
+        ),
+    )
+    before = counts.pop("before")
+    rate = round(counts["churned"] / before, 4) if before else None
+    return {**counts, "churn_rate": rate}
+
+
+def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:
+    paid = Invoice.objects.filter(created_at__gte=since, currency=currency, paid__gt=0)
+    rows = (
+        paid.order_by()
+        .annotate(month=TruncMonth("created_at", tzinfo=UTC))
+        .values_list("month", "plan_id")
+        .annotate(total=Sum(F("paid") - F("refunded")))
+    )
+    earned: dict[date, dict[str, Decimal]] = {}
+    for month, plan, cents in rows:
+        earned.setdefault(month.date(), {})[plan] = currencies.units(cents, currency)
+    return earned
+
+
+def _costs(since: datetime) -> dict[date, Decimal]:
+    """Sum the upstream costs of each month, in USD."""
+    costs: dict[date, Decimal] = {}
+    tomorrow = timezone.now().astimezone(UTC).date() + timedelta(days=1)
+    for row in totals.by_day("all", since=since.date(), until=tomorrow):
+        month = row["day"].replace(day=1)
+        costs[month] = costs.get(month, Decimal(0)) + row["cost"]
+    return costs
+
+
+def _by_month(found: QuerySet[Any], column: str) -> dict[date, int]:
+    months = found.order_by().annotate(month=TruncMonth(column, tzinfo=UTC)).values_list("month")
+    return {month.date(): number for month, number in months.annotate(Count("pk"))}

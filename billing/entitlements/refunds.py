@@ -1,0 +1,83 @@
+"""Money that went back takes with it the tokens that are unspent; money that returns, returns them.
+
+What is lost of a payment is read anew each time, as the sum of its refunds and of its disputes that
+are not won; so events may come late, twice and in any order.
+"""
+
+from django.db import transaction
+
+from billing.entitlements import allocation, state
+from billing.errors import SubscriptionBusy
+from billing.models import Invoice
+from billing.stripe import gateway
+
+_ATTEMPTS = 8
+_WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
+
+
+def settle(charge_id: str) -> tuple[Invoice | None, int]:
+    """Hold an invoice's tokens against what is left of its payment.
+
+    Returns the invoice, unless it is none of ours, and how many cents it had lost before. Raises
+    ``SubscriptionBusy`` after many attempts.
+    """
+    invoice_id = _invoice_of(gateway.charge(charge_id))
+    if invoice_id is None:
+        return None, 0
+    for _ in range(_ATTEMPTS):
+        seen = Invoice.objects.values_list("settlements", flat=True).get(pk=invoice_id)
+        lost = _lost(charge_id)
+        if written := _write(invoice_id, lost=lost, seen=seen):
+            return written
+    raise SubscriptionBusy
+
+
+def _lost(charge_id: str) -> int:
+    """Return how many cents of a payment went back, as Stripe says now."""
+    charge = gateway.charge(charge_id)
+    disputes = gateway.disputes_of(charge_id) if charge["disputed"] else []
+    disputed = sum(one["amount"] for one in disputes if one["status"] not in _WON)
+    return int(charge["amount_refunded"] + disputed)
+
+
+def settle_disputed(dispute_id: str) -> None:
+    """Treat disputed money as refunded, until the dispute is won."""
+    settle(gateway.dispute(dispute_id)["charge"])
+
+
+@transaction.atomic
+def _write(invoice_id: str, *, lost: int, seen: int) -> tuple[Invoice, int] | None:
+    """Write what was lost; None where somebody has written since it was read."""
+    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
+    invoice = invoices.get(pk=invoice_id)
+    if invoice.settlements != seen:
+        return None
+    before, invoice.refunded = invoice.refunded, min(lost, invoice.paid)
+    if invoice.refunded > before:
+        wanted = _share(invoice, invoice.refunded) - _share(invoice, before)
+        invoice.taken_back += allocation.take_back(invoice, wanted=wanted)
+    elif invoice.refunded < before:
+        surplus = invoice.taken_back - _share(invoice, invoice.refunded)
+        invoice.taken_back -= allocation.give_back(invoice, surplus=surplus)
+    if invoice.refunded != before:
+        invoice.settlements += 1
+        invoice.save(update_fields=["refunded", "taken_back", "settlements"])
+    return invoice, before
+
+
+def _share(invoice: Invoice, cents: int) -> int:
+    """Return the part of the invoice's tokens that so much of its money bought."""
+    return (invoice.tokens or 0) * cents // invoice.paid
+
+
+def _invoice_of(charge: gateway.Obj) -> str | None:
+    """Return the id of the invoice that a charge paid, once it is noted here."""
+    intent = charge.get("payment_intent")
+    invoice_id = gateway.invoice_of_payment(intent) if intent else None
+    if invoice_id is None:
+        return None
+    if not Invoice.objects.filter(pk=invoice_id).exists():
+        subscription_id = gateway.subscription_of_invoice(invoice_id)
+        if subscription_id is None or state.refresh(subscription_id) is None:
+            return None
+    return invoice_id if Invoice.objects.filter(pk=invoice_id).exists() else None

@@ -1,0 +1,12 @@
+"""Where dj-stripe's own webhook endpoints lead to, by the names that it looks up."""
+
+from django.urls import path
+
+from billing.events import webhooks
+
+app_name = "djstripe"
+
+urlpatterns = [
+    path("stripe/webhook/<uuid:uuid>/", webhooks.receive, name="djstripe_webhook_by_uuid"),
+    path("stripe/webhook/<uuid:uuid>", webhooks.receive),
+]

@@ -1,1 +1,0 @@
-"""What `make run` calls: ``python -m config.supervisor [--llm] [-v]`` starts every process."""

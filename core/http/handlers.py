@@ -1,0 +1,330 @@
+"""The two ASGI handlers.
+
+Both read the body with a bound. `LeanHandler` is for the proxy's async routes: URLconf, middleware
+chain, HttpRequest and HttpResponse stay Django's, but no thread is started for a request
+(Django's own handler starts several: for sync signal receivers and sync middleware hooks).
+"""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from functools import lru_cache
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import ResolverMatch, get_resolver, set_script_prefix
+from django.utils.module_loading import import_string
+
+from core.errors import PayloadTooLarge, RequestTimeout
+from core.http.headers import add_plain
+from core.http.rendering import error_response
+
+_ON_LEAVE = "tokengate.on_leave"
+_INCOMING = "tokengate.incoming"
+# Bytes of a body for which a client may take a second more.
+_SLOWEST = 10_000
+_SPOOL_ABOVE = 2_500_000
+# Past its limit a body is read and thrown away, so that the client gets to read our answer;
+# past this one the connection is simply answered.
+_DISCARD_AT_MOST = 256_000_000
+
+
+class BoundedHandler(ASGIHandler):
+    """Django's handler, with a bound on the body that no view can forget."""
+
+    max_body = settings.MAX_BODY_BYTES
+
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        """Read the body up to the limit. A longer one is dropped: `.too_large` is then true."""
+        message = await receive()
+        chunk = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return _WholeBody(chunk) if len(chunk) <= self.max_body else _TooLargeBody()
+        return await self._read_parts(message, receive)
+
+    async def _read_parts(self, message: Any, receive: Any) -> IO[bytes]:
+        body = _SpooledBody(max_size=_SPOOL_ABOVE)
+        loop = asyncio.get_running_loop()
+        began, size = loop.time(), 0
+        while True:
+            if message["type"] == "http.disconnect":
+                body.close()
+                raise RequestAborted
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= self.max_body:
+                body.write(chunk)
+            if not message.get("more_body") or size > _DISCARD_AT_MOST:
+                break
+            try:
+                async with asyncio.timeout_at(
+                    began + settings.CLIENT_BODY_TIMEOUT + size / _SLOWEST
+                ):
+                    message = await receive()
+            except TimeoutError:
+                body.too_late = True
+                break
+        body.too_large = size > self.max_body
+        body.seek(0)
+        return body
+
+    def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        request, error = super().create_request(scope, body_file)
+        if request is not None:
+            request.body_too_large = getattr(body_file, "too_large", False)  # type: ignore[attr-defined]
+            request.body_too_late = getattr(body_file, "too_late", False)  # type: ignore[attr-defined]
+        return request, error
+
+
+class LeanHandler(BoundedHandler):
+    """Serves async views without a thread, and cancels them the moment the client goes."""
+
+    max_body = settings.MAX_LLM_BODY_BYTES
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        chain: Any = self._get_response_async
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        for path in reversed(settings.LEAN_MIDDLEWARE):
+            chain = import_string(path)(chain)
+        self._middleware_chain = chain
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
+        serving = asyncio.current_task()
+        assert serving is not None
+        watching = _Watching(receive, serving, scope)
+        body, incoming = self._body(message, receive, watching, scope)
+        try:
+            response = await self._respond(scope, body)
+            if incoming is not None and not incoming.is_read:
+                add_plain(response, {"Connection": "close"})
+            await _send(response, send)
+        except RequestAborted:  # The client went before its request was whole.
+            return
+        except asyncio.CancelledError:
+            if not watching.has_seen_it or serving.uncancel():
+                raise  # The server itself wants to end.
+        finally:
+            watching.stop()
+            if incoming is not None:
+                incoming.close()
+
+    async def _respond(self, scope: Any, body: IO[bytes]) -> Any:
+        if root := scope.get("root_path"):
+            set_script_prefix(root)
+        request, response = self.create_request(scope, body)
+        return response if request is None else await self._middleware_chain(request)
+
+    def _body(
+        self, message: Any, receive: Any, watching: "_Watching", scope: Any
+    ) -> tuple[IO[bytes], "Incoming | None"]:
+        """Return the body that came in one message; else an empty one, and what is coming."""
+        if not message.get("more_body"):
+            watching.start()
+            whole = message.get("body", b"")
+            return (_WholeBody(whole) if len(whole) <= self.max_body else _TooLargeBody()), None
+        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), watching.start)
+        return _WholeBody(), incoming
+
+    def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        request, error = super().create_request(scope, body_file)
+        if request is not None and isinstance(body_file, _WholeBody):
+            # What `request.body` would read: its size is bounded, and known, already.
+            request._body = body_file.getvalue()  # noqa: SLF001
+        return request, error
+
+    def resolve_request(self, request: HttpRequest) -> Any:
+        """Find the view; a path's patterns are tried in turn only once."""
+        match = request.resolver_match = _resolved(request.path_info)
+        return match
+
+    async def _get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            view, args, kwargs = self.resolve_request(request)
+            response: Any = view(request, *args, **kwargs)
+            answer: HttpResponseBase = await response if asyncio.iscoroutine(response) else response
+            return answer
+        except RequestAborted:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
+            return error_response(exc, request)
+
+
+class _WholeBody(io.BytesIO):
+    """What came in one message, as nearly every body does: a third of a spooled file's work."""
+
+    too_large = False
+
+
+class _TooLargeBody(io.BytesIO):
+    too_large = True
+
+
+class _SpooledBody(tempfile.SpooledTemporaryFile[bytes]):
+    too_large = too_late = False
+
+
+class Incoming:
+    """A body of several parts, of which the first has come; the rest is read when it is asked for.
+
+    So nothing of it is kept for a caller who is not known.
+    """
+
+    def __init__(self, reading: Coroutine[Any, Any, IO[bytes]], watch: Callable[[], None]) -> None:
+        """``watch`` is called when the body is whole: only then may the client's leaving be."""
+        self._reading = reading
+        self._watch = watch
+        self.is_read = False
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises ``PayloadTooLarge`` or ``RequestTimeout``."""
+        self.is_read = True
+        body: Any = await self._reading
+        with body:
+            if body.too_late:
+                raise RequestTimeout(headers={"Connection": "close"})
+            self._watch()
+            if body.too_large:
+                raise PayloadTooLarge
+            whole: bytes = body.read()
+            return whole
+
+    def close(self) -> None:
+        """Leave what was not read."""
+        self._reading.close()
+
+
+def is_whole(request: Any) -> bool:
+    """Tell whether a request's body has come; else it is to be had by ``whole_body`` only."""
+    return _INCOMING not in request.scope
+
+
+async def whole_body(request: Any) -> bytes:
+    """Return a request's body, waiting for what of it is still to come."""
+    incoming: Incoming = request.scope[_INCOMING]
+    return await incoming.read()
+
+
+@lru_cache(maxsize=1024)
+def _resolved(path: str) -> ResolverMatch:
+    return get_resolver().resolve(path)
+
+
+def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
+    """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
+    request.scope[_ON_LEAVE] = callback
+
+
+class _Watching:
+    """Looks out for the client's leaving, from when its request is whole."""
+
+    def __init__(self, receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
+        self._watched = (receive, serving, scope)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(_disconnect(*self._watched))
+
+    @property
+    def has_seen_it(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _disconnect(receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.get(_ON_LEAVE, serving.cancel)()
+
+
+async def _send(response: Any, send: Any) -> None:
+    if not response.streaming:
+        body = response.content
+        add_plain(response, {"Content-Length": str(len(body))})
+        await send(_head(response))
+        await send({"type": "http.response.body", "body": body})
+        return
+    # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
+    with _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send)) as patience:
+        async with aclosing(response._iterator) as parts:  # noqa: SLF001
+            await send(_head(response))
+            async for part in parts:
+                patience.sending()
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                patience.sent()
+            await send({"type": "http.response.body", "body": b""})
+
+
+def _cut_of(send: Any) -> Callable[[], Any]:
+    """Return what ends the client's connection at once, for which ASGI has no word.
+
+    What follows is what follows when a client goes. Of another server than uvicorn the connection
+    is not known: there the request alone ends.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    task = asyncio.current_task()
+    assert task is not None
+    return transport.abort if transport else task.cancel
+
+
+class _Patience:
+    """Cuts a client off who takes nothing for so many seconds.
+
+    A client that has stopped reading looks like one that is alive. One timer for a stream, not
+    one for each part: it is off by half the time at most.
+    """
+
+    def __init__(self, seconds: float, cut: Callable[[], Any]) -> None:
+        self._seconds = seconds
+        self._cut = cut
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None
+
+    def __enter__(self) -> "_Patience":
+        self._timer = self._loop.call_later(self._seconds / 2, self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def sending(self) -> None:
+        self._since = self._loop.time()
+
+    def sent(self) -> None:
+        self._since = None
+
+    def _look(self) -> None:
+        if self._since is not None and self._loop.time() - self._since >= self._seconds:
+            self._cut()
+            return
+        self._timer = self._loop.call_later(self._seconds / 2, self._look)
+
+
+@lru_cache(maxsize=256)
+def _on_the_wire(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
+def _head(response: Any) -> dict[str, Any]:
+    # `_store` is what `response.items()` reads, name by name, through two generators.
+    stored = response.headers._store.values()  # noqa: SLF001
+    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in stored]
+    cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
+    return {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": headers + cookies,
+    }

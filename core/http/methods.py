@@ -1,0 +1,12 @@
+"""The methods of plain Django views under /api; DRF's views say theirs by themselves."""
+
+from django.http import HttpRequest
+
+from core.errors import MethodNotAllowed
+
+
+def insist_on(request: HttpRequest, *methods: str) -> None:
+    """Raise ``MethodNotAllowed``, with its `Allow` header, unless it is one of these."""
+    if request.method not in methods:
+        message = f'Method "{request.method}" not allowed.'
+        raise MethodNotAllowed(message, headers={"Allow": ", ".join(methods)})

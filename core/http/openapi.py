@@ -1,0 +1,111 @@
+"""How views tell the OpenAPI document which errors they answer with: ground, knows no app.
+
+@raises(EmailTaken, RateLimited)
+@extend_schema(...)
+def post(self, request): ...
+
+What follows from the view itself need not be said: that a body can be malformed, that an id in the
+path can be unknown, and what the view's authentication and permission classes name in `errors`.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
+
+from drf_spectacular.openapi import AutoSchema
+
+from core.errors import (
+    ApiError,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+Answer = dict[str, Any]
+Errors = tuple[type[ApiError], ...]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+ERROR: Answer = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "code", "message", "param", "request_id", "retryable"],
+            "properties": {
+                "type": {"type": "string"},
+                "code": {"type": "string", "description": "What clients classify by."},
+                "message": {"type": "string"},
+                "param": {"type": ["string", "null"], "description": "The bad field."},
+                "request_id": {"type": ["string", "null"]},
+                "retryable": {"type": "boolean"},
+                "fields": {
+                    "type": "object",
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+            "additionalProperties": True,
+        }
+    },
+}
+
+
+def raises(*errors: type[ApiError]) -> Callable[[Method], Method]:
+    """Name the errors that a view's method answers with, beyond those that every such view does."""
+
+    def mark(method: Method) -> Method:
+        method.raises = errors  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def error_answers(errors: Iterable[type[ApiError]]) -> dict[str, Answer]:
+    """Describe errors as OpenAPI responses, by status."""
+    ordered = sorted(dict.fromkeys(errors), key=attrgetter("status", "code"))
+    grouped = groupby(ordered, key=attrgetter("status"))
+    return {str(status): _answer(list(together)) for status, together in grouped}
+
+
+class ErrorSchema(AutoSchema):
+    """drf-spectacular's description of a view, with the view's errors."""
+
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Answer]:
+        bodies: dict[str, Answer] = super()._get_response_bodies(direction)
+        errors = (*self._by_its_shape(), *self._by_its_classes(), *self._told())
+        return bodies | error_answers(errors)
+
+    def _by_its_shape(self) -> Errors:
+        body = self._get_request_body()  # type: ignore[no-untyped-call]
+        return (
+            InvalidRequest,
+            Unavailable,
+            *((PayloadTooLarge, UnsupportedMediaType) if body else ()),
+            *((NotFound,) if "{" in self.path else ()),
+        )
+
+    def _by_its_classes(self) -> Errors:
+        doors = self.view.get_authenticators()
+        parts = (*doors, *self.view.get_permissions())
+        named = tuple(error for part in parts for error in getattr(part, "errors", ()))
+        return (NotAuthenticated, *named) if doors else named
+
+    def _told(self) -> Errors:
+        told: Errors = getattr(getattr(self.view, self.method.lower()), "raises", ())
+        return told
+
+
+def _answer(errors: list[type[ApiError]]) -> Answer:
+    codes = sorted({error.code for error in errors})
+    code = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, code]}
+    return {
+        "description": "\n\n".join(f"`{error.code}`: {error.message}" for error in errors),
+        "content": {"application/json": {"schema": schema}},
+    }

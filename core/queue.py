@@ -1,0 +1,25 @@
+"""Handing work to Celery from where nothing may fail over it."""
+
+from typing import Any
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from core.database import give_back
+
+log = structlog.get_logger("tokengate.queue")
+
+
+def enqueue(task: str, *args: Any) -> bool:
+    """Hand a task to the worker. False, and logged, where the broker does not take it.
+
+    Whatever is handed over like this is found and done later by some nightly repair too.
+    """
+    give_back()
+    try:
+        current_app.signature(task, args=args).apply_async(retry=False)
+    except (OperationalError, OSError) as failed:
+        log.error("task_not_queued", task=task, error=type(failed).__name__)  # noqa: TRY400
+        return False
+    return True

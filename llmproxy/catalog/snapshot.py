@@ -1,0 +1,129 @@
+"""Which models there are, and who serves them now: a snapshot of the catalog in memory.
+
+A worker reads the catalog again when its snapshot is older than a few seconds, so what staff
+change is in force everywhere soon, and no request waits for the database.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from django.conf import settings
+
+from core.database import in_thread
+from llmproxy.catalog.pricing import Prices, Weights
+from llmproxy.errors import ModelNotFound, NoUpstream
+from llmproxy.models import Alias, Model, ProviderState, Route
+from llmproxy.providers import Provider, configured
+
+log = structlog.get_logger("tokengate.proxy")
+
+
+@dataclass(frozen=True)
+class ServedRoute:
+    provider: Provider
+    upstream_name: str
+    prices: Prices
+    priority: int = 100
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that clients may ask for; `routes` in the order in which they are tried."""
+
+    name: str
+    title: str
+    kind: str
+    context_length: int | None
+    max_output_tokens: int | None
+    weights: Weights
+    created: int
+    routes: tuple[ServedRoute, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was in the database: models by name, their other names, and whom staff switched off."""
+
+    models: dict[str, ServedModel] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    switched_off: frozenset[str] = frozenset()
+
+
+class Catalog:
+    """The models, as they were when last read."""
+
+    def __init__(self) -> None:
+        self._snapshot = Snapshot()
+        self._read_at = float("-inf")
+
+    async def models(self) -> dict[str, ServedModel]:
+        """Return every visible model, by name; some provider serves those that have routes."""
+        return (await self.snapshot()).models
+
+    async def snapshot(self) -> Snapshot:
+        """Return all that is known, a few seconds old at most."""
+        if time.monotonic() - self._read_at > settings.CATALOG_SECONDS:
+            self._read_at = time.monotonic()  # The others go on with what there is.
+            try:
+                self._snapshot = await in_thread(read)
+            except Exception as error:
+                log.warning("catalog_not_read", error=repr(error))
+                if not self._snapshot.models:
+                    self._read_at = float("-inf")
+                    raise
+        elif not self._snapshot.models:
+            self._snapshot = await in_thread(read)
+        return self._snapshot
+
+    async def find(self, name: str) -> ServedModel:
+        """Return one model, by its name or an alias.
+
+        Raises ``ModelNotFound``, or ``NoUpstream`` when nobody serves it.
+        """
+        known = await self.snapshot()
+        model = known.models.get(name) or known.models.get(known.aliases.get(name, ""))
+        if model is None:
+            raise ModelNotFound(name)
+        if not model.routes:
+            raise NoUpstream
+        return model
+
+
+catalog = Catalog()
+
+
+def read() -> Snapshot:
+    """Read the visible models, and the routes to providers that are configured and not off."""
+    providers = configured()
+    off = frozenset(ProviderState.objects.filter(enabled=False).values_list("name", flat=True))
+    routes: dict[str, list[ServedRoute]] = {}
+    for route in Route.objects.filter(enabled=True, listed=True).order_by("priority", "id"):
+        if route.provider in providers and route.provider not in off:
+            routes.setdefault(route.model_id, []).append(_route(route, providers))
+    models = {
+        model.name: _model(model, routes.get(model.name, []))
+        for model in Model.objects.filter(visible=True).order_by("name")
+    }
+    return Snapshot(models, dict(Alias.objects.values_list("name", "model_id")), off)
+
+
+def _route(route: Route, providers: dict[str, Provider]) -> ServedRoute:
+    prices = Prices(
+        route.price_prompt, route.price_completion, route.price_cached, route.price_request
+    )
+    provider = providers[route.provider]
+    return ServedRoute(provider, route.upstream_name, prices, route.priority)
+
+
+def _model(model: Model, routes: list[ServedRoute]) -> ServedModel:
+    return ServedModel(
+        name=model.name,
+        title=model.title,
+        kind=model.kind,
+        context_length=model.context_length,
+        max_output_tokens=model.max_output_tokens,
+        weights=Weights(model.weight_prompt, model.weight_completion),
+        created=int(model.created_at.timestamp()),
+        routes=tuple(routes),
+    )

@@ -1,0 +1,134 @@
+"""A whole answer as a stream of events, and a stream as a whole answer. Pure.
+
+Some providers send the one where the other was asked for.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmproxy.protocol import sse
+from llmproxy.protocol.output import finished_choices, output_characters
+
+Answer = dict[str, Any]
+
+_CHUNKS = {"chat.completion": "chat.completion.chunk"}
+_WHOLES = {"chat.completion.chunk": "chat.completion"}
+
+
+def is_empty(answer: Answer, field: str) -> bool:
+    """Tell whether an answer holds nothing in its ``field``.
+
+    That is no embedding, nor a choice that says something, or at least came to an end.
+    """
+    value = answer.get(field)
+    if not isinstance(value, list) or not value:
+        return True
+    return field == "choices" and not output_characters(answer) and not finished_choices(answer)
+
+
+def as_stream(answer: Answer) -> bytes:
+    """Write an answer as the events that a client expects who asked for a stream."""
+    rest = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
+    rest["object"] = _CHUNKS.get(str(answer.get("object")), answer.get("object"))
+    choices = [one for one in answer.get("choices") or [] if isinstance(one, dict)]
+    told = [{**rest, "choices": [_delta(choice)]} for choice in choices]
+    ends = [{**rest, "choices": [_end(choice)]} for choice in choices]
+    usage = [{**rest, "choices": [], "usage": answer["usage"]}] if answer.get("usage") else []
+    return b"".join(map(sse.event, [*told, *ends, *usage])) + sse.DONE
+
+
+def _delta(choice: Answer) -> Answer:
+    told = {key: value for key, value in choice.items() if key != "message"}
+    if isinstance(message := choice.get("message"), dict):
+        told["delta"] = {**message}
+        if isinstance(calls := message.get("tool_calls"), list):
+            told["delta"]["tool_calls"] = [
+                {"index": at, **call} for at, call in enumerate(calls) if isinstance(call, dict)
+            ]
+    return {**told, "finish_reason": None}
+
+
+def _end(choice: Answer) -> Answer:
+    nothing: Answer = {"delta": {}} if "message" in choice else {"text": ""}
+    return {
+        "index": choice.get("index", 0),
+        **nothing,
+        "finish_reason": choice.get("finish_reason") or "stop",
+    }
+
+
+def as_answer(chunks: Iterable[Answer]) -> Answer:
+    """Put the chunks of a stream together to the answer that they are of."""
+    answer: Answer = {}
+    choices: dict[int, Answer] = {}
+    for chunk in chunks:
+        answer |= {key: value for key, value in chunk.items() if value and key != "choices"}
+        for choice in chunk.get("choices") or []:
+            if isinstance(choice, dict):
+                index = choice.get("index")
+                _add(choices.setdefault(index if isinstance(index, int) else 0, {}), choice)
+    answer["object"] = _WHOLES.get(str(answer.get("object")), answer.get("object"))
+    answer["choices"] = [_whole(index, choices[index]) for index in sorted(choices)]
+    return answer
+
+
+def _add(whole: Answer, part: Answer) -> None:
+    """Add a part of a message: texts are joined, lists go by the ``index`` of their items."""
+    for key, value in part.items():
+        before = whole.get(key)
+        if key in _CONSTANT or before is None or type(before) is not type(value):
+            if value is not None or key not in whole:
+                whole[key] = _copy(value)
+        elif isinstance(value, str):
+            whole[key] = before + value
+        elif isinstance(value, dict):
+            _add(before, value)
+        elif isinstance(value, list):
+            _add_items(before, value)
+        else:
+            whole[key] = value
+
+
+_CONSTANT = frozenset(("index", "id", "type", "role", "finish_reason", "object", "model", "name"))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        copy: Answer = {}
+        _add(copy, value)
+        return copy
+    if isinstance(value, list):
+        items: list[Any] = []
+        _add_items(items, value)
+        return items
+    return value
+
+
+def _add_items(whole: list[Any], parts: list[Any]) -> None:
+    for part in parts:
+        known = _same(whole, part)
+        if known is None:
+            whole.append(_copy(part))
+        else:
+            _add(known, part)
+
+
+def _same(whole: list[Any], part: Any) -> Answer | None:
+    """Return the item that a part goes on with: the one of the same ``index``."""
+    if not isinstance(part, dict) or not isinstance(part.get("index"), int):
+        return None
+    return next(
+        (one for one in whole if isinstance(one, dict) and one.get("index") == part["index"]), None
+    )
+
+
+def _whole(index: int, choice: Answer) -> Answer:
+    told = {key: value for key, value in choice.items() if key not in ("delta", "message")}
+    delta, message = choice.get("delta"), choice.get("message")
+    if isinstance(delta, dict) or isinstance(message, dict):
+        said = {"role": "assistant", "content": None, **(message or {}), **(delta or {})}
+        for call in said.get("tool_calls") or []:
+            if isinstance(call, dict):
+                call.pop("index", None)
+        told["message"] = said
+    return {**told, "index": index, "finish_reason": choice.get("finish_reason") or "stop"}

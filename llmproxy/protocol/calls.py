@@ -1,0 +1,211 @@
+"""A client's request to a model: read from its body, and written anew for a provider.
+
+Only what the proxy must know is read; everything else passes through untouched.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from core.errors import InvalidRequest
+from llmproxy.protocol import inputs
+from llmproxy.protocol.estimate import PromptSize, prompt_size
+
+Body = dict[str, Any]
+
+_MOST_CHOICES = 128
+_MOST_DRAFTS = 20
+# OpenAI's default for legacy completions, which not every provider shares.
+_SHORT = 16
+# Small texts that would be large objects.
+_MOST_PARTS = 500_000
+_MOST_COMMAS = 2_000_000
+_MOST_COMMAS_BESIDE_LONG = 400_000  # `json` takes five times as long
+_LARGE = 200_000
+
+
+class Call(NamedTuple):
+    """A validated request. `max_output` is the client's own limit for each choice, if any.
+
+    `choices` come in the answer; `drafts` are written, and charged. `echoed` is the part of the
+    output, in tokens, that only repeats the prompt.
+    """
+
+    endpoint: "Endpoint"
+    body: Body
+    model: str
+    stream: bool
+    wants_usage: bool
+    choices: int
+    max_output: int | None
+    prompt: PromptSize
+    drafts: int = 1
+    echoed: int = 0
+    encode: Callable[[Any], bytes] = orjson.dumps
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One of OpenAI's paths: the kind of model it takes, and where prompt and answer stand."""
+
+    path: str
+    kind: str
+    prompt: str
+    answer: str
+    limits: tuple[str, ...]
+    read: Callable[[Body], dict[str, Any]]
+
+
+def parse(endpoint: Endpoint, raw: bytes) -> Call:
+    """Read a request body. Raises ``InvalidRequest`` with the name of the bad field.
+
+    Takes its time over a large one: see ``is_large``.
+    """
+    body, encode = _object(raw)
+    options = _typed(body, "stream_options", dict) or {}
+    return Call(
+        endpoint=endpoint,
+        body=body,
+        model=_typed(body, "model", str, required=True),
+        stream=_typed(body, "stream", bool) or False,
+        wants_usage=options.get("include_usage") is True or _asks_as_openrouter(body),
+        encode=encode,
+        **endpoint.read(body),
+    )
+
+
+def _asks_as_openrouter(body: Body) -> bool:
+    """Tell whether usage is asked for by ``"usage": {"include": true}``.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting; its provider for the AI SDK does so.
+    """
+    usage = body.get("usage")
+    return isinstance(usage, dict) and usage.get("include") is True
+
+
+def is_large(raw: bytes) -> bool:
+    """Tell whether a body is better read off the event loop."""
+    return len(raw) > _LARGE
+
+
+def for_upstream(call: Call, *, model: str, max_output: int, limit: str = "max_tokens") -> bytes:
+    """Write the body for a provider: its name of the model, our cap, and usage asked for.
+
+    A chat request that has no limit of its own is given ours in the field ``limit``.
+    """
+    body = {**call.body, "model": model}
+    limits = call.endpoint.limits
+    ours = (limit,) if limit in limits else limits[:1]
+    for key in [key for key in limits if body.get(key) is not None] or ours:
+        given = body.get(key)
+        body[key] = max_output if given is None else min(given, max_output)
+    if call.stream:
+        body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return call.encode(body)
+
+
+def _chat(body: Body) -> dict[str, Any]:
+    messages = _typed(body, "messages", list, required=True)
+    if not messages or not all(isinstance(message, dict) for message in messages):
+        raise InvalidRequest("messages must be a non-empty list of objects.", param="messages")
+    choices = _whole(body, "n", at_most=_MOST_CHOICES) or 1
+    limits = [_whole(body, name) for name in CHAT.limits]
+    return {
+        "choices": choices,
+        "drafts": choices,
+        "max_output": min((limit for limit in limits if limit is not None), default=None),
+        "prompt": prompt_size(body),
+    }
+
+
+def _completion(body: Body) -> dict[str, Any]:
+    prompts = inputs.read(body, "prompt")
+    choices = _whole(body, "n", at_most=_MOST_CHOICES) or 1
+    drafts = max(choices, _whole(body, "best_of", at_most=_MOST_DRAFTS) or 1)
+    size = inputs.size(prompts, _typed(body, "suffix", str))
+    limit = _whole(body, "max_tokens", at_least=0)
+    return {
+        "choices": choices * len(prompts),
+        "drafts": drafts * len(prompts),
+        "max_output": _SHORT if limit is None else limit,
+        "prompt": size,
+        "echoed": size.likely * choices if _typed(body, "echo", bool) else 0,
+    }
+
+
+def _embedding(body: Body) -> dict[str, Any]:
+    if body.get("stream"):
+        raise InvalidRequest("Embeddings do not stream.", param="stream")
+    size = inputs.size(inputs.read(body, "input"))
+    return {"choices": 1, "max_output": 0, "prompt": size}
+
+
+CHAT = Endpoint(
+    "chat/completions",
+    "chat",
+    "messages",
+    "choices",
+    ("max_tokens", "max_completion_tokens"),
+    _chat,
+)
+COMPLETIONS = Endpoint("completions", "chat", "prompt", "choices", ("max_tokens",), _completion)
+EMBEDDINGS = Endpoint("embeddings", "embedding", "input", "data", (), _embedding)
+
+
+def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
+    """Read a JSON object; also returns what writes it anew without loss."""
+    if raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS:
+        raise InvalidRequest("The body has too many parts.")
+    encode: Callable[[Any], bytes] = orjson.dumps
+    try:
+        body = orjson.loads(raw)
+        if _LONG in raw.translate(_DIGITS):  # orjson would turn it into a fraction.
+            if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
+                raise InvalidRequest("The body has too many parts beside a number so long.")
+            body, encode = json.loads(raw), _dumps_long
+        encode(body)  # It will be written anew for a provider.
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise InvalidRequest("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if "models" in body:  # OpenRouter would take one that the plan and the price are not of.
+        raise InvalidRequest("Name one model, in `model`.", param="models")
+    return body, encode
+
+
+# Whole numbers of 19 digits and more may pass 64 bits.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 19
+
+
+def _dumps_long(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _typed(body: Body, name: str, kind: type, *, required: bool = False) -> Any:
+    value = body.get(name)
+    if value is None and not required:
+        return None
+    if not isinstance(value, kind):
+        missing = "is required" if value is None else "has the wrong type"
+        raise InvalidRequest(f"{name} {missing}: send {_SPOKEN[kind]}.", param=name)
+    return value
+
+
+def _whole(body: Body, name: str, *, at_least: int = 1, at_most: int = 2**53) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value <= at_most:
+        raise InvalidRequest(
+            f"{name} must be a whole number from {at_least} to {at_most}.", param=name
+        )
+    return value
+
+
+_SPOKEN = {str: "a string", list: "a list", dict: "an object", bool: "true or false"}

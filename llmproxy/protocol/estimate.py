@@ -1,0 +1,125 @@
+"""How many tokens a prompt can have, without a tokenizer. Pure.
+
+Two figures: what is likely, for a charge when nobody reports usage, and a ceiling, for the hold.
+How many characters make a token depends on their kind: of English prose it is four or five, of
+digits and punctuation one or two, of random letters hardly more than one. So each kind has its
+own figures, measured with OpenAI's tokenizers (tests/llmproxy/token_counts.json). Images and other
+media are counted as such (``llmproxy.protocol.media``), not by the length of their encoding.
+"""
+
+import math
+import string
+from typing import Any, NamedTuple
+
+from llmproxy.protocol import media
+
+PER_MESSAGE = 8
+PER_REQUEST = 8
+# Bytes of a kind, and the tokens of each: likely, and at most.
+_KINDS: tuple[tuple[bytes, float, float], ...] = (
+    (string.ascii_lowercase.encode(), 0.2, 0.34),
+    (string.ascii_uppercase.encode(), 0.45, 1.1),
+    (string.digits.encode(), 0.5, 0.9),
+    (b" \t\r\n", 0.15, 0.34),
+    (bytes(range(128, 256)), 0.33, 0.75),
+)
+_PUNCTUATION = (0.6, 0.9)
+_READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
+_ATTACHMENTS = frozenset(
+    ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
+)
+
+
+class PromptSize(NamedTuple):
+    """A prompt in tokens: about how many it has, and the most that it is expected to have.
+
+    ``prompts`` tells how many it is made of: each has the model's context to itself.
+    """
+
+    likely: int
+    ceiling: int
+    prompts: int = 1
+
+
+def prompt_size(body: dict[str, Any]) -> PromptSize:
+    """Measure what the model will read of a request body."""
+    texts, scalars, found = _read([body[key] for key in _READ_BY_THE_MODEL if key in body])
+    likely, ceiling = _tokens(texts)
+    frame = PER_REQUEST + PER_MESSAGE * _messages(body)
+    return PromptSize(
+        likely=likely + scalars + sum(one.likely for one in found),
+        ceiling=ceiling + 2 * scalars + sum(one.ceiling for one in found) + frame,
+    )
+
+
+def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
+    """Measure plain texts and lists of token ids, which are ``prompts`` in all."""
+    likely, ceiling = _tokens(texts)
+    return PromptSize(
+        likely=likely + token_ids,
+        ceiling=ceiling + token_ids + PER_MESSAGE * prompts,
+        prompts=prompts,
+    )
+
+
+def _tokens(texts: list[str]) -> tuple[int, int]:
+    """Return how many tokens texts are likely to have, and at most, by kinds of character."""
+    content = "".join(texts).encode("utf-8", "replace")
+    likely = ceiling = 0.0
+    rest = len(content)
+    for kind, each, at_most in _KINDS:
+        count = len(content) - len(content.translate(None, kind))
+        rest -= count
+        likely += count * each
+        ceiling += count * at_most
+    likely += rest * _PUNCTUATION[0]
+    ceiling = max(ceiling + rest * _PUNCTUATION[1], content.count(b" "))
+    return math.ceil(likely), math.ceil(ceiling)
+
+
+def text_tokens(characters: int) -> int:
+    """Return about how many tokens a text of that many characters has."""
+    return math.ceil(characters / 4)
+
+
+def _messages(body: dict[str, Any]) -> int:
+    messages = body.get("messages")
+    return len(messages) if isinstance(messages, list) else 1
+
+
+def _read(left: list[Any]) -> tuple[list[str], int, list[media.Size]]:
+    """Return the texts, the number of scalars, and the media that the model reads."""
+    texts: list[str] = []
+    found: list[media.Size] = []
+    scalars = 0
+    while left:  # Not by recursion: a client chooses how deep its JSON goes.
+        value = left.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            texts.extend(value)
+            left.extend(_without_media(value, found))
+        elif isinstance(value, list):
+            left.extend(value)
+        else:
+            scalars += 1
+    return texts, scalars, found
+
+
+def _without_media(value: dict[str, Any], found: list[media.Size]) -> list[Any]:
+    """Return the parts of an object that are to be read on; adds its media to ``found``.
+
+    A link to a medium is one, too: its provider fetches it.
+    """
+    rest = []
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in _ATTACHMENTS and not media.has_data(value):
+        found.append(media.IMAGE)
+        return [value.get("text")]
+    for key, part in value.items():
+        size = media.size_of(key, part, value) if type(part) is str else None
+        if size is None:
+            rest.append(part)
+        else:
+            found.append(size)
+    return rest

@@ -1,0 +1,43 @@
+"""What a single event of a provider's stream says. Pure."""
+
+from typing import Any, Final
+
+from llmproxy.protocol import sse
+from llmproxy.protocol.parsing import loads
+from llmproxy.protocol.refusals import Refusal, error_in
+from llmproxy.protocol.refusals import read as read_refusal
+
+Chunk = dict[str, Any]
+
+
+class _Sign:
+    """What an event says that is no object."""
+
+
+DONE: Final = _Sign()
+NO_JSON: Final = _Sign()
+
+
+def read(event: bytes) -> Chunk | Refusal | _Sign | None:
+    """Return an event's chunk, or the error in it; ``DONE``, ``NO_JSON``, or None for no data."""
+    content = sse.data(event)
+    if sse.name(event) == b"error":
+        return read_refusal(content)
+    if not content.strip():
+        return None
+    if content.strip() == b"[DONE]":
+        return DONE
+    try:
+        value = loads(content)
+    except ValueError:
+        return NO_JSON
+    return error_in(value) or (value if isinstance(value, dict) else NO_JSON)
+
+
+def canonical(event: bytes, chunk: Chunk) -> bytes:
+    """Return an event as every client reads it: one line of data, and no other field."""
+    content = sse.data(event)
+    plain = b"data: %b\n\n" % content
+    if event == plain:
+        return event
+    return sse.event(chunk) if b"\n" in content else plain

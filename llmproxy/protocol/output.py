@@ -1,0 +1,127 @@
+"""What a model wrote, in a chunk of a stream or in a whole answer, wherever it stands. Pure.
+
+Providers add fields: whatever a delta or a message holds beside its structure was written by the
+model, and is charged for. What is told twice (``reasoning`` and ``reasoning_details``) counts once.
+"""
+
+from typing import Any
+
+from llmproxy.protocol import media
+
+# What is not written by a model, but says how the rest is to be read.
+_STRUCTURE = frozenset(
+    [
+        "role",
+        "id",
+        "type",
+        "index",
+        "object",
+        "status",
+        "format",
+        "signature",
+        "encrypted_content",
+        "expires_at",
+        "created",
+        "annotations",
+        "logprobs",
+        "native_finish_reason",
+        "finish_reason",
+        "stop_reason",
+        "call_id",
+        "tool_call_id",
+        "mime_type",
+        "media_type",
+        "provider_specific_fields",
+        "audio_tokens",
+        "usage",
+    ]
+)
+_TEXTS = frozenset(("content", "text", "refusal", "reasoning", "reasoning_content"))
+# The same thoughts, told in several ways.
+_THOUGHTS = frozenset(
+    [
+        "reasoning",
+        "reasoning_content",
+        "reasoning_text",
+        "reasoning_details",
+        "thinking",
+        "thinking_blocks",
+    ]
+)
+_CHARACTERS = 4  # of a token
+
+
+# Where errors and usage stand that are not in the usual places.
+_ODD = frozenset(("error", "errors", "fault", "usageMetadata", "x_groq"))
+
+
+def is_remarkable(chunk: dict[str, Any]) -> bool:
+    """Tell whether a chunk of a stream may hold more than output: usage, an error or an end."""
+    choices = chunk.get("choices")
+    if type(choices) is not list or not choices:
+        return True
+    if chunk.get("usage") or not _ODD.isdisjoint(chunk):
+        return True
+    for choice in choices:
+        if type(choice) is not dict or choice.get("finish_reason"):
+            return True
+        if "usage" in choice or "error" in choice:
+            return True
+    return False
+
+
+def finished_choices(chunk: dict[str, Any]) -> set[int]:
+    """Return the indexes of the choices that come to their end with this chunk."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list):
+        return set()
+    ended = [one for one in choices if isinstance(one, dict) and one.get("finish_reason")]
+    return {index if isinstance(index := one.get("index"), int) else 0 for one in ended}
+
+
+def output_characters(answer: dict[str, Any] | None) -> int:
+    """Count the characters that a model wrote, in a chunk or in a whole answer.
+
+    A medium counts as the characters that its tokens would have.
+    """
+    choices = (answer or {}).get("choices")
+    if not isinstance(choices, list):
+        return 0
+    if len(choices) == 1 and type(choices[0]) is dict:
+        return _written(choices[0])
+    return sum(_written(choice) for choice in choices if isinstance(choice, dict))
+
+
+def _written(choice: dict[str, Any]) -> int:
+    message = choice.get("delta") or choice.get("message")
+    if message is None:
+        return sum(_size(choice[key], key, choice) for key in ("text", "content") if key in choice)
+    if type(message) is dict and len(message) == 1:  # One piece of text, as in nearly every chunk.
+        ((key, text),) = message.items()
+        if key in _TEXTS and type(text) is str and len(text) < media.SHORTEST:
+            return len(text)
+    return _size(message, "", {})
+
+
+def _size(value: Any, field: str, beside: dict[str, Any]) -> int:
+    total = 0
+    left = [(value, field, beside)]
+    while left:  # Not by recursion: a provider chooses how deep its JSON goes.
+        value, field, beside = left.pop()
+        if isinstance(value, str):
+            medium = media.size_of(field, value, beside)
+            total += len(value) if medium is None else medium.likely * _CHARACTERS
+        elif isinstance(value, dict):
+            told = [key for key in value if key in _THOUGHTS]
+            if len(told) > 1:
+                total += max(_size({key: value[key]}, "", value) for key in told)
+            left += [
+                (part, key, value)
+                for key, part in value.items()
+                if key not in _STRUCTURE and not (len(told) > 1 and key in _THOUGHTS)
+            ]
+        elif isinstance(value, list):
+            left += [(part, field, beside) for part in value]
+        elif value is not None and not isinstance(value, bool):
+            total += len(str(value))
+    return total

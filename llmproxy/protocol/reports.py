@@ -1,0 +1,235 @@
+"""What providers report as used, under whatever names they give it. Pure.
+
+OpenAI's names, Anthropic's, Gemini's and those of gateways are read alike:
+
+    prompt          prompt_tokens, input_tokens, promptTokenCount
+    completion      completion_tokens, output_tokens, candidatesTokenCount
+    total           total_tokens, totalTokenCount
+    cache reads     *_details.cached_tokens, cached_tokens, prompt_cache_hit_tokens, …
+    cache writes    cache_creation_input_tokens, *_details.cache_write_tokens, …
+    reasoning       *_details.reasoning_tokens, reasoning_tokens, thoughtsTokenCount
+
+The total decides: what it has above the sum of its parts is output, of a kind that is not named.
+Reports of one stream complete each other; of each figure the greatest is meant.
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from llmproxy.protocol.usage import Usage
+
+_LARGEST = 1_000_000_000
+_WHOLE = re.compile(r"\d{1,10}(\.0+)?", re.ASCII)
+
+_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
+_COMPLETION = (
+    "completion_tokens",
+    "output_tokens",
+    "completionTokens",
+    "outputTokens",
+    "candidatesTokenCount",
+)
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
+_CACHE_READ = (
+    "cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cache_read_tokens",
+    "cacheReadInputTokens",
+    "cachedContentTokenCount",
+)
+_CACHE_WRITE = (
+    "cache_creation_input_tokens",
+    "cache_creation_tokens",
+    "cache_write_input_tokens",
+    "cache_write_tokens",
+    "caching_tokens",
+    "cacheCreationInputTokens",
+)
+_REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
+_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
+_COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
+
+
+class Report(NamedTuple):
+    """The figures of a provider; None for what it does not say. Cost in its own unit.
+
+    ``cache_is_apart`` tells that the prompt does not include what was read from or written to the
+    cache, as Anthropic counts.
+    """
+
+    prompt: int | None = None
+    completion: int | None = None
+    total: int | None = None
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    cost: Decimal | None = None
+    cache_is_apart: bool = False
+
+    @property
+    def says_nothing_used(self) -> bool:
+        """Tell whether it names no token at all."""
+        return not (self.prompt or self.completion or self.total)
+
+
+def report_in(answer: dict[str, Any]) -> Report | None:
+    """Read what an answer, or a chunk of a stream, says of its usage, wherever that stands."""
+    found = None
+    for usage in _usages(answer):
+        found = merged(found, read(usage))
+    return found
+
+
+def read(usage: Any) -> Report | None:
+    """Read a usage object; None when it is none, or has no count of tokens that makes sense."""
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
+    total = _first(usage, _TOTAL)
+    if prompt is None and completion is None and total is None:
+        return None
+    prompt_parts = [usage, *_parts(usage, _PROMPT_DETAILS)]
+    return Report(
+        prompt=prompt,
+        completion=completion,
+        total=total,
+        cache_read=_greatest(prompt_parts, _CACHE_READ),
+        cache_write=_greatest(prompt_parts, _CACHE_WRITE),
+        reasoning=_greatest([usage, *_parts(usage, _COMPLETION_DETAILS)], _REASONING),
+        cost=_cost(usage),
+        cache_is_apart="input_tokens" in usage and "cache_read_input_tokens" in usage,
+    )
+
+
+def merged(one: Report | None, other: Report | None) -> Report | None:
+    """Return two reports of one answer as one, field by field the greatest."""
+    if one is None or other is None:
+        return one or other
+    return Report(*map(_greater, one, other))
+
+
+def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = True) -> Usage:
+    """Return what a report says was used; what it leaves out is as counted here, and marked so.
+
+    ``prompt`` and ``completion`` are our own counts; ``writes`` is False of what has no output.
+    """
+    said = _prompt_said(report, writes=writes)
+    written = _completion_said(report, said) if writes else 0
+    estimated = {"prompt": said, "completion": written}
+    if said is None:
+        said = prompt if report.total is None else max(report.total - completion, 0)
+    if written is None:
+        written = completion if report.total is None else max(report.total - said, 0)
+    surplus = max((report.total or 0) - said - written, 0)
+    return Usage(
+        prompt=said,
+        completion=written + surplus,
+        cache_read=min(report.cache_read, said),
+        reasoning=min(report.reasoning, written + surplus),
+        cost=report.cost,
+        cache_write=min(report.cache_write, max(said - report.cache_read, 0)),
+        surplus=surplus,
+        estimated=frozenset(name for name, figure in estimated.items() if figure is None),
+    )
+
+
+def _prompt_said(report: Report, *, writes: bool) -> int | None:
+    """Return the prompt as reported, or as the total and the completion leave it."""
+    if not writes:
+        said = [one for one in (report.prompt, report.total) if one is not None]
+        return max(said, default=None)
+    if report.prompt is None:
+        return _left_of(report.total, report.completion)
+    apart = report.cache_read + report.cache_write
+    return report.prompt + (apart if _is_apart(report, report.prompt, apart) else 0)
+
+
+def _completion_said(report: Report, prompt: int | None) -> int | None:
+    """Return the completion as reported, or as the total and the prompt leave it."""
+    if report.completion is None:
+        return _left_of(report.total, prompt)
+    if report.total is None and report.reasoning > report.completion:
+        return report.completion + report.reasoning  # Then it cannot be a part of it.
+    return report.completion
+
+
+def _is_apart(report: Report, prompt: int, apart: int) -> bool:
+    """Tell whether cached tokens come on top of the prompt: by the total, by name, or by size."""
+    if not apart:
+        return False
+    if report.total is not None and report.completion is not None:
+        return report.total == prompt + report.completion + apart
+    return report.cache_is_apart or apart > prompt
+
+
+def _left_of(total: int | None, part: int | None) -> int | None:
+    return None if total is None or part is None else max(total - part, 0)
+
+
+def _usages(answer: dict[str, Any]) -> Iterable[Any]:
+    """Return the places where providers put usage, of which Groq and Moonshot have their own."""
+    yield answer.get("usage")
+    if "usageMetadata" in answer:
+        yield answer["usageMetadata"]
+    if isinstance(beside := answer.get("x_groq"), dict):
+        yield beside.get("usage")
+    choices = answer.get("choices")
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict) and "usage" in choice:
+            yield choice["usage"]
+
+
+def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [part for name in names if isinstance(part := usage.get(name), dict)]
+
+
+def _first(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    figures = [figure for name in names if (figure := count(usage.get(name))) is not None]
+    return max(figures, default=None)
+
+
+def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
+    return max(count(part.get(name)) or 0 for part in parts for name in names)
+
+
+def _greater(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
+
+
+def count(value: Any) -> int | None:
+    """Read a number of tokens: a whole number, also as a string or with a fraction of zero."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value.partition(".")[0])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _LARGEST and value == int(value) else None
+
+
+def _cost(usage: dict[str, Any]) -> Decimal | None:
+    """Return what the provider wants for it; None where it says nothing, or nothing but zero.
+
+    A zero may mean that the user's own key at the upstream is billed (OpenRouter's BYOK); then
+    what that costs stands beside it, or nowhere.
+    """
+    details = usage.get("cost_details")
+    beside = money(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
+    cost = money(usage.get("cost", usage.get("total_cost")))
+    if usage.get("is_byok") is True:
+        return beside and (cost or Decimal(0)) + beside
+    return cost or beside or None
+
+
+def money(value: Any) -> Decimal | None:
+    """Read an amount; None unless it is finite, not negative, and of a believable size."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < _LARGEST // 1000 else None

@@ -1,0 +1,128 @@
+"""Server-sent events as OpenAI-compatible upstreams send them. Pure.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html: a byte order mark, any ends of
+lines, several `data:` lines in one event, and fields that are of no use here. Bytes are relayed in
+whole events, so that what a network splits (inside a character, inside `data:`) leaves here whole.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from llmproxy.protocol.parsing import dumps
+
+# Bytes that one event may have. An image in one is a few million.
+LARGEST = 32_000_000
+
+DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+
+_BOM = b"\xef\xbb\xbf"
+# Two ends of lines in a row: CRLF, LF or CR, in any mixture.
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class TooLarge(Exception):
+    """An event that does not end within ``LARGEST`` bytes."""
+
+
+class EventSplitter:
+    """Takes bytes as they come and gives them back in blocks of whole events."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._tail = b""
+        self._length = 0
+        self._is_first = True
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return everything up to the last whole event's end; b"" when none has ended yet.
+
+        Raises ``TooLarge``.
+        """
+        if self._is_first and chunk:
+            self._is_first = False
+            chunk = chunk.removeprefix(_BOM)
+        end = _last_end(self._tail + chunk) - len(self._tail)
+        if end <= 0:
+            self._parts.append(chunk)
+            self._tail = (self._tail + chunk)[-3:]
+            self._length += len(chunk)
+            if self._length > LARGEST:
+                raise TooLarge
+            return b""
+        block = b"".join([*self._parts, chunk[:end]])
+        rest = chunk[end:]
+        self._parts = [rest] if rest else []
+        self._tail = rest[-3:]
+        self._length = len(rest)
+        return block
+
+    def rest(self) -> bytes:
+        """Return what came after the last whole event."""
+        return b"".join(self._parts)
+
+
+def split(block: bytes) -> list[bytes]:
+    """Return the single events of a block, each with its own end."""
+    return list(events(block))
+
+
+def events(block: bytes) -> Iterator[bytes]:
+    """Yield the single events of a block, each with its own end, as they are wanted."""
+    start = 0
+    for end in _EVENT_END.finditer(block):
+        yield block[start : end.end()]
+        start = end.end()
+    if start < len(block):
+        yield block[start:]
+
+
+def data(event: bytes) -> bytes:
+    """Return an event's data, its lines joined; b"" for comments."""
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
+        return event[6:-2]  # As providers write it.
+    return b"\n".join(_field(event, b"data"))
+
+
+def name(event: bytes) -> bytes:
+    """Return the event's name, b"" if it has none."""
+    return b"".join(_field(event, b"event")[-1:])
+
+
+def _field(event: bytes, name: bytes) -> list[bytes]:
+    lines = [line.partition(b":") for line in _LINE_END.split(event.removeprefix(_BOM))]
+    return [value.removeprefix(b" ") for field, _, value in lines if field == name]
+
+
+def objects(block: bytes) -> list[dict[str, Any]] | None:
+    """Return the JSON objects of a block of plain ``data: {…}`` events; None if it has others."""
+    if not (block.startswith(b"data: {") and block.endswith(b"}\n\n")) or b"\r" in block:
+        return None
+    # Then one array does, for JSON holds no bare line ends.
+    text = block[6:-2]
+    several = b"\n" in text
+    try:
+        value = orjson.loads(b"[%b]" % text.replace(b"\n\ndata: ", b",") if several else text)
+    except orjson.JSONDecodeError:
+        return None
+    if not several:
+        return [value]
+    return value if all(type(each) is dict for each in value) else None
+
+
+def event(value: Any) -> bytes:
+    """Serialize one event."""
+    return b"data: " + dumps(value) + b"\n\n"
+
+
+def _last_end(data: bytes) -> int:
+    """Return where the last event of the data ends, or 0."""
+    end = data.rfind(b"\n\n") + 2
+    if b"\r" in data:
+        ends = [(data.rfind(mark), len(mark)) for mark in (b"\n\r\n", b"\r\r", b"\n\r", b"\r\n\r")]
+        end = max(end, *(found + length for found, length in ends if found >= 0), 1)
+    return end if end > 1 else 0

@@ -1,0 +1,83 @@
+"""Who calls the proxy, and what they may do: from the credential, remembered for a moment."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts.sessions import session_pairs
+from accounts.throttling.attempts import client_address
+from apikeys import auth
+from apikeys.errors import KeyScope
+from core.errors import NotAuthenticated
+from llmproxy.relay.memory import Credential, Found, remembered
+from tokens.ledger import open_account
+from tokens.limits.states import Limits
+from tokens.tiers import limits_of
+
+
+@dataclass(frozen=True)
+class Caller:
+    user_id: int
+    plan: str
+    allowed_models: tuple[str, ...]
+    max_output_tokens: int
+    limits: Limits
+    api_key: UUID | None = None
+    scopes: frozenset[str] | None = None
+    allowed_ips: tuple[str, ...] = ()
+    key_token_budget: int | None = None
+
+    def require(self, scope: str) -> None:
+        """Raise ``KeyScope`` unless this is a session, or a key with the scope."""
+        if self.scopes is not None and scope not in self.scopes:
+            raise KeyScope(required=scope)
+
+
+async def identify(request: HttpRequest) -> Caller:
+    """Return who calls. Raises ``NotAuthenticated`` or one of its kinds."""
+    caller = await remembered(_credential(request), _look_up)
+    if caller.allowed_ips:
+        auth.insist_on_address(caller.allowed_ips, client_address(request))
+    request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
+    return caller
+
+
+def _credential(request: HttpRequest) -> Credential:
+    if key := request.META.get("HTTP_X_API_KEY", "").strip():
+        return True, key
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    token = session_pairs.bearer(header.encode("latin-1", "replace"))
+    if not token:
+        raise NotAuthenticated
+    return token.startswith(auth.PREFIX), token
+
+
+def _look_up(credential: Credential) -> Found[Caller]:
+    is_key, text = credential
+    if not is_key:
+        session = session_pairs.verify(text)
+        return Found(_caller(session.user_id), session.user_id, session.until)
+    key = auth.verify(text)
+    caller = _caller(
+        key.user_id,
+        api_key=key.pk,
+        scopes=frozenset(key.scopes),
+        allowed_ips=tuple(key.allowed_ips),
+        key_requests_per_minute=key.requests_per_minute,
+        key_token_budget=key.monthly_token_budget,
+    )
+    return Found(caller, key.user_id, auth.good_until(key, text))
+
+
+def _caller(user_id: int, *, key_requests_per_minute: int | None = None, **of_key: Any) -> Caller:
+    tier = open_account(user_id).tier
+    return Caller(
+        user_id=user_id,
+        plan=tier.name,
+        allowed_models=tuple(tier.allowed_models),
+        max_output_tokens=tier.max_output_tokens,
+        limits=limits_of(tier, key_requests_per_minute=key_requests_per_minute),
+        **of_key,
+    )

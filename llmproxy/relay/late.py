@@ -1,0 +1,70 @@
+"""A stream that begins before its content: comments keep it alive while a provider thinks.
+
+Proxies and clients give up on a connection that says nothing for a minute. So after a while of
+silence the answer begins, with a comment; from then on what goes wrong is told in-band.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import structlog
+from django.conf import settings
+
+from core.errors import ApiError
+from core.loops import ended
+from llmproxy.errors import UpstreamError
+from llmproxy.protocol import sse
+from llmproxy.relay.exchange import Exchange, Status
+from llmproxy.relay.left import Relay, open_on
+from llmproxy.relay.stream import Opening, RelayedStream, told_of
+
+log = structlog.get_logger("tokengate.proxy")
+
+
+class LateStream:
+    """The events for the client. Whoever has one must ``aclose`` it: that settles the request.
+
+    ``opening`` is the search for a provider, still under way; ``relay`` goes on from there.
+    """
+
+    def __init__(self, exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) -> None:
+        self._exchange = exchange
+        self._opening = opening
+        self._relay = relay
+        self._stream: RelayedStream | None = None
+        self._failed = False
+        self._parts = self._events()
+
+    def __aiter__(self) -> "LateStream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._parts.__anext__()
+
+    async def aclose(self) -> None:
+        """End the stream wherever it is. One that has not ended is read on, or cancelled."""
+        await self._parts.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()
+        elif not self._failed:
+            open_on(self._exchange, self._opening, self._relay)
+
+    async def _events(self) -> AsyncGenerator[bytes]:
+        while not self._opening.done():
+            yield sse.KEEP_ALIVE
+            await ended(self._opening, within=settings.KEEPALIVE_SECONDS)
+        try:
+            self._stream = self._relay(self._opening.result())
+        except ApiError as error:
+            failure = error
+        except Exception:
+            log.exception("opening_failed", request_id=self._exchange.request_id)
+            failure = UpstreamError()
+        if self._stream is None:
+            self._failed = True
+            self._exchange.close(Status.FAILED)
+            await self._exchange.closed()
+            yield told_of(failure, self._exchange)
+            return
+        async for part in self._stream:
+            yield part

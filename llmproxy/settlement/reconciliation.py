@@ -1,0 +1,120 @@
+"""The provider's later word: what makes provisional receipts final, and their charges exact."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from llmproxy.catalog import pricing
+from llmproxy.catalog.pricing import Prices, Weights
+from llmproxy.models import Model, Route
+from llmproxy.protocol.usage import Usage
+from llmproxy.providers import Provider, configured
+from llmproxy.upstream import client
+from tokens import ledger
+from tokens.ledger import Correction
+from tokens.models import UsageRecord
+from tokens.usage import provisional
+from tokens.usage.provisional import Due
+
+log = structlog.get_logger("tokengate.proxy")
+
+_AT_A_TIME = 20
+
+
+@dataclass
+class Report:
+    """How many receipts the providers' words settled, were given up, and still wait."""
+
+    adjusted: int = 0
+    concluded: int = 0
+    waiting: int = 0
+
+
+def reconcile(*, at_most: int = 500) -> Report:
+    """Ask for the word on every provisional receipt whose time has come.
+
+    A provider that does not answer is asked no more in this run: its receipts come again.
+    """
+    report = Report()
+    away: set[str] = set()
+    for _ in range(0, at_most, _AT_A_TIME):
+        claimed = provisional.claim(at_most=_AT_A_TIME)
+        for due in claimed:
+            _reconcile_one(due, away, report)
+        if len(claimed) < _AT_A_TIME:
+            break
+    return report
+
+
+def _reconcile_one(due: Due, away: set[str], report: Report) -> None:
+    provider = configured().get(due.provider)
+    usage = None
+    try:
+        if provider and due.provider not in away:
+            usage = client.later_word(provider, due.upstream_id)
+    except client.LookupFailed as error:
+        away.add(due.provider)
+        log.warning("later_word_failed", provider=due.provider, error=str(error))
+    if usage:
+        _adjust(due, usage)
+        report.adjusted += 1
+    elif due.is_hopeless or _has_nothing_to_wait_for(due, provider):
+        ledger.conclude(record_id=due.record.pk, user_id=due.record.user_id)
+        report.concluded += 1
+    else:
+        report.waiting += 1
+
+
+def _has_nothing_to_wait_for(due: Due, provider: Provider | None) -> bool:
+    """Tell a receipt that nobody will say more about.
+
+    The process of an abandoned one may live, and settle it as soon as it can.
+    """
+    if due.record.status == UsageRecord.Status.ABANDONED:
+        return False
+    return provider is None or provider.dialect.later is None or not due.upstream_id
+
+
+def _adjust(due: Due, usage: Usage) -> None:
+    record = due.record
+    weights, prices = _weights(record), _prices(due)
+    ledger.adjust(
+        record_id=record.pk,
+        user_id=record.user_id,
+        charge=pricing.charge(usage, weights),
+        correction=Correction(
+            provider=due.provider,
+            upstream_id=due.upstream_id,
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            cached_tokens=usage.cache_read,
+            reasoning_tokens=usage.reasoning,
+            price_prompt=prices.prompt,
+            price_completion=prices.completion,
+            price_cached=prices.cached,
+            price_request=prices.request,
+            weight_prompt=weights.prompt,
+            weight_completion=weights.completion,
+            cost=pricing.cost(usage, prices),
+            upstream_cost=usage.cost,
+        ),
+    )
+
+
+def _weights(record: UsageRecord) -> Weights:
+    """Return the weights of then; for a request whose process died, those of now."""
+    if record.weight_prompt is not None and record.weight_completion is not None:
+        return Weights(record.weight_prompt, record.weight_completion)
+    model = Model.objects.filter(name=record.model).first()
+    return Weights(model.weight_prompt, model.weight_completion) if model else Weights()
+
+
+def _prices(due: Due) -> Prices:
+    priced: UsageRecord | Route | None = due.record
+    if due.record.status == UsageRecord.Status.ABANDONED:
+        priced = Route.objects.filter(model=due.record.model, provider=due.provider).first()
+    if priced is None:
+        return Prices()
+    return Prices(
+        priced.price_prompt, priced.price_completion, priced.price_cached, priced.price_request
+    )

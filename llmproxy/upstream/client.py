@@ -1,0 +1,321 @@
+"""The wire to the providers; httpx's errors are mapped here.
+
+AttemptFailed    one provider failed; `error` is what the client would be told
+ListFailed       a model list could not be read
+LookupFailed     a later word could not be asked for
+"""
+
+import asyncio
+import math
+import time
+import zlib
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+import httpx
+import structlog
+from django.conf import settings
+
+from core.errors import Unavailable
+from core.loops import PerLoop
+from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
+from llmproxy.protocol.parsing import loads
+from llmproxy.protocol.refusals import Kind, Refusal, error_in, kind_of, read
+from llmproxy.protocol.reports import Report
+from llmproxy.protocol.usage import Usage
+from llmproxy.providers import Provider
+from llmproxy.providers.base import printable
+from llmproxy.upstream.deadline import Deadline
+from llmproxy.upstream.inflate import Inflater
+from llmproxy.upstream.transport import Response, Target, Transport, target
+
+log = structlog.get_logger("tokengate.proxy")
+
+_ERROR_BODY_BYTES = 65_536
+_MAX_JSON_BYTES = 64_000_000
+_LONGEST_WAIT = 3600.0
+# Statuses about our account or the provider's own state: another one is asked, and no user is told.
+_OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
+# What a client hears as it is; whatever else is wrong with a request is a 400.
+_TOLD = frozenset((413, 415))
+
+
+class ListFailed(Exception):
+    """A provider's model list could not be read; the message says why."""
+
+
+class LookupFailed(Exception):
+    """A provider could not be asked for its later word; the message says why."""
+
+
+class AttemptFailed(Exception):
+    """One provider failed before any content; `error` is what the client would be told.
+
+    `retry_after` is how many seconds the provider wants to be left alone, if it says so; `report`
+    what it says an answer has used that held nothing.
+    """
+
+    def __init__(
+        self,
+        error: UpstreamError,
+        *,
+        outcome: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        report: Report | None = None,
+    ) -> None:
+        super().__init__(outcome)
+        self.report = report
+        self.retry_after = retry_after
+        self.error = error
+        self.outcome = outcome
+        self.status = status
+
+
+class UpstreamAnswer:
+    """A provider's successful answer, its body still to be read; must be closed or finished."""
+
+    def __init__(self, response: Response, provider: Provider) -> None:
+        self.id = printable(_text(response, provider.dialect.id_header))
+        self._by = asyncio.get_running_loop().time() + settings.UPSTREAM_TOTAL_TIMEOUT
+        self._body = response.body
+        # We ask for plain bytes; some compress all the same.
+        encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
+        self._inflater = Inflater() if encoded else None
+
+    async def read(self, timeout: float | None = None) -> bytes:
+        """Return the bytes that have come since, waiting for some; b"" at the end.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds of silence (call again to wait on), and
+        ``AttemptFailed`` when the connection breaks, or when the answer takes longer than any may.
+        """
+        if asyncio.get_running_loop().time() > self._by:
+            raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
+        try:
+            if self._inflater is None:
+                return await self._body.read(timeout)
+            return await self._read_plain(self._inflater, timeout)
+        except httpx.HTTPError as error:
+            raise _mapped(error) from error
+        except zlib.error as error:
+            raise AttemptFailed(UpstreamError(), outcome="garbage") from error
+
+    async def _read_plain(self, inflater: Inflater, timeout: float | None) -> bytes:
+        plain = inflater.more()
+        while not plain and (data := await self._body.read(timeout)):
+            plain = inflater.feed(data)
+        return plain
+
+    async def read_all(self, timeout: float) -> bytes:
+        """Return the whole body. Raises ``AttemptFailed`` when it breaks off or falls silent."""
+        body = bytearray()
+        while data := await self._read_on(timeout):
+            body += data
+            if len(body) > _MAX_JSON_BYTES:
+                raise AttemptFailed(UpstreamError(), outcome="too_large")
+        return bytes(body)
+
+    async def _read_on(self, timeout: float) -> bytes:
+        try:
+            return await self.read(timeout)
+        except TimeoutError as error:
+            raise AttemptFailed(UpstreamTimeout(), outcome="idle_timeout") from error
+
+    def close(self) -> None:
+        """Let go of the connection; an unfinished answer is cancelled at the provider."""
+        self._body.leave()
+
+    def finish(self) -> None:
+        """Let the last bytes of the answer come, so that its connection serves again."""
+        self._body.finish()
+
+
+async def post(provider: Provider, path: str, body: bytes, deadline: Deadline) -> UpstreamAnswer:
+    """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else.
+
+    Raises ``TimeoutError`` at the deadline, and ``Unavailable`` when all connections of this worker
+    are in use: no provider is to blame.
+    """
+    where = _target(provider.base_url + path, tuple(provider.headers.items()))
+    patience = settings.UPSTREAM_CONNECT_TIMEOUT
+    try:
+        response = await _transport().post(
+            where, body, pool_timeout=patience, connect_timeout=patience, head_by=deadline.by
+        )
+    except httpx.PoolTimeout as error:
+        log.warning("upstream_connections_used_up", most=settings.UPSTREAM_CONNECTIONS)
+        raise Unavailable("The service is busy. Try again in a moment.") from error
+    except httpx.HTTPError as error:
+        raise _mapped(error) from error
+    answer = UpstreamAnswer(response, provider)
+    if 200 <= response.status < 300:
+        return answer
+    try:
+        wait = _seconds(_text(response, "retry-after"))
+        raise refusal(response.status, await _said(answer, deadline), wait)
+    finally:
+        answer.close()
+
+
+def _text(response: Response, name: str) -> str | None:
+    value = response.headers.get(name.lower().encode())
+    return None if value is None else value.decode("latin-1")
+
+
+def refusal(status: int, said: Refusal, retry_after: float | None = None) -> AttemptFailed:
+    """Turn a provider's error status, and what it said, into a failed attempt.
+
+    What it said decides before the status: some tell of a prompt that is too long by a 500, and of
+    an empty account of the operator's by a 400.
+    """
+    kind = kind_of(said)
+    if kind in _USERS and status not in _NEVER_USERS:
+        return AttemptFailed(_told(400, kind, said), outcome=f"status_{status}", status=status)
+    status = _OF_OPERATOR.get(kind, status) if status in (200, 400, 422) else status
+    facts: dict[str, Any] = {
+        "outcome": f"status_{status}",
+        "status": status,
+        "retry_after": retry_after,
+    }
+    if status in (408, 504):
+        return AttemptFailed(UpstreamTimeout(), **facts)
+    if status in _OPERATORS:
+        headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after else {}
+        return AttemptFailed(NoUpstream(headers=headers), **facts)
+    if not 400 <= status < 500:
+        return AttemptFailed(UpstreamError(), **facts)
+    return AttemptFailed(_told(status if status in _TOLD else 400, kind, said), **facts)
+
+
+# The user's own trouble. With these statuses a provider means the operator's account all the same,
+# unless it says that a moderator flagged the prompt (OpenRouter's 403).
+_USERS = (Kind.CONTEXT, Kind.FILTER)
+_NEVER_USERS = frozenset((401, 402, 407, 429))
+# The operator's, of which some providers tell as if the request were bad.
+_OF_OPERATOR = {Kind.RATE: 429, Kind.BALANCE: 402, Kind.AUTH: 401}
+
+
+def _told(status: int, kind: Kind, said: Refusal) -> UpstreamRefusal:
+    return UpstreamRefusal(
+        status=status,
+        message=said.message or "The provider refused the request.",
+        param=said.param,
+        code=kind.value if kind in _USERS else None,
+    )
+
+
+def _seconds(header: str | None) -> float | None:
+    """Read `Retry-After`: seconds, or a date. None when there is none, or it makes no sense."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header or "").timestamp() - time.time()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
+
+
+def failure_in(body: bytes) -> AttemptFailed:
+    """Turn a 200 that holds no answer (an error, or nonsense) into a failed attempt."""
+    try:
+        said = error_in(loads(body))
+    except ValueError:
+        said = None
+    if said is None:
+        return AttemptFailed(UpstreamError(), outcome="garbage", status=200)
+    return failure_of(said)
+
+
+def empty(report: Report | None) -> AttemptFailed:
+    """Return the failure of an answer that holds nothing."""
+    return AttemptFailed(UpstreamError(), outcome="empty_answer", status=200, report=report)
+
+
+def failure_of(said: Refusal) -> AttemptFailed:
+    """Turn an error that came with a 200 into a failed attempt."""
+    if said.status is not None:
+        return refusal(said.status, said)
+    if said.type == "invalid_request_error":
+        return refusal(400, said)
+    if kind_of(said) is not Kind.OTHER:
+        return refusal(200, said)
+    return AttemptFailed(UpstreamError(), outcome="error_in_200", status=200)
+
+
+def list_models(provider: Provider) -> list[Any]:
+    """Return the entries of a provider's model list. Raises ``ListFailed``."""
+    try:
+        response = httpx.get(
+            f"{provider.base_url}/models", headers=provider.headers, timeout=30, trust_env=False
+        )
+        response.raise_for_status()
+        entries = response.json()["data"]
+    except httpx.HTTPError as error:
+        raise ListFailed(repr(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ListFailed("the list is not an OpenAI model list") from error
+    if not isinstance(entries, list):
+        raise ListFailed("the list is not an OpenAI model list")
+    return entries
+
+
+def later_word(provider: Provider, upstream_id: str) -> Usage | None:
+    """Return what a provider says, later, that a request used; None while it does not say.
+
+    Raises ``LookupFailed`` when it cannot be asked.
+    """
+    later = provider.dialect.later
+    if later is None or not upstream_id:
+        return None
+    url = provider.base_url + later.path_of(upstream_id)
+    try:
+        response = httpx.get(url, headers=provider.headers, timeout=10, trust_env=False)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        response.raise_for_status()
+        answer = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise LookupFailed(repr(error)) from error
+    return later.read(answer) if isinstance(answer, dict) else None
+
+
+async def aclose() -> None:
+    """Close the connections to the providers that this event loop holds."""
+    transport = _transport.pop()
+    if transport:
+        await transport.aclose()
+
+
+_transport = PerLoop(lambda: Transport(max_connections=settings.UPSTREAM_CONNECTIONS))
+
+
+@lru_cache(maxsize=64)
+def _target(url: str, headers: tuple[tuple[str, str], ...]) -> Target:
+    return target("POST", url, {**dict(headers), **_PLAIN})
+
+
+_PLAIN = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "tokengate",
+}
+
+
+def _mapped(error: Exception) -> AttemptFailed:
+    if isinstance(error, httpx.TimeoutException):
+        return AttemptFailed(UpstreamTimeout(), outcome=type(error).__name__)
+    return AttemptFailed(UpstreamError(), outcome=type(error).__name__)
+
+
+async def _said(answer: UpstreamAnswer, deadline: Deadline) -> Refusal:
+    """Read what a failed answer says; empty when that is nothing, or does not come."""
+    body = b""
+    try:
+        while len(body) < _ERROR_BODY_BYTES and (data := await answer.read(deadline.seconds_left)):
+            body += data
+    except (AttemptFailed, TimeoutError):
+        return Refusal()
+    return read(body)

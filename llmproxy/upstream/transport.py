@@ -1,0 +1,209 @@
+"""A fast and complete httpx transport, over ``llmproxy.upstream.connection``.
+
+httpx's default transport costs a request more than all the rest of this proxy, and slows down
+with every open connection. This one keeps httpx's types (`Request`, `Response`, its errors) and
+brings what a proxy needs: pooled connections by origin with a limit, TLS, timeouts to connect and
+to wait for the pool, one retry when a pooled connection turns out to be stale, a body that is read
+with a timeout of one's own, bounded memory, and a connection that is cut at once when its
+request is cancelled.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import httpx
+
+from llmproxy.upstream.connection import Connection
+
+_IDLE_SECONDS = 55.0
+_FINISH_SECONDS = 1.0
+
+Origin = tuple[bytes, bytes, int | None]
+
+
+class Target(NamedTuple):
+    """Where requests of a kind go, and their head, which lacks but the length of the body."""
+
+    origin: Origin
+    head: bytes
+
+
+def target(method: str, url: str, headers: Mapping[str, str]) -> Target:
+    """Write, once, what all requests of a kind have in common, as httpx would."""
+    return _target(httpx.Request(method, url, headers=headers))
+
+
+def _target(request: httpx.Request) -> Target:
+    url = request.url
+    lines = [request.method.encode() + b" " + url.raw_path + b" HTTP/1.1"]
+    lines += [
+        name + b": " + value
+        for name, value in request.headers.raw
+        if name.lower() != b"content-length"
+    ]
+    return Target((url.raw_scheme, url.raw_host, url.port), b"\r\n".join([*lines, b""]))
+
+
+class Response(NamedTuple):
+    """A response's head, its names in lower case, and its body, still to be read."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: "Body"
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """One pool of connections for the event loop that uses it.
+
+    ``post`` is the short way in for what is sent again and again; httpx's own comes to the same.
+    """
+
+    def __init__(self, *, max_connections: int = 1000) -> None:
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._slots = asyncio.Semaphore(max_connections)
+        self._tls = ssl.create_default_context()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Do as ``post``, with httpx's types; its timeouts for pool and connect are heeded."""
+        response = await self.post(
+            _target(request), request.content, **_timeouts(request.extensions.get("timeout", {}))
+        )
+        headers = list(response.headers.items())
+        return httpx.Response(response.status, headers=headers, stream=response.body)
+
+    async def post(
+        self,
+        target: Target,
+        body: bytes,
+        *,
+        pool_timeout: float | None = None,
+        connect_timeout: float | None = None,
+        head_by: float | None = None,
+    ) -> Response:
+        """Send a request; returns when the response's head is there. Times in seconds.
+
+        ``head_by`` is on the event loop's clock; ``TimeoutError`` says that it has passed.
+        Raises ``httpx.PoolTimeout``, ``ConnectTimeout``, ``ConnectError``, or
+        ``RemoteProtocolError`` and ``ReadError`` when the connection ends before a response.
+        """
+        if self._slots.locked():
+            await _within(pool_timeout, self._slots.acquire(), httpx.PoolTimeout)
+        else:
+            await self._slots.acquire()
+        try:
+            return await self._send(target, body, connect_timeout, head_by)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def aclose(self) -> None:
+        """Close what is idle; what is in use closes when it is given back."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.cut()
+        self._idle.clear()
+
+    async def _send(
+        self, target: Target, body: bytes, patience: float | None, by: float | None
+    ) -> Response:
+        origin = target.origin
+        head = b"%bcontent-length: %d\r\n\r\n" % (target.head, len(body))
+        pooled = self._take(origin)
+        if pooled:
+            try:
+                status, headers = await pooled.send(head, body, by)
+                return Response(status, headers, Body(pooled, self, origin))
+            except httpx.TransportError:
+                if not pooled.was_stale:
+                    raise
+        connection = await _within(patience, self._connect(origin), httpx.ConnectTimeout)
+        status, headers = await connection.send(head, body, by)
+        return Response(status, headers, Body(connection, self, origin))
+
+    async def _connect(self, origin: Origin) -> Connection:
+        scheme, host, port = origin
+        tls = self._tls if scheme == b"https" else None
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection, host.decode(), port or (443 if tls else 80), ssl=tls
+            )
+        except OSError as error:
+            raise httpx.ConnectError(str(error)) from error
+        return connection
+
+    def _take(self, origin: Origin) -> Connection | None:
+        idle = self._idle.get(origin, [])
+        while idle:
+            connection = idle.pop()
+            if not connection.closed and time.monotonic() - connection.idle_since < _IDLE_SECONDS:
+                return connection
+            connection.cut()
+        return None
+
+    def give_back(self, connection: Connection, origin: Origin) -> None:
+        """Take a connection whose response is over, one way or another."""
+        self._slots.release()
+        if connection.reusable:
+            connection.idle_since = time.monotonic()
+            self._idle.setdefault(origin, []).append(connection)
+        else:
+            connection.cut()
+
+
+class Body(httpx.AsyncByteStream):
+    """A response's body. Whoever has it must ``aclose`` or ``finish`` it."""
+
+    def __init__(self, connection: Connection, transport: Transport, origin: Origin) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._origin = origin
+        self._open = True
+
+    async def read(self, timeout: float | None = None) -> bytes:
+        """Return what has come since, waiting for some; b"" at the end.
+
+        Raises ``TimeoutError`` (the body can be read on), ``httpx.ReadError`` or
+        ``httpx.RemoteProtocolError``.
+        """
+        return await self._connection.read(timeout)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while data := await self.read():
+            yield data
+
+    async def aclose(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the connection back if the body is over, else cut it."""
+        if self._open:
+            self._open = False
+            self._transport.give_back(self._connection, self._origin)
+
+    def finish(self) -> None:
+        """Let an almost finished body run out by itself, for the sake of its connection."""
+        if self._connection.reusable:
+            self.leave()
+            return
+        deadline = asyncio.get_running_loop().call_later(_FINISH_SECONDS, self.leave)
+
+        def over() -> None:
+            deadline.cancel()
+            self.leave()
+
+        self._connection.when_over(over)
+
+
+async def _within(seconds: float | None, waiting: Any, error: type[httpx.TimeoutException]) -> Any:
+    try:
+        async with asyncio.timeout(seconds):
+            return await waiting
+    except TimeoutError as late:
+        raise error(f"{seconds} s have passed") from late
+
+
+def _timeouts(given: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {f"{name}_timeout": given.get(name) for name in ("pool", "connect")}

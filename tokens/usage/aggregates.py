@@ -1,0 +1,126 @@
+"""Daily sums of the usage records: incremental, safe to repeat, exact.
+
+There are those of each user (``DailyUsage``), and of all users (``DailyTotal``,
+tokens/usage/totals.py).
+
+A day's sums are made anew as long as its records may change: those of the last days, and of every
+day since the oldest receipt that awaits its provider's word. Sums replace what was there, in one
+transaction for each day, so a run that dies leaves whole days. Two runs take turns.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from tokens.models import Aggregation, UsageRecord
+from tokens.usage import totals
+
+# A request's record bears the day on which it began, and is written when it ends.
+_MAY_STILL_RUN = timedelta(days=2)
+_LOCK = 7_465_001
+
+_SUMS = """
+    SELECT (created_at AT TIME ZONE 'UTC')::date, user_id, model, provider, api_key, status,
+           count(*), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
+           sum(reasoning_tokens), sum(charged),
+           sum(COALESCE(upstream_cost, cost)), sum(duration_ms)
+      FROM tokens_usagerecord
+     WHERE created_at >= %(start)s AND created_at < %(end)s
+     GROUP BY 1, 2, 3, 4, 5, 6
+"""
+_COLUMNS = """day, user_id, model, provider, api_key, status, requests, prompt_tokens,
+    completion_tokens, cached_tokens, reasoning_tokens, charged, cost, duration_ms"""
+# Each table, its columns, and what makes them of the records. The order puts what is of one user
+# and day, and so is read together, on the same pages.
+_TABLES = (
+    ("tokens_dailyusage", _COLUMNS, f"{_SUMS} ORDER BY 1, 2"),
+    ("tokens_dailytotal", totals.COLUMNS, totals.of_records()),
+)
+_DELETE = "DELETE FROM {table} WHERE day = %(day)s"
+_INSERT = "INSERT INTO {table} ({columns}) {sums}"
+_DIFFER = """
+    WITH made AS ({sums}), stored AS (SELECT {columns} FROM {table} WHERE day = %(day)s)
+    SELECT count(*) FROM (
+        (TABLE made EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE made)
+    ) AS differences
+"""
+
+
+def open_days(*, since: date | None = None) -> list[date]:
+    """Return the days to be made anew, the oldest first; ``since`` adds older ones.
+
+    Never those whose records were pruned: their sums could not be made again.
+    """
+    today = timezone.now().astimezone(UTC).date()
+    starts = [today - _MAY_STILL_RUN, since, _oldest_open(), _oldest_provisional()]
+    start = min(day for day in starts if day is not None)
+    state = Aggregation.objects.first()
+    if state and state.pruned_until:
+        start = max(start, state.pruned_until)
+    return [start + timedelta(days=number) for number in range((today - start).days + 1)]
+
+
+def aggregate(*, since: date | None = None) -> int:
+    """Bring the sums up to date; returns how many days were made anew."""
+    days = open_days(since=since)
+    provisional = _oldest_provisional()
+    for day in days:
+        _make_anew(day)
+    settled = days[-1] - _MAY_STILL_RUN
+    Aggregation.objects.update_or_create(
+        id=1, defaults={"open_from": min(settled, provisional or settled)}
+    )
+    return len(days)
+
+
+def differing(day: date) -> int:
+    """Return how many sums of a day are not those of its records; 0 when all are exact."""
+    with connection.cursor() as cursor:
+        return sum(_differing(cursor, day, *table) for table in _TABLES)
+
+
+def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> int:
+    cursor.execute(_DIFFER.format(table=table, columns=columns, sums=sums), _parameters(day))
+    return int(cursor.fetchone()[0])
+
+
+def take_turns() -> None:
+    """Wait for whoever changes the sums, until the running transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+@transaction.atomic
+def _make_anew(day: date) -> None:
+    take_turns()
+    if Aggregation.objects.filter(pruned_until__gt=day).exists():
+        return  # pruned since the days were chosen
+    with connection.cursor() as cursor:
+        for table, columns, sums in _TABLES:
+            cursor.execute(_DELETE.format(table=table), {"day": day})
+            cursor.execute(
+                _INSERT.format(table=table, columns=columns, sums=sums), _parameters(day)
+            )
+
+
+def _parameters(day: date) -> dict[str, Any]:
+    start = datetime.combine(day, time(), UTC)
+    return {"day": day, **totals.parameters(start, start + timedelta(days=1))}
+
+
+def _oldest_open() -> date | None:
+    """Return where the last run left off; before the first run, the day of the first record."""
+    state = Aggregation.objects.first()
+    return state.open_from if state else _day(UsageRecord.objects.aggregate(at=Min("created_at")))
+
+
+def _oldest_provisional() -> date | None:
+    return _day(UsageRecord.objects.filter(final=False).aggregate(at=Min("created_at")))
+
+
+def _day(found: dict[str, datetime | None]) -> date | None:
+    at = found["at"]
+    return at.astimezone(UTC).date() if at else None

@@ -1,0 +1,216 @@
+"""Reading what was used: filtered, summed by group, or page by page for an export."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, TruncDate
+
+from tokens.models import DailyUsage, UsageRecord
+from tokens.periods import midnight
+from tokens.usage.totals import closed_until
+
+Group = Literal["day", "model", "provider", "key"]
+
+PAGE = 2000
+
+_TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "charged",
+)
+_GROUPS = {
+    "day": F("day"),
+    "model": F("model"),
+    "provider": F("provider"),
+    "key": F("api_key"),
+    "user": F("user_id"),
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which of a user's records; None is any. ``since`` is included, ``until`` is not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    model: str | None = None
+    provider: str | None = None
+    key: UUID | None = None
+    status: str | None = None
+
+
+_LOOKUPS = {
+    "since": "created_at__gte",
+    "until": "created_at__lt",
+    "model": "model",
+    "provider": "provider",
+    "key": "api_key",
+    "status": "status",
+}
+
+
+def records(user_id: int, wanted: Filter) -> QuerySet[UsageRecord]:
+    """Return the user's records that match."""
+    return UsageRecord.objects.filter(user_id=user_id, **_lookups(wanted))
+
+
+def receipt(user_id: int, name: str) -> UsageRecord | None:
+    """Return the user's latest record of this request id, or else the one that has this id."""
+    mine = UsageRecord.objects.filter(user_id=user_id)
+    by_request = mine.filter(request_id=name).order_by("-created_at").first()
+    try:
+        return by_request or mine.filter(pk=UUID(name)).first()
+    except ValueError:
+        return None
+
+
+def _lookups(wanted: Filter) -> dict[str, Any]:
+    given = ((field.name, getattr(wanted, field.name)) for field in fields(wanted))
+    return {_LOOKUPS[name]: value for name, value in given if value is not None}
+
+
+def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
+    """Sum the records by day (UTC), the oldest first, or by what used the most.
+
+    Whole days that are closed are read from their sums, the rest from the records.
+    """
+    merged: dict[Any, dict[str, Any]] = {}
+    for part in _parts(user_id, wanted):
+        for row in _by_group(part, group):
+            key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
+            merged[key] = _add(merged.get(key), row) | {"group": key}
+    if group == "day":
+        return [merged[day] for day in sorted(merged)]
+    return sorted(merged.values(), key=lambda row: (-row["charged"], row["group"] or ""))
+
+
+def _parts(user_id: int, wanted: Filter) -> list[QuerySet[Any]]:
+    """Return what together holds all that matches: a closed day's sums, or records, as rows."""
+    first, last = _whole_days(wanted)
+    if first >= last:
+        return [_as_days(records(user_id, wanted))]
+    days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
+    start, end = midnight(first), midnight(last)
+    parts: list[QuerySet[Any]] = [days.filter(**_lookups(replace(wanted, since=None, until=None)))]
+    if wanted.since and wanted.since < start:
+        parts.append(_as_days(records(user_id, replace(wanted, until=start))))
+    if wanted.until is None or end < wanted.until:
+        parts.append(_as_days(records(user_id, replace(wanted, since=end))))
+    return parts
+
+
+def _whole_days(wanted: Filter) -> tuple[date, date]:
+    """Return the first closed day that is wanted as a whole, and the day after the last one."""
+    last = closed_until()
+    if wanted.until:
+        last = min(last, wanted.until.astimezone(UTC).date())
+    if wanted.since is None:
+        return date(1, 1, 2), last  # a day that has a midnight in every time zone
+    since = wanted.since.astimezone(UTC)
+    return since.date() + timedelta(days=since.time() != time()), last
+
+
+def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
+    """Give records the columns of daily sums that they lack."""
+    return found.annotate(
+        day=TruncDate("created_at"),
+        requests=Value(1),
+        known_cost=Coalesce("upstream_cost", "cost"),
+    )
+
+
+def _by_group(part: QuerySet[Any], group: str) -> Iterable[dict[str, Any]]:
+    cost = "cost" if part.model is DailyUsage else "known_cost"
+    totals = {f"sum_of_{name}": Sum(name) for name in ("requests", *_TOKENS)}
+    rows = part.order_by().annotate(group=_GROUPS[group]).values("group")
+    sums: Iterable[dict[str, Any]] = rows.annotate(**totals, sum_of_cost=Sum(cost))
+    return sums
+
+
+def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
+    """Add a part's sums to those of the parts before; a cost that nobody knows stays None."""
+    sofar = sofar or {"cost": None}
+    told = [cost for cost in (sofar["cost"], row["sum_of_cost"]) if cost is not None]
+    return {
+        **{
+            name: sofar.get(name, 0) + int(row[f"sum_of_{name}"]) for name in ("requests", *_TOKENS)
+        },
+        "cost": sum(told, Decimal(0)) if told else None,
+    }
+
+
+def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]:
+    """Return who was charged the most in some days (``until`` is exclusive), and how much.
+
+    Reads a row for each user, day and model: meant for a month, not for years. Cost in USD.
+    """
+    parts = _parts_of_all(since, until)
+    charged: Counter[int] = Counter()
+    for part in parts:
+        sums = part.order_by().values_list("user_id").annotate(Sum("charged"))
+        charged.update({user: int(sum_) for user, sum_ in sums})
+    most = sorted(charged, key=lambda user: (-charged[user], user))[:at_most]
+    merged: dict[int, dict[str, Any]] = {}
+    for part in parts:  # All columns of few users: the sums of all users' would be thrown away.
+        for row in _by_group(part.filter(user_id__in=most), "user"):
+            merged[row["group"]] = _add(merged.get(row["group"]), row)
+    rows = [(user, merged[user]) for user in most]
+    return [{"user": user, **row, "cost": row["cost"] or Decimal(0)} for user, row in rows]
+
+
+def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
+    closed = min(until, closed_until())
+    start, end = midnight(max(since, closed)), midnight(until)
+    return [
+        DailyUsage.objects.filter(day__gte=since, day__lt=closed),
+        _as_days(UsageRecord.objects.filter(created_at__gte=start, created_at__lt=end)),
+    ]
+
+
+def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
+    """Walk through all records that match, newest first, ``PAGE`` at a time."""
+    rest = places(user_id, wanted)
+    page = list(rest[:PAGE])
+    while page:
+        yield at(page)
+        last = page[-1]
+        older = Q(created_at__lt=last["created_at"]) | Q(
+            created_at=last["created_at"], id__lt=last["id"]
+        )
+        page = list(rest.filter(older)[:PAGE])
+
+
+def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
+    """Return where the records that match stand, newest first: all of it is in `usage_of_user`.
+
+    So what does not match costs no visit to its record; `at` then fetches what does. The search
+    ends at the first match that the daily sums know of, instead of at the user's first record.
+    """
+    found = records(user_id, wanted)
+    if _lookups(replace(wanted, since=None, until=None)):
+        found = found.filter(created_at__gte=_first_match(user_id, wanted))
+    return found.order_by("-created_at", "-id").values("created_at", "id")
+
+
+def _first_match(user_id: int, wanted: Filter) -> datetime:
+    """Return a time before which nothing matches."""
+    first, last = _whole_days(wanted)
+    days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
+    matching = days.filter(**_lookups(replace(wanted, since=None, until=None)))
+    if wanted.since and wanted.since < midnight(first):
+        return wanted.since  # a part of a day, which has no sums of its own
+    return midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
+
+
+def at(found: Sequence[dict[str, Any]]) -> list[UsageRecord]:
+    """Fetch the records of ``places``, in the same order."""
+    rows = UsageRecord.objects.in_bulk([place["id"] for place in found])
+    return [rows[place["id"]] for place in found if place["id"] in rows]

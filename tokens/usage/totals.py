@@ -1,0 +1,185 @@
+"""Sums of all users by day: in all, by model, by provider and by plan. They are for staff.
+
+What is asked for is answered from the sums of closed days (``DailyTotal``) and from the records of
+the days that may still change, so it is exact at any time. Latencies are those of requests that a
+model answered, as counts (``tokens.usage.latency``).
+
+A user's plan on a day is the one that they ended it with. It is read from the books: today's plan,
+unless it changed since; then the last one that began before the day was over.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, Literal
+
+from django.db import connection
+
+from tokens.models import Aggregation
+from tokens.periods import midnight
+from tokens.tiers import DEFAULT_TIER
+from tokens.usage.latency import BOUNDS
+
+Dimension = Literal["all", "model", "provider", "plan"]
+
+_KEYS: dict[Dimension, str] = {
+    "all": "''",
+    "model": "u.model",
+    "provider": "u.provider",
+    "plan": "p.plan",
+}
+_PLANS = """
+    JOIN (
+        SELECT d.day, d.user_id, CASE
+               WHEN b.tier_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM tokens_adjustment a
+                    WHERE a.user_id = d.user_id AND a.created_at >= d.ends
+                      AND (a.kind = 'tier' OR a.kind = 'renewal' AND a.amount <> 0)
+               ) THEN b.tier_id
+               ELSE COALESCE((
+                   SELECT a.tier_id FROM tokens_adjustment a
+                    WHERE a.user_id = d.user_id AND a.created_at < d.ends
+                      AND (a.kind = 'tier' OR a.kind = 'renewal' AND a.amount <> 0)
+                    ORDER BY a.created_at DESC, a.id DESC LIMIT 1
+               ), %(free)s) END AS plan
+          FROM (
+              SELECT DISTINCT day, user_id, (day + 1)::timestamp AT TIME ZONE 'UTC' AS ends
+                FROM used
+          ) d LEFT JOIN tokens_balance b ON b.user_id = d.user_id
+    ) p ON p.day = u.day AND p.user_id = u.user_id
+"""
+_USED = """
+    SELECT (created_at AT TIME ZONE 'UTC')::date AS day, user_id, model, provider, status,
+           prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, charged,
+           COALESCE(upstream_cost, cost, 0) AS cost,
+           width_bucket(duration_ms, %(bounds)s::int[]) AS bucket
+      FROM tokens_usagerecord
+     WHERE created_at >= %(start)s AND created_at < %(end)s
+"""
+_COUNTED = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "charged",
+)
+_FIGURES = ("requests", "errors", *_COUNTED, "cost")
+_TYPES = {"cost": "numeric"}
+_TOKENS = ", ".join(f"u.{name}" for name in _COUNTED)
+_TOKEN_SUMS = ", ".join(f"sum({name}) AS {name}" for name in _COUNTED)
+_PEOPLE = """
+    JOIN (
+        SELECT day, dimension, key, count(*) AS users
+          FROM (SELECT DISTINCT day, dimension, key, user_id FROM keyed) AS each GROUP BY 1, 2, 3
+    ) AS people USING (day, dimension, key)
+"""
+COLUMNS = f"day, dimension, key, users, {', '.join(_FIGURES)}, latency"
+_COUNTS = ", ".join(
+    f"COALESCE(sum(latency[{number}]), 0)::bigint" for number in range(1, len(BOUNDS) + 1)
+)
+
+
+def of_records(dimensions: Iterable[Dimension] = tuple(_KEYS), *, users: bool = True) -> str:
+    """Return a statement that sums records as rows of ``DailyTotal``: see ``parameters``.
+
+    Counting users is what takes the most time; without it they are null.
+    """
+    chosen = list(dimensions)
+    keys = ", ".join(f"('{name}', {_KEYS[name]})" for name in chosen)
+    sums = ", ".join(f"sum({name})::{_TYPES.get(name, 'bigint')} AS {name}" for name in _FIGURES)
+    return f"""
+        WITH used AS ({_USED}), keyed AS (
+            SELECT u.day, k.dimension, k.key, u.user_id, u.bucket, u.status, u.cost, {_TOKENS}
+              FROM used u {_PLANS if "plan" in chosen else ""}
+              CROSS JOIN LATERAL (VALUES {keys}) AS k (dimension, key)
+        ), cells AS (
+            SELECT day, dimension, key, bucket, count(*) AS requests,
+                   count(*) FILTER (WHERE status = 'ok') AS answered,
+                   count(*) FILTER (WHERE status IN ('failed', 'abandoned')) AS errors,
+                   {_TOKEN_SUMS}, sum(cost) AS cost
+              FROM keyed GROUP BY 1, 2, 3, 4
+        ), sums AS (
+            SELECT day, dimension, key, {sums} FROM cells GROUP BY 1, 2, 3
+        ), latencies AS (
+            SELECT s.day, s.dimension, s.key,
+                   array_agg(COALESCE(c.answered, 0) ORDER BY b.bucket) AS latency
+              FROM sums s
+              CROSS JOIN generate_series(1, {len(BOUNDS)}) AS b (bucket)
+              LEFT JOIN cells c ON (c.day, c.dimension, c.key, c.bucket)
+                                 = (s.day, s.dimension, s.key, b.bucket)
+             GROUP BY 1, 2, 3
+        )
+        SELECT day, dimension, key, users, {", ".join(_FIGURES)}, latency
+          FROM sums JOIN latencies USING (day, dimension, key)
+               {_PEOPLE if users else "CROSS JOIN (VALUES (NULL::bigint)) AS uncounted (users)"}
+    """  # noqa: S608 - of the fixed texts above
+
+
+def parameters(start: datetime, end: datetime) -> dict[str, Any]:
+    """Return what ``of_records`` needs, of a time whose end is exclusive."""
+    return {"start": start, "end": end, "bounds": BOUNDS, "free": DEFAULT_TIER}
+
+
+def closed_until() -> date:
+    """Return the first day whose records may still change; before it the daily sums are final."""
+    state = Aggregation.objects.first()
+    return state.open_from if state else date.min
+
+
+def by_key(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
+    """Sum the days of a time (``until`` is exclusive) by key; what was charged most comes first.
+
+    ``users`` is None: users of several days cannot be added up.
+    """
+    return _read("key", dimension, since, until, order="charged DESC, key", users=False)
+
+
+def by_day(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
+    """Return the sums of each day and key as they are, in the order of days, and of keys."""
+    return _read("day, key", dimension, since, until, order="day, key", users=True)
+
+
+def active_users(*, since: date, until: date) -> int:
+    """Count who had a request in the days (``until`` is exclusive)."""
+    closed = min(until, closed_until())
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVE, {"since": since, "closed": closed, **_span(since, until, closed)})
+        return int(cursor.fetchone()[0])
+
+
+# A look-up in an index for each user costs less than reading all that they did.
+_ACTIVE = """
+    SELECT count(*) FROM accounts_user u
+     WHERE EXISTS (SELECT FROM tokens_dailyusage d
+                    WHERE d.user_id = u.id AND d.day >= %(since)s AND d.day < %(closed)s)
+        OR EXISTS (SELECT FROM tokens_usagerecord r
+                    WHERE r.user_id = u.id AND r.created_at >= %(start)s AND r.created_at < %(end)s)
+"""
+
+
+def _read(
+    group: str, dimension: Dimension, since: date, until: date, *, order: str, users: bool
+) -> list[dict[str, Any]]:
+    closed = min(until, closed_until())
+    sums = ", ".join(f"sum({name})::{_TYPES.get(name, 'bigint')} AS {name}" for name in _FIGURES)
+    statement = f"""
+        SELECT {group}, {"sum(users)::bigint" if users else "NULL"} AS users, {sums},
+               ARRAY[{_COUNTS}] AS latency
+          FROM (
+            SELECT {COLUMNS} FROM tokens_dailytotal
+             WHERE dimension = %(dimension)s AND day >= %(since)s AND day < %(closed)s
+            UNION ALL
+            SELECT {COLUMNS} FROM ({of_records([dimension], users=users)}) AS still_open
+          ) AS totals GROUP BY {group} ORDER BY {order}
+    """  # noqa: S608 - of the fixed texts above
+    span = _span(since, until, closed)
+    names = {"dimension": dimension, "since": since, "closed": closed, "bounds": BOUNDS}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {**names, **span, "free": DEFAULT_TIER})
+        columns = [column.name for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _span(since: date, until: date, closed: date) -> dict[str, datetime]:
+    """Return when the records begin and end that no closed day holds."""
+    start = max(since, closed)
+    return {"start": midnight(start), "end": midnight(max(start, until))}
