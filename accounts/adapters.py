@@ -1,6 +1,5 @@
 """What django-allauth asks us: the one place of its hooks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +7,6 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.idp.oidc.adapter import DefaultOIDCAdapter
-from allauth.idp.oidc.models import Client
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.exceptions import ValidationError
@@ -20,9 +17,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from accounts.addresses import fold
 from accounts.flows import linking, passwords, reauthentication
 from accounts.models import User
-from accounts.oidc.editors import GRANTS, SCOPES
-from accounts.throttling.attempts import client_address, count_login, may_be_told
+from accounts.throttling.attempts import count_login, may_be_told
 from accounts.web import link_pages
+from core.http.client import client_address
 from core.links import site_host, site_url
 
 log = structlog.get_logger("tokengate.accounts")
@@ -140,29 +137,3 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         User.objects.select_for_update().get(pk=account.user_id)
         if linking.is_last_way_in(self.request, account):
             raise self.validation_error("no_password")
-
-
-class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
-    """What editors are told of a user."""
-
-    scope_display = {
-        **DefaultOIDCAdapter.scope_display,
-        "openid": "Know which user you are",
-        "email": "See your e-mail address",
-        "profile": "See your name",
-        "api": "Use the tokens of your plan, read your account, and manage your subscription",
-    }
-
-    def get_claims(
-        self, purpose: Any, user: User, client: Client, scopes: Iterable[str], **kwargs: Any
-    ) -> dict[str, Any]:
-        claims: dict[str, Any] = super().get_claims(purpose, user, client, scopes, **kwargs)
-        if "profile" in scopes and user.name:
-            claims["name"] = user.name
-        return claims
-
-    def populate_server_metadata(self, data: dict[str, Any]) -> None:
-        """Tell what the clients of ``accounts.oidc.editors`` can do, and no more."""
-        data["scopes_supported"] = list(SCOPES)
-        data["response_types_supported"] = ["code"]
-        data["grant_types_supported"] = sorted(GRANTS)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.http import HttpRequest
 
-from accounts.throttling.attempts import client_address
+from core.http.client import client_address
 
 log = structlog.get_logger("tokengate.security")
 

@@ -17,11 +17,11 @@ from accounts.errors import AppNotAllowed
 from accounts.models import User
 from accounts.sessions.origins import insist_on_right
 from accounts.sessions.session_pairs import Caller, bearer
-from accounts.throttling.attempts import client_address
 from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from apikeys.models import ApiKey
 from apikeys.secrets import PREFIX, digest, is_well_formed
 from core.errors import NotAuthenticated
+from core.http.client import client_address
 
 if TYPE_CHECKING:  # at run time they would come back here, by way of DRF's settings
     from drf_spectacular.openapi import AutoSchema

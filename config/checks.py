@@ -28,7 +28,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from core.env import secret_is_weak
 from core.links import named_hosts
-from devserver import embedded
 
 
 @register(Tags.security, deploy=True)
@@ -38,12 +37,11 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     if secret_is_weak(settings.SECRET_KEY):
         hint = "Set SECRET_KEY to 50 or more random characters: openssl rand -base64 48"
         found.append(Error("SECRET_KEY is missing or weak.", hint=hint, id="tokengate.E001"))
-    if settings.DEBUG and not settings.EMBEDDED:
+    if settings.DEBUG and "DATABASE_URL" not in settings.EMBEDDED_SERVERS:
         hint = "Unset DEBUG."
         found.append(Error("DEBUG is on.", hint=hint, id="tokengate.E002"))
     found += _wrong_with_hosts()
-    embeds = any(map(embedded.is_embedded, (settings.DATABASE_URL, settings.REDIS_URL)))
-    if embeds and not settings.DEBUG:
+    if settings.EMBEDDED_SERVERS and not settings.DEBUG:
         hint = "Set DATABASE_URL and REDIS_URL."
         found.append(Error("An embedded server is in use.", hint=hint, id="tokengate.E004"))
     if "*" in settings.CORS_ALLOWED_ORIGINS:

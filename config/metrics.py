@@ -19,8 +19,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from accounts.throttling.attempts import client_address
 from config import tasks
+from core.http.client import client_address
 from llmproxy.routing import health
 from tokens import metrics as tokens
 

@@ -1,7 +1,8 @@
 """The one settings module. Every environment variable is explained in `.env.example`.
 
-Without `DATABASE_URL` this is a development checkout: the embedded servers are used and DEBUG is
-on. With it, nothing is taken for granted: `config.checks` names what production still lacks.
+`manage.py`, `make run` and the tests of a development checkout set what is unset: the URLs of the
+embedded servers, and signing secrets. In production nothing is taken for granted: `config.checks`
+names what is still missing.
 """
 
 import os
@@ -17,16 +18,14 @@ from celery.schedules import crontab
 from config.unfold import UNFOLD  # noqa: F401 - a setting
 from core.env import BASE_DIR, celery_broker, database, env, social_providers
 from core.logs import logging_config
-from devserver import embedded
 
 django_stubs_ext.monkeypatch()
 
-DATABASE_URL: str = env.str("DATABASE_URL", "") or embedded.database_url()
-EMBEDDED: bool = embedded.is_embedded(DATABASE_URL)
-DEBUG: bool = env.bool("DEBUG", default=EMBEDDED)
-SECRET_KEY: str = env.str("SECRET_KEY", "") or (
-    embedded.development_secret() if DEBUG else "missing: set SECRET_KEY"
-)
+DATABASE_URL: str = env.str("DATABASE_URL", "") or "postgresql://DATABASE_URL-is-not-set/tokengate"
+# Which of DATABASE_URL and REDIS_URL name servers that this checkout has started itself.
+EMBEDDED_SERVERS: list[str] = env.list("EMBEDDED_SERVERS", default=[])
+DEBUG: bool = env.bool("DEBUG", default="DATABASE_URL" in EMBEDDED_SERVERS)
+SECRET_KEY: str = env.str("SECRET_KEY", "") or "missing: set SECRET_KEY"
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list(
     "ALLOWED_HOSTS", default=[".localhost", "127.0.0.1", "[::1]"] if DEBUG else []
@@ -132,7 +131,7 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL: str = env.str("REDIS_URL", "") or embedded.redis_url()
+REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -228,7 +227,7 @@ REFRESH_GRACE_SECONDS: float = env.float("REFRESH_GRACE_SECONDS", default=10.0)
 
 # Brute force. An address is that of the peer, or what the last proxy adds to X-Forwarded-For.
 TRUSTED_PROXY: bool = env.bool("TRUSTED_PROXY", default=False)
-RATELIMIT_IP_META_KEY = "accounts.throttling.attempts.client_address"
+RATELIMIT_IP_META_KEY = "core.http.client.client_address"
 RATELIMIT_USE_CACHE = "attempts"
 LOGIN_RATE_PER_ACCOUNT: str = env.str("LOGIN_RATE_PER_ACCOUNT", "10/5m")
 LOGIN_RATE_PER_ADDRESS: str = env.str("LOGIN_RATE_PER_ADDRESS", "1000/5m" if DEBUG else "100/5m")
@@ -286,10 +285,8 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = social_providers()
 
 # Editors sign in here by OpenID Connect (accounts/oidc/editors.py).
-IDP_OIDC_ADAPTER = "accounts.adapters.OpenIdAdapter"
-IDP_OIDC_PRIVATE_KEY: str = env.str("IDP_OIDC_PRIVATE_KEY", "", multiline=True) or (
-    embedded.development_rsa_key() if DEBUG else ""
-)
+IDP_OIDC_ADAPTER = "accounts.oidc.adapter.OpenIdAdapter"
+IDP_OIDC_PRIVATE_KEY: str = env.str("IDP_OIDC_PRIVATE_KEY", "", multiline=True)
 IDP_OIDC_AUTH_METHODS = ["none"]  # PKCE instead of secrets, which no editor could keep
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 300  # it is exchanged for a session at once
 IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 30 * 86_400
@@ -437,7 +434,11 @@ CATALOG_SECONDS: float = env.float("CATALOG_SECONDS", default=5.0)
 RESERVATION_TTL: float = env.float("RESERVATION_TTL", default=120.0)
 # What workers owe the ledger, should they be killed, for this user only. It must be found again
 # when another server has taken the database over, so its default name knows the database's alone.
-_whose_spool = DATABASE_URL if EMBEDDED else f"{BASE_DIR}:{DATABASES['default']['NAME']}"
+_whose_spool = (
+    DATABASE_URL
+    if "DATABASE_URL" in EMBEDDED_SERVERS
+    else f"{BASE_DIR}:{DATABASES['default']['NAME']}"
+)
 SETTLEMENT_SPOOL = Path(
     env.str("SETTLEMENT_SPOOL", "")
     or Path(tempfile.gettempdir())

@@ -6,7 +6,6 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from devserver.embedded.errors import EmbeddedError
 from tokens import idempotency, ledger, notices
 from tokens.ledger import allowances, free_allowance, spool
 from tokens.usage import aggregates, retention
@@ -25,7 +24,7 @@ def expire_reservations() -> int:
     """
     try:
         spool.replay_here()
-    except (OSError, EmbeddedError):
+    except OSError:
         log.exception("spool_unusable", folder=str(settings.SETTLEMENT_SPOOL))
     return _all(ledger.expire)
 

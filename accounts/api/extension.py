@@ -10,8 +10,8 @@ from accounts.api.serializers import SignedInSerializer, UserSerializer, pair_bo
 from accounts.errors import InvalidToken
 from accounts.oidc import extension
 from accounts.sessions.session_pairs import bearer
-from accounts.throttling.attempts import client_address
 from core.errors import NotAuthenticated, PermissionDenied
+from core.http.client import client_address
 from core.http.openapi import raises
 
 

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from accounts.adapters import OpenIdAdapter
 from accounts.flows.redemption import remember_granter, take_turns
+from accounts.oidc.adapter import OpenIdAdapter
 from accounts.web.error_pages import error_page
 from accounts.web.pages import visitor
 

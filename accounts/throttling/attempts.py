@@ -5,7 +5,6 @@ Counted before the password is looked at, so that a burst in parallel gains noth
 
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -75,27 +74,6 @@ def may_be_told(request: HttpRequest, *, email: str) -> bool:
     except RateLimited:
         return False
     return True
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the address of the client (RATELIMIT_IP_META_KEY).
-
-    `X-Forwarded-For` is anybody's word, but for its last entry, which is that of our own proxy:
-    it counts where TRUSTED_PROXY says that there is one.
-    """
-    address = _parsed(request.META.get("REMOTE_ADDR", ""))
-    if settings.TRUSTED_PROXY:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
-        address = _parsed(forwarded.strip()) or address
-    return str(address or IPv4Address(0))  # 0.0.0.0: a unix socket's peer has none
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _count(request: HttpRequest, *, group: str, rate: str, key: str | Callable[..., str]) -> None:

@@ -18,7 +18,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.throttling.attempts import client_address
 from billing import messages
 from billing.entitlements import refunds, state
 from billing.errors import BillingUnavailable, GoneAtStripe, WebhookRefused
@@ -30,6 +29,7 @@ from billing.stripe.events import Event
 from billing.stripe.readings import Obj
 from billing.subscriptions import locks, scheduled_changes
 from core.errors import PayloadTooLarge
+from core.http.client import client_address
 from core.http.methods import insist_on
 from core.queue import enqueue
 

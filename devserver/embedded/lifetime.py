@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from core.env import env
+from devserver.embedded.environment import development_variables
 from devserver.embedded.folders import make_private
 from devserver.embedded.places import Profile, places
 from devserver.embedded.postgres import Postgres
@@ -29,16 +30,17 @@ def servers(*, profile: Profile = "run") -> list[Server]:
 
 @contextmanager
 def running(*, profile: Profile = "run") -> Iterator[dict[str, str]]:
-    """Keep the servers running that no environment variable names, and yield their URLs.
+    """Keep the servers running that no environment variable names, and yield variables.
 
-    What is yielded is fit for ``os.environ.update``; it is empty where ``DATABASE_URL`` and
-    ``REDIS_URL`` are both set. Raises EmbeddedError.
+    They are the servers' URLs and ``development_variables``, for ``os.environ.update``. Raises
+    EmbeddedError.
     """
     needed = [each for each in servers(profile=profile) if not env.str(each.variable, "")]
     with ExitStack() as stack:
         for server in needed:
             stack.enter_context(_sharing(server))
-        yield {server.variable: server.url for server in needed}
+        urls = {server.variable: server.url for server in needed}
+        yield urls | development_variables(urls)
 
 
 def ensure(*, profile: Profile = "run") -> None:
@@ -47,8 +49,7 @@ def ensure(*, profile: Profile = "run") -> None:
     Does nothing where ``DATABASE_URL`` and ``REDIS_URL`` are set, by us or by anybody: it is safe
     to call twice, and in child processes. Raises EmbeddedError.
     """
-    urls = _held.enter_context(running(profile=profile))
-    os.environ.update(urls)
+    os.environ.update(_held.enter_context(running(profile=profile)))
 
 
 def stop(*, profile: Profile = "run") -> None:

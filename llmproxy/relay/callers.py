@@ -7,10 +7,10 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from accounts.sessions import session_pairs
-from accounts.throttling.attempts import client_address
 from apikeys import auth
 from apikeys.errors import KeyScope
 from core.errors import NotAuthenticated
+from core.http.client import client_address
 from llmproxy.relay.memory import Credential, Found, remembered
 from tokens.ledger import open_account
 from tokens.limits.states import Limits

@@ -2,7 +2,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from accounts.throttling.attempts import client_address
+from core.http.client import client_address
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ from config.checks import (
     something_answers_prompts,
 )
 from devserver import embedded
-from devserver.embedded import database_url, redis_url
 from tests.webserver import ROOT
 
 
 @pytest.fixture(autouse=True)
 def _safe(settings: Settings) -> None:
-    settings.DEBUG = settings.EMBEDDED = False
+    settings.DEBUG = False
+    settings.EMBEDDED_SERVERS = []
     settings.DATABASE_URL = "postgresql://db.example/tokengate"
     settings.REDIS_URL = "redis://redis.example"
     settings.SECRET_KEY = secrets.token_urlsafe(48)
@@ -64,8 +64,8 @@ def test_a_weak_secret(settings: Settings, secret: str) -> None:
         ("ALLOWED_HOSTS", [], "tokengate.E003"),
         ("ALLOWED_HOSTS", ["*"], "tokengate.E003"),
         ("ALLOWED_HOSTS", [".example.com"], "tokengate.E009"),
-        ("DATABASE_URL", database_url(), "tokengate.E004"),
-        ("REDIS_URL", redis_url(), "tokengate.E004"),
+        ("EMBEDDED_SERVERS", ["DATABASE_URL"], "tokengate.E004"),
+        ("EMBEDDED_SERVERS", ["REDIS_URL"], "tokengate.E004"),
         ("CORS_ALLOWED_ORIGINS", ["*"], "tokengate.E005"),
         ("IDP_OIDC_PRIVATE_KEY", "", "tokengate.E006"),
         ("IDP_OIDC_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----", "tokengate.E006"),

@@ -19,13 +19,17 @@ EXAMPLE = ROOT / ".env.example"
 DOCUMENTED = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 # CI keeps .env from being read, so it cannot stand in it; the others are not settings of ours.
-NOT_OURS = {"CI", "PATH", "DJANGO_SETTINGS_MODULE", "PROMETHEUS_MULTIPROC_DIR"}
+NOT_OURS = {
+    *("CI", "PATH", "DJANGO_SETTINGS_MODULE", "PROMETHEUS_MULTIPROC_DIR"),
+    "EMBEDDED_SERVERS",  # set by `make run` and `manage.py` for their own processes
+}
 
 # Settings as a process sees them; addresses of functions differ from process to process. The look
 # of the admin site depends on no variable, and cannot be shown without its URLs.
 _TELL = """
 import json, re
-from config import embedded, gunicorn, settings
+from config import gunicorn, settings
+from devserver import embedded
 names = [name for name in dir(settings) if name.isupper() and name != "UNFOLD"]
 seen = {name: getattr(settings, name) for name in names}
 seen |= {f"gunicorn.{name}": getattr(gunicorn, name) for name in dir(gunicorn) if name[0] != "_"}

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Joins, tells the URLs, and leaves when its standard input ends.
 _USER = """
 import json, os, sys
-from config import embedded
+from devserver import embedded
 if len(sys.argv) > 1:
     os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
 with embedded.running() as urls:
@@ -60,7 +60,11 @@ class User:
 
 
 def environment(data: Path) -> dict[str, str]:
-    unset = ("DATABASE_URL", "REDIS_URL")
+    """Return our own environment less what the tests' own embedded servers put there."""
+    unset = (
+        *("DATABASE_URL", "REDIS_URL", "EMBEDDED_SERVERS"),
+        *("SECRET_KEY", "IDP_OIDC_PRIVATE_KEY"),
+    )
     return {k: v for k, v in os.environ.items() if k not in unset} | {"DATA_DIR": str(data)}
 
 

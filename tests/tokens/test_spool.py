@@ -15,7 +15,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
-from devserver.embedded.errors import EmbeddedError
+from core.folders import ForeignFolderError
 from tests.tokens.accounts import account, parts
 from tests.tokens.test_batches import run
 from tokens import ledger
@@ -254,7 +254,7 @@ def test_a_strangers_folder_is_not_read(
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(os, "geteuid", lambda: stranger)
 
-        with pytest.raises(EmbeddedError):
+        with pytest.raises(ForeignFolderError):
             run(spool.replay())
 
 

@@ -17,8 +17,8 @@ import psycopg
 import structlog
 from django.conf import settings
 
+from core.folders import make_private
 from core.instruments import of
-from devserver.embedded.folders import make_private
 from tokens import ledger, metrics
 from tokens.errors import LedgerUnavailable, ReservationClosed
 from tokens.ledger.batching import Item, as_bytes
@@ -89,7 +89,7 @@ async def replay() -> int:
     """Carry out what dead workers of this server owe; returns how many settlements.
 
     What the ledger refuses, or has settled otherwise, is set aside (``*.refused``), for somebody to
-    look at. While the ledger is away all stays as it is. Raises ``OSError`` or ``EmbeddedError``
+    look at. While the ledger is away all stays as it is. Raises ``OSError``
     where the folder cannot be used.
     """
     folder = settings.SETTLEMENT_SPOOL

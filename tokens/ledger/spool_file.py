@@ -11,8 +11,7 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 
-from devserver.embedded.errors import EmbeddedError
-from devserver.embedded.folders import make_private
+from core.folders import make_private
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -89,7 +88,7 @@ class WorkerFile:
         try:
             yield
             self._works = True
-        except (OSError, EmbeddedError):
+        except OSError:
             if self._works:  # Once, not with every stream.
                 log.exception("settlements_not_spooled", folder=str(settings.SETTLEMENT_SPOOL))
             self._works = False

@@ -1,4 +1,4 @@
-"""One free allowance for each mailbox and period. ``tokens/ledger/free_allowance.py`` tells the story."""
+"""One free allowance for each mailbox and period (``tokens.ledger.free_allowance``)."""
 
 from typing import ClassVar
 
