@@ -1,4 +1,4 @@
--- Whatever changes what the proxy remembers of a caller (llmproxy/relay/memory.py) is announced here, so
+-- Whatever changes what the proxy remembers of a caller (llmproxy/memory.py) is announced here, so
 -- that nobody who writes these tables, by whatever way, has to think of it.
 -- The news is the user's id, or nothing when it concerns everybody.
 
