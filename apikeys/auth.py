@@ -17,7 +17,7 @@ from accounts.errors import AppNotAllowed
 from accounts.models import User
 from accounts.sessions.origins import insist_on_right
 from accounts.sessions.session_pairs import Caller, bearer
-from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
+from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope, UnknownKeyFormat
 from apikeys.models import ApiKey
 from apikeys.secrets import PREFIX, digest, is_well_formed
 from core.errors import NotAuthenticated
@@ -38,17 +38,22 @@ __all__ = [
 ]
 
 TOUCH_EVERY = timedelta(minutes=1)
+# Where clients put keys: ours and Anthropic's, Azure's, Google's.
+KEY_HEADERS = ("X-API-Key", "api-key", "x-goog-api-key")
+# Ours, and other vendors' as their users paste them: none is a session's token.
+_KEYS_OF_ANYBODY = (PREFIX, "sk-", "sk_")
 
 
 def credential(headers: Mapping[str, str]) -> str | None:
     """Return what claims to be an API key, or None when the caller shows none.
 
-    `X-API-Key` wins over `Authorization: Bearer tgk_…`.
+    The headers in ``KEY_HEADERS`` win over `Authorization: Bearer tgk_…`.
     """
-    if key := headers.get("X-API-Key", "").strip():
-        return key
+    for name in KEY_HEADERS:
+        if key := headers.get(name, "").strip():
+            return key
     token = bearer(headers.get("Authorization", "").encode("latin-1", "replace"))
-    return token if token and token.startswith(PREFIX) else None
+    return token if token and token.startswith(_KEYS_OF_ANYBODY) else None
 
 
 def verify(text: str) -> ApiKey:
@@ -58,7 +63,7 @@ def verify(text: str) -> ApiKey:
     minute.
     """
     if not is_well_formed(text):
-        raise InvalidApiKey
+        raise InvalidApiKey if text.startswith(PREFIX) else UnknownKeyFormat
     key = _found(digest(text))
     _insist_on_life(key)
     _touch(key)

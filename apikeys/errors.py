@@ -7,12 +7,19 @@ ApiError
 └── TooManyKeys        409   limit
 """
 
+from apikeys.secrets import PREFIX
 from core.errors import Conflict, NotAuthenticated, PermissionDenied
 
 
 class InvalidApiKey(NotAuthenticated):
     code = "invalid_api_key"
-    message = "This API key is not valid."
+    message = "This API key is not valid. Check that it was copied completely."
+
+
+class UnknownKeyFormat(InvalidApiKey):
+    """What was sent is no key of ours, whatever else it is: most often another vendor's key."""
+
+    message = f"This is not an API key of this service: its keys start with {PREFIX!r}."
 
 
 class KeyScope(PermissionDenied):
@@ -20,8 +27,9 @@ class KeyScope(PermissionDenied):
 
     def __init__(self, *, required: str | None) -> None:
         """Without a scope that would do, nothing but a session will."""
-        lacks = f"This API key lacks the scope {required}."
-        super().__init__(lacks if required else "An API key cannot do this.", required=required)
+        lacks = f"This API key lacks the scope {required}. Create a key that has it."
+        cannot = "An API key cannot do this. Sign in, and send the session's access token."
+        super().__init__(lacks if required else cannot, required=required)
 
 
 class AddressNotAllowed(PermissionDenied):

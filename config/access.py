@@ -18,7 +18,6 @@ from adminpanel.access import roles
 from adminpanel.access.permissions import StaffOnly
 from apikeys.auth import required_scope
 from apikeys.models import Scope
-from llmproxy.api import views as proxy
 
 KEYS = {f"key `{scope}`": scope.value for scope in Scope}
 CALLERS = ("anonymous", "user", "app", "suspended", *KEYS, "staff", *roles.ROLES)
@@ -110,6 +109,8 @@ OUTSIDE: dict[str, str] = {
     "billing/cancelled/": "everyone: where Stripe leads back to",
     "billing/": "who is signed in",
     "api/stripe/webhook/": "Stripe, by its signature; others: 400",
+    "api/llm": "everyone: 404 that names the endpoints (`HEAD`: 200)",
+    "v1": "as the same path below `/api/llm`",
     "api/v1/": "as the same path without `v1/`",
     "api/schema/": "everyone",
     "api/docs/": "everyone",
@@ -131,7 +132,7 @@ def allowed(route: Route) -> dict[str, str]:
     """Return what each of ``CALLERS`` meets with: `yes`, `401` or `403`."""
     view = getattr(resolve(route.sample).func, "view_class", None)
     if view is None:
-        is_proxy = resolve(route.sample).func.__module__ == proxy.__name__
+        is_proxy = resolve(route.sample).func.__module__.startswith("llmproxy.api.")
         return _by_key_scope(Scope.LLM) if is_proxy else dict.fromkeys(CALLERS, "yes")
     doors, permissions = view.authentication_classes, view.permission_classes
     if route.path in OTHER_CREDENTIALS:

@@ -24,7 +24,9 @@ _lean_paths = settings.LEAN_PATHS
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Serve one ASGI connection."""
     if scope["type"] == "http":
-        handler = _lean if scope["path"].startswith(_lean_paths) else _standard
+        # With a slash: a base URL itself has none.
+        is_lean = f"{scope['path']}/".startswith(_lean_paths)
+        handler = _lean if is_lean else _standard
         await handler(scope, receive, send)
     elif scope["type"] == "lifespan":
         await lifespan.serve(receive, send)

@@ -4,7 +4,8 @@ from typing import Any
 
 from config.health import HEALTH_PATHS
 from core.http.openapi import ERROR
-from llmproxy.api.openapi import PROXY_PATHS, PROXY_SCHEMAS
+from llmproxy.api.openapi import PROXY_PATHS
+from llmproxy.api.schemas import PROXY_SCHEMAS
 
 Schema = dict[str, Any]
 

@@ -97,7 +97,7 @@ LEAN_MIDDLEWARE = [
     "core.http.middleware.cors",
     "core.http.middleware.transport_security",
 ]
-LEAN_PATHS = ("/api/llm/", "/api/v1/llm/")
+LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 
 TEMPLATES = [
     {
@@ -324,7 +324,7 @@ REST_FRAMEWORK = {
 }
 
 # Browsers and editors. No cookie is read under /api, so credentials are never allowed.
-CORS_URLS_REGEX = r"^/(api|identity/o/api|\.well-known)/"
+CORS_URLS_REGEX = r"^/(api|v1|identity/o/api|\.well-known)/"
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^vscode-webview://[a-z0-9]+$"]
 if DEBUG:

@@ -12,6 +12,7 @@ from adminpanel.site import pages
 from config import health, metrics
 from core.errors import NotFound
 from core.http.rendering import error_response
+from llmproxy.urls import proxy
 
 
 @csrf_exempt
@@ -47,6 +48,7 @@ urlpatterns = [
     path("", include("accounts.page_urls")),
     path("billing/", include("billing.page_urls")),
     path("api/", include("billing.events.djstripe_urls")),
+    *proxy,
     path("api/v1/", include(api)),
     path("api/", include(api)),
     re_path(r"^api$", api_not_found),

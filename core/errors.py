@@ -100,13 +100,13 @@ class PermissionDenied(ApiError):
 class NotFound(ApiError):
     status = 404
     code = "not_found"
-    message = "There is nothing here."
+    message = "Nothing was found at this address."
 
 
 class MethodNotAllowed(ApiError):
     status = 405
     code = "method_not_allowed"
-    message = "This method is not allowed here."
+    message = "This method is not allowed for this address."
 
 
 class Conflict(ApiError):

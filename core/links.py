@@ -26,4 +26,6 @@ def named_hosts() -> list[str]:
 
 
 def _host() -> str:
-    return next(iter(named_hosts()), f"127.0.0.1:{settings.PORT}")
+    """With DEBUG the site is on this machine's loopback address only, at its own port."""
+    here = f"127.0.0.1:{settings.PORT}"
+    return here if settings.DEBUG else next(iter(named_hosts()), here)

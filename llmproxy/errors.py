@@ -12,14 +12,19 @@ ApiError
     └── NoUpstream          503   nobody serves the model now
 """
 
+from collections.abc import Sequence
+
 from core.errors import ApiError, InvalidRequest, NotFound, PermissionDenied
 
 
 class ModelNotFound(NotFound):
     code = "model_not_found"
 
-    def __init__(self, model: str) -> None:
-        super().__init__(f"The model {model!r} does not exist.", param="model")
+    def __init__(self, model: str, *, nearest: Sequence[str] = ()) -> None:
+        """``nearest`` are names that exist and look like it."""
+        meant = f" Did you mean {', '.join(nearest)}?" if nearest else ""
+        message = f"The model {model[:200]!r} does not exist.{meant} GET /v1/models lists them."
+        super().__init__(message, param="model", nearest=list(nearest))
 
 
 class ModelNotInPlan(PermissionDenied):

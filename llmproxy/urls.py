@@ -1,13 +1,37 @@
-from django.urls import path
+"""The proxy's routes, which answer under several base URLs, and the reporting of usage."""
 
-from llmproxy.api import consumption, views
+from django.urls import URLPattern, URLResolver, include, path
+
+from llmproxy.api import catalog, consumption, lookups, unknown, views
+
+# Clients append different parts of the path by themselves: OpenAI's SDKs `/chat/completions`,
+# Anthropic's `/v1/messages`. A base URL with or without `v1` will do.
+BASES = ("api/llm/v1", "api/llm", "api/v1/llm", "v1")
+
+_ENDPOINTS = {
+    "chat/completions": views.chat_completions,
+    "completions": views.completions,
+    "embeddings": views.embeddings,
+    "providers": catalog.providers,
+    "models": catalog.models,
+    "key": lookups.key,
+    "credits": lookups.credits_left,
+    "generation": lookups.generation,
+}
+
+_below_a_base = [
+    *(path(name, view) for name, view in _ENDPOINTS.items()),
+    *(path(f"{name}/", view) for name, view in _ENDPOINTS.items()),
+    path("models/<path:name>", catalog.model_detail),
+    path("", unknown.base),
+    path("<path:rest>", unknown.endpoint),
+]
+
+proxy: list[URLPattern | URLResolver] = [
+    *(path(base, unknown.base) for base in BASES),
+    *(path(f"{base}/", include(_below_a_base)) for base in BASES),
+]
 
 urlpatterns = [
     path("tokens/consume", consumption.ConsumeView.as_view(), name="consume"),
-    path("llm/chat/completions", views.chat_completions, name="chat-completions"),
-    path("llm/completions", views.completions, name="completions"),
-    path("llm/embeddings", views.embeddings, name="embeddings"),
-    path("llm/providers", views.providers, name="providers"),
-    path("llm/models", views.models, name="models"),
-    path("llm/models/<path:name>", views.model_detail, name="model"),
 ]

@@ -10,9 +10,18 @@ ApiError
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from core.errors import ApiError, Conflict, RateLimited, Unavailable
+from core.links import site_url
+
+# OpenAI's SDK for Node does not obey a longer `Retry-After`; `resets_at` says when exactly.
+LONGEST_RETRY_AFTER = 60
+
+
+def moment(at: datetime) -> str:
+    """Write a moment for a message: `1 December 2026, 10:00:00 UTC`."""
+    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M:%S} UTC"
 
 
 class InsufficientTokens(ApiError):
@@ -20,12 +29,14 @@ class InsufficientTokens(ApiError):
     code = "insufficient_tokens"
 
     def __init__(self, *, needed: int, available: int, resets_at: datetime) -> None:
+        url = f"{site_url()}/billing/"
         super().__init__(
-            f"This request needs {needed} tokens; {available} are available.",
+            f"This request needs {needed:,} tokens; {available:,} are available. "
+            f"Your allowance renews on {moment(resets_at)}. To get more now: {url}",
             needed=needed,
             available=available,
             resets_at=resets_at,
-            upgrade_url="/api/subscriptions/plans",
+            upgrade_url=url,
         )
 
 
@@ -40,8 +51,9 @@ class KeyBudgetExceeded(RateLimited):
 
     def __init__(self, *, budget: int, left: int, resets_at: datetime, retry_after: int) -> None:
         super().__init__(
-            f"This API key may spend {budget} tokens a month; {left} are left.",
-            headers={"x-should-retry": "false"},
+            f"This API key may spend {budget:,} tokens a month; {left:,} are left. "
+            f"Its budget renews on {moment(resets_at)}.",
+            headers={"Retry-After": str(min(retry_after, LONGEST_RETRY_AFTER))},
             budget=budget,
             left=left,
             resets_at=resets_at,
@@ -53,6 +65,14 @@ class ReservationClosed(Conflict):
     message = "This reservation is not held any more."
 
 
+_PLAIN = {
+    "requests_per_minute": "requests per minute",
+    "tokens_per_minute": "tokens per minute",
+    "concurrent_requests": "concurrent requests",
+    "key_requests_per_minute": "requests per minute of this API key",
+}
+
+
 class LimitReached(RateLimited):
     """A limit of the plan, or of the key: which one, and when it is worth another try."""
 
@@ -60,8 +80,9 @@ class LimitReached(RateLimited):
         self, *, limit: str, retry_after: int, resets_at: datetime, headers: Mapping[str, str]
     ) -> None:
         super().__init__(
-            f"The limit {limit} is reached. Try again in {retry_after} s.",
-            headers=headers,
+            f"The limit on {_PLAIN.get(limit, limit)} is reached. "
+            f"Try again in {retry_after} s, at {moment(resets_at)}.",
+            headers={"Retry-After": str(min(retry_after, LONGEST_RETRY_AFTER)), **headers},
             limit=limit,
             retry_after=retry_after,
             resets_at=resets_at,

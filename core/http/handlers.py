@@ -206,7 +206,7 @@ class Incoming:
 
 def is_whole(request: Any) -> bool:
     """Tell whether a request's body has come; else it is to be had by ``whole_body`` only."""
-    return _INCOMING not in request.scope
+    return _INCOMING not in getattr(request, "scope", {})
 
 
 async def whole_body(request: Any) -> bytes:
@@ -222,7 +222,8 @@ def _resolved(path: str) -> ResolverMatch:
 
 def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
     """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
-    request.scope[_ON_LEAVE] = callback
+    if scope := getattr(request, "scope", None):  # WSGI does not say when a client leaves.
+        scope[_ON_LEAVE] = callback
 
 
 class _Watching:

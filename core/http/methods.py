@@ -8,5 +8,6 @@ from core.errors import MethodNotAllowed
 def insist_on(request: HttpRequest, *methods: str) -> None:
     """Raise ``MethodNotAllowed``, with its `Allow` header, unless it is one of these."""
     if request.method not in methods:
-        message = f'Method "{request.method}" not allowed.'
-        raise MethodNotAllowed(message, headers={"Allow": ", ".join(methods)})
+        allowed = ", ".join(methods)
+        message = f'Method "{request.method}" not allowed. Use {allowed}.'
+        raise MethodNotAllowed(message, headers={"Allow": allowed})

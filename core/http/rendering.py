@@ -136,7 +136,8 @@ def _sayable(text: Any) -> str:
 
 
 def _headers(error: ApiError) -> dict[str, str]:
-    headers = dict(error.headers)
+    """Return an error's headers; `x-should-retry` is what OpenAI's and Anthropic's SDKs obey."""
+    headers = {"x-should-retry": "true" if error.retryable else "false", **error.headers}
     if "retry_after" in error.facts:
-        headers["Retry-After"] = str(error.facts["retry_after"])
+        headers.setdefault("Retry-After", str(error.facts["retry_after"]))
     return headers

@@ -1,12 +1,15 @@
 """The proxy's part of the OpenAPI document. Bodies are OpenAI's, so only our own is spelled out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.errors import InvalidToken, TokenRevoked
 from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope
 from core.errors import (
+    ApiError,
     InvalidRequest,
     NotAuthenticated,
+    NotFound,
     PayloadTooLarge,
     Unavailable,
     UnsupportedMediaType,
@@ -101,159 +104,29 @@ def _relayed(
     }
 
 
-_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
-_INPUT: dict[str, Any] = {
-    "description": "A text, a list of token ids, or a list of up to 2048 of either.",
-    "oneOf": [
-        {"type": "string"},
-        _IDS,
-        {
-            "type": "array",
-            "items": {"oneOf": [{"type": "string"}, _IDS]},
-            "minItems": 1,
-            "maxItems": 2048,
-        },
-    ],
-}
+def _looked_up(
+    name: str,
+    summary: str,
+    answer: str,
+    *,
+    parameters: Sequence[dict[str, Any]] = (),
+    errors: tuple[type[ApiError], ...] = (),
+) -> dict[str, Any]:
+    """Describe a route that reads what is known."""
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "parameters": list(parameters),
+            "responses": {
+                "200": _answer("Found", _json(answer)),
+                **error_answers((*_OF_EVERY_ROUTE, *errors)),
+            },
+        }
+    }
 
-PROXY_SCHEMAS: dict[str, Any] = {
-    "ChatCompletionRequest": {
-        "type": "object",
-        "description": "OpenAI's chat completion request; fields not named here pass through.",
-        "required": ["model", "messages"],
-        "properties": {
-            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
-            "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-            "stream": {"type": ["boolean", "null"], "default": False},
-            "max_tokens": {"type": ["integer", "null"], "minimum": 1},
-            "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1},
-            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
-            "stream_options": {
-                "type": ["object", "null"],
-                "properties": {"include_usage": {"type": "boolean"}},
-            },
-        },
-        "additionalProperties": True,
-    },
-    "ChatCompletion": {
-        "type": "object",
-        "description": "OpenAI's chat completion object, as the provider sent it.",
-        "additionalProperties": True,
-    },
-    "CompletionRequest": {
-        "type": "object",
-        "description": "OpenAI's legacy completion request; fields not named here pass through.",
-        "required": ["model", "prompt"],
-        "properties": {
-            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
-            "prompt": _INPUT,
-            "suffix": {"type": ["string", "null"]},
-            "stream": {"type": ["boolean", "null"], "default": False},
-            "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
-            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
-            "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
-            "echo": {"type": ["boolean", "null"]},
-            "stream_options": {
-                "type": ["object", "null"],
-                "properties": {"include_usage": {"type": "boolean"}},
-            },
-        },
-        "additionalProperties": True,
-    },
-    "Completion": {
-        "type": "object",
-        "description": "OpenAI's text completion object, as the provider sent it.",
-        "additionalProperties": True,
-    },
-    "EmbeddingRequest": {
-        "type": "object",
-        "description": "OpenAI's embedding request; fields not named here pass through.",
-        "required": ["model", "input"],
-        "properties": {
-            "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
-            "input": _INPUT,
-        },
-        "additionalProperties": True,
-    },
-    "EmbeddingList": {
-        "type": "object",
-        "description": "OpenAI's list of embeddings, as the provider sent it.",
-        "additionalProperties": True,
-    },
-    "Model": {
-        "type": "object",
-        "required": ["id", "object", "created", "owned_by", "pricing", "weights", "providers"],
-        "properties": {
-            "id": {"type": "string"},
-            "object": {"const": "model"},
-            "created": {"type": "integer"},
-            "owned_by": {"type": "string"},
-            "name": {"type": "string"},
-            "type": {"enum": ["chat", "embedding"]},
-            "context_length": {"type": ["integer", "null"]},
-            "max_output_tokens": {"type": ["integer", "null"]},
-            "pricing": {
-                "type": "object",
-                "description": "USD per token, as decimal strings.",
-                "properties": {
-                    "prompt": {"type": ["string", "null"]},
-                    "completion": {"type": ["string", "null"]},
-                    "cached": {
-                        "type": ["string", "null"],
-                        "description": "For prompt tokens read from the provider's cache.",
-                    },
-                    "request": {"type": ["string", "null"], "description": "For each request."},
-                },
-            },
-            "weights": {
-                "type": "object",
-                "description": "Tokens charged for each token.",
-                "properties": {
-                    "prompt": {"type": "number"},
-                    "completion": {"type": "number"},
-                },
-            },
-            "providers": {"type": "array", "items": {"type": "string"}},
-        },
-    },
-    "Provider": {
-        "type": "object",
-        "required": ["id", "object", "health", "latency_ms", "last_error", "last_error_at"],
-        "properties": {
-            "id": {"type": "string"},
-            "object": {"const": "provider"},
-            "health": {
-                "enum": ["up", "degraded", "down"],
-                "description": "degraded: it failed of late; down: it is not asked now.",
-            },
-            "latency_ms": {
-                "type": ["integer", "null"],
-                "description": "Until an answer's first content, on the average of the last ones.",
-            },
-            "last_error": {
-                "type": ["string", "null"],
-                "description": "Its class: status_503, ConnectTimeout, garbage …",
-            },
-            "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
-        },
-    },
-    "ProviderList": {
-        "type": "object",
-        "required": ["object", "data"],
-        "properties": {
-            "object": {"const": "list"},
-            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Provider"}},
-        },
-    },
-    "ModelList": {
-        "type": "object",
-        "required": ["object", "data"],
-        "properties": {
-            "object": {"const": "list"},
-            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
-        },
-    },
-}
 
 PROXY_PATHS: dict[str, Any] = {
     "/api/llm/chat/completions": {
@@ -326,4 +199,17 @@ PROXY_PATHS: dict[str, Any] = {
             },
         }
     },
+    "/api/llm/key": _looked_up(
+        "key_retrieve", "What the key may still spend, in OpenRouter's shape", "KeyStatus"
+    ),
+    "/api/llm/credits": _looked_up(
+        "credits_retrieve", "The tokens of this period, in OpenRouter's shape", "Credits"
+    ),
+    "/api/llm/generation": _looked_up(
+        "generation_retrieve",
+        "The receipt of a request, in OpenRouter's shape",
+        "Generation",
+        parameters=[{"name": "id", "in": "query", "required": True, "schema": {"type": "string"}}],
+        errors=(NotFound,),
+    ),
 }

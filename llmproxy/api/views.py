@@ -1,45 +1,29 @@
-"""The proxy's routes: async views that parse, call and answer. OpenAI's paths and shapes."""
+"""The endpoints that ask a model: async views that parse, call and answer. OpenAI's shapes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from decimal import Decimal
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from apikeys.models import Scope
-from core.decimals import plain
 from core.errors import UnsupportedMediaType
 from core.http.handlers import is_whole, when_client_leaves, whole_body
 from core.http.headers import add_plain
 from core.http.methods import insist_on
 from llmproxy.api import encodings, uploads
-from llmproxy.catalog.snapshot import ServedModel, catalog
-from llmproxy.errors import ModelNotFound, NoUpstream
+from llmproxy.api.base import authenticated, without_csrf
 from llmproxy.protocol import calls
 from llmproxy.protocol.calls import Call, Endpoint
-from llmproxy.providers import configured
-from llmproxy.relay.callers import Caller, identify
+from llmproxy.relay.callers import Caller
 from llmproxy.relay.relay import Answer, relay
-from llmproxy.routing import health
-from tokens.tiers import allows
-
-View = TypeVar("View", bound=Callable[..., Awaitable[HttpResponseBase]])
-
-
-def _without_csrf(view: View) -> View:
-    """Mark a view as ``csrf_exempt`` does, without another coroutine around each request."""
-    view.csrf_exempt = True  # type: ignore[attr-defined]
-    return view
 
 
 def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]:
-    @_without_csrf
+    @without_csrf
     async def view(request: HttpRequest) -> HttpResponseBase:
         insist_on(request, "POST")
-        caller = await _caller(request)
+        caller = await authenticated(request)
         _insist_on_json(request)
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
@@ -52,49 +36,6 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
 chat_completions = _relayed(calls.CHAT)
 completions = _relayed(calls.COMPLETIONS)
 embeddings = _relayed(calls.EMBEDDINGS)
-
-
-@_without_csrf
-async def models(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/models: those of the caller's plan, or with ?all=1 every one."""
-    insist_on(request, "GET", "HEAD")
-    caller = await _caller(request)
-    every = request.GET.get("all") in ("1", "true")
-    listed = [
-        _model(model)
-        for model in (await catalog.models()).values()
-        if model.routes and (every or allows(caller.allowed_models, model.name))
-    ]
-    return _json({"object": "list", "data": listed})
-
-
-@_without_csrf
-async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """GET /api/llm/models/{id}."""
-    insist_on(request, "GET", "HEAD")
-    await _caller(request)
-    try:
-        return _json(_model(await catalog.find(name)))
-    except NoUpstream as error:
-        raise ModelNotFound(name) from error
-
-
-@_without_csrf
-async def providers(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/providers: how each is doing, as this worker and the others see it."""
-    insist_on(request, "GET", "HEAD")
-    await _caller(request)
-    known = await catalog.snapshot()
-    listed = [
-        {"id": name, "object": "provider", **_health(name, known.switched_off)}
-        for name in configured()
-    ]
-    return _json({"object": "list", "data": listed})
-
-
-def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
-    told = health.describe(name)
-    return {**told, "health": "down"} if name in switched_off else told
 
 
 def _insist_on_json(request: HttpRequest) -> None:
@@ -122,12 +63,6 @@ async def _parse(endpoint: Endpoint, raw: bytes) -> Call:
     return calls.parse(endpoint, raw)
 
 
-async def _caller(request: HttpRequest) -> Caller:
-    caller = await identify(request)
-    caller.require(Scope.LLM)
-    return caller
-
-
 def _response(answer: Answer) -> HttpResponseBase:
     exchange, body = answer.exchange, answer.body
     headers = {
@@ -147,36 +82,3 @@ def _response(answer: Answer) -> HttpResponseBase:
     if exchange.has_content:  # Else it is still being looked for.
         response.headers["x-llm-provider"] = exchange.provider
     return response
-
-
-def _json(value: Any) -> HttpResponse:
-    return HttpResponse(orjson.dumps(value), content_type="application/json")
-
-
-def _usd(price: Decimal | None) -> str | None:
-    return None if price is None else plain(price)
-
-
-def _model(model: ServedModel) -> dict[str, Any]:
-    prices = model.routes[0].prices
-    return {
-        "id": model.name,
-        "object": "model",
-        "created": model.created,
-        "owned_by": model.name.partition("/")[0] if "/" in model.name else "system",
-        "name": model.title or model.name,
-        "type": model.kind,
-        "context_length": model.context_length,
-        "max_output_tokens": model.max_output_tokens,
-        "pricing": {
-            "prompt": _usd(prices.prompt),
-            "completion": _usd(prices.completion),
-            "cached": _usd(prices.cached),
-            "request": _usd(prices.request),
-        },
-        "weights": {
-            "prompt": float(model.weights.prompt),
-            "completion": float(model.weights.completion),
-        },
-        "providers": [route.provider.name for route in model.routes],
-    }

@@ -6,11 +6,13 @@ change is in force everywhere soon, and no request waits for the database.
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import structlog
 from django.conf import settings
 
 from core.database import in_thread
+from llmproxy.catalog import names
 from llmproxy.catalog.pricing import Prices, Weights
 from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.models import Alias, Model, ProviderState, Route
@@ -49,6 +51,16 @@ class Snapshot:
     aliases: dict[str, str] = field(default_factory=dict)
     switched_off: frozenset[str] = frozenset()
 
+    @cached_property
+    def _short(self) -> dict[str, str]:
+        """Names by their short forms, where these are of one model only."""
+        return names.short_forms(self.models, self.aliases)
+
+    def named(self, name: str) -> ServedModel | None:
+        """Return a model by its name, an alias, or a short form (``llmproxy.catalog.names``)."""
+        found = self.models.get(name) or self.models.get(self.aliases.get(name, ""))
+        return found or self.models.get(self._short.get(names.short_form(name), ""))
+
 
 class Catalog:
     """The models, as they were when last read."""
@@ -82,9 +94,9 @@ class Catalog:
         Raises ``ModelNotFound``, or ``NoUpstream`` when nobody serves it.
         """
         known = await self.snapshot()
-        model = known.models.get(name) or known.models.get(known.aliases.get(name, ""))
+        model = known.named(name)
         if model is None:
-            raise ModelNotFound(name)
+            raise ModelNotFound(name, nearest=names.nearest(name, known.models))
         if not model.routes:
             raise NoUpstream
         return model

@@ -44,14 +44,24 @@ async def identify(request: HttpRequest) -> Caller:
     return caller
 
 
+_KEY_HEADERS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in auth.KEY_HEADERS)
+
+
 def _credential(request: HttpRequest) -> Credential:
-    if key := request.META.get("HTTP_X_API_KEY", "").strip():
-        return True, key
+    """Return the key or token, from whichever header the client's SDK puts it in."""
+    for name in _KEY_HEADERS:
+        if name in request.META and (key := request.META[name].strip()):
+            return not _is_token(key), key
     header = request.META.get("HTTP_AUTHORIZATION", "")
     token = session_pairs.bearer(header.encode("latin-1", "replace"))
     if not token:
         raise NotAuthenticated
-    return token.startswith(auth.PREFIX), token
+    return not _is_token(token), token
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether this is a JWT, which is three parts with dots between; no key has a dot."""
+    return text.count(".") == 2
 
 
 def _look_up(credential: Credential) -> Found[Caller]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
 
 from tokens.models import DailyUsage, UsageRecord
 from tokens.periods import midnight
@@ -18,6 +19,8 @@ from tokens.usage.totals import closed_until
 Group = Literal["day", "model", "provider", "key"]
 
 PAGE = 2000
+# They have no index: clients ask within seconds.
+_UPSTREAM_IDS_FOR = timedelta(hours=1)
 
 _TOKENS = (
     "prompt_tokens",
@@ -70,6 +73,20 @@ def receipt(user_id: int, name: str) -> UsageRecord | None:
         return by_request or mine.filter(pk=UUID(name)).first()
     except ValueError:
         return None
+
+
+def by_upstream_id(user_id: int, name: str) -> UsageRecord | None:
+    """Return the user's latest record of the answer that its provider gave this id."""
+    recent = timezone.now() - _UPSTREAM_IDS_FOR
+    mine = UsageRecord.objects.filter(user_id=user_id, created_at__gte=recent)
+    return mine.filter(upstream_id=name).order_by("-created_at").first()
+
+
+def charged_this_month(user_id: int, key: UUID) -> int:
+    """Return the tokens that a key was charged in this calendar month (UTC)."""
+    today = timezone.now().astimezone(UTC).date()
+    wanted = Filter(since=midnight(today.replace(day=1)), key=key)
+    return sum(row["charged"] for row in sums(user_id, wanted, "key"))
 
 
 def _lookups(wanted: Filter) -> dict[str, Any]:

@@ -1,0 +1,221 @@
+"""The JSON of the proxy's endpoints, for the OpenAPI document: only our own is spelled out."""
+
+from typing import Any
+
+
+def _wrapped(properties: dict[str, Any]) -> dict[str, Any]:
+    """Describe what OpenRouter puts into `data`."""
+    inner = {"type": "object", "required": list(properties), "properties": properties}
+    return {"type": "object", "required": ["data"], "properties": {"data": inner}}
+
+
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_INPUT: dict[str, Any] = {
+    "description": "A text, a list of token ids, or a list of up to 2048 of either.",
+    "oneOf": [
+        {"type": "string"},
+        _IDS,
+        {
+            "type": "array",
+            "items": {"oneOf": [{"type": "string"}, _IDS]},
+            "minItems": 1,
+            "maxItems": 2048,
+        },
+    ],
+}
+
+PROXY_SCHEMAS: dict[str, Any] = {
+    "ChatCompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's chat completion request; fields not named here pass through.",
+        "required": ["model", "messages"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 1},
+            "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "ChatCompletion": {
+        "type": "object",
+        "description": "OpenAI's chat completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "CompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's legacy completion request; fields not named here pass through.",
+        "required": ["model", "prompt"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "prompt": _INPUT,
+            "suffix": {"type": ["string", "null"]},
+            "stream": {"type": ["boolean", "null"], "default": False},
+            "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
+            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+            "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
+            "echo": {"type": ["boolean", "null"]},
+            "stream_options": {
+                "type": ["object", "null"],
+                "properties": {"include_usage": {"type": "boolean"}},
+            },
+        },
+        "additionalProperties": True,
+    },
+    "Completion": {
+        "type": "object",
+        "description": "OpenAI's text completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "EmbeddingRequest": {
+        "type": "object",
+        "description": "OpenAI's embedding request; fields not named here pass through.",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
+            "input": _INPUT,
+        },
+        "additionalProperties": True,
+    },
+    "EmbeddingList": {
+        "type": "object",
+        "description": "OpenAI's list of embeddings, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "Model": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by", "pricing", "weights", "providers"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "model"},
+            "created": {"type": "integer"},
+            "owned_by": {"type": "string"},
+            "name": {"type": "string"},
+            "type": {"enum": ["chat", "embedding"]},
+            "context_length": {"type": ["integer", "null"]},
+            "max_output_tokens": {"type": ["integer", "null"]},
+            "max_completion_tokens": {
+                "type": "integer",
+                "description": "The most output that the caller's plan and the model allow.",
+            },
+            "top_provider": {
+                "type": "object",
+                "description": "OpenRouter's place for the same figures.",
+                "properties": {
+                    "context_length": {"type": ["integer", "null"]},
+                    "max_completion_tokens": {"type": "integer"},
+                    "is_moderated": {"type": "boolean"},
+                },
+            },
+            "pricing": {
+                "type": "object",
+                "description": "USD per token, as decimal strings.",
+                "properties": {
+                    "prompt": {"type": ["string", "null"]},
+                    "completion": {"type": ["string", "null"]},
+                    "cached": {
+                        "type": ["string", "null"],
+                        "description": "For prompt tokens read from the provider's cache.",
+                    },
+                    "request": {"type": ["string", "null"], "description": "For each request."},
+                },
+            },
+            "weights": {
+                "type": "object",
+                "description": "Tokens charged for each token.",
+                "properties": {
+                    "prompt": {"type": "number"},
+                    "completion": {"type": "number"},
+                },
+            },
+            "providers": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "Provider": {
+        "type": "object",
+        "required": ["id", "object", "health", "latency_ms", "last_error", "last_error_at"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "provider"},
+            "health": {
+                "enum": ["up", "degraded", "down"],
+                "description": "degraded: it failed of late; down: it is not asked now.",
+            },
+            "latency_ms": {
+                "type": ["integer", "null"],
+                "description": "Until an answer's first content, on the average of the last ones.",
+            },
+            "last_error": {
+                "type": ["string", "null"],
+                "description": "Its class: status_503, ConnectTimeout, garbage …",
+            },
+            "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
+        },
+    },
+    "ProviderList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Provider"}},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+        },
+    },
+    "KeyStatus": _wrapped(
+        {
+            "label": {"type": "string"},
+            "usage": {"type": "integer", "description": "Tokens charged: this month, of a key."},
+            "limit": {"type": ["integer", "null"]},
+            "limit_remaining": {"type": ["integer", "null"]},
+            "is_free_tier": {"type": "boolean"},
+            "rate_limit": {
+                "type": "object",
+                "properties": {
+                    "requests": {"type": ["integer", "null"]},
+                    "interval": {"type": "string"},
+                },
+            },
+        }
+    ),
+    "Credits": _wrapped(
+        {
+            "total_credits": {"type": "integer", "description": "Tokens: allowance and bonus."},
+            "total_usage": {"type": "integer", "description": "Tokens used in this period."},
+        }
+    ),
+    "Generation": _wrapped(
+        {
+            "id": {"type": "string"},
+            "request_id": {"type": "string"},
+            "model": {"type": "string"},
+            "provider_name": {"type": "string"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "streamed": {"type": "boolean"},
+            "cancelled": {"type": "boolean"},
+            "latency": {"type": ["integer", "null"], "description": "Milliseconds."},
+            "generation_time": {"type": ["integer", "null"], "description": "Milliseconds."},
+            "tokens_prompt": {"type": "integer"},
+            "tokens_completion": {"type": "integer"},
+            "native_tokens_prompt": {"type": "integer"},
+            "native_tokens_completion": {"type": "integer"},
+            "native_tokens_reasoning": {"type": "integer"},
+            "native_tokens_cached": {"type": "integer"},
+            "total_cost": {"type": ["number", "null"], "description": "USD."},
+            "usage": {"type": "integer", "description": "Tokens charged."},
+            "is_final": {"type": "boolean"},
+        }
+    ),
+}

@@ -1,0 +1,27 @@
+"""Paths below the proxy's base URLs where there is no endpoint: JSON that says which there are."""
+
+from django.http import HttpRequest, HttpResponse
+
+from core.errors import NotFound
+from llmproxy.api.base import without_csrf
+
+_ENDPOINTS = (
+    "POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, GET /v1/models, "
+    "GET /v1/providers, GET /v1/key, GET /v1/credits, GET /v1/generation"
+)
+
+
+@without_csrf
+async def base(request: HttpRequest) -> HttpResponse:
+    """Answer the base URL itself, which some clients ask for to see whether the server is up."""
+    if request.method == "HEAD":
+        return HttpResponse(content_type="application/json")
+    raise NotFound(f"This is a base URL. Its endpoints: {_ENDPOINTS}.")
+
+
+@without_csrf
+async def endpoint(request: HttpRequest, rest: str) -> HttpResponse:
+    raise NotFound(f"There is no endpoint {request.method} /{rest[:200]} here. {_EXISTING}")
+
+
+_EXISTING = f"These exist: {_ENDPOINTS}."
