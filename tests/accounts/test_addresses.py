@@ -19,7 +19,7 @@ from tests.factories import PASSWORD, UserFactory
         ("a@xn--mnchen-3ya.de", "a@xn--mnchen-3ya.de"),
     ],
 )
-def test_it_works(written: str, kept: str) -> None:
+def test_an_address_is_normalised_however_it_is_written(written: str, kept: str) -> None:
     assert fold(written) == kept
 
 

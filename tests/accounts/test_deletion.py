@@ -50,7 +50,7 @@ def dying() -> Iterator[None]:
     account_deleted.disconnect(fail)
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_deleting_an_account_ends_its_sessions_and_sign_in(api: APIClient, user: User) -> None:
     pair = signed_in(api, user)
 
     response = delete(api, password=PASSWORD)

@@ -14,7 +14,7 @@ from tests.accounts.signing_in import code, fresh_email, profile, signed_in
 from tests.factories import UserFactory
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_a_listed_session_can_be_revoked(api: APIClient, user: User) -> None:
     other = session_pairs.issue(user, name="Firefox on Linux")
     pair = signed_in(api, user)
 

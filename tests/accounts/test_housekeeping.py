@@ -15,7 +15,7 @@ LONG_AGO = timezone.now() - timedelta(days=60)
 SOON = timezone.now() + timedelta(days=1)
 
 
-def test_it_works(user: User) -> None:
+def test_only_expired_sessions_and_grants_are_deleted(user: User) -> None:
     session_pairs.issue(user, name="good")
     Session.objects.create(user=user, refresh_id=uuid.uuid4(), expires_at=LONG_AGO)
     BrowserSession.objects.create(session_key="old", session_data="", expire_date=LONG_AGO)

@@ -28,7 +28,9 @@ def by_the_page(key: str) -> None:
 
 
 @pytest.mark.parametrize("reset", [by_the_api, by_the_page])
-def test_it_works(api: APIClient, user: User, reset: Callable[[str], None]) -> None:
+def test_a_reset_removes_what_was_attached_before(
+    api: APIClient, user: User, reset: Callable[[str], None]
+) -> None:
     """What was prepared before is gone: a second address, a linked account, a key."""
     back_door = fresh_email()
     EmailAddress.objects.create(user=user, email=back_door, verified=True, primary=True)

@@ -64,7 +64,7 @@ def staffs(access: str) -> Any:
 
 
 @pytest.mark.django_db
-def test_it_works(client: Client) -> None:
+def test_staff_enter_the_admin_after_password_and_code(client: Client) -> None:
     staff, secret = admin()
 
     first = client.get("/admin/accounts/user/")

@@ -75,7 +75,7 @@ def tiles(dashboard: Dashboard) -> dict[str, str]:
     return {tile.title: tile.value for tile in [*dashboard.tiles, *dashboard.money_tiles]}
 
 
-def test_it_works(enter: Enter, ada: User) -> None:
+def test_finance_sees_charts_users_and_revenue(enter: Enter, ada: User) -> None:
     answer = enter("finance").get("/admin/")
     page = answer.content.decode()
     assert answer.status_code == 200
@@ -148,7 +148,7 @@ def test_who_sees_nothing(enter: Enter, client: Client) -> None:
         {"from": f"{TODAY}", "to": "2026-01-01"},
     ],
 )
-def test_unfit_days(enter: Enter, query: dict[str, str]) -> None:
+def test_invalid_days_are_reported(enter: Enter, query: dict[str, str]) -> None:
     support = enter("support")
     answer = support.get("/admin/", query)
     assert answer.status_code == 200

@@ -28,7 +28,7 @@ def past(db: None) -> Past:
     return seed_past(DAYS, now=NOW)
 
 
-def test_it_works(past: Past) -> None:
+def test_the_seeded_year_covers_every_status_and_dimension(past: Past) -> None:
     assert past.fresh
     assert past.users > 20
     assert past.records > 2000
@@ -125,7 +125,7 @@ def test_not_in_production(db: None, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 5000])
-def test_unfit_days(db: None, settings: Settings, days: int) -> None:
+def test_invalid_days_are_refused(db: None, settings: Settings, days: int) -> None:
     settings.DEBUG = True
     with pytest.raises(CommandError, match="--days"):
         command(days=days)

@@ -80,7 +80,7 @@ def report(api: APIClient, **query: str) -> dict[str, Any]:
     return found
 
 
-def test_mrr(finance: APIClient) -> None:
+def test_mrr_is_the_sum_of_running_subscriptions(finance: APIClient) -> None:
     subscribed("pro")
     subscribed("pro", "year")
     subscribed("enterprise", status="past_due")
@@ -96,7 +96,7 @@ def test_mrr(finance: APIClient) -> None:
     assert told["mrr"] == "55.00"
 
 
-def test_months(finance: APIClient, user: User) -> None:
+def test_revenue_is_listed_by_month(finance: APIClient, user: User) -> None:
     stays = subscribed("pro", created_at=LAST - timedelta(days=3))
     leaves = subscribed(
         "enterprise",
@@ -144,7 +144,7 @@ def test_a_business_without_any(finance: APIClient) -> None:
 @pytest.mark.parametrize(
     "query", [{"months": "0"}, {"months": "37"}, {"months": "x"}, {"currency": "US$"}]
 )
-def test_unfit_queries(finance: APIClient, query: dict[str, str]) -> None:
+def test_invalid_queries_are_refused(finance: APIClient, query: dict[str, str]) -> None:
     answer = finance.get("/api/admin/revenue", query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 
@@ -152,5 +152,5 @@ def test_unfit_queries(finance: APIClient, query: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("role", "status"), [("user", 403), ("staff", 403), ("support", 403), ("admin", 200)]
 )
-def test_who_may(as_role: As, role: str, status: int) -> None:
+def test_only_permitted_roles_see_revenue(as_role: As, role: str, status: int) -> None:
     assert as_role(role).get("/api/admin/revenue").status_code == status

@@ -29,7 +29,7 @@ def address_of(customer: str) -> str:
     return str(gateway.customer(customer)["email"])
 
 
-def test_it_works(
+def test_a_change_of_address_reaches_stripe_by_the_queue(
     user: User,
     customer: str,
     shop: Shop,

@@ -31,7 +31,7 @@ def _subscribed(caller: APIClient, shop: Shop) -> Iterator[None]:
     app.conf.task_always_eager = False
 
 
-def test_it_works(
+def test_a_failed_payment_starts_the_grace_period_and_is_told(
     caller: APIClient,
     user: User,
     shop: Shop,

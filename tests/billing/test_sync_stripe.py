@@ -13,7 +13,7 @@ from tests.billing.test_plans import run
 from tokens.models import Balance
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_sync_applies_what_events_did_not_bring(caller: APIClient, user: User, shop: Shop) -> None:
     """No event has come for two months."""
     subscribe(caller)
     shop.advance(days=62)
@@ -29,7 +29,7 @@ def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
     assert run("sync_stripe") == "0 changes\n"
 
 
-def test_from_nothing(caller: APIClient, user: User, shop: Shop) -> None:
+def test_sync_rebuilds_an_empty_database(caller: APIClient, user: User, shop: Shop) -> None:
     """Subscriptions, invoices and customers come back; tokens are not given twice."""
     subscribe(caller)
     change(caller, "enterprise")

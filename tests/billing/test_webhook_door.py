@@ -28,7 +28,7 @@ def send(body: str = BODY, path: str = "/api/stripe/webhook/", **headers: str) -
     return Client().post(path, body, content_type="application/json", headers=headers)
 
 
-def test_it_works(caller: APIClient, shop: Shop) -> None:
+def test_a_signed_event_is_processed_once(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     event, *_ = shop.take()
     lags = _lags()
@@ -48,7 +48,7 @@ def _lags() -> float:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_forged(shop: Shop, settings: Settings, debug: bool) -> None:
+def test_a_forged_event_is_refused(shop: Shop, settings: Settings, debug: bool) -> None:
     settings.DEBUG = debug
     forged = {
         "no signature": {},
@@ -78,7 +78,7 @@ def test_stale_changed_or_no_event(shop: Shop, settings: Settings) -> None:
     assert not StripeEvent.objects.exists()
 
 
-def test_oversized(shop: Shop, settings: Settings) -> None:
+def test_an_oversized_event_is_refused(shop: Shop, settings: Settings) -> None:
     settings.MAX_BODY_BYTES = 100
 
     assert send(BODY).status_code == 413

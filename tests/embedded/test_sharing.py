@@ -20,7 +20,7 @@ def pids(data: Path) -> list[int | None]:
     return [Postgres(places).pid(), Valkey(places).pid()]
 
 
-def test_it_works(join: Join, empty: Path) -> None:
+def test_the_servers_run_until_the_only_user_leaves(join: Join, empty: Path) -> None:
     user = join(at=empty)
     urls = user.joined()
     with psycopg.connect(urls["DATABASE_URL"]) as connection:

@@ -91,7 +91,7 @@ def now(dev: Developer) -> dict[str, Any]:
     return answer
 
 
-def test_it_works(limited: Limited) -> None:
+def test_headers_and_limits_count_one_request(limited: Limited) -> None:
     dev = limited(requests_per_minute=10, tokens_per_minute=50_000, concurrent_requests=3)
 
     answer = dev.chat("[[n=5,prompt=7]]", max_tokens=100)

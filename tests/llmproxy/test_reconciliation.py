@@ -65,7 +65,7 @@ def leave(dev: Developer, directive: str, upstream: UpstreamProcess) -> UsageRec
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_it_works(
+def test_a_provisional_charge_follows_the_providers_usage_lookup(
     developer: Make, server: WebServer, upstream: UpstreamProcess, provider: str
 ) -> None:
     dev = developer(server=server)

@@ -32,7 +32,7 @@ def charged(day: datetime) -> int | None:
     return found
 
 
-def test_it_works(ada: User) -> None:
+def test_daily_sums_match_the_records(ada: User) -> None:
     for model, provider, status in (("a", "p", "ok"), ("a", "p", "ok"), ("b", "", "failed")):
         used(ada, at=NOW, model=model, provider=provider, status=status, charged=3)
     used(account(0), at=OLD, charged=7)
@@ -106,7 +106,7 @@ def test_a_day_stays_open_for_the_later_word(ada: User) -> None:
     assert charged(OLD) == 2
 
 
-def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_summed(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
     used(ada, at=OLD, charged=7)
     call_command("aggregate_usage", dry_run=True)
     assert charged(OLD) is None

@@ -23,7 +23,7 @@ def user() -> User:
     return joined("2026-01-10T00:00")
 
 
-def test_it_works(user: User) -> None:
+def test_each_threshold_is_told_once_a_period(user: User) -> None:
     heard: list[dict[str, Any]] = []
 
     def listen(**facts: Any) -> None:

@@ -98,7 +98,7 @@ def story(door: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_works(seed: int) -> None:
+def test_a_batch_leaves_the_same_books_as_its_items(seed: int) -> None:
     in_a_batch = story(together, seed)
     assert verify() == []
     assert in_a_batch == story(one_by_one, seed)

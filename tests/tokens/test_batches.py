@@ -46,7 +46,7 @@ async def reserve_all(user: User, amounts: list[int]) -> list[Hold | BaseExcepti
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
-def test_it_works() -> None:
+def test_parallel_callers_are_charged_exactly() -> None:
     user = account(10_000)
 
     async def story() -> int:

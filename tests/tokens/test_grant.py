@@ -20,7 +20,7 @@ def burn(user_id: int, tokens: int) -> None:
     ledger.settle(hold=hold, charge=tokens, receipt=Receipt(model="test/model"))
 
 
-def test_it_works() -> None:
+def test_a_grant_adds_bonus_tokens() -> None:
     user = account(0)
 
     assert ledger.grant(user_id=user.pk, amount=50, source="gift") is True

@@ -38,7 +38,7 @@ def spend(user: User, amount: int, *, budget: int = 100) -> None:
     ledger.settle(hold=hold, charge=amount, receipt=Receipt(model="m"))
 
 
-def test_it_works(ada: User) -> None:
+def test_a_reservation_beyond_the_keys_budget_is_refused(ada: User) -> None:
     spend(ada, 60)
     held = reserve(ada, 30)
     with pytest.raises(KeyBudgetExceeded) as refused:

@@ -30,7 +30,7 @@ def put(user: User, tier: str, source: str) -> int:
     return allowances.change_tier(user_id=user.pk, tier=tier, source=source)
 
 
-def test_it_works(user: User) -> None:
+def test_an_upgrade_adds_the_difference_of_the_allowances(user: User) -> None:
     spend(user, 30)
 
     assert put(user, "pro", "staff:1") == 200

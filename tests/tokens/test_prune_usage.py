@@ -66,7 +66,7 @@ def left() -> list[int]:
     return sorted(UsageRecord.objects.values_list("charged", flat=True))
 
 
-def test_it_works(ada: User) -> None:
+def test_pruning_deletes_old_receipts_and_keeps_the_sums(ada: User) -> None:
     before = told(ada)
 
     assert retention.prune(keep_days=60) == 2
@@ -114,7 +114,7 @@ def test_again_and_further(ada: User) -> None:
     assert verify() == []
 
 
-def test_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_receipts_are_pruned_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 1)
 
     assert retention.prune(keep_days=40) == 3
@@ -178,7 +178,7 @@ def test_this_months_budget_of_a_key_is_not_touched(ada: User) -> None:
     assert verify() == []
 
 
-def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_deleted(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("prune_usage", "--days", "60", "--dry-run")
     assert (capsys.readouterr().out, len(left())) == ("2 records would be deleted\n", 5)
     call_command("prune_usage", "--days", "60")
@@ -189,7 +189,7 @@ def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("prune_usage", "--days", "34")
 
 
-def test_every_night(ada: User, settings: Settings) -> None:
+def test_the_nightly_task_prunes_by_the_setting(ada: User, settings: Settings) -> None:
     assert prune_usage() == 0
     settings.USAGE_RETENTION_DAYS = 40
     assert prune_usage() == 3

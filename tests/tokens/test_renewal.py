@@ -51,7 +51,7 @@ def entries(user: User) -> list[tuple[str, int]]:
     return [*Entry.objects.filter(user=user).order_by("id").values_list("kind", "amount")]
 
 
-def test_it_works() -> None:
+def test_an_allowance_renews_once_on_the_anniversary() -> None:
     user = joined("2026-01-31T10:00")
     spend(user, 30)
 

@@ -71,7 +71,9 @@ def endings(folder: Path) -> list[str]:
     return sorted(file.suffix for file in folder.iterdir())
 
 
-def test_it_works(ada: User, hold: Hold, folder: Path) -> None:
+def test_a_spooled_charge_is_replayed_after_the_workers_death(
+    ada: User, hold: Hold, folder: Path
+) -> None:
     assert replay_after_its_death() == 1
 
     assert parts(ada) == (1000, 7, 0, 0, 0)

@@ -13,7 +13,7 @@ from tokens.models import Entry, Grant
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works() -> None:
+def test_a_refund_takes_back_unspent_tokens() -> None:
     user = account(100)
     burn(user.pk, 30)
 
