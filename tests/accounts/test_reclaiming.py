@@ -11,20 +11,8 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from apikeys import keys
 from tests.accounts.mailbox import messages_to, reset_key
+from tests.accounts.resetting import NEW, by_the_api, by_the_page
 from tests.accounts.signing_in import code, fresh_email, log_in, post, verify_address
-
-NEW = "an entirely different staple"
-
-
-def by_the_api(key: str) -> None:
-    body = {"key": key, "new_password": NEW}
-    assert post(APIClient(), "auth/password/reset/confirm", **body).status_code == 204
-
-
-def by_the_page(key: str) -> None:
-    browser = Client()
-    form = browser.get(f"/accounts/password/reset/key/{key}/").headers["location"]
-    assert browser.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
 
 
 @pytest.mark.parametrize("reset", [by_the_api, by_the_page])

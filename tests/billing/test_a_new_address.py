@@ -11,8 +11,8 @@ from billing.stripe import customers, gateway
 from config.celery import app
 from core.errors import Unavailable
 from tests.accounts.signing_in import fresh_email
+from tests.billing.commands import run
 from tests.billing.shop import Shop
-from tests.billing.test_plans import run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from billing.models import Invoice, ShelvedChange, Subscription
 from billing.stripe import gateway, readings
 from billing.subscriptions import scheduled_changes
 from billing.tasks import mend
+from tests.billing.commands import run
 from tests.billing.shop import Shop, change, current, post, subscribe
-from tests.billing.test_plans import run
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from billing.models import StripeEvent
 from billing.stripe import signatures
 from tests.billing.shop import Shop, subscribe
-from tests.billing.test_webhook_door import send, signed
+from tests.billing.webhooks import send, signed
 
 NUL = "\0"
 EVENT: dict[str, Any] = {

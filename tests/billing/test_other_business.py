@@ -12,8 +12,8 @@ from billing.models import StripeEvent, Subscription
 from billing.pricing import prices
 from billing.stripe import customers, gateway
 from billing.stripe.events import Event
+from tests.billing.commands import run
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
-from tests.billing.test_plans import run
 
 
 @pytest.fixture

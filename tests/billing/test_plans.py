@@ -1,24 +1,17 @@
 """The price list, seeded here and at Stripe, and compared with the caller's plan."""
 
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.models import Invoice, Plan, Price
 from billing.pricing import prices
 from billing.stripe import gateway
+from tests.billing.commands import run
 from tests.billing.shop import Shop, change, subscribe
 from tests.fakes.stripe_process import StripeProcess
-
-
-def run(command: str, **options: bool) -> str:
-    out = StringIO()
-    call_command(command, stdout=out, **options)
-    return out.getvalue()
 
 
 def test_seeding_again_creates_nothing(shop: Shop) -> None:

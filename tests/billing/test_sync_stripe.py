@@ -8,8 +8,8 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from billing.models import Customer, Invoice, Price, Subscription
 from billing.stripe import gateway
+from tests.billing.commands import run
 from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
-from tests.billing.test_plans import run
 from tokens.models import Balance
 
 

@@ -1,31 +1,16 @@
 """Only what Stripe has signed a moment ago comes in, with DEBUG on too."""
 
-import json
 import time
-from typing import Any
 from uuid import uuid4
 
 import pytest
-import stripe
-from django.test import Client
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from billing.models import StripeEvent
 from tests.billing.shop import Shop, subscribe
-
-BODY = json.dumps({"id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1,
-                   "livemode": False, "data": {"object": {"id": "in_1"}}})  # fmt: skip
-
-
-def signed(body: str, secret: str, at: float) -> str:
-    signature = stripe.WebhookSignature._compute_signature(f"{int(at)}.{body}", secret)
-    return f"t={int(at)},v1={signature}"
-
-
-def send(body: str = BODY, path: str = "/api/stripe/webhook/", **headers: str) -> Any:
-    return Client().post(path, body, content_type="application/json", headers=headers)
+from tests.billing.webhooks import BODY, send, signed
 
 
 def test_a_signed_event_is_processed_once(caller: APIClient, shop: Shop) -> None:

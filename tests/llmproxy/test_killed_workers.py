@@ -16,8 +16,8 @@ from llmproxy.models import Route
 from llmproxy.settlement.reconciliation import reconcile
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
-from tests.llmproxy.test_reconciliation import _providers, environment, served_by
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
+from tests.llmproxy.usage_lookup import environment, served_by
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
@@ -26,7 +26,7 @@ from tokens.limits import admission as limits
 from tokens.limits.states import Limits
 from tokens.models import Entry, Reservation, UsageRecord
 
-__all__ = ["_providers"]
+pytestmark = pytest.mark.usefixtures("usage_lookup_providers")
 
 Start = Callable[..., WebServer]
 

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_renewal import RECEIPT, entries, joined
+from tests.tokens.spending import RECEIPT, entries, joined
 from tokens import ledger
 from tokens.errors import InsufficientTokens
 from tokens.ledger.verify import verify

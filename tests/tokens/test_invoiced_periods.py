@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_renewal import joined, spend
+from tests.tokens.spending import joined, spend
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify

@@ -5,8 +5,8 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_parallel import in_parallel
-from tests.tokens.test_renewal import RECEIPT, joined, spend
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import RECEIPT, joined, spend
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from accounts.models import User
 from core.folders import ForeignFolderError
 from tests.tokens.accounts import account, parts
-from tests.tokens.test_batches import run
+from tests.tokens.event_loop import run
 from tokens import ledger
 from tokens.ledger import Hold, HoldContext, Receipt, spool
 from tokens.ledger.verify import verify

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.tokens.accounts import account, parts
-from tests.tokens.test_grant import burn
-from tests.tokens.test_parallel import in_parallel
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import burn
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify
