@@ -5,7 +5,7 @@ ApiError
 │   ├── InvalidToken            401   malformed, expired, of another kind, or of nobody
 │   │   └── TokenSuperseded     401   a refresh token whose race another request has just won
 │   ├── TokenRevoked            401   signed out
-│   └── InvalidCredentials      401   wrong e-mail or password, or suspended
+│   └── InvalidCredentials      401   wrong email or password, or suspended
 ├── PermissionDenied
 │   ├── AppNotAllowed           403   account_url; the session began in an app or on a device
 │   ├── EmailNotVerified        403   where verification is mandatory
@@ -49,12 +49,12 @@ class TokenRevoked(NotAuthenticated):
 
 class InvalidCredentials(NotAuthenticated):
     code = "invalid_credentials"
-    message = "There is no active account with this e-mail and password."
+    message = "There is no active account with this email and password."
 
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    message = "An account with this e-mail exists already."
+    message = "An account with this email exists already."
 
     def __init__(self) -> None:
         super().__init__(param="email")
@@ -62,7 +62,7 @@ class EmailTaken(Conflict):
 
 class EmailNotVerified(PermissionDenied):
     code = "email_not_verified"
-    message = "Verify your e-mail address first: the message that we sent says how."
+    message = "Verify your email address first: the message that we sent says how."
 
 
 class AppNotAllowed(PermissionDenied):

@@ -16,12 +16,12 @@ from accounts.addresses import fold
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users by e-mail address, which is kept in lower case."""
+    """Creates users by email address, which is kept in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user; without a password, one who can only sign in by other means."""
         if not email:
-            raise ValueError("a user needs an e-mail address")
+            raise ValueError("a user needs an email address")
         user = self.model(email=fold(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -38,9 +38,9 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A developer or a member of staff. Logs in by e-mail; `is_active` false means suspended."""
+    """A developer or a member of staff. Logs in by email; `is_active` false means suspended."""
 
-    email = models.EmailField(unique=True, error_messages={"unique": "This e-mail is taken."})
+    email = models.EmailField(unique=True, error_messages={"unique": "This email is taken."})
     name = models.CharField(max_length=150, blank=True)
     is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
@@ -50,6 +50,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         editable=False,
         help_text="How often everything was signed out: what was granted before is void.",
     )
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -64,6 +66,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the account was deleted. Its row remains for usage and balances."""
+        return self.deleted_at is not None
 
     def clean(self) -> None:
         """Fold the address as the manager does, for the forms of the admin site."""

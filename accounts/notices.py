@@ -1,4 +1,4 @@
-"""E-mail that tells users of a change to the security of their account.
+"""Email that tells users of a change to the security of their account.
 
 Celery sends it after the transaction is committed; while the broker is away, the request sends it
 itself. Each notice has an id, so a task that runs twice sends one message.

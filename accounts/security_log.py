@@ -1,7 +1,7 @@
 """The security log: sign-ins that failed, and changes of how an account is signed in to.
 
 One line of the structured log for each, of the logger `tokengate.security`, with the id of the
-user and the client's address. It never holds an e-mail address, a password, a code or a key.
+user and the client's address. It never holds an email address, a password, a code or a key.
 """
 
 from typing import Any

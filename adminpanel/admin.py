@@ -16,7 +16,7 @@ class AuditAdmin(OfUsersAdmin):
     list_display = ("action_time", "user", "content_type", "object_repr", "what")
     list_filter = ("action_time", "action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "content_type")
-    search_help_text = "The beginning of the e-mail address of the one who did it"
+    search_help_text = "The beginning of the email address of the one who did it"
     exactly: ClassVar[tuple[str, ...]] = ("pk",)
     ordering = ("-action_time",)
     fields = ("action_time", "user", "content_type", "object_id", "object_repr", "what")

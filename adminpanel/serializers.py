@@ -28,7 +28,7 @@ def _money(**kwargs: Any) -> serializers.DecimalField:
 
 
 class UserQuerySerializer(serializers.Serializer[Any]):
-    search = serializers.CharField(max_length=200, required=False, help_text="In e-mail and name.")
+    search = serializers.CharField(max_length=200, required=False, help_text="In email and name.")
     plan = serializers.SlugField(max_length=50, required=False)
     status = serializers.ChoiceField(choices=sorted(users.STATUSES), required=False)
     ordering = serializers.ChoiceField(

@@ -1,4 +1,4 @@
-"""What users are told by e-mail about their payments."""
+"""What users are told by email about their payments."""
 
 from functools import partial
 

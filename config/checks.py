@@ -8,10 +8,10 @@ tokengate.E005  a CORS origin is a wildcard
 tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
 tokengate.E008  USAGE_RETENTION_DAYS is too short
-tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
+tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in email lead
 tokengate.E010  DEBUG is on while the site can be reached from elsewhere
 tokengate.W001  no LLM provider is configured
-tokengate.W002  e-mails are printed to the console
+tokengate.W002  emails are printed to the console
 """
 
 import re
@@ -99,7 +99,7 @@ def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
     if "console" not in settings.EMAIL_BACKEND:
         return []
     hint = "Set EMAIL_URL, such as smtp+tls://user:password@smtp.example.com:587"
-    return [Warning("E-mails are printed to the console.", hint=hint, id="tokengate.W002")]
+    return [Warning("Emails are printed to the console.", hint=hint, id="tokengate.W002")]
 
 
 def refuse_to_start_unsafely() -> None:
@@ -116,7 +116,7 @@ def _wrong_with_hosts() -> Iterator[Error]:
         yield Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003")
     elif not settings.PUBLIC_URL and not named_hosts():
         hint = "Set PUBLIC_URL to the address of this site, such as https://api.example.com"
-        yield Error("Links in e-mail would lead nowhere.", hint=hint, id="tokengate.E009")
+        yield Error("Links in email would lead nowhere.", hint=hint, id="tokengate.E009")
 
 
 def _wrong_with_stripe() -> Iterator[str]:

@@ -280,7 +280,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
-# An e-mail address, even a verified one, opens nobody's account: only a linked account does.
+# An email address, even a verified one, opens nobody's account: only a linked account does.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = social_providers()
 
@@ -470,7 +470,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Where links in e-mail lead (core/links.py), and where Stripe's pages lead back to.
+# Where links in email lead (core/links.py), and where Stripe's pages lead back to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API

@@ -1,4 +1,4 @@
-"""Where this site is, for links that do not follow from a request: those in e-mail.
+"""Where this site is, for links that do not follow from a request: those in email.
 
 The Host header is the caller's word. A link that is built from it, in a message to somebody else,
 would lead wherever the caller likes.

@@ -61,7 +61,7 @@ class RegisterView(OpenView):
     def post(self, request: Request) -> Response:
         """Create an account and sign in.
 
-        Where e-mail addresses must be verified, the answer is 202 for a new address and for a
+        Where email addresses must be verified, the answer is 202 for a new address and for a
         taken one; logging in comes after verification.
         """
         data = valid(RegisterSerializer(data=request.data))
@@ -85,7 +85,7 @@ class LoginView(OpenView):
         operation_id="login", request=LoginSerializer, responses={200: SignedInSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Sign in with e-mail and password, and with the second factor of who has one."""
+        """Sign in with email and password, and with the second factor of who has one."""
         data = valid(LoginSerializer(data=request.data))
         device = device_of(request, data)
         user, second_factor = sign_in.log_in(django_request(request), **data)

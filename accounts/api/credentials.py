@@ -1,4 +1,4 @@
-"""The JSON doors to passwords and to the verification of e-mail addresses."""
+"""The JSON doors to passwords and to the verification of email addresses."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -81,7 +81,7 @@ class VerifyView(OpenView):
         operation_id="verify_email", request=KeySerializer, responses={200: VerifiedSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Verify an e-mail address with the key from the message, once. Then log in."""
+        """Verify an email address with the key from the message, once. Then log in."""
         data = valid(KeySerializer(data=request.data))
         address = verification.verify(django_request(request), key=data["key"])
         return Response({"email": address.email, "verified": True})

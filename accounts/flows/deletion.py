@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts import security_log
 from accounts.errors import ReauthenticationRequired
@@ -19,8 +20,8 @@ from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
 from accounts.signals import account_deleted
 
-# How the address of a deleted account ends: nobody can register it, it has no top-level domain.
-NOBODY = "@invalid"
+# The address of a deleted account is unique and cannot be registered: it has no top-level domain.
+_PLACEHOLDER = "deleted-{id}@invalid"
 
 
 def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
@@ -45,7 +46,7 @@ def delete(user: User) -> None:
     """
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=user.pk)
-        if owner.email == _nobody(owner):
+        if owner.is_deleted:
             return
         account_deleted.send(sender=User, user=owner)
         _forget(owner)
@@ -62,13 +63,21 @@ def _forget(user: User) -> None:
     user.user_permissions.clear()
     _forget_in_admin_log(user)
     User.objects.filter(pk=user.pk).update(
-        email=_nobody(user),
+        email=_placeholder(user),
         name="",
         password=make_password(None),
         last_login=None,
         is_active=False,
         is_staff=False,
         is_superuser=False,
+        deleted_at=timezone.now(),
+    )
+
+
+def mark_deleted() -> int:
+    """Mark accounts that an older version has deleted during an upgrade; return how many."""
+    return User.objects.filter(deleted_at=None, email__endswith="@invalid").update(
+        deleted_at=timezone.now()
     )
 
 
@@ -76,8 +85,8 @@ def _forget_in_admin_log(user: User) -> None:
     """The log of staff's actions names what was acted upon, by its text of that day."""
     users = ContentType.objects.get_for_model(User)
     entries = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
-    entries.update(object_repr=_nobody(user))
+    entries.update(object_repr=_placeholder(user))
 
 
-def _nobody(user: User) -> str:
-    return f"deleted-{user.pk}{NOBODY}"
+def _placeholder(user: User) -> str:
+    return _PLACEHOLDER.format(id=user.pk)

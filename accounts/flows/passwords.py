@@ -66,7 +66,7 @@ def prove(request: HttpRequest, user: User, *, password: str, param: str = "pass
 
 
 def request_reset(request: HttpRequest, *, email: str) -> None:
-    """Send a key to whoever has this e-mail; and to a stranger, that they have no account here.
+    """Send a key to whoever has this email; and to a stranger, that they have no account here.
 
     So both take as long, and nobody can tell who has an account. Raises ``RateLimited``.
     """

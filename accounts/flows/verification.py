@@ -1,4 +1,4 @@
-"""Proving that an e-mail address is the user's own, by django-allauth's keys.
+"""Proving that an email address is the user's own, by django-allauth's keys.
 
 ACCOUNT_EMAIL_VERIFICATION: `none` sends nothing; `optional` asks, and waits for nobody;
 `mandatory` lets nobody log in before.

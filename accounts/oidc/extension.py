@@ -22,7 +22,7 @@ SCOPE = "api"
 def exchange(value: str, *, address: str) -> tuple[User, Pair]:
     """Open a session named after the editor, and revoke the token. Each token works once.
 
-    The user is told by e-mail, with the caller's ``address``.
+    The user is told by email, with the caller's ``address``.
 
     Raises ``InvalidToken``, also for the losers of a race, or ``PermissionDenied`` for a token
     that was not granted the scope `api`.

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from accounts.flows import second_factor, suspension
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from accounts.sessions.revocation import sign_out_everywhere
 from adminpanel.actions import audit
@@ -130,7 +129,7 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
 
 @transaction.atomic
 def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
-    """Remove the second factor that a user has lost, end their sessions and tell them by e-mail.
+    """Remove the second factor that a user has lost, end their sessions and tell them by email.
 
     False when they have none. Raises as ``suspend``; ``Conflict`` for oneself.
     """
@@ -175,7 +174,7 @@ def _locked(user_id: int) -> User:
 
 def _living(user_id: int) -> User:
     user = _locked(user_id)
-    if user.email.endswith(NOBODY):
+    if user.is_deleted:
         raise Conflict("This account was deleted.")
     return user
 

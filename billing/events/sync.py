@@ -107,7 +107,7 @@ def _readdressed(customer: Customer, dry_run: bool) -> list[str]:
             return []
     except ApiError as failed:
         return [f"{customer.stripe_id}: {failed.message}"]
-    return [f"{customer.stripe_id}: has the present e-mail address of user {customer.user_id}"]
+    return [f"{customer.stripe_id}: has the present email address of user {customer.user_id}"]
 
 
 def _unknown_at_stripe(seen: set[str]) -> list[str]:

@@ -6,7 +6,6 @@ import structlog
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from billing.models import Customer, Subscription
 from billing.stripe import customers, gateway, mirror
@@ -35,7 +34,7 @@ def forget_all() -> int:
 
     With them go the copies that dj-stripe has, also those that a late event has brought back.
     """
-    left = Customer.objects.filter(user__email__endswith=NOBODY, erased_at=None)
+    left = Customer.objects.filter(user__deleted_at__isnull=False, erased_at=None)
     erased = sum(_forget(customer) for customer in left.exclude(user__in=_not_ended()))
     mirror.forget(Customer.objects.exclude(erased_at=None).values("stripe_id"))
     return erased

@@ -163,14 +163,14 @@ class Ranked(StaffAdmin):
 
 
 class OfUsersAdmin(ReadOnlyAdmin, Ranked):
-    """Rows of users: found by how the user's e-mail begins, or by their own indexed columns.
+    """Rows of users: found by how the user's email begins, or by their own indexed columns.
 
     The users are looked up first: no index serves an `OR` over two tables.
     """
 
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields: ClassVar[tuple[str, ...]] = ("user__email",)
-    search_help_text = "The beginning of an e-mail address, or a whole id"
+    search_help_text = "The beginning of an email address, or a whole id"
     exactly: ClassVar[tuple[str, ...]] = ("pk",)
 
     def get_search_results(

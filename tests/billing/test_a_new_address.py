@@ -88,7 +88,7 @@ def test_neither_queue_nor_stripe_keeps_anyone_from_moving(
 def test_sync_stripe_repairs_it(user: User, customer: str, shop: Shop) -> None:
     move(user)
 
-    said = f"{customer}: has the present e-mail address of user {user.pk}\n"
+    said = f"{customer}: has the present email address of user {user.pk}\n"
     assert said in run("sync_stripe", dry_run=True)
     assert address_of(customer) != user.email
     assert said in run("sync_stripe")

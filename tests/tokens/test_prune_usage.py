@@ -22,7 +22,6 @@ from tokens.usage import aggregates, queries, retention
 
 pytestmark = pytest.mark.django_db
 
-NOW = timezone.now()
 RECEIPT = Receipt(model="m", provider="p", prompt_tokens=10, completion_tokens=20)
 
 
@@ -30,7 +29,7 @@ def spent(user: User, charge: int, *, days_ago: int, **context: Any) -> str:
     """Charge a request, as if it had been so long ago; return its id."""
     hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60, context=HoldContext(**context))
     ledger.settle(hold=hold, charge=charge, receipt=RECEIPT)
-    at = NOW - timedelta(days=days_ago)
+    at = timezone.now() - timedelta(days=days_ago)
     UsageRecord.objects.filter(pk=hold.id).update(created_at=at)
     with connection.cursor() as cursor:  # the books of that day, which nobody else may change
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -85,7 +84,7 @@ def test_reservations_of_which_nothing_came(ada: User, monkeypatch: pytest.Monke
         ledger.release(hold=hold)
     unsettled = Reservation.objects.filter(state="released")
     old = holds[0].id, holds[1].id
-    unsettled.filter(pk__in=old).update(closed_at=NOW - timedelta(days=70))
+    unsettled.filter(pk__in=old).update(closed_at=timezone.now() - timedelta(days=70))
 
     retention.prune(keep_days=60)
 
@@ -97,7 +96,7 @@ def test_reservations_of_which_nothing_came(ada: User, monkeypatch: pytest.Monke
 def test_a_reservation_that_still_awaits_a_word_stays(ada: User) -> None:
     abandoned = spent(ada, 5, days_ago=70)
     UsageRecord.objects.filter(pk=abandoned).update(final=False)
-    at = NOW - timedelta(days=70)
+    at = timezone.now() - timedelta(days=70)
     Reservation.objects.filter(pk=abandoned).update(state="expired", closed_at=at)
 
     retention.prune(keep_days=60)
@@ -123,7 +122,9 @@ def test_receipts_are_pruned_in_batches(ada: User, monkeypatch: pytest.MonkeyPat
 
 def test_a_run_that_died_is_finished(ada: User) -> None:
     before = told(ada)
-    Aggregation.objects.update(pruned_until=(NOW - timedelta(days=99)).astimezone(UTC).date())
+    Aggregation.objects.update(
+        pruned_until=(timezone.now() - timedelta(days=99)).astimezone(UTC).date()
+    )
     died = UsageRecord.objects.get(charged=1)
     Reservation.objects.filter(pk=died.pk).delete()
     died.delete()
@@ -138,7 +139,7 @@ def test_sealed_days_are_never_made_anew(ada: User) -> None:
     before = told(ada)
     retention.prune(keep_days=60)
 
-    aggregates.aggregate(since=(NOW - timedelta(days=200)).date())
+    aggregates.aggregate(since=(timezone.now() - timedelta(days=200)).date())
 
     assert told(ada) == before
 
@@ -153,7 +154,7 @@ def test_a_day_that_is_not_exact_stays(ada: User) -> None:
 def test_a_day_that_is_not_final_stays(ada: User) -> None:
     spent(ada, 5, days_ago=120)
     UsageRecord.objects.filter(charged=5).update(final=False)
-    aggregates.aggregate(since=(NOW - timedelta(days=130)).date())
+    aggregates.aggregate(since=(timezone.now() - timedelta(days=130)).date())
 
     assert retention.prune(keep_days=40) == 0
 
