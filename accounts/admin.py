@@ -58,7 +58,7 @@ class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
             raise ValidationError("Enter a valid email address.") from odd
         others = EmailAddress.objects.filter(email=email, verified=True).exclude(user=self.instance)
         if others.exists():
-            raise ValidationError("This email is taken.")
+            raise ValidationError("This email is already in use.")
         return email
 
 

@@ -38,7 +38,7 @@ class InvalidToken(NotAuthenticated):
 class TokenSuperseded(InvalidToken):
     """Not the end of the session: whoever won the race holds its new pair."""
 
-    message = "This refresh token was exchanged a moment ago: use the pair that came of it."
+    message = "Another request has just used this refresh token. Use the tokens that it received."
     retryable = True
 
 
@@ -49,12 +49,12 @@ class TokenRevoked(NotAuthenticated):
 
 class InvalidCredentials(NotAuthenticated):
     code = "invalid_credentials"
-    message = "There is no active account with this email and password."
+    message = "No active account has this email and password."
 
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    message = "An account with this email exists already."
+    message = "An account with this email already exists."
 
     def __init__(self) -> None:
         super().__init__(param="email")
@@ -62,7 +62,7 @@ class EmailTaken(Conflict):
 
 class EmailNotVerified(PermissionDenied):
     code = "email_not_verified"
-    message = "Verify your email address first: the message that we sent says how."
+    message = "Verify your email address first. We sent you a message with a link."
 
 
 class AppNotAllowed(PermissionDenied):
@@ -79,17 +79,17 @@ class AppNotAllowed(PermissionDenied):
 
 class WrongPassword(PermissionDenied):
     code = "wrong_password"
-    message = "This is not your password."
+    message = "The password is incorrect."
 
 
 class ReauthenticationRequired(PermissionDenied):
     code = "reauthentication_required"
-    message = "Sign in again, and repeat this within ten minutes."
+    message = "Sign in again, then repeat this request within ten minutes."
 
 
 class SecondFactorRequired(PermissionDenied):
     code = "second_factor_required"
-    message = "Send `code` as well: of your authenticator app, or a recovery code."
+    message = "Send `code` as well: a code from your authenticator app, or a recovery code."
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, param="code")
@@ -101,7 +101,7 @@ class WeakPassword(InvalidRequest):
 
 class InvalidKey(InvalidRequest):
     code = "invalid_key"
-    message = "This key is not valid: it was used, has expired, or was never ours."
+    message = "This key is not valid. It may have been used or have expired."
 
 
 class InvalidProviderToken(InvalidRequest):
@@ -128,10 +128,12 @@ class AccountInUse(Conflict):
 
 class LastLoginMethod(Conflict):
     code = "last_login_method"
-    message = "Set a password or link another account first: you could not log in without this one."
+    message = (
+        "Set a password or link another account first. Without this account you could not sign in."
+    )
 
 
 class LinkExpired(ApiError):
     status = 410
     code = "link_expired"
-    message = "This link was used or has expired. Start again."
+    message = "This link has been used or has expired. Start again."

@@ -40,7 +40,9 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A developer or a member of staff. Logs in by email; `is_active` false means suspended."""
 
-    email = models.EmailField(unique=True, error_messages={"unique": "This email is taken."})
+    email = models.EmailField(
+        unique=True, error_messages={"unique": "This email is already in use."}
+    )
     name = models.CharField(max_length=150, blank=True)
     is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")

@@ -96,7 +96,7 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
         last = attrs["to"] or timezone.now().date()
         first = attrs["from"] or last - timedelta(days=_DEFAULT_DAYS - 1)
         if not timedelta() <= last - first < timedelta(days=_MOST_DAYS):
-            message = f"The days must run forward, and be {_MOST_DAYS} at most."
+            message = f"Choose at most {_MOST_DAYS} days; the first must not be after the last."
             raise serializers.ValidationError({"from": message})
         return {
             "group": attrs["group_by"],

@@ -20,16 +20,16 @@ class KeyScope(PermissionDenied):
 
     def __init__(self, *, required: str | None) -> None:
         """Without a scope that would do, nothing but a session will."""
-        lacks = f"This API key lacks the scope {required}."
+        lacks = f"This API key does not have the scope {required}."
         super().__init__(lacks if required else "An API key cannot do this.", required=required)
 
 
 class AddressNotAllowed(PermissionDenied):
-    message = "This API key may not be used from this address."
+    message = "This API key cannot be used from this IP address."
 
 
 class TooManyKeys(Conflict):
-    message = "The plan allows no more API keys."
+    message = "Your plan does not allow more API keys."
 
     def __init__(self, *, limit: int) -> None:
-        super().__init__(f"The plan allows {limit} API keys: revoke one first.", limit=limit)
+        super().__init__(f"Your plan allows {limit} API keys. Revoke one first.", limit=limit)

@@ -12,7 +12,7 @@ from billing.models import Subscription
 from core.queue import enqueue
 
 SUBJECTS = {
-    "payment_failed": "Your payment did not go through",
+    "payment_failed": "Your payment failed",
     "plan_ended": "Your plan has ended",
     "trial_ending": "Your trial ends soon",
 }

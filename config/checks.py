@@ -53,7 +53,7 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
         found.append(Error(message, hint=hint, id="tokengate.E006"))
     days, least = settings.USAGE_RETENTION_DAYS, settings.USAGE_RETENTION_AT_LEAST
     if days and days < least:
-        hint = f"Set it to {least} or more, or to 0 to keep all."
+        hint = f"Set it to {least} or more, or to 0 to keep all usage."
         found.append(Error("USAGE_RETENTION_DAYS is too short.", hint=hint, id="tokengate.E008"))
     hint = "See https://dashboard.stripe.com/apikeys and /webhooks, or sell nothing: unset both."
     found += [Error(wrong, hint=hint, id="tokengate.E007") for wrong in _wrong_with_stripe()]
@@ -112,11 +112,11 @@ def refuse_to_start_unsafely() -> None:
 
 def _wrong_with_hosts() -> Iterator[Error]:
     if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
-        hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
+        hint = "Set ALLOWED_HOSTS to the host names of this site."
         yield Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003")
     elif not settings.PUBLIC_URL and not named_hosts():
         hint = "Set PUBLIC_URL to the address of this site, such as https://api.example.com"
-        yield Error("Links in email would lead nowhere.", hint=hint, id="tokengate.E009")
+        yield Error("Links in email would not work.", hint=hint, id="tokengate.E009")
 
 
 def _wrong_with_stripe() -> Iterator[str]:

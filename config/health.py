@@ -42,7 +42,10 @@ _PARTS: dict[str, Any] = {"enum": ["beat", "database", "migrations", "redis", "w
 # The health's part of the OpenAPI document.
 HEALTH_PATHS: dict[str, Any] = {
     "/api/health": _health(
-        "health", "The process serves", {"status": {"const": "ok"}}, on_200="It does."
+        "health",
+        "The process serves",
+        {"status": {"const": "ok"}},
+        on_200="The process is running.",
     ),
     "/api/health/ready": _health(
         "ready",
@@ -60,8 +63,8 @@ HEALTH_PATHS: dict[str, Any] = {
                 "additionalProperties": {"enum": ["up", "degraded", "down", "off"]},
             },
         },
-        on_200="All do.",
-        on_503="Some do not: `failing` names them.",
+        on_200="Every check passes.",
+        on_503="Some checks fail: `failing` lists them.",
     ),
 }
 

@@ -94,13 +94,13 @@ class NotAuthenticated(ApiError):
 class PermissionDenied(ApiError):
     status = 403
     code = "permission_denied"
-    message = "You may not do this."
+    message = "You do not have permission to do this."
 
 
 class NotFound(ApiError):
     status = 404
     code = "not_found"
-    message = "There is nothing here."
+    message = "The resource was not found."
 
 
 class MethodNotAllowed(ApiError):

@@ -63,11 +63,11 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 
 REQUESTS = Histogram(
     "tokengate_request_seconds",
-    "Requests by route, method and status; a stream ends with its head.",
+    "Request latency by route, method and status; for a stream, until its headers.",
     ("route", "method", "status"),
     buckets=_SECONDS,
 )
-ERRORS = Counter("tokengate_errors_total", "Error answers by their code.", ("code",))
+ERRORS = Counter("tokengate_errors_total", "Error responses by code.", ("code",))
 
 
 @lru_cache(maxsize=2048)

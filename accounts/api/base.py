@@ -15,7 +15,7 @@ from accounts.sessions import session_pairs
 from accounts.sessions.devices import device_name
 
 # What is answered to whoever asks for a message, so that nobody can tell who has an account.
-MESSAGE_SENT = {"detail": "If the address can get a message of this kind, it is on its way."}
+MESSAGE_SENT = {"detail": "If the address can receive this message, it has been sent."}
 
 
 class OpenView(APIView):

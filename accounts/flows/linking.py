@@ -63,7 +63,7 @@ def complete(
     """
     found = provider_of(request, provider)
     if not found.supports_token_authentication:
-        raise UnknownProvider("This provider links in a browser only: send no token.")
+        raise UnknownProvider("This provider can only be linked in a browser. Do not send a token.")
     try:
         login = found.verify_token(request, {"client_id": found.app.client_id, **token})
     except _MALFORMED as bad:

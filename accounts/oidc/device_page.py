@@ -33,7 +33,7 @@ class UserCodeForm(ConfirmCodeForm):  # type: ignore[misc]
                 "class": "code",
             }
         ),
-        error_messages={"required": "Type in the code that your editor shows."},
+        error_messages={"required": "Enter the code that your editor shows."},
     )
 
     def clean_code(self) -> str:

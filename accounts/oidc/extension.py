@@ -30,7 +30,7 @@ def exchange(value: str, *, address: str) -> tuple[User, Pair]:
     token = _living(value)
     user, client = token.user, token.client
     if SCOPE not in token.get_scopes():
-        raise PermissionDenied(f"The token was not granted the scope {SCOPE}.")
+        raise PermissionDenied(f"The token does not have the scope {SCOPE}.")
     with transaction.atomic():
         list(lock_users(pk=user.pk))
         if not Token.objects.filter(pk=token.pk).delete()[0]:

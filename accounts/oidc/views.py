@@ -198,19 +198,19 @@ def _refuse_odd_parameters(request: HttpRequest) -> None:
         if len(values) > 1 and name != "resource":
             raise InvalidRequestError(f"Duplicate {name} parameter.")
         if any("\0" in text for text in (name, *values)):
-            raise InvalidRequestError("A parameter holds a NUL byte.")
+            raise InvalidRequestError("A parameter contains a NUL byte.")
 
 
 def _problem_to_show(request: HttpRequest) -> str:
     """Say what must not be reported to the redirect URI, for nobody knows whose it is."""
     for name in _NOT_TWICE:
         if len(request.GET.getlist(name)) > 1:
-            return f"The link names {name} twice."
+            return f"The link contains the parameter {name} twice."
     client = Client.objects.filter(pk=request.GET.get("client_id", "")).first()
     if client is None:
-        return "The link names no application that is known here."
+        return "The link does not name a known application."
     if request.GET.get("redirect_uri", "") not in client.get_redirect_uris():
-        return f"The link leads to an address that is not one of {client.name}."
+        return f"The link returns to an address that is not registered for {client.name}."
     return ""
 
 

@@ -198,7 +198,7 @@ def _living(claims: Claims) -> Session:
     if session.revoked_at:
         raise TokenRevoked
     if session.created_at <= timezone.now() - settings.SESSION_MAX_AGE:
-        raise TokenRevoked("This session has reached its greatest age. Sign in again.")
+        raise TokenRevoked("This session has reached its maximum age. Sign in again.")
     return session
 
 

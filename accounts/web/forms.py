@@ -64,7 +64,7 @@ class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
         """Refuse what another account signs in by: it would become the way into this one."""
         email: str = super().clean_email()
         if User.objects.filter(email=email).exclude(pk=self.user.pk).exists():
-            raise ValidationError("An account with this email exists already.")
+            raise ValidationError("An account with this email already exists.")
         return email
 
 

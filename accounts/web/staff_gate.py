@@ -43,7 +43,7 @@ def _led_away(request: HttpRequest) -> HttpResponseBase | None:
         return redirect(_wanted(request)) if _is_login(request) else None
     if second_factor.is_set_up(user):  # since this browser has signed in
         return redirect(_with_next("mfa_reauthenticate", request))
-    messages.info(request, "Staff need a second factor. Set it up, then go to the staff's site.")
+    messages.info(request, "Staff need a second factor. Set it up, then open the admin site.")
     return redirect("mfa_activate_totp")
 
 

@@ -33,7 +33,7 @@ class StaffOnly(BasePermission):
         session = request.auth if isinstance(request.auth, Caller) else None
         holds = needed is None or request.user.has_perm(needed)
         if not (session and request.user.is_staff and holds):
-            raise PermissionDenied("This is for staff.", required=needed)
+            raise PermissionDenied("Only staff can do this.", required=needed)
         insist_on_trusted(session.origin)
         insist_of_staff(request.user, given=session.second_factor)
         return True

@@ -39,7 +39,7 @@ def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
     if before == plan:
         return
     if Subscription.objects.filter(user_id=user_id, ended_at=None, entitled=True).exists():
-        raise Conflict("This user pays for a subscription: change or cancel that.")
+        raise Conflict("This user has a paid subscription. Change or cancel it instead.")
     allowances.change_tier(
         user_id=user_id,
         tier=plan,
@@ -135,7 +135,9 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
     """
     user = _living(user_id)
     if user == staff:
-        raise Conflict("You cannot remove your own here: use the account pages, with a code.")
+        raise Conflict(
+            "Remove your own second factor on the account pages, which ask for a code."
+        )
     rank.insist(staff, user)
     before = second_factor.remove(user)
     if not before:

@@ -220,7 +220,7 @@ def _dates(labels: Sequence[str]) -> SafeString:
 
 def _nothing() -> SafeString:
     return format_html(
-        '<text class="none" x="{}" y="{}">Nothing in this time</text>', WIDTH // 2, HEIGHT // 2
+        '<text class="none" x="{}" y="{}">No data for these days</text>', WIDTH // 2, HEIGHT // 2
     )
 
 

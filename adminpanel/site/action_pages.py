@@ -36,7 +36,7 @@ def ask_and_do(
         except ApiError as refused:
             form.add_error(None, str(refused.message))
         else:
-            messages.success(request, "Done." if done is not False else "It was done already.")
+            messages.success(request, "Done." if done is not False else "This was already done.")
             return redirect(back)
     status = 400 if request.method == "POST" else 200
     shown = {**context, "form": form, "back": back}

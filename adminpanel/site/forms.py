@@ -27,7 +27,9 @@ class ActionForm(forms.Form):
         help_text="It stands in the audit log.",
     )
     sure = forms.BooleanField(
-        label="Yes, do it", widget=UnfoldBooleanWidget(), error_messages={"required": "Tick this."}
+        label="Yes, do it",
+        widget=UnfoldBooleanWidget(),
+        error_messages={"required": "Check this box to confirm."},
     )
 
     field_order: Any = None
@@ -57,7 +59,7 @@ class GrantForm(ActionForm):
         """Refuse a moment that has passed."""
         moment = self.cleaned_data["expires_at"]
         if moment and moment <= timezone.now():
-            raise forms.ValidationError("This has passed.")
+            raise forms.ValidationError("This time is in the past.")
         return moment
 
 

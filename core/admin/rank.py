@@ -24,7 +24,7 @@ GIVES_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 _HAS_RIGHTS = (
     Q(is_superuser=True) | Q(groups__permissions__isnull=False) | Q(user_permissions__isnull=False)
 )
-_TOLD = "This user is not below you in rank."
+_TOLD = "You can only act on users whose rank is below yours."
 
 
 def may_act_on(actor: Any, target: Any) -> bool:

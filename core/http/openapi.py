@@ -38,9 +38,12 @@ ERROR: Answer = {
             "required": ["type", "code", "message", "param", "request_id", "retryable"],
             "properties": {
                 "type": {"type": "string"},
-                "code": {"type": "string", "description": "What clients classify by."},
+                "code": {"type": "string", "description": "The error code, for clients."},
                 "message": {"type": "string"},
-                "param": {"type": ["string", "null"], "description": "The bad field."},
+                "param": {
+                    "type": ["string", "null"],
+                    "description": "The invalid field or parameter.",
+                },
                 "request_id": {"type": ["string", "null"]},
                 "retryable": {"type": "boolean"},
                 "fields": {

@@ -84,7 +84,7 @@ def test_one_point_and_none(draw: Draw) -> None:
     one = drawn(draw(Chart("T", ["a"], [Series("x", [5])], compact)))
     assert [title.text for title in one.iter("title")] == ["a: x 5"]
     nothing = drawn(draw(Chart("T", [], [Series("x", [])], compact)))
-    assert "Nothing in this time" in [text.text for text in nothing.iter("text")]
+    assert "No data for these days" in [text.text for text in nothing.iter("text")]
     drawn(draw(Chart("T", ["a"], [Series("x", [0])], compact)))
 
 

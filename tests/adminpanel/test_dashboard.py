@@ -162,7 +162,7 @@ def test_invalid_days_are_reported(enter: Enter, query: dict[str, str]) -> None:
 
 def test_an_empty_site(enter: Enter) -> None:
     page = enter("admin").get("/admin/").content.decode()
-    assert "Nothing in this time" in page
+    assert "No data for these days" in page
 
 
 def test_no_more_queries_for_more_days(enter: Enter, ada: User) -> None:

@@ -48,7 +48,7 @@ def test_a_failed_payment_starts_the_grace_period_and_is_told(
     assert current(caller)["status"] == "past_due"
     assert current(caller)["plan"] == "pro"
     assert current(caller)["grace_until"]
-    assert [message.subject for message in mail.outbox] == ["Your payment did not go through"]
+    assert [message.subject for message in mail.outbox] == ["Your payment failed"]
     assert "/i/" in mail.outbox[0].body  # where to pay
     assert tasks.end_grace() == 0
 

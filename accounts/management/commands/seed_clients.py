@@ -11,7 +11,9 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Only tell what would change.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print what would change, and change nothing."
+        )
 
     def handle(self, *, dry_run: bool = False, **_: Any) -> None:
         changed = editors.seed(dry_run=dry_run)
