@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import account_deleted, account_reclaimed
+from accounts.signals import account_deleted, ownership_proven
 from apikeys import keys
 
 
@@ -15,7 +15,7 @@ def revoke_keys(*, user: User, **_: Any) -> None:
     keys.revoke_all(user=user)
 
 
-@receiver(account_reclaimed)
+@receiver(ownership_proven)
 def revoke_keys_of_a_stranger(*, user: User, **_: Any) -> None:
     """End the keys that were made before the address was proven: they may be anybody's."""
     for key in keys.living(user):

@@ -133,10 +133,10 @@ def allowed(route: Route) -> dict[str, str]:
     if view is None:
         is_proxy = resolve(route.sample).func.__module__ == proxy.__name__
         return _by_key_scope(Scope.LLM) if is_proxy else dict.fromkeys(CALLERS, "yes")
-    doors, permissions = view.authentication_classes, view.permission_classes
+    authenticators, permissions = view.authentication_classes, view.permission_classes
     if route.path in OTHER_CREDENTIALS:
         return dict.fromkeys(CALLERS, "401")
-    if not doors:
+    if not authenticators:
         return dict.fromkeys(CALLERS, "yes")
     app = "yes" if apps_may(view, route.method) else "403"
     if StaffOnly in permissions:

@@ -20,7 +20,7 @@ from django.http import HttpRequest
 
 from accounts import security_log
 from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
-from accounts.flows.reclaiming import reclaim
+from accounts.flows.address_ownership import prove_ownership
 from accounts.models import User
 from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
@@ -94,7 +94,7 @@ def renew(user: User, *, password: str) -> None:
     """Set the password of a user who has shown a key from a message. Raises ``PasswordChanged``."""
     with transaction.atomic():
         replace(user, password=password)
-        reclaim(user)
+        prove_ownership(user)
 
 
 def replace(user: User, *, password: str, keep: UUID | None = None) -> None:

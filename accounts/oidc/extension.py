@@ -27,7 +27,7 @@ def exchange(value: str, *, address: str) -> tuple[User, Pair]:
     Raises ``InvalidToken``, also for the losers of a race, or ``PermissionDenied`` for a token
     that was not granted the scope `api`.
     """
-    token = _living(value)
+    token = _valid_token(value)
     user, client = token.user, token.client
     if SCOPE not in token.get_scopes():
         raise PermissionDenied(f"The token does not have the scope {SCOPE}.")
@@ -59,7 +59,7 @@ def _tell(user: User, app: str, origin: Session.Origin, address: str) -> None:
     )
 
 
-def _living(value: str) -> Token:
+def _valid_token(value: str) -> Token:
     found = Token.objects.select_related("user", "client").lookup(Token.Type.ACCESS_TOKEN, value)
     if found is None or found.client is None or found.user is None or not found.user.is_active:
         raise InvalidToken

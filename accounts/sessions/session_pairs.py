@@ -115,7 +115,7 @@ def refresh(token: str) -> Pair:
     copied: the session is revoked, as ``TokenRevoked`` says.
     """
     claims = read(RefreshToken, token)
-    _living(claims)
+    _active_session(claims)
     following = RefreshToken()
     if not _rotate(claims, following):
         _refuse_reuse(claims)
@@ -128,7 +128,7 @@ def verify(token: str) -> Caller:
     Raises ``InvalidToken`` or ``TokenRevoked``. One query, and one UPDATE a minute.
     """
     claims = read(AccessToken, token)
-    session = _living(claims)
+    session = _active_session(claims)
     now = timezone.now()
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
@@ -187,7 +187,7 @@ def _insist_on_unchanged(user: User) -> None:
         raise InvalidCredentials
 
 
-def _living(claims: Claims) -> Session:
+def _active_session(claims: Claims) -> Session:
     """Read the session that a token belongs to, with its user, and insist that both are well."""
     found = Session.objects.select_related("user").filter(
         pk=claims.session_id, user_id=claims.user_id
@@ -224,7 +224,7 @@ def _rotate(claims: Claims, following: RefreshToken) -> bool:
 
 
 def _refuse_reuse(claims: Claims) -> NoReturn:
-    session = _living(claims)
+    session = _active_session(claims)
     if timezone.now() - session.rotated_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
         raise TokenSuperseded
     revoke(session.pk)

@@ -64,7 +64,7 @@ def grant_tokens(
 
     Raises ``NotFound``, ``Conflict`` for a deleted account, ``ValueError`` unless amount > 0.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     before = open_account(user_id).bonus
     source = f"staff:{once}"
@@ -88,7 +88,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
     Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` for who
     is not below the staff in rank.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user == staff:
         raise Conflict("You cannot suspend yourself.")
@@ -102,7 +102,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 @transaction.atomic
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
     """Let a suspended user in again; False when they were. Raises as ``suspend``."""
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user.is_active:
         return False
@@ -117,7 +117,7 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
 
     Their API keys stay good. Raises as ``suspend``.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user.epoch != epoch:
         return False
@@ -133,11 +133,9 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
 
     False when they have none. Raises as ``suspend``; ``Conflict`` for oneself.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     if user == staff:
-        raise Conflict(
-            "Remove your own second factor on the account pages, which ask for a code."
-        )
+        raise Conflict("Remove your own second factor on the account pages, which ask for a code.")
     rank.insist(staff, user)
     before = second_factor.remove(user)
     if not before:
@@ -174,7 +172,7 @@ def _locked(user_id: int) -> User:
     return user
 
 
-def _living(user_id: int) -> User:
+def _not_deleted(user_id: int) -> User:
     user = _locked(user_id)
     if user.is_deleted:
         raise Conflict("This account was deleted.")

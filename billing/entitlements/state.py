@@ -20,7 +20,7 @@ from billing import messages
 from billing.entitlements import allocation
 from billing.errors import SubscriptionBusy, UnknownPrice
 from billing.metrics import PAYMENTS
-from billing.models import Customer, Invoice, ShelvedChange, Subscription
+from billing.models import Customer, Invoice, ScheduledChange, Subscription
 from billing.pricing import prices
 from billing.stripe import customers, gateway
 from billing.stripe import readings as read
@@ -186,8 +186,8 @@ def _claim_for(reading: Reading, user_id: int) -> Subscription | None:
     mark = (reading.subscription.get("metadata") or {}).get(MARK, "")
     if len(mark) != 36:
         return None
-    claims = Subscription.objects.select_for_update()
-    return claims.filter(pk=mark, user_id=user_id, stripe_id=None).first()
+    pending = Subscription.objects.select_for_update()
+    return pending.filter(pk=mark, user_id=user_id, stripe_id=None).first()
 
 
 def _adopted(reading: Reading, user_id: int) -> Subscription:
@@ -205,7 +205,7 @@ def _copy(row: Subscription, found: Obj) -> bool:
     """Copy what Stripe says; tell whether any of it is new."""
     status = read.status_of(found)
     start, end = read.period_of(found)
-    to_come = read.price_to_come(found) or _shelved(row, found)
+    to_come = read.price_to_come(found) or _scheduled(row, found)
     next_price = prices.known(to_come) if to_come else None
     values: dict[str, Any] = {
         "stripe_id": found["id"],
@@ -231,15 +231,15 @@ def _copy(row: Subscription, found: Obj) -> bool:
     return bool(changed)
 
 
-def _shelved(row: Subscription, found: Obj) -> str | None:
+def _scheduled(row: Subscription, found: Obj) -> str | None:
     """Return the price to come that is off Stripe's calendar only while an upgrade is tried.
 
     Once another price is paid, or the end is near, nothing of it is left.
     """
-    shelved = ShelvedChange.objects.filter(subscription=row.pk)
+    scheduled = ScheduledChange.objects.filter(subscription=row.pk)
     if read.ends_with_period(found):
         return None
-    kept = shelved.filter(present=read.price_of(found))
+    kept = scheduled.filter(present=read.price_of(found))
     price: str | None = kept.values_list("price", flat=True).first()
     return price
 

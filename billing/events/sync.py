@@ -77,7 +77,7 @@ def _put_back(stripe_id: str) -> list[str]:
         plan = scheduled_changes.put_back(stripe_id)
     except ApiError as failed:
         return [f"{stripe_id}: {failed.message}"]
-    return [f"{stripe_id}: the change to {plan} is planned again"] if plan else []
+    return [f"{stripe_id}: the change to {plan} is scheduled again"] if plan else []
 
 
 def _money_that_went_back() -> list[str]:

@@ -162,9 +162,9 @@ def _refresh(subscription_id: str | None) -> None:
 
 
 def _give_up(session: Obj) -> None:
-    claim = Subscription.objects.filter(checkout_id=session["id"], ended_at=None).first()
-    if claim and claim.stripe_id is None:
-        locks.settle(claim, give_up=True)
+    pending = Subscription.objects.filter(checkout_id=session["id"], ended_at=None).first()
+    if pending and pending.stripe_id is None:
+        locks.settle(pending, give_up=True)
 
 
 def _finish(event: StripeEvent, *, note: str = "") -> None:

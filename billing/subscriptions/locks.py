@@ -77,8 +77,8 @@ def _is_in_use(row: Subscription, price: Price | None) -> bool:
 
 def release(row: Subscription) -> None:
     """Give a claim up: nothing came of it."""
-    claims = Subscription.objects.filter(pk=row.pk, stripe_id=None, ended_at=None)
-    claims.update(status=S.ABANDONED, ended_at=timezone.now(), claimed_until=None, checkout_url="")
+    pending = Subscription.objects.filter(pk=row.pk, stripe_id=None, ended_at=None)
+    pending.update(status=S.ABANDONED, ended_at=timezone.now(), claimed_until=None, checkout_url="")
 
 
 def settle(row: Subscription, *, give_up: bool) -> Subscription | None:
@@ -105,7 +105,7 @@ def _settled(row: Subscription) -> bool:
     try:
         settle(row, give_up=True)
     except ApiError as failed:
-        log.error("claim_not_settled", subscription=row.pk, error=failed.code)  # noqa: TRY400
+        log.error("pending_subscription_not_settled", subscription=row.pk, error=failed.code)  # noqa: TRY400
         return False
     return True
 

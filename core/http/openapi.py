@@ -94,10 +94,10 @@ class ErrorSchema(AutoSchema):
         )
 
     def _by_its_classes(self) -> Errors:
-        doors = self.view.get_authenticators()
-        parts = (*doors, *self.view.get_permissions())
+        authenticators = self.view.get_authenticators()
+        parts = (*authenticators, *self.view.get_permissions())
         named = tuple(error for part in parts for error in getattr(part, "errors", ()))
-        return (NotAuthenticated, *named) if doors else named
+        return (NotAuthenticated, *named) if authenticators else named
 
     def _told(self) -> Errors:
         told: Errors = getattr(getattr(self.view, self.method.lower()), "raises", ())

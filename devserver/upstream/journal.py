@@ -61,7 +61,7 @@ class Record:
         self.stream = bool(body.get("stream"))
 
     def view(self) -> dict[str, Any]:
-        """The record as the control door shows it."""
+        """The record as the control API shows it."""
         reported = self.reported or {}
         return {
             "id": self.id,

@@ -24,7 +24,7 @@ def test_an_address_is_normalised_however_it_is_written(written: str, kept: str)
 
 
 @pytest.mark.parametrize("email", ["adm\u0131n@example.com", "u\u017fer@example.com"])
-def test_refused_by_every_door(api: APIClient, db: None, email: str) -> None:
+def test_refused_by_every_endpoint(api: APIClient, db: None, email: str) -> None:
     answer = post(api, "auth/register", email=email, password=PASSWORD)
     assert (answer.status_code, code(answer)) == (400, "invalid_request")
     page = Client().post("/accounts/signup/", {"email": email, "password1": PASSWORD})

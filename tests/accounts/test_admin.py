@@ -76,8 +76,8 @@ def test_sessions_are_signed_out(staff: Client, user: User) -> None:
 def test_wrong_passwords_are_counted(user: User) -> None:
     client = Client()
     form = {"login": user.email, "password": "wrong"}
-    door = client.get("/admin/login/").headers["Location"]
-    pages = [client.post(door, form) for _ in range(11)]
+    login_page = client.get("/admin/login/").headers["Location"]
+    pages = [client.post(login_page, form) for _ in range(11)]
     assert [page.status_code for page in pages] == [200] * 10 + [429]
     assert int(pages[-1].headers["Retry-After"]) > 0
     assert code(log_in(APIClient(), user)) == "rate_limited"

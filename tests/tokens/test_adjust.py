@@ -1,4 +1,4 @@
-"""The provider's later word: a provisional receipt becomes final, its charge is made right."""
+"""Final usage from the provider makes a provisional receipt final and corrects its charge."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

@@ -102,7 +102,7 @@ def test_after_an_outage_it_catches_up(ada: User) -> None:
     assert charged(old()) == 7
 
 
-def test_a_day_stays_open_for_the_later_word(ada: User) -> None:
+def test_a_day_stays_open_for_final_usage(ada: User) -> None:
     provisional = used(ada, at=old(), charged=7, final=False)
     aggregates.aggregate()
     UsageRecord.objects.filter(pk=provisional.pk).update(charged=2, final=True)

@@ -81,7 +81,7 @@ def test_a_new_month_begins_from_nothing(ada: User) -> None:
     spend(ada, 100)
 
 
-def test_a_later_word_corrects_it(ada: User) -> None:
+def test_final_usage_corrects_it(ada: User) -> None:
     hold = reserve(ada, 100)
     ledger.settle(hold=hold, charge=90, receipt=Receipt(model="m", final=False))
     correction = Correction(provider="p", upstream_id="u", prompt_tokens=1, completion_tokens=1)

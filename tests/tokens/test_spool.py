@@ -83,7 +83,7 @@ def test_a_spooled_charge_is_replayed_after_the_workers_death(
     assert verify() == []
 
 
-def test_what_a_living_worker_owes_is_its_own(ada: User, hold: Hold, folder: Path) -> None:
+def test_what_a_running_worker_owes_is_its_own(ada: User, hold: Hold, folder: Path) -> None:
     assert run(spool.replay()) == 0
     spool.write_all()
     assert run(spool.replay()) == 0

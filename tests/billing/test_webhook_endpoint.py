@@ -38,7 +38,7 @@ def test_a_forged_event_is_refused(shop: Shop, settings: Settings, debug: bool) 
     forged = {
         "no signature": {},
         "another secret": {"Stripe-Signature": signed(BODY, "whsec_mine", time.time())},
-        "dj-stripe's debug door": {
+        "dj-stripe's debug header": {
             "Stripe-Signature": signed(BODY, "whsec_mine", time.time()),
             "X-Djstripe-Webhook-Secret": "whsec_mine",
         },

@@ -10,10 +10,10 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
 from accounts.models import User
-from accounts.signals import account_reclaimed
+from accounts.signals import ownership_proven
 
 
-def reclaim(user: User) -> None:
+def prove_ownership(user: User) -> None:
     """Mark the user's own address as verified; the first time, remove every other way in.
 
     Call it in the transaction that sets the new password, with the user's row locked.
@@ -27,4 +27,4 @@ def reclaim(user: User) -> None:
     EmailAddress.objects.update_or_create(
         user=user, email=user.email, defaults={"verified": True, "primary": True}
     )
-    account_reclaimed.send(sender=User, user=user)
+    ownership_proven.send(sender=User, user=user)
