@@ -1,4 +1,4 @@
-"""What django-allauth asks us: the one place of its hooks."""
+"""Hooks of django-allauth: the only adapter module of the site."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Staff's view of users and of what they are signed in with."""
+"""Admin pages of users, their sessions and their email addresses."""
 
 from typing import Any, ClassVar
 

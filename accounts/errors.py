@@ -1,4 +1,4 @@
-"""What can go wrong with signing in, and with the account itself.
+"""Errors of sign-in and of accounts.
 
 ApiError
 ├── NotAuthenticated

@@ -1,4 +1,4 @@
-"""The user, the sessions they are signed in with, and the codes that were redeemed for them."""
+"""Users, their sessions, and the codes that were redeemed for them."""
 
 import uuid
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What the floors above may hear of accounts."""
+"""Signals that accounts send to the apps above them."""
 
 from django.dispatch import Signal
 

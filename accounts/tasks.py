@@ -1,4 +1,4 @@
-"""What Celery does for accounts."""
+"""Celery tasks of accounts."""
 
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore

@@ -1,4 +1,4 @@
-"""The admin's pages that need to know more than one app."""
+"""Admin pages that need more than one app."""
 
 from typing import Any, ClassVar
 

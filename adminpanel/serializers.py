@@ -1,4 +1,4 @@
-"""The JSON of the staff's API: what is asked, and what is answered."""
+"""Serializers of the staff API."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal

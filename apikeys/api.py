@@ -1,4 +1,4 @@
-"""The JSON doors to API keys. For sessions only: a key can't manage keys."""
+"""JSON endpoints of API keys. For sessions only: a key cannot manage keys."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a request's headers to the key that calls, and what a key may do."""
+"""Authentication with API keys, and their scopes."""
 
 import hmac
 from collections.abc import Mapping, Sequence

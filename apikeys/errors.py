@@ -1,4 +1,4 @@
-"""What can go wrong with API keys.
+"""Errors of API keys.
 
 ApiError
 ├── InvalidApiKey      401   unknown, mistyped, expired or revoked

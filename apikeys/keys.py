@@ -1,4 +1,4 @@
-"""Making, rotating and revoking keys: the only writer of them."""
+"""Creating, rotating and revoking API keys: the only module that writes them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What keys do about what happens to accounts."""
+"""Receivers of account signals: keys end with their account."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The JSON of API keys."""
+"""Serializers of API keys."""
 
 from datetime import datetime
 from ipaddress import ip_network

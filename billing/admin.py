@@ -1,4 +1,4 @@
-"""Plans can be edited; what Stripe says can only be read, and its events processed anew."""
+"""Admin pages of billing: plans are editable, Stripe data is read-only, events are repeatable."""
 
 from functools import partial
 from typing import Any, ClassVar

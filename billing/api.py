@@ -1,4 +1,4 @@
-"""The JSON doors to plans and payments: /api/subscriptions/*. For sessions only, but the list."""
+"""JSON endpoints of plans and payments: /api/subscriptions/*. Only the plan list is public."""
 
 from typing import Any
 

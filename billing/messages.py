@@ -1,4 +1,4 @@
-"""What users are told by email about their payments."""
+"""Email to users about their payments."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What operators see of payments, in Prometheus."""
+"""Prometheus metrics of payments and webhooks."""
 
 from core.instruments import Counter, Histogram
 

@@ -1,7 +1,7 @@
-"""What is sold, to whom, and what Stripe said of it.
+"""Plans, prices, customers, subscriptions, invoices and Stripe events.
 
-What a plan allows stands in its tier (tokens). Stripe is the truth about subscriptions and
-invoices; these rows are what we last read there (``billing.entitlements.state``), beside
+The limits of a plan are in its tier (tokens). Stripe is the source of truth for subscriptions and
+invoices; these rows are our last reading (``billing.entitlements.state``), in addition to
 dj-stripe's mirror.
 """
 

@@ -1,4 +1,4 @@
-"""What Celery does for billing. All of it may run twice, and does nothing without a Stripe key."""
+"""Celery tasks of billing. All are idempotent, and do nothing without a Stripe key."""
 
 from functools import partial
 

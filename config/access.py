@@ -1,6 +1,6 @@
-"""Who may call which route, as the views say it: docs/permissions.md, and what its test holds to.
+"""Which caller can call which route, read from the views, for docs/permissions.md and its test.
 
-A route that is new, or whose view says something else, changes the table.
+A new route, or a view that declares something else, changes the table.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""System checks: what production must not lack.
+"""System checks of the production settings.
 
 tokengate.E001  SECRET_KEY is missing, short or a placeholder
 tokengate.E002  DEBUG is on while DATABASE_URL is set

@@ -1,7 +1,7 @@
-"""Health for load balancers: alive, and ready to serve.
+"""Health endpoints for load balancers: liveness and readiness.
 
-How the providers are is told beside it and makes nothing unready: no other server could do better,
-and what needs no provider works.
+The state of the providers is shown but does not affect readiness: other servers could not reach
+them either, and everything that needs no provider works.
 """
 
 from collections.abc import Callable

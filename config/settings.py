@@ -1,8 +1,7 @@
-"""The one settings module. Every environment variable is explained in `.env.example`.
+"""The settings module. `.env.example` explains every environment variable.
 
-`manage.py`, `make run` and the tests of a development checkout set what is unset: the URLs of the
-embedded servers, and signing secrets. In production nothing is taken for granted: `config.checks`
-names what is still missing.
+In a development checkout, `manage.py`, `make run` and the tests set unset variables: the URLs of
+the embedded servers, and signing secrets. In production, `config.checks` reports what is missing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How the admin site looks, and its sidebar: in the order of what staff do (django-unfold)."""
+"""The look of the admin site, and its sidebar (django-unfold)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The error shape of the API, in one place.
+"""The base classes of API errors, and their shape.
 
     ApiError
     ├── InvalidRequest        400   (facts: param, fields)

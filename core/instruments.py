@@ -1,7 +1,7 @@
-"""What every request is counted by, for Prometheus: ground, knows no app.
+"""Prometheus metrics of every request. Imports no app.
 
-Counters and histograms are made of the classes that this module has, and their children looked up
-by ``of``: so counting stays cheap where workers share the figures.
+Create counters and histograms with the classes of this module, and look up their children with
+``of``, so that counting is cheap in multiprocess mode.
 """
 
 import asyncio

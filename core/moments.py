@@ -1,4 +1,4 @@
-"""Which moments a caller may name: those that time zones and calendars cannot push out of range."""
+"""The range of moments that the API accepts, so that time zones and calendars do not overflow."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""Handing work to Celery from where nothing may fail over it."""
+"""Enqueuing Celery tasks where a failure must not fail the caller."""
 
 from typing import Any
 

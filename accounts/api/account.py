@@ -1,4 +1,4 @@
-"""The JSON doors to accounts and sessions: parse, call, answer."""
+"""JSON endpoints of accounts and sessions."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What the JSON doors share: who may come, what they brought, and how a sign-in is answered."""
+"""Shared base of the JSON endpoints: permissions, credentials, and the sign-in response."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The JSON doors to passwords and to the verification of email addresses."""
+"""JSON endpoints of passwords and email verification."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request

@@ -1,4 +1,4 @@
-"""The JSON doors to linked accounts."""
+"""JSON endpoints of linked accounts."""
 
 from typing import Any
 

@@ -1,9 +1,8 @@
-"""Giving an account to whoever proves that its address is theirs.
+"""Removing what others may have added, when a user first proves that they own the address.
 
-Anybody may register with somebody else's address, and leave themselves ways back in before its
-owner comes by a password reset. So where nobody has proven the address before, these are removed.
-A second factor is none of them and stays: enrolling one needs a verified address, and a reset by
-mail must not be a way around it.
+Anyone can register with someone else's address and add other ways to sign in before the owner
+resets the password. Therefore, the first reset of an unverified address removes them. A second
+factor remains: setting one up requires a verified address, and a password reset must not bypass it.
 """
 
 from allauth.account.models import EmailAddress

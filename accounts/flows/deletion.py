@@ -1,4 +1,4 @@
-"""Deleting an account: what could name the user goes, what the books need stays."""
+"""Deleting an account: personal data is erased, accounting data is kept."""
 
 from uuid import UUID
 

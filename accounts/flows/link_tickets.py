@@ -1,4 +1,4 @@
-"""One-time tickets: they carry a linking from the editor, which has a session, to a browser."""
+"""One-time tickets that continue the linking of an account in a browser."""
 
 import secrets
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Accounts of other sites (GitHub, Google, any OpenID provider) as ways to log in."""
+"""Linking accounts of other sites (GitHub, Google, any OpenID provider) for sign-in."""
 
 from typing import Any
 from uuid import UUID

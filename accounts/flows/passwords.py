@@ -1,7 +1,7 @@
-"""Changing and resetting passwords: by the API, by the pages, by staff.
+"""Changing and resetting passwords: for the API, the pages and staff.
 
-A new password is written only over the one that was read, so that of several requests with one
-key a single one succeeds. With it, whatever was signed in by the old one is signed out.
+A new password replaces only the password that was read, so only one of several requests with the
+same key succeeds. It ends every session that was signed in with the old password.
 """
 
 from uuid import UUID

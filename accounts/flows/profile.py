@@ -1,4 +1,4 @@
-"""What a user may change about their account themselves."""
+"""Changing the profile of one's own account."""
 
 from accounts.models import User
 

@@ -1,4 +1,4 @@
-"""Asking again who it is, before a way into the account is added."""
+"""Requiring a recent sign-in before a sign-in method is added."""
 
 import time
 from uuid import UUID

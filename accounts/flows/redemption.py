@@ -1,7 +1,7 @@
-"""Codes that are good for one redemption, also when several arrive at the same time.
+"""Codes that can be redeemed once, also if several requests arrive at the same time.
 
-PostgreSQL decides, not the cache that the codes are kept in: a code that a restarted cache brings
-back stays redeemed.
+PostgreSQL decides, not the cache that stores the codes: a code that a restarted cache restores
+remains redeemed.
 """
 
 import hashlib

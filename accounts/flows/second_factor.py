@@ -1,7 +1,7 @@
-"""The second factor: whether a user has one, and whether they gave it (django-allauth's `mfa`).
+"""The second factor: whether a user has one, and whether a sign-in used it.
 
-Nobody who has one gets in by their password alone: not on the pages, where allauth asks for the
-code before it signs in, and not by the API. Staff's pages and endpoints ask whether it was given.
+A user who has one cannot sign in with the password alone: on the pages, allauth asks for the code
+before it signs in, and so does the API. Staff pages and endpoints check that the code was given.
 """
 
 from allauth.account.internal.flows.login import get_authentication_records

@@ -1,4 +1,4 @@
-"""Who may come in: registering, and logging in with a password."""
+"""Registration, and sign-in with a password."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate

@@ -1,4 +1,4 @@
-"""Suspending a user, staff's way to end all their sign-ins, and letting them in again."""
+"""Suspending a user, which ends all their sign-ins, and resuming them."""
 
 from django.db import transaction
 

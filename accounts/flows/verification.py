@@ -1,7 +1,7 @@
-"""Proving that an email address is the user's own, by django-allauth's keys.
+"""Verifying that an email address belongs to the user, with django-allauth's keys.
 
-ACCOUNT_EMAIL_VERIFICATION: `none` sends nothing; `optional` asks, and waits for nobody;
-`mandatory` lets nobody log in before.
+ACCOUNT_EMAIL_VERIFICATION: `none` sends no message; `optional` sends one and does not require it;
+`mandatory` requires a verified address to sign in.
 """
 
 from allauth.account import app_settings

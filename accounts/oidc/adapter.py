@@ -1,4 +1,4 @@
-"""What django-allauth's OpenID provider asks us."""
+"""Hooks of django-allauth's OpenID provider."""
 
 from collections.abc import Iterable
 from typing import Any

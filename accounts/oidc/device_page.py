@@ -1,4 +1,4 @@
-"""The page where the code of a device is typed in and confirmed (RFC 8628, 3.3)."""
+"""The page where the user code of a device is entered and confirmed (RFC 8628, 3.3)."""
 
 from allauth.core import context
 from allauth.core.internal import ratelimit

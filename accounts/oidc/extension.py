@@ -1,4 +1,4 @@
-"""The last step of an editor's sign-in: its OpenID Connect token becomes a session of ours."""
+"""The last step of an editor's sign-in: exchanging its OAuth token for a session."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""OpenID Connect for editors: django-allauth's views, hardened.
+"""OpenID Connect for editors: django-allauth's views with stricter checks.
 
-Codes and refresh tokens are redeemed once even in a race (accounts/flows/redemption.py), PKCE is
-S256 or nothing, a redirect URI is the registered one to the letter, and a failed attempt burns the
-code. The endpoints answer errors in OAuth's own shape (RFC 6749, 5.2), not in ours.
+Codes and refresh tokens are redeemed once even in a race (accounts/flows/redemption.py). PKCE with
+S256 is required, a redirect URI must match exactly, and a failed attempt invalidates the code. The
+endpoints answer with OAuth's error shape (RFC 6749, 5.2), not ours.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""The session pair: a short-lived access token and a refresh token, both JWTs.
+"""The tokens of a session: a short-lived access token and a refresh token, both JWTs.
 
-Every token carries `sid`, the id of its session: one signed-in device, one family of refresh
-tokens. The session's row is the truth. It names the one refresh token that is good now, so that
-rotation is a single conditional UPDATE with a single winner; and every authentication reads it, so
-that a revocation, a suspension or a deletion holds at once, everywhere, whatever becomes of Redis.
+Each token has the id of its session, `sid`: one signed-in device, one family of refresh tokens. The
+session's row names the one valid refresh token, so rotation is one conditional UPDATE, and only one
+concurrent request succeeds. Every authentication reads the row, so a revocation, suspension or
+deletion takes effect at once, independently of Redis.
 """
 
 from dataclasses import dataclass

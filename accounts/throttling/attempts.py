@@ -1,6 +1,6 @@
-"""Brute force: how often an address may try, and how often anybody may try one account.
+"""Brute-force protection: limits of attempts by IP address and by account.
 
-Counted before the password is looked at, so that a burst in parallel gains nothing.
+An attempt is counted before the password is checked, so parallel attempts gain nothing.
 """
 
 from collections.abc import Callable

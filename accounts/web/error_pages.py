@@ -1,6 +1,6 @@
-"""The pages of errors outside /api. Below it, the same errors have the API's shape.
+"""HTML error pages outside /api. Below /api, the same errors are JSON.
 
-They ask nothing of the database, which may be what has failed.
+They do not use the database, which may be what has failed.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The pages' forms, where they must do as the API does (ACCOUNT_FORMS)."""
+"""Forms of the pages where they must follow the API's rules (ACCOUNT_FORMS)."""
 
 from allauth.account import forms
 from allauth.core import context

@@ -1,4 +1,4 @@
-"""The few pages that django-allauth has not, or leaves too open."""
+"""Account pages that django-allauth does not have or does not restrict enough."""
 
 from uuid import UUID
 

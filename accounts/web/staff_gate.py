@@ -1,7 +1,7 @@
-"""The gate before the staff's site: one way to sign in, and the second factor.
+"""Sign-in and second factor for the admin site.
 
-The site's own login asks for a password only. So the gate leads to the pages' login, which asks
-for the code as well.
+Django's admin login asks only for a password, so it redirects to the account pages, which also ask
+for the code.
 """
 
 from collections.abc import Callable

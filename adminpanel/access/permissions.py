@@ -1,7 +1,7 @@
-"""Which staff may do what: by Django's permissions, so by the groups that staff are in.
+"""Permission checks for staff, by Django's permissions and groups.
 
-Migrating makes three groups (adminpanel/access/roles.py); whoever is in none, and no superuser, may
-do nothing here.
+The migrations create three groups (adminpanel/access/roles.py). Staff who are in no group, and are
+not superusers, have no permissions.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The groups of staff that every site begins with. What is changed in them later stays so."""
+"""The initial staff groups of a site. Later changes to them are kept."""
 
 from functools import reduce
 from operator import or_

@@ -1,8 +1,7 @@
-"""What staff do to users and providers: one function each, audited in the same transaction.
+"""Actions of staff on users and providers: one function each, audited in the same transaction.
 
-Whoever acts on a user has to be above them in rank (``core.admin.rank``), else
-``PermissionDenied``. Each may be repeated: what has been done already is not done, nor noted,
-again.
+The actor must be above the user in rank (``core.admin.rank``), else ``PermissionDenied`` is raised.
+Every action is idempotent: a repetition changes nothing and is not recorded.
 """
 
 from datetime import datetime

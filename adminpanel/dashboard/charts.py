@@ -1,8 +1,8 @@
-"""Charts as inline SVG, made on the server: no scripts, no assets from elsewhere. Pure.
+"""Charts as inline SVG, rendered on the server without scripts or external files. Pure.
 
 A chart is a figure with a caption, a drawing (``role="img"``), a tooltip for each mark (``title``)
-and the same figures as a table. Colours and sizes are classes of ``adminpanel/dashboard.css``, so
-that a strict Content-Security-Policy lets it through, and that dark pages read well.
+and a table of the same numbers. Colors and sizes are classes of ``adminpanel/dashboard.css``, so it
+works with a strict Content-Security-Policy and in dark mode.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,7 @@
-"""What the staff's dashboard shows of some days: figures, charts and tables.
+"""The contents of the staff dashboard for a range of days: figures, charts and tables.
 
-All of it comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
-exact and takes little time. Money, also what models cost, is for those who may change plans.
+All data comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
+exact and fast to read. Revenue and costs are visible only to staff who can change plans.
 """
 
 from collections.abc import Sequence

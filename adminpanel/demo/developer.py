@@ -1,4 +1,4 @@
-"""The demo data of a development checkout: a user with an API key, and an admin."""
+"""Demo data of a development checkout: a user with an API key, and an admin."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""Invented customers for a demo: who came when, what they paid, and when they left. Pure.
+"""Generated customers for a demo: when they joined, what they paid, and when they left. Pure.
 
-The same time always holds the same people: chance is a generator with a fixed seed. Amounts are in
-cents, tokens in whole LLM tokens.
+The same range of days always generates the same people, because the random generator has a fixed
+seed. Amounts are in cents, tokens in whole LLM tokens.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Which days staff look at (UTC)."""
+"""The range of days of a report (UTC)."""
 
 from datetime import UTC, date, timedelta
 from typing import Any

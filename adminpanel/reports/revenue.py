@@ -1,8 +1,8 @@
-"""What the business earns and what its models cost, by month (UTC). Money in whole currency units.
+"""Revenue and upstream cost by month (UTC), in whole currency units.
 
-Revenue is what invoices were paid, less refunds, in the month in which they were made. MRR is what
-living subscriptions pay a month at the price list, a year's price counting a twelfth; trials pay
-nothing yet. Upstream costs are USD, exact at any time (``tokens.usage.totals``).
+Revenue is the sum of paid invoices less refunds, in the month of the invoice. MRR is the monthly
+list price of active subscriptions, with a yearly price divided by twelve; trials count as zero.
+Upstream costs are exact and in USD (``tokens.usage.totals``).
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Users as staff see them: with plan, tokens and when they were last seen."""
+"""The user list for staff: with plan, tokens and when they were last seen."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The page on which staff say how much and why, and confirm; only its POST does anything."""
+"""The confirmation page of a staff action. Only its POST performs the action."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A user's page in the admin: all about them, and what staff may do for them."""
+"""A user's page in the admin, with the actions of staff."""
 
 from collections.abc import Callable
 from functools import partial

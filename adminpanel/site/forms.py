@@ -1,4 +1,4 @@
-"""The small forms that ask staff how much, why, and whether they mean it."""
+"""Forms of staff actions: amounts, reason and confirmation."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,7 +1,7 @@
-"""From money to tokens: what a paid invoice, a lost plan and a refund do to a balance.
+"""The effect of paid invoices, ended plans and refunds on token balances.
 
-The only place of billing that writes to the ledger. All of it happens once, by the invoice's id or
-by what took place.
+The only module of billing that writes to the ledger. Every write is idempotent, by the invoice's id
+or the id of the event that caused it.
 """
 
 from django.db.models import F

@@ -1,9 +1,9 @@
-"""Our rows follow Stripe's: read what is so there now, and write it here with all it means.
+"""Synchronizing our rows with Stripe: read the current state, and write it with its effects.
 
-Events only say that something changed. Whatever they say, and in whatever order, the whole
-subscription and its invoices are read anew; so late, repeated and shuffled events, requests of the
-user and the nightly repair all end in the same state. What is read is written only if nothing was
-written since the reading began: else it is read again.
+Events only say that something changed. For any event, in any order, the subscription and its
+invoices are read again, so late, repeated and reordered events, user requests and the nightly sync
+all end in the same state. A reading is written only if nothing was written since it began;
+otherwise it is repeated.
 """
 
 from collections.abc import Sequence

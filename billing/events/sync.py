@@ -1,4 +1,4 @@
-"""Rebuilding our rows from Stripe: what events should have done, done without them."""
+"""Rebuilding our rows from Stripe without events."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

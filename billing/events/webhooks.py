@@ -1,9 +1,9 @@
-"""The door that Stripe's events come in by: verify, store, and do what the event calls for.
+"""The webhook endpoint of Stripe: verify, store and process events.
 
-Nothing of a body is read before its signature is found good, with DEBUG on too. An event is stored
-before anything is done, and answered with an error until all is done: so Stripe sends it again, as
-do staff from the admin and the worker every few minutes. What it calls for may be done any number
-of times (``billing.entitlements.state``).
+A body is parsed only after its signature was verified, with DEBUG on too. An event is stored before
+it is processed, and answered with an error until it is processed. Stripe then sends it again, the
+worker retries every few minutes, and staff can process it in the admin. Processing is idempotent
+(``billing.entitlements.state``).
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What a fresh installation sells, here and at Stripe."""
+"""The default plans of a new installation, here and at Stripe."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

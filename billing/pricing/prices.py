@@ -1,4 +1,4 @@
-"""Which plan a price of Stripe's stands for."""
+"""The plan that a Stripe price belongs to."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who a user is at Stripe: made after sign-up, or when they are first needed there."""
+"""A user's customer at Stripe: created after sign-up, or when it is first needed."""
 
 import hashlib
 

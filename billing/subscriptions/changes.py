@@ -1,7 +1,7 @@
-"""What users do with a subscription that they have: change the plan, cancel, resume.
+"""Changing a subscription: another plan, cancellation, resuming.
 
-Each asks Stripe, and then reads what is so there now (``billing.entitlements.state``): the answer
-never runs ahead of the truth, and webhooks find nothing left to do.
+Each function calls Stripe and then reads the resulting state (``billing.entitlements.state``), so
+the response shows what Stripe has, and the webhooks that follow change nothing.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What billing does about users who come and go."""
+"""Creating missing customers, and ending subscriptions of deleted accounts."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""One subscription per user: the row that is claimed before Stripe is asked.
+"""One subscription per user: a pending row is the lock, taken before Stripe is called.
 
-A claim is won by a unique constraint, and no lock is held while the network is waited for. One
-that was left by a process that died runs out, and is then made good from what Stripe knows.
+A unique constraint decides which request creates the pending row. No database lock is held during
+calls to Stripe. If the process dies, the row expires and is resolved from the state at Stripe.
 """
 
 from datetime import timedelta

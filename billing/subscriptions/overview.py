@@ -1,4 +1,4 @@
-"""What a user sees of plans, of their own, and of its use. Reads only, and never asks Stripe."""
+"""Plans, the user's own plan and its usage. Read-only, without calls to Stripe."""
 
 from dataclasses import replace
 from typing import Any

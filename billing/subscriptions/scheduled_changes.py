@@ -1,8 +1,8 @@
-"""A planned smaller plan, kept while its schedule at Stripe is released.
+"""Storing a scheduled downgrade while its schedule at Stripe is released.
 
-A schedule allows no other change, so it is released before an upgrade, say, is tried. What it had
-in store is put on the shelf first. It is forgotten when the change was made, and planned again when
-it was not: be it declined, never confirmed, or asked for by a process that died.
+While a schedule exists, Stripe allows no other change, so it is released before an upgrade is
+attempted. The scheduled change is stored first. It is deleted when the upgrade succeeds, and
+scheduled again when the upgrade is declined, is not confirmed, or its process died.
 """
 
 from datetime import datetime, timedelta

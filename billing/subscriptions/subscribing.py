@@ -1,7 +1,7 @@
-"""Subscribing, and what all requests about a subscription share.
+"""Subscribing, and what all subscription requests share.
 
-Each asks Stripe, and then reads what is so there now (``billing.entitlements.state``): the answer
-never runs ahead of the truth, and webhooks find nothing left to do.
+Each function calls Stripe and then reads the resulting state (``billing.entitlements.state``), so
+the response shows what Stripe has, and the webhooks that follow change nothing.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The pages about plans: to choose one, and where Stripe's pages lead back to.
+"""The billing pages: choosing a plan, and the return from Stripe's pages.
 
-Stripe's pages are linked to, not redirected to: browsers hold a redirect that follows a form
-against `form-action`, which names no site but ours.
+The pages link to Stripe instead of redirecting: browsers apply `form-action` to redirects after a
+form, and our policy allows only this site.
 """
 
 from typing import Any

@@ -1,12 +1,10 @@
-"""What every page of the admin site has in common; each app's `admin` builds on it.
+"""The shared base of all admin pages; each app's `admin` uses it.
 
-Lists are made for millions of rows: nothing is counted past a bound, and what staff search for is
-looked up by indexes.
+Lists are made for millions of rows: counts are bounded, and searches use indexes.
 
-A list is filtered by what its page declares (``list_filter``, ``date_hierarchy``) and by nothing
-else: a column that is not shown could be read through a filter, one character at a time. Rows of
-users, and users themselves, are changed by whoever is above these users in rank
-(core/admin/rank.py).
+A list can be filtered only by what its page declares (``list_filter``, ``date_hierarchy``), because
+a hidden column could be read through a filter, one character at a time. Rows of users, and users,
+can be changed only by staff who are above those users in rank (core/admin/rank.py).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Response headers that need no looking into."""
+"""Security headers of every response."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What every request passes, in the standard and in the lean handler alike."""
+"""Middleware of every request, in the standard and in the lean handler."""
 
 import logging
 import re

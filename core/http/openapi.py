@@ -1,4 +1,4 @@
-"""How views tell the OpenAPI document which errors they answer with: ground, knows no app.
+"""Declaring the errors of a view for the OpenAPI document. Imports no app.
 
 @raises(EmailTaken, RateLimited)
 @extend_schema(...)

@@ -1,4 +1,4 @@
-"""Which answer a request gets."""
+"""Routing of requests to the demo upstream."""
 
 from collections.abc import Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which faults are set per model, and how often each still happens."""
+"""The faults set for each model, and how often each still occurs."""
 
 from collections import Counter
 from typing import Any

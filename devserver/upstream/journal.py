@@ -1,4 +1,4 @@
-"""What was asked and what became of it: the truth that tests compare the proxy's books with."""
+"""The journal of requests and their outcome, which tests compare the proxy's receipts with."""
 
 import os
 import time

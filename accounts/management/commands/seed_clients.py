@@ -1,4 +1,4 @@
-"""Create the OpenID Connect clients of the editors, or bring them up to date."""
+"""Create or update the OpenID Connect clients of the editors."""
 
 from typing import Any
 

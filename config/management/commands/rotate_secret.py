@@ -1,4 +1,4 @@
-"""Replace SECRET_KEY; whoever is signed in stays so, by SECRET_KEY_FALLBACKS."""
+"""Replace SECRET_KEY without signing users out, by SECRET_KEY_FALLBACKS."""
 
 from pathlib import Path
 from typing import Any
