@@ -36,7 +36,7 @@ class InvalidToken(NotAuthenticated):
 
 
 class TokenSuperseded(InvalidToken):
-    """Not the end of the session: whoever won the race holds its new pair."""
+    """The session continues: the request that won the race has its new tokens."""
 
     message = "Another request has just used this refresh token. Use the tokens that it received."
     retryable = True
@@ -66,7 +66,7 @@ class EmailNotVerified(PermissionDenied):
 
 
 class AppNotAllowed(PermissionDenied):
-    """For a session of an editor or a device, where only the user's own sign-in will do."""
+    """The session is of an editor or a device, and this needs the user's own sign-in."""
 
     def __init__(self) -> None:
         url = f"{site_url()}/accounts/"

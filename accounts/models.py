@@ -16,7 +16,7 @@ from accounts.addresses import fold
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users by email address, which is kept in lower case."""
+    """Creates users by email address, which is stored in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user; without a password, one who can only sign in by other means."""
@@ -129,7 +129,7 @@ class Session(models.Model):
 
 
 class RedeemedGrant(models.Model):
-    """A code that has been redeemed: to insert its row a second time fails, whatever Redis says."""
+    """A redeemed code. Inserting its row a second time fails, independently of Redis."""
 
     digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the code.")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)

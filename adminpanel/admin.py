@@ -11,7 +11,7 @@ from core.admin.pages import OfUsersAdmin
 
 @admin.register(LogEntry)
 class AuditAdmin(OfUsersAdmin):
-    """What staff did: who, to what, when, and why. Nobody edits it."""
+    """The audit log of staff actions. Read-only."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "what")
     list_filter = ("action_time", "action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))

@@ -41,7 +41,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 
 def credential(headers: Mapping[str, str]) -> str | None:
-    """Return what claims to be an API key, or None when the caller shows none.
+    """Return the text that looks like an API key, or None.
 
     `X-API-Key` wins over `Authorization: Bearer tgk_…`.
     """
@@ -52,7 +52,7 @@ def credential(headers: Mapping[str, str]) -> str | None:
 
 
 def verify(text: str) -> ApiKey:
-    """Return the key's row, with its user; where from it may be used is for the door to ask.
+    """Return the key's row with its user. The authentication class checks the IP address.
 
     Raises ``InvalidApiKey``. One query, none for a text that can be no key, and one UPDATE a
     minute.
@@ -114,7 +114,7 @@ def _touch(key: ApiKey) -> None:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``ApiKey``."""
+    """DRF authentication: sets `request.user`, and `request.auth` to the ``ApiKey``."""
 
     errors = (InvalidApiKey, AddressNotAllowed)
 

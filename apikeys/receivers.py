@@ -11,12 +11,12 @@ from apikeys import keys
 
 @receiver(account_deleted)
 def revoke_keys(*, user: User, **_: Any) -> None:
-    """End the keys of a deleted account, and forget what their user called them."""
+    """Revoke the keys of a deleted account and erase their names."""
     keys.revoke_all(user=user)
 
 
 @receiver(ownership_proven)
 def revoke_keys_of_a_stranger(*, user: User, **_: Any) -> None:
-    """End the keys that were made before the address was proven: they may be anybody's."""
+    """Revoke keys that were created before the address was verified: they may be a stranger's."""
     for key in keys.living(user):
         keys.revoke(key)

@@ -19,7 +19,7 @@ class KeyUsageSerializer(serializers.Serializer[Any]):
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """A key as lists show it: recognisable, but useless."""
+    """A key as lists show it: recognizable, but not usable."""
 
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Scope.choices),

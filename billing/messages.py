@@ -30,7 +30,7 @@ def tell(user_id: int, kind: str, *, row: Subscription, pay_at: str = "") -> Non
 
 
 def send(user_id: int, kind: str, facts: dict[str, str]) -> None:
-    """Write to the user, unless they have left meanwhile."""
+    """Send the message, unless the account was suspended or deleted meanwhile."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return

@@ -86,7 +86,7 @@ def _is_loopback(host: str) -> bool:
 
 @register(deploy=True)
 def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
-    """Warn an operator whose proxy has nobody to ask."""
+    """Warn if no provider is configured."""
     if settings.UPSTREAMS:
         return []
     hint = "Set OPENROUTER_API_KEY, GLAMA_API_KEY, REQUESTY_API_KEY or UPSTREAM_BASE_URL."
@@ -95,7 +95,7 @@ def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
 
 @register(deploy=True)
 def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
-    """Warn an operator whose users will wait for messages in vain."""
+    """Warn if email is not sent."""
     if "console" not in settings.EMAIL_BACKEND:
         return []
     hint = "Set EMAIL_URL, such as smtp+tls://user:password@smtp.example.com:587"

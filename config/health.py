@@ -72,7 +72,7 @@ HEALTH_PATHS: dict[str, Any] = {
 @csrf_exempt
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
-    """Answer as long as the process serves at all."""
+    """Answer while the process is running."""
     insist_on(request, "GET", "HEAD")
     return JsonResponse({"status": "ok"})
 
@@ -80,7 +80,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every part works, or 503 with the names of those that do not."""
+    """Answer 200 if every check passes, or 503 with the names of the failing checks."""
     insist_on(request, "GET", "HEAD")
     parts = {name: _works(check) for name, check in _CHECKS.items()}
     failing = [name for name, works in parts.items() if not works]

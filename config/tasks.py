@@ -32,7 +32,7 @@ _OUTCOMES = "tokengate:task-outcomes"
 
 @shared_task
 def heartbeat() -> None:
-    """Leave a mark that fades: a worker runs tasks."""
+    """Set a mark that expires: a worker runs tasks."""
     cache.set(HEARTBEAT_KEY, True, timeout=HEARTBEAT_SECONDS)
 
 

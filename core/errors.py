@@ -31,7 +31,7 @@ _TYPES = {
 
 
 class ApiError(Exception):
-    """A failure that a client is told about, with facts instead of prose.
+    """An error for the client, with facts as data.
 
     ``facts`` become top-level keys of the error object. ``headers`` are sent beside it.
     """
@@ -57,12 +57,12 @@ class ApiError(Exception):
 
     @property
     def type(self) -> str:
-        """OpenAI's coarse class of the error."""
+        """OpenAI's error type."""
         fallback = "api_error" if self.status >= 500 else "invalid_request_error"
         return _TYPES.get(self.status, fallback)
 
     def body(self, request_id: str | None) -> dict[str, Any]:
-        """Build the JSON object that every failing answer under /api carries."""
+        """Return the JSON object of every error response under /api."""
         return {
             "error": {
                 "type": self.type,

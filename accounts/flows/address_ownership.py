@@ -13,7 +13,7 @@ from accounts.signals import ownership_proven
 
 
 def prove_ownership(user: User) -> None:
-    """Mark the user's own address as verified; the first time, remove every other way in.
+    """Mark the user's own address as verified; the first time, remove all other sign-in methods.
 
     Call it in the transaction that sets the new password, with the user's row locked.
     """

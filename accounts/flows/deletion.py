@@ -25,7 +25,7 @@ _PLACEHOLDER = "deleted-{id}@invalid"
 
 
 def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
-    """Delete the caller's account, once they have shown that it is they.
+    """Delete the caller's account after they have authenticated again.
 
     By their password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
     ``ReauthenticationRequired`` or ``RateLimited``.
@@ -40,7 +40,7 @@ def delete_own(request: HttpRequest, user: User, *, password: str | None, sessio
 
 
 def delete(user: User) -> None:
-    """Delete the account: all of it or, when anything fails, nothing. The second time does nothing.
+    """Delete the account in one transaction. Idempotent.
 
     Usage and balances keep pointing to the row, which no longer says whose it was.
     """
@@ -82,7 +82,7 @@ def mark_deleted() -> int:
 
 
 def _forget_in_admin_log(user: User) -> None:
-    """The log of staff's actions names what was acted upon, by its text of that day."""
+    """Remove the address from the admin log, which stores the text of the object."""
     users = ContentType.objects.get_for_model(User)
     entries = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
     entries.update(object_repr=_placeholder(user))

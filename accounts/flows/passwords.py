@@ -58,7 +58,7 @@ def change(
 
 
 def prove(request: HttpRequest, user: User, *, password: str, param: str = "password") -> None:
-    """Insist that this is the user's password. Raises ``WrongPassword`` or ``RateLimited``."""
+    """Check the user's password. Raises ``WrongPassword`` or ``RateLimited``."""
     count_password(request, user=user)
     if not user.check_password(password):
         security_log.note("wrong_password", user_id=user.pk, request=request)

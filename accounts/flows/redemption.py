@@ -23,7 +23,7 @@ _KEEP = timedelta(days=1)
 
 
 def claim(code: str) -> bool:
-    """Mark the code as redeemed. True for one caller, false for every other one, ever.
+    """Mark the code as redeemed. True for the first caller, false for all others.
 
     A caller waits for the transaction of another one that is about to decide.
     """

@@ -240,7 +240,7 @@ def _pair(token: RefreshToken, *, user_id: int, session_id: UUID) -> Pair:
 
 
 class SessionAuthentication(BaseAuthentication):
-    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``Caller``."""
+    """DRF authentication: sets `request.user`, and `request.auth` to the ``Caller``."""
 
     errors = (InvalidToken, TokenRevoked)
 

@@ -24,7 +24,7 @@ from tokens.models import Tier
 
 @transaction.atomic
 def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
-    """Put a user on a plan from now on, with the tokens of the rest of their period.
+    """Change a user's plan now, with tokens in proportion to the rest of their period.
 
     It renews monthly without an invoice. On the plan already, nothing happens. Raises ``NotFound``
     for an unknown user, ``InvalidRequest`` for an unknown plan, and ``Conflict`` while they pay for
@@ -59,7 +59,7 @@ def grant_tokens(
     once: UUID,
     expires_at: datetime | None = None,
 ) -> bool:
-    """Give bonus tokens, once for the id of the form that asks; False when it was done before.
+    """Grant bonus tokens, once for each form id; False if they were granted before.
 
     Raises ``NotFound``, ``Conflict`` for a deleted account, ``ValueError`` unless amount > 0.
     """
@@ -82,7 +82,7 @@ def grant_tokens(
 
 @transaction.atomic
 def suspend(*, staff: User, user_id: int, reason: str) -> bool:
-    """Refuse a user from now on and sign them out everywhere; False when they were suspended.
+    """Suspend a user and sign them out everywhere; False if they were suspended already.
 
     Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` for who
     is not below the staff in rank.
@@ -100,7 +100,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
-    """Let a suspended user in again; False when they were. Raises as ``suspend``."""
+    """Resume a suspended user; False if they were active already. Raises as ``suspend``."""
     user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user.is_active:
@@ -112,7 +112,7 @@ def resume(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bool:
-    """Sign a user out everywhere; False when that was done since their epoch was ``epoch``.
+    """Sign a user out everywhere; False if that was done since their epoch was ``epoch``.
 
     Their API keys stay good. Raises as ``suspend``.
     """
@@ -147,9 +147,9 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def switch_provider(*, staff: User, name: str, enabled: bool, reason: str) -> bool:
-    """Ask a provider, or ask it no more; False when it is so already.
+    """Switch a provider on or off; False if nothing changed.
 
-    Every worker obeys when it next reads the catalog (``CATALOG_SECONDS``, 5 by default).
+    Every worker follows when it next reads the catalog (``CATALOG_SECONDS``, 5 by default).
     """
     ProviderState.objects.get_or_create(name=name)
     state = ProviderState.objects.select_for_update().get(name=name)

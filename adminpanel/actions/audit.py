@@ -19,7 +19,7 @@ log = structlog.get_logger("tokengate.staff")
 def record(
     *, staff: User, target: Model, action: str, before: Any, after: Any, reason: str
 ) -> None:
-    """Note one action, in the transaction that does it."""
+    """Record an action, in the transaction that performs it."""
     kind = ContentType.objects.get_for_model(target)
     LogEntry.objects.create(
         user=staff,

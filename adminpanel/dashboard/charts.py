@@ -25,7 +25,7 @@ _LABELS = 5
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one colour: a value for each label; None where there is none."""
+    """Values drawn in one color: one for each label, or None if there is none."""
 
     name: str
     values: Sequence[Value]

@@ -41,7 +41,7 @@ class Tile:
 
 @dataclass
 class Dashboard:
-    """The figures of the days ``first`` to ``last``, for somebody who may see this much."""
+    """The dashboard of the days ``first`` to ``last``, for a reader with these permissions."""
 
     first: date
     last: date
@@ -231,7 +231,7 @@ class Dashboard:
         ]
 
     def _top_users(self) -> Table:
-        """Tell who used the most; of a long time only its end, for it is read by user and day."""
+        """Return the top users; of a long range only its end, because rows are by user and day."""
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
         found = queries.top_users(since=since, until=until, at_most=_TOP_USERS)

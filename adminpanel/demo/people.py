@@ -40,7 +40,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class Period:
-    """Months of the ledger: what they are called in the books, and what plan they had."""
+    """Monthly periods of the ledger, and their plan."""
 
     start: datetime
     end: datetime
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass
 class Deal:
-    """A subscription; ``ended`` is None while it lives."""
+    """A subscription; ``ended`` is None while it is active."""
 
     id: str
     plan: str

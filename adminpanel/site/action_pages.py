@@ -26,7 +26,7 @@ def ask_and_do(
     back: str,
     context: dict[str, Any],
 ) -> HttpResponse:
-    """Show the form, or do what it asks and lead back; refusals are told in the form.
+    """Show the form, or perform its action and redirect back; errors are shown in the form.
 
     ``do`` gets the form's arguments; False says that it was done already.
     """

@@ -56,7 +56,7 @@ class GrantForm(ActionForm):
     field_order = ("amount", "expires_at", "reason", "sure", "once")
 
     def clean_expires_at(self) -> Any:
-        """Refuse a moment that has passed."""
+        """Refuse a time in the past."""
         moment = self.cleaned_data["expires_at"]
         if moment and moment <= timezone.now():
             raise forms.ValidationError("This time is in the past.")

@@ -65,7 +65,7 @@ class Superseded(Exception):
 
 
 def refresh(stripe_id: str) -> Subscription | None:
-    """Bring our row up to date; None for a subscription that is none of ours.
+    """Update our row from Stripe; None for a subscription that is not ours.
 
     Raises ``BillingUnavailable``, or ``SubscriptionBusy`` after many attempts.
     """
@@ -129,7 +129,7 @@ def _is_foreign(subscription: Obj) -> bool:
 
 
 def write(reading: Reading) -> Subscription | None:
-    """Write what was read, with tokens, grace and messages: all of it or nothing."""
+    """Write a reading with its effects on tokens, grace and messages, in one transaction."""
     user_id = reading.user_id
     if user_id is None:
         return None
@@ -145,7 +145,9 @@ def write(reading: Reading) -> Subscription | None:
                 row.version += 1
                 row.save()
     except IntegrityError as second:
-        if _version(reading.id) != reading.version:  # Its row was made while the claim was locked.
+        if (
+            _version(reading.id) != reading.version
+        ):  # Its row was created while the pending row was locked.
             raise Superseded from second
         if "subscription_one_live_by_user" not in str(second):
             raise
@@ -176,7 +178,7 @@ def _note_terms(reading: Reading, user_id: int) -> None:
 
 
 def _row_for(reading: Reading, user_id: int) -> Subscription:
-    """Return the locked row: that of the id, the claim that it was made for, or a new one."""
+    """Return the locked row: by Stripe's id, the pending row that it was made for, or a new one."""
     rows = Subscription.objects.select_for_update()
     found = rows.filter(stripe_id=reading.id).first() or _claim_for(reading, user_id)
     return found or _adopted(reading, user_id)
@@ -302,7 +304,7 @@ def _grant(row: Subscription, found: Obj) -> int:
 
 
 def _judge(row: Subscription, reading: Reading) -> None:
-    """Draw the consequences: whose payment failed gets grace, whose plan is over loses it."""
+    """Apply the status: a failed payment starts the grace period, an ended plan is withdrawn."""
     source = f"subscription:{row.pk}:{row.version}"
     if row.status in GOOD:
         row.grace_until = None
@@ -339,7 +341,7 @@ def _end_plan(row: Subscription, *, source: str) -> None:
 
 
 def end_grace() -> int:
-    """Put those on the free plan whose payment is still missing after the grace; returns how many.
+    """Move users to the free plan after their grace period; returns how many.
 
     Stripe goes on trying to collect: a payment brings the plan back.
     """

@@ -26,7 +26,7 @@ View = Callable[..., Response]
 
 
 def idempotent(method: View) -> View:
-    """Honour the header in a view's method; what it refuses may be asked again.
+    """Apply the header to a view's method. A refused request can be repeated.
 
     Raises ``InvalidRequest`` for an unfit key, ``Conflict`` for one that came with another request,
     and ``SubscriptionBusy`` while the first request runs.

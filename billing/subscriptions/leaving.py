@@ -57,7 +57,7 @@ def _not_ended() -> QuerySet[Any]:
 
 
 def make_missing_customers(*, at_most: int = 500) -> int:
-    """Make a customer for active users who have none yet; returns how many."""
+    """Create the missing customers of active users; returns how many."""
     missing = User.objects.filter(is_active=True, billing_customer=None).order_by("-pk")
     made = 0
     for user in missing[:at_most]:

@@ -23,9 +23,9 @@ LEASE = timedelta(minutes=3)  # longer than all calls of one request with their 
 
 
 def take_down_schedule(row: Subscription, found: gateway.Obj) -> None:
-    """Release the schedule of a subscription, and shelve the change that it had in store.
+    """Release the schedule of a subscription, and store its scheduled change.
 
-    Until ``LEASE`` is over nobody but the caller puts it back.
+    Until ``LEASE`` is over, only the caller can schedule it again.
     """
     until = timezone.now() + LEASE
     if to_come := read.price_to_come(found):
@@ -44,7 +44,7 @@ def clear(row: Subscription) -> None:
 
 
 def let_go(row: Subscription) -> None:
-    """End the caller's lease: the change may be put back when it is clear what has become of it."""
+    """End the caller's lease, so that the change can be scheduled again."""
     ScheduledChange.objects.filter(subscription=row).update(leased_until=timezone.now())
 
 
@@ -70,7 +70,7 @@ def put_back(stripe_id: str) -> str | None:
 
 
 def put_back_late() -> int:
-    """Put back what processes that died or upgrades never paid for have left; returns how many."""
+    """Schedule changes again whose lease has expired; returns how many."""
     late = ScheduledChange.objects.filter(leased_until__lte=timezone.now())
     ids = list(late.values_list("subscription__stripe_id", flat=True))
     return sum(try_to_put_back(str(stripe_id)) for stripe_id in ids)
@@ -86,7 +86,7 @@ def try_to_put_back(stripe_id: str) -> bool:
 
 
 def _leased(stripe_id: str) -> ScheduledChange | None:
-    """Claim the change, so that of two processes one puts it back."""
+    """Take the lease, so that only one of two processes schedules the change."""
     now = timezone.now()
     until = now + LEASE
     rows = ScheduledChange.objects.filter(subscription__stripe_id=stripe_id)

@@ -26,7 +26,7 @@ S = Subscription.Status
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request.
+    """The outcome of a request.
 
     A ``client_secret`` means that the bank wants the payer to confirm: pass it to Stripe.js.
     """
@@ -54,7 +54,7 @@ def subscribe(
     promotion_code: str | None,
     pages: str,
 ) -> Outcome:
-    """Start a subscription: with a card at once, without one by a page of Stripe's.
+    """Start a subscription with a card, or without one on Stripe's Checkout page.
 
     Of several requests at the same time one wins. A page that is open for the same is the answer
     again, but for a promotion code: that needs a new one. Raises ``UnknownPlan``,
@@ -74,7 +74,7 @@ def subscribe(
             return _open_checkout(pending, fields, pages=pages)
         return _pay_with(payment_method, pending, fields)
     except BillingUnavailable:
-        raise  # what became of it is unknown: the pending stays until that is found out
+        raise  # what became of it is unknown: the pending row stays until it is resolved
     except ApiError:
         locks.release(pending)
         raise
@@ -192,7 +192,7 @@ def read_again(stripe_id: str) -> Subscription:
 
 
 def at_stripe(row: Subscription) -> str:
-    """Return the id of a subscription that is more than a pending."""
+    """Return Stripe's id of a subscription that is not pending."""
     assert row.stripe_id
     return row.stripe_id
 

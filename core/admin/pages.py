@@ -106,7 +106,7 @@ class SuperuserAdmin(StaffAdmin):
 
 
 class ReadOnlyAdmin(StaffAdmin):
-    """Rows to look at: nobody adds, changes or deletes them here, not even a superuser."""
+    """Read-only rows, for superusers as well."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -119,7 +119,7 @@ class ReadOnlyAdmin(StaffAdmin):
 
 
 class Ranked(StaffAdmin):
-    """Rows of users, on which nobody acts who is not above the user in rank.
+    """Rows of users, which only staff above the user in rank can change.
 
     This holds for the form, for deletion, and for every action, of one row and of many: a selection
     with one row out of reach is refused whole. ``of_user`` is the path to the user.

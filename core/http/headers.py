@@ -1,4 +1,4 @@
-"""Security headers of every response."""
+"""Adding response headers that need no encoding or validation."""
 
 from collections.abc import Mapping
 
