@@ -184,7 +184,7 @@ class Dashboard:
         return [_week(monday, list(rows)) for monday, rows in weeks]
 
     @cached_property
-    def _revenue(self) -> dict[str, Any]:
+    def _revenue(self) -> revenue.Report:
         """The report of the months that the days touch."""
         now = today()
         back = (now.year - self.first.year) * 12 + now.month - self.first.month
