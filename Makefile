@@ -1,5 +1,5 @@
-# Everything a developer does here. It needs Python 3.11 or newer and make; all else is installed
-# into .venv. `make` alone lists the targets.
+# Commands for development. You need Python 3.11 or newer and make; everything else is installed into
+# .venv. `make` without a target lists the targets.
 
 PYTHON ?= python3
 UV := 0.13.9
@@ -19,18 +19,18 @@ announce = @printf '\n── %s\n' "$(1)"
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Running it
+# Run
 
-run: $(DEV) ## Start everything on http://127.0.0.1:8000 (PORT=… moves it, ARGS=-v tells more).
+run: $(DEV) ## Start everything on http://127.0.0.1:8000 (PORT=… changes the port, ARGS=-v prints more).
 	@$(BIN)/python -m devserver.supervisor $(ARGS)
 
-run-llm: $(DEV) $(LLM) ## The same with a real, small language model as the upstream.
+run-llm: $(DEV) $(LLM) ## The same with a small language model as the upstream.
 	@$(BIN)/python -m devserver.supervisor --llm $(ARGS)
 
-# Checking it. A developer's .env is left alone: CI keeps it from being read.
+# Check. With CI set, .env is not read.
 
 test: export CI = true
-test: $(DEV) ## Every check and every test: what CI runs.
+test: $(DEV) ## Run every check and test, as CI does.
 	@$(MAKE) --no-print-directory check-format lint types imports check-deployment check-deploy
 	@$(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory check-django tests
@@ -47,8 +47,8 @@ types: $(DEV) ## Check the types.
 	$(call announce,Types)
 	@$(BIN)/mypy .
 
-imports: $(DEV) ## Check that imports point down only.
-	$(call announce,Import floors)
+imports: $(DEV) ## Check the import layers.
+	$(call announce,Import layers)
 	@$(BIN)/lint-imports
 
 check-deployment: $(DEV)
@@ -57,7 +57,7 @@ check-deployment: $(DEV)
 	@SECRET_KEY=example POSTGRES_PASSWORD=example IDP_OIDC_PRIVATE_KEY=example $(BIN)/docker-compose config --quiet
 
 check-deploy: $(DEV)
-	$(call announce,Django's checks as in production)
+	$(call announce,Django's deployment checks)
 	@DEBUG=false ALLOWED_HOSTS=tokengate.example OPENROUTER_API_KEY=sk-or-example \
 		SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 		DATABASE_URL=postgresql://tokengate:example@db.example/tokengate \
@@ -75,65 +75,65 @@ tests: $(DEV)
 	$(call announce,Tests)
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-coverage: $(DEV) ## Every test, and which lines none of them runs (half as long again).
+coverage: $(DEV) ## Run every test and report uncovered lines (takes 50 % longer).
 	@CI=true $(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory tests ARGS="--cov --cov-report=term $(ARGS)"
 
-test-clients: $(DEV) $(CLIENTS) ## Try the clients that people use, of Python and of Node (1 minute).
+test-clients: $(DEV) $(CLIENTS) ## Test popular Python and Node clients (1 minute).
 	@CI=true TEST_CLIENTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
-bench: $(DEV) ## Measure the proxy beside others, and write docs/performance.md (ARGS=--quick looks only).
+bench: $(DEV) ## Benchmark the proxy and others, and write docs/performance.md (ARGS=--quick writes nothing).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
 
-bench-ledger: $(DEV) ## Measure the ledger in micro-batches beside one by one (2 minutes).
+bench-ledger: $(DEV) ## Benchmark the ledger with and without micro-batches (2 minutes).
 	@CI=true $(BIN)/python -m tests.load.ledger $(or $(ARGS),--write docs/performance.md)
 
-bench-records: $(DEV) ## Seed five million records and measure the endpoints' queries (10 minutes, 6 GB).
+bench-records: $(DEV) ## Benchmark the endpoints' queries with five million records (10 minutes, 6 GB).
 	@CI=true $(BIN)/python -m tests.load.records $(or $(ARGS),--write docs/performance.md)
 
-bench-admin: $(DEV) ## Measure staff's pages with 100,000 users and five million records (10 minutes, 7 GB).
+bench-admin: $(DEV) ## Benchmark the admin with 100,000 users and five million records (10 minutes, 7 GB).
 	@CI=true $(BIN)/python -m tests.load.admin $(or $(ARGS),--write docs/performance.md)
 
-soak: $(DEV) ## Load the proxy with faults, and prove the books (ARGS="--minutes 10").
+soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
 
-chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, and prove the books (4 minutes).
+chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
 
-mutants: $(DEV) ## Change the ledger's SQL in one place at a time: tests must fail (hours; ARGS="--sample 50").
+mutants: $(DEV) ## Mutation tests of the ledger's SQL (hours; ARGS="--sample 50").
 	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m tests.mutants $(ARGS)
 
-fuzz: $(DEV) ## Ask every endpoint for all sorts of things (FUZZ_EXAMPLES=100 each; 10 minutes).
+fuzz: $(DEV) ## Fuzz every endpoint against the OpenAPI schema (FUZZ_EXAMPLES=100 each; 10 minutes).
 	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/config/test_answers_fit_the_schema.py $(ARGS)
 
-# Working on it
+# Develop
 
-format: $(DEV) ## Format the code, and mend what the linter can mend.
+format: $(DEV) ## Format the code and apply automatic lint fixes.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
 
-requirements: $(DEV) ## Pin requirements/*.in anew (ARGS=--upgrade for newer versions).
+requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--upgrade for newer versions).
 	@$(COMPILE) requirements/base.in -o requirements/base.txt
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 
-release-migrations: $(DEV) ## At a release: list the new migrations, which never change from then on.
+release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
 
-clean: ## Remove what was installed and cached. Your data in .data stays, the tests' goes.
+clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
 	@rm -rf .venv .clients tests/clients/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Installing: uv where it can be had, for it is ten times as fast, else pip. Hashes are checked.
+# Install with uv if it is available, because it is ten times as fast, else with pip. Both check hashes.
 
 EXAMPLE = make run PYTHON=python3.13
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -142,7 +142,7 @@ INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --
 
 $(DEV): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: $(EXAMPLE)" >&2; exit 1; }
+		|| { echo "$(PYTHON) is not Python 3.11 or newer. Set PYTHON, for example: $(EXAMPLE)" >&2; exit 1; }
 	@echo "Installing requirements/dev.txt into .venv …"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(PIP) uv==$(UV) || true
@@ -157,7 +157,7 @@ $(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
 	@cd tests/clients && PATH="$(abspath $(NODE))/bin:$$PATH" node \
 		$(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error \
-		|| { echo "The clients of Node could not be installed: is npm's registry in reach?" >&2; exit 1; }
+		|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)

@@ -1,4 +1,4 @@
-"""What django-allauth asks us: the one place of its hooks."""
+"""Hooks of django-allauth: the only adapter module of the site."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ log = structlog.get_logger("tokengate.accounts")
 
 @dataclass(frozen=True)
 class NamedSite:
-    """What the library's templates call the site."""
+    """The site's name for the library's templates."""
 
     name: str
     domain: str
@@ -40,22 +40,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return client_address(request)
 
     def is_safe_url(self, url: str) -> bool:
-        """Tell whether `next` may lead there: to a path of this site only."""
+        """Return whether `next` is a path of this site."""
         return url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count with the API's logins: two doors, one limit."""
+        """Count attempts together with the API's logins."""
         count_login(request, email=credentials.get("email", ""))
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Verify nothing that another account signs in by: it may have been claimed before."""
+        """Refuse to verify an address that another account already signs in with."""
         others = User.objects.exclude(pk=email_address.user_id)
         if others.filter(email=email_address.email).exists():
             return False
         return bool(super().confirm_email(request, email_address))
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Ask for the password; without one, for a recent sign-in."""
+        """Require the password or, for users without one, a recent sign-in."""
         request = self.request
         if not request.user.has_usable_password() and not reauthentication.is_fresh(request):
             first = reauthentication.sign_in_again(request, then=reverse("account_home"))
@@ -63,11 +63,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def set_password(self, user: User, password: str) -> None:
-        """Sign out what the old password has signed in, and let one of several requests win."""
+        """Sign out the other sessions; only one of several concurrent requests succeeds."""
         passwords.replace(user, password=password)
 
     def clean_email(self, email: str) -> str:
-        """Keep addresses in one form, whichever page they come by."""
+        """Normalize addresses on every page."""
         try:
             return fold(email)
         except ValueError as odd:
@@ -76,17 +76,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_confirmation_mail(
         self, request: HttpRequest, emailconfirmation: Any, signup: bool
     ) -> None:
-        """Ask to verify an address, but not without end: anybody can register with it."""
+        """Send a verification message, rate limited: anyone can register with any address."""
         if may_be_told(request, email=emailconfirmation.email_address.email):
             super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        """Tell the owner that somebody registers with their address, but not without end."""
+        """Tell the owner that someone registers with their address, rate limited."""
         if may_be_told(self.request, email=email):
             super().send_account_already_exists_mail(email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Log that a message could not be sent, and go on: nobody learns by it who has an account.
+        """Send a message; log a failure instead of raising: it would show who has an account.
 
         Whoever waits for a message can ask for it again. Its links lead to the site of the
         settings, whatever Host the request named.
@@ -99,7 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             log.error("mail_failed", template=template_prefix, error=error)  # noqa: TRY400
 
     def _of_this_site(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Replace what the library took from the Host header."""
+        """Replace the URLs that the library built from the Host header."""
         told = self.request.build_absolute_uri("/")
         return {
             key: f"{site_url()}/{value.removeprefix(told)}"
@@ -109,23 +109,23 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         }
 
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Keep what the next page would show out of the API's answers: it would set a cookie."""
+        """Drop messages in API requests: they would set a cookie."""
         if not request.path.startswith("/api/"):
             super().add_message(request, *args, **kwargs)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Signing in by another site."""
+    """Sign-in with another site."""
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Take out what was started by the API's linking: it signs nobody in."""
+        """Handle a linking that the API has started: it does not sign the user in."""
         if ticket := link_pages.ticket_of(sociallogin):
             raise ImmediateHttpResponse(link_pages.finish(request, ticket, sociallogin))
 
     def populate_user(
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
     ) -> User:
-        """Keep the name whole: our users have one field for it."""
+        """Store the full name: our users have one field for it."""
         told = {key: value for key, value in data.items() if isinstance(value, str)}
         user: User = super().populate_user(request, sociallogin, told)
         parts = (told.get("first_name", ""), told.get("last_name", ""))

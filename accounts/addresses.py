@@ -1,4 +1,4 @@
-"""The one form in which an e-mail address is kept and looked up. Pure."""
+"""The canonical form in which an email address is stored and looked up. Pure."""
 
 import idna
 

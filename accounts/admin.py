@@ -1,4 +1,4 @@
-"""Staff's view of users and of what they are signed in with."""
+"""Admin pages of users, their sessions and their email addresses."""
 
 from typing import Any, ClassVar
 
@@ -58,7 +58,7 @@ class UserForm(forms.UserChangeForm):  # type: ignore[misc]  # untyped
             raise ValidationError("Enter a valid email address.") from odd
         others = EmailAddress.objects.filter(email=email, verified=True).exclude(user=self.instance)
         if others.exists():
-            raise ValidationError("This e-mail is taken.")
+            raise ValidationError("This email is already in use.")
         return email
 
 
@@ -78,7 +78,7 @@ class UserAdmin(DjangoUserAdmin[User], Ranked):  # type: ignore[misc]  # untyped
     )
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("email__startswith", "name__istartswith")
-    search_help_text = "The beginning of an e-mail address or of a name"
+    search_help_text = "The beginning of an email address or of a name"
     ordering = ("-date_joined",)
     readonly_fields = ("date_joined", "last_login")
     fieldsets = (

@@ -1,4 +1,4 @@
-"""The admin's pages of what allauth keeps of our users, and of the groups of staff."""
+"""Admin pages of allauth's models about users, and of staff groups."""
 
 from allauth.account import admin as account_admin
 from allauth.account.models import EmailAddress

@@ -1,4 +1,4 @@
-"""Which mailbox an e-mail address leads to: one form for every spelling of it. Pure.
+"""The mailbox behind an email address: one form for all equivalent spellings. Pure.
 
 Only for counting (one free allowance for each mailbox): users keep the address as they wrote it.
 The rules are the providers' own, as published; a rule that is missing here makes one mailbox count

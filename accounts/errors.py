@@ -1,11 +1,11 @@
-"""What can go wrong with signing in, and with the account itself.
+"""Errors of sign-in and of accounts.
 
 ApiError
 ├── NotAuthenticated
 │   ├── InvalidToken            401   malformed, expired, of another kind, or of nobody
 │   │   └── TokenSuperseded     401   a refresh token whose race another request has just won
 │   ├── TokenRevoked            401   signed out
-│   └── InvalidCredentials      401   wrong e-mail or password, or suspended
+│   └── InvalidCredentials      401   wrong email or password, or suspended
 ├── PermissionDenied
 │   ├── AppNotAllowed           403   account_url; the session began in an app or on a device
 │   ├── EmailNotVerified        403   where verification is mandatory
@@ -36,9 +36,9 @@ class InvalidToken(NotAuthenticated):
 
 
 class TokenSuperseded(InvalidToken):
-    """Not the end of the session: whoever won the race holds its new pair."""
+    """The session continues: the request that won the race has its new tokens."""
 
-    message = "This refresh token was exchanged a moment ago: use the pair that came of it."
+    message = "Another request has just used this refresh token. Use the tokens that it received."
     retryable = True
 
 
@@ -49,12 +49,12 @@ class TokenRevoked(NotAuthenticated):
 
 class InvalidCredentials(NotAuthenticated):
     code = "invalid_credentials"
-    message = "There is no active account with this e-mail and password."
+    message = "No active account has this email and password."
 
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    message = "An account with this e-mail exists already."
+    message = "An account with this email already exists."
 
     def __init__(self) -> None:
         super().__init__(param="email")
@@ -62,11 +62,11 @@ class EmailTaken(Conflict):
 
 class EmailNotVerified(PermissionDenied):
     code = "email_not_verified"
-    message = "Verify your e-mail address first: the message that we sent says how."
+    message = "Verify your email address first. We sent you a message with a link."
 
 
 class AppNotAllowed(PermissionDenied):
-    """For a session of an editor or a device, where only the user's own sign-in will do."""
+    """The session is of an editor or a device, and this needs the user's own sign-in."""
 
     def __init__(self) -> None:
         url = f"{site_url()}/accounts/"
@@ -79,17 +79,17 @@ class AppNotAllowed(PermissionDenied):
 
 class WrongPassword(PermissionDenied):
     code = "wrong_password"
-    message = "This is not your password."
+    message = "The password is incorrect."
 
 
 class ReauthenticationRequired(PermissionDenied):
     code = "reauthentication_required"
-    message = "Sign in again, and repeat this within ten minutes."
+    message = "Sign in again, then repeat this request within ten minutes."
 
 
 class SecondFactorRequired(PermissionDenied):
     code = "second_factor_required"
-    message = "Send `code` as well: of your authenticator app, or a recovery code."
+    message = "Send `code` as well: a code from your authenticator app, or a recovery code."
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, param="code")
@@ -101,7 +101,7 @@ class WeakPassword(InvalidRequest):
 
 class InvalidKey(InvalidRequest):
     code = "invalid_key"
-    message = "This key is not valid: it was used, has expired, or was never ours."
+    message = "This key is not valid. It may have been used or have expired."
 
 
 class InvalidProviderToken(InvalidRequest):
@@ -128,10 +128,12 @@ class AccountInUse(Conflict):
 
 class LastLoginMethod(Conflict):
     code = "last_login_method"
-    message = "Set a password or link another account first: you could not log in without this one."
+    message = (
+        "Set a password or link another account first. Without this account you could not sign in."
+    )
 
 
 class LinkExpired(ApiError):
     status = 410
     code = "link_expired"
-    message = "This link was used or has expired. Start again."
+    message = "This link has been used or has expired. Start again."

@@ -1,4 +1,4 @@
-"""The user, the sessions they are signed in with, and the codes that were redeemed for them."""
+"""Users, their sessions, and the codes that were redeemed for them."""
 
 import uuid
 from typing import Any, ClassVar
@@ -16,12 +16,12 @@ from accounts.addresses import fold
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users by e-mail address, which is kept in lower case."""
+    """Creates users by email address, which is stored in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user; without a password, one who can only sign in by other means."""
         if not email:
-            raise ValueError("a user needs an e-mail address")
+            raise ValueError("a user needs an email address")
         user = self.model(email=fold(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -38,9 +38,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A developer or a member of staff. Logs in by e-mail; `is_active` false means suspended."""
+    """A developer or a member of staff. Logs in by email; `is_active` false means suspended."""
 
-    email = models.EmailField(unique=True, error_messages={"unique": "This e-mail is taken."})
+    email = models.EmailField(
+        unique=True, error_messages={"unique": "This email is already in use."}
+    )
     name = models.CharField(max_length=150, blank=True)
     is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
@@ -50,6 +52,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         editable=False,
         help_text="How often everything was signed out: what was granted before is void.",
     )
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -64,6 +68,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the account was deleted. Its row remains for usage and balances."""
+        return self.deleted_at is not None
 
     def clean(self) -> None:
         """Fold the address as the manager does, for the forms of the admin site."""
@@ -120,7 +129,7 @@ class Session(models.Model):
 
 
 class RedeemedGrant(models.Model):
-    """A code that has been redeemed: to insert its row a second time fails, whatever Redis says."""
+    """A redeemed code. Inserting its row a second time fails, independently of Redis."""
 
     digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the code.")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)

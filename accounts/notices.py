@@ -1,7 +1,7 @@
-"""E-mail that tells users of a change to the security of their account.
+"""Email that notifies users of changes to the security of their account.
 
-Celery sends it after the transaction is committed; while the broker is away, the request sends it
-itself. Each notice has an id, so a task that runs twice sends one message.
+Celery sends it after the transaction is committed. If the broker is unavailable, the request sends
+it. Each notice has an id, so a task that runs twice sends one message.
 """
 
 from contextlib import suppress

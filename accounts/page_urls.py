@@ -1,4 +1,4 @@
-"""Paths of the pages, and of OpenID Connect for editors: all outside /api/."""
+"""URLs of the account pages and of OpenID Connect for editors, outside /api/."""
 
 from allauth.idp.oidc import views
 from allauth.socialaccount.views import connections

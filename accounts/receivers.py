@@ -1,4 +1,4 @@
-"""What accounts do about what Django and django-allauth report: one receiver for each event."""
+"""Receivers of Django's and django-allauth's signals: one for each event."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""The security log: sign-ins that failed, and changes of how an account is signed in to.
+"""The security log: failed sign-ins, and changes to how users sign in.
 
-One line of the structured log for each, of the logger `tokengate.security`, with the id of the
-user and the client's address. It never holds an e-mail address, a password, a code or a key.
+One line of the structured log for each event, from the logger `tokengate.security`, with the id of
+the user and the client's IP address. It never contains an email address, password, code or key.
 """
 
 from typing import Any

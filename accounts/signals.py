@@ -1,4 +1,4 @@
-"""What the floors above may hear of accounts."""
+"""Signals that accounts send to the apps above them."""
 
 from django.dispatch import Signal
 
@@ -8,4 +8,4 @@ account_deleted = Signal()
 
 # Sent with `user` inside the transaction of the password reset that first proves their address:
 # whatever was made before may be somebody else's.
-account_reclaimed = Signal()
+ownership_proven = Signal()

@@ -1,10 +1,10 @@
-"""What Celery does for accounts."""
+"""Celery tasks of accounts."""
 
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from accounts import notices
-from accounts.flows import redemption
+from accounts.flows import deletion, redemption
 from accounts.sessions import session_pairs
 
 
@@ -14,6 +14,7 @@ def forget_what_has_expired() -> None:
     redemption.forget_expired()
     session_pairs.forget_expired()
     SessionStore.clear_expired()
+    deletion.mark_deleted()
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)

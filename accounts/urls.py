@@ -1,4 +1,4 @@
-"""Paths of accounts, below /api/."""
+"""URLs of accounts below /api/."""
 
 from django.urls import path
 

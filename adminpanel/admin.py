@@ -1,4 +1,4 @@
-"""The admin's pages that need to know more than one app."""
+"""Admin pages that need more than one app."""
 
 from typing import Any, ClassVar
 
@@ -11,12 +11,12 @@ from core.admin.pages import OfUsersAdmin
 
 @admin.register(LogEntry)
 class AuditAdmin(OfUsersAdmin):
-    """What staff did: who, to what, when, and why. Nobody edits it."""
+    """The audit log of staff actions. Read-only."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "what")
     list_filter = ("action_time", "action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))
     list_select_related: ClassVar[tuple[str, ...]] = ("user", "content_type")
-    search_help_text = "The beginning of the e-mail address of the one who did it"
+    search_help_text = "The beginning of the email address of the one who did it"
     exactly: ClassVar[tuple[str, ...]] = ("pk",)
     ordering = ("-action_time",)
     fields = ("action_time", "user", "content_type", "object_id", "object_repr", "what")

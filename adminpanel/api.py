@@ -1,4 +1,4 @@
-"""The JSON doors for staff: /api/admin/*."""
+"""JSON endpoints for staff: /api/admin/*."""
 
 from typing import Any, ClassVar
 

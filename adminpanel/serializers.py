@@ -1,4 +1,4 @@
-"""The JSON of the staff's API: what is asked, and what is answered."""
+"""Serializers of the staff API."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ def _money(**kwargs: Any) -> serializers.DecimalField:
 
 
 class UserQuerySerializer(serializers.Serializer[Any]):
-    search = serializers.CharField(max_length=200, required=False, help_text="In e-mail and name.")
+    search = serializers.CharField(max_length=200, required=False, help_text="In email and name.")
     plan = serializers.SlugField(max_length=50, required=False)
     status = serializers.ChoiceField(choices=sorted(users.STATUSES), required=False)
     ordering = serializers.ChoiceField(
@@ -96,7 +96,7 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
         last = attrs["to"] or timezone.now().date()
         first = attrs["from"] or last - timedelta(days=_DEFAULT_DAYS - 1)
         if not timedelta() <= last - first < timedelta(days=_MOST_DAYS):
-            message = f"The days must run forward, and be {_MOST_DAYS} at most."
+            message = f"Choose at most {_MOST_DAYS} days; the first must not be after the last."
             raise serializers.ValidationError({"from": message})
         return {
             "group": attrs["group_by"],

@@ -1,4 +1,4 @@
-"""Paths of the staff's API, below /api/."""
+"""URLs of the staff API below /api/."""
 
 from django.urls import path
 

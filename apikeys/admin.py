@@ -1,4 +1,4 @@
-"""Staff's view of API keys: read-only, but for revoking them."""
+"""Admin page of API keys: read-only, except for revoking them."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

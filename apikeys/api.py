@@ -1,4 +1,4 @@
-"""The JSON doors to API keys. For sessions only: a key can't manage keys."""
+"""JSON endpoints of API keys. For sessions only: a key cannot manage keys."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,7 @@ class ApiKeysView(APIView):
         responses={201: NewApiKeySerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a key. This answer is the only one that shows it."""
+        """Create a key. Only this response contains it."""
         serializer = ApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key, text = keys.create(user=user_of(request), **serializer.validated_data)
@@ -55,7 +55,7 @@ class ApiKeyView(APIView):
         responses={200: ApiKeySerializer},
     )
     def put(self, request: Request, key_id: UUID) -> Response:
-        """Replace all that can be set; what is left out returns to its default."""
+        """Replace all settings. Omitted fields are reset to their defaults."""
         return _save(request, key_id, partial=False)
 
     @raises(TooManyKeys)  # an expired one that is to live again
@@ -65,12 +65,12 @@ class ApiKeyView(APIView):
         responses={200: ApiKeySerializer},
     )
     def patch(self, request: Request, key_id: UUID) -> Response:
-        """Change what is given."""
+        """Change the given fields."""
         return _save(request, key_id, partial=True)
 
     @extend_schema(operation_id="revoke_api_key", request=None, responses={204: None})
     def delete(self, request: Request, key_id: UUID) -> Response:
-        """Revoke the key at once."""
+        """Revoke the key immediately."""
         keys.revoke(_one(request, key_id))
         return Response(status=204)
 
@@ -83,7 +83,7 @@ class RotateApiKeyView(APIView):
         responses={200: NewApiKeySerializer},
     )
     def post(self, request: Request, key_id: UUID) -> Response:
-        """Replace the secret; the old one is refused at once, or after an overlap."""
+        """Replace the secret. The old one is refused immediately, or after an overlap."""
         key = _one(request, key_id)
         rotation = RotationSerializer(data=request.data)
         rotation.is_valid(raise_exception=True)

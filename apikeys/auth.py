@@ -1,4 +1,4 @@
-"""From a request's headers to the key that calls, and what a key may do."""
+"""Authentication with API keys, and their scopes."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ _KEYS_OF_ANYBODY = (PREFIX, "sk-", "sk_")
 
 
 def credential(headers: Mapping[str, str]) -> str | None:
-    """Return what claims to be an API key, or None when the caller shows none.
+    """Return the text that looks like an API key, or None.
 
     The headers in ``KEY_HEADERS`` win over `Authorization: Bearer tgk_…`.
     """
@@ -57,7 +57,7 @@ def credential(headers: Mapping[str, str]) -> str | None:
 
 
 def verify(text: str) -> ApiKey:
-    """Return the key's row, with its user; where from it may be used is for the door to ask.
+    """Return the key's row with its user. The authentication class checks the IP address.
 
     Raises ``InvalidApiKey``. One query, none for a text that can be no key, and one UPDATE a
     minute.
@@ -119,7 +119,7 @@ def _touch(key: ApiKey) -> None:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``ApiKey``."""
+    """DRF authentication: sets `request.user`, and `request.auth` to the ``ApiKey``."""
 
     errors = (InvalidApiKey, AddressNotAllowed)
 

@@ -1,4 +1,4 @@
-"""What can go wrong with API keys.
+"""Errors of API keys.
 
 ApiError
 ├── InvalidApiKey      401   unknown, mistyped, expired or revoked
@@ -27,17 +27,17 @@ class KeyScope(PermissionDenied):
 
     def __init__(self, *, required: str | None) -> None:
         """Without a scope that would do, nothing but a session will."""
-        lacks = f"This API key lacks the scope {required}. Create a key that has it."
+        lacks = f"This API key does not have the scope {required}. Create a key that has it."
         cannot = "An API key cannot do this. Sign in, and send the session's access token."
         super().__init__(lacks if required else cannot, required=required)
 
 
 class AddressNotAllowed(PermissionDenied):
-    message = "This API key may not be used from this address."
+    message = "This API key cannot be used from this IP address."
 
 
 class TooManyKeys(Conflict):
-    message = "The plan allows no more API keys."
+    message = "Your plan does not allow more API keys."
 
     def __init__(self, *, limit: int) -> None:
-        super().__init__(f"The plan allows {limit} API keys: revoke one first.", limit=limit)
+        super().__init__(f"Your plan allows {limit} API keys. Revoke one first.", limit=limit)

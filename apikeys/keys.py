@@ -1,4 +1,4 @@
-"""Making, rotating and revoking keys: the only writer of them."""
+"""Creating, rotating and revoking API keys: the only module that writes them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from tokens.usage import queries
 def create(
     *, user: User, name: str, scopes: Sequence[str] | None = None, **fields: Any
 ) -> tuple[ApiKey, str]:
-    """Make a key. The text that comes with it is the key itself: show it now or never.
+    """Create a key. Also returns the key's text, which is not stored.
 
     ``fields`` are the other columns that its owner may set. Raises ``TooManyKeys`` when their plan
     allows no more, ``TokenRevoked`` when they were signed out everywhere meanwhile. The lock on
@@ -53,7 +53,7 @@ def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
 
 @transaction.atomic
 def change(key: ApiKey, **fields: Any) -> None:
-    """Change what its owner may set, and nothing else: a rotation meanwhile stands.
+    """Update only the owner's settings, so that a concurrent rotation is not overwritten.
 
     Raises ``NotFound`` when the key was revoked meanwhile, ``TooManyKeys`` when it has expired, and
     the owner's plan has no room for one more that does not.
@@ -69,7 +69,7 @@ def change(key: ApiKey, **fields: Any) -> None:
 
 
 def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
-    """Give the key a new text, which is returned; the old one is good for ``overlap`` more.
+    """Replace the key's text and return the new one; the old one is valid for ``overlap`` more.
 
     The one before that is refused at once. Raises ``Conflict`` when the key was rotated or
     revoked meanwhile.
@@ -84,12 +84,12 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
 
 
 def revoke(key: ApiKey) -> None:
-    """End the key. Its row stays: usage records name it."""
+    """Revoke the key. Its row remains, because usage records refer to it."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def revoke_all(*, user: User) -> None:
-    """End every key of a user who leaves. The rows stay, without the names that were given them."""
+    """Revoke every key of a deleted user. The rows remain, without their names."""
     ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     ApiKey.objects.filter(user=user).update(name="")
 

@@ -1,4 +1,4 @@
-"""API keys: a recognisable prefix to show, a digest to compare, and never the key itself."""
+"""API keys: a prefix for display and a digest for comparison; the key itself is not stored."""
 
 import uuid
 

@@ -1,8 +1,8 @@
-"""Making and checking API keys. Pure.
+"""Generating and checking API keys. Pure.
 
-A key is ``tgk_`` + 40 random characters of base 62 (238 bits) + a 6-character checksum, in the
-manner of GitHub's tokens: secret scanners recognise it, and a typo is told offline. Such a key
-cannot be guessed, so a plain SHA-256 digest keeps it: salt and stretching serve weak secrets.
+A key is ``tgk_`` + 40 random base-62 characters (238 bits) + a 6-character checksum, like GitHub's
+tokens: secret scanners recognize it, and a typo is detected offline. Such a key cannot be guessed,
+so a plain SHA-256 digest is enough; salt and key stretching are for weak secrets.
 """
 
 import hashlib

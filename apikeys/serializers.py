@@ -1,4 +1,4 @@
-"""The JSON of API keys."""
+"""Serializers of API keys."""
 
 from datetime import datetime
 from ipaddress import ip_network
@@ -19,7 +19,7 @@ class KeyUsageSerializer(serializers.Serializer[Any]):
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """A key as lists show it: recognisable, but useless."""
+    """A key as lists show it: recognizable, but not usable."""
 
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Scope.choices),

@@ -1,4 +1,4 @@
-"""Paths of API keys, below /api/."""
+"""URLs of API keys below /api/."""
 
 from django.urls import path
 

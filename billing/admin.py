@@ -1,4 +1,4 @@
-"""Plans can be edited; what Stripe says can only be read, and its events processed anew."""
+"""Admin pages of billing: plans are editable, Stripe data is read-only, events are repeatable."""
 
 from functools import partial
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ _FIGURES = (money("total"), money("paid"), money("refunded"), number("tokens"))
 
 @admin.register(Plan)
 class PlanAdmin(StaffAdmin):
-    """A changed price is made at Stripe by the worker, and sold once that is done."""
+    """The worker creates a changed price at Stripe; new subscriptions then use it."""
 
     list_display = ("tier", money("price_month"), money("price_year"), "public", "position")
     list_select_related = ("tier",)
@@ -86,7 +86,7 @@ class StripeEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Process the selected events again", permissions=["process"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> None:
-        """Do again what the events call for: it may be done any number of times."""
+        """Process the events again. Processing is idempotent."""
         failed = [event.pk for event in queryset if not self._processed(request, event)]
         self.message_user(request, f"{len(queryset) - len(failed)} events are processed.")
         if failed:

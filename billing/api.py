@@ -1,4 +1,4 @@
-"""The JSON doors to plans and payments: /api/subscriptions/*. For sessions only, but the list."""
+"""JSON endpoints of plans and payments: /api/subscriptions/*. Only the plan list is public."""
 
 from typing import Any
 
@@ -65,9 +65,9 @@ class PlansView(APIView):
 
     @extend_schema(tags=TAGS, parameters=[CompareSerializer], responses=PlansSerializer)
     def get(self, request: Request) -> Response:
-        """Show the price list, with what each plan has more than the caller's, or than another.
+        """List the plans, each compared with the caller's plan or with another one.
 
-        Who is signed in also sees what changing to a plan costs now.
+        Signed-in callers also see what a change to each plan costs now.
         """
         asked = valid(CompareSerializer(data=request.query_params))
         caller = request.user if isinstance(request.user, User) else None
@@ -78,7 +78,7 @@ class PlansView(APIView):
 class CurrentView(APIView):
     @extend_schema(tags=TAGS, responses=SubscriptionSerializer)
     def get(self, request: Request) -> Response:
-        """Show the caller's plan, and how it goes on."""
+        """Show the caller's plan and its scheduled changes."""
         return Response(_shown(user_of(request)))
 
 
@@ -94,7 +94,7 @@ class SubscribeView(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Subscribe: with a payment method at once, without one by a page of Stripe's.
+        """Subscribe with a payment method, or without one on Stripe's Checkout page.
 
         A declined card is `card_declined` with Stripe's `decline_code`, and changes nothing.
         """
@@ -123,9 +123,9 @@ class UpgradeView(APIView):
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        """Change the plan: up at once, for the difference in price; down when the period ends.
+        """Change the plan: an upgrade at once, prorated; a downgrade when the period ends.
 
-        `free` is a cancellation with the period.
+        A change to `free` cancels the subscription when the period ends.
         """
         asked = valid(ChangePlanSerializer(data=request.data))
         user = user_of(request)
@@ -145,7 +145,7 @@ class CancelView(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """End the subscription when its period does, or at once."""
+        """Cancel the subscription when its period ends, or at once."""
         asked = valid(CancelSerializer(data=request.data))
         changes.cancel(user_of(request), now=asked["now"])
         return Response(_shown(user_of(request)))
@@ -157,7 +157,7 @@ class ResumeView(APIView):
     @raises(*_CHANGES)
     @extend_schema(tags=TAGS, request=None, responses=SubscriptionSerializer)
     def post(self, request: Request) -> Response:
-        """Go on after all: what was to end or to change with the period does not."""
+        """Remove a scheduled cancellation or plan change."""
         changes.resume(user_of(request))
         return Response(_shown(user_of(request)))
 
@@ -168,7 +168,7 @@ class PortalView(APIView):
     @raises(BillingUnavailable)
     @extend_schema(tags=TAGS, request=None, responses=PortalSerializer)
     def post(self, request: Request) -> Response:
-        """Open Stripe's page for the caller's cards, addresses and invoices."""
+        """Return a URL of Stripe's portal for cards, addresses and invoices."""
         url = subscribing.portal(user_of(request), pages=pages_url(request))
         return Response({"url": url}, headers={"Cache-Control": "no-store"})
 
@@ -197,7 +197,7 @@ class InvoicesView(ListAPIView[Invoice]):
 class PeriodUsageView(APIView):
     @extend_schema(tags=TAGS, responses=PeriodUsageSerializer)
     def get(self, request: Request) -> Response:
-        """Show this period against its allowance, and where it is heading."""
+        """Show the usage of the running period, and its projection."""
         return Response(PeriodUsageSerializer(overview.usage(user_of(request))).data)
 
 

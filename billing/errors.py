@@ -1,4 +1,4 @@
-"""What can go wrong with plans and payments.
+"""Errors of plans and payments.
 
 ApiError
 ├── CardDeclined          402  decline_code
@@ -34,19 +34,19 @@ class CardDeclined(ApiError):
 
 class AlreadySubscribed(Conflict):
     code = "already_subscribed"
-    message = "There is a subscription already: change it by /api/subscriptions/upgrade."
+    message = "You already have a subscription. Change it with /api/subscriptions/upgrade."
 
 
 class NotSubscribed(Conflict):
     code = "not_subscribed"
-    message = "There is no subscription."
+    message = "You do not have a subscription."
 
 
 class PaymentDue(Conflict):
     """What runs is not paid for. ``pay_at`` is the page of Stripe's to pay the invoice, or null."""
 
     code = "payment_due"
-    message = "An invoice is still to be paid; after that the plan can be changed."
+    message = "Pay the open invoice before you change the plan."
 
     def __init__(self, *, pay_at: str | None) -> None:
         super().__init__(pay_at=pay_at)
@@ -54,7 +54,7 @@ class PaymentDue(Conflict):
 
 class SamePlan(Conflict):
     code = "same_plan"
-    message = "This is the plan already."
+    message = "You are already on this plan."
 
 
 class SubscriptionBusy(Conflict):
@@ -64,7 +64,7 @@ class SubscriptionBusy(Conflict):
 
 
 class UnknownPlan(InvalidRequest):
-    message = "There is no such plan for sale."
+    message = "This plan does not exist or is not for sale."
 
     def __init__(self, *, param: str = "plan") -> None:
         super().__init__(param=param)
@@ -80,8 +80,8 @@ class GoneAtStripe(InvalidRequest):
 
 
 class WebhookRefused(InvalidRequest):
-    message = "This is no event that Stripe has signed for us a moment ago."
+    message = "The signature of this event is not valid, or is too old."
 
 
 class UnknownPrice(ApiError):
-    message = "A subscription has a price that belongs to no plan."
+    message = "A subscription has a price that does not belong to any plan."

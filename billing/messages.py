@@ -1,4 +1,4 @@
-"""What users are told by e-mail about their payments."""
+"""Email to users about their payments."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from billing.models import Subscription
 from core.queue import enqueue
 
 SUBJECTS = {
-    "payment_failed": "Your payment did not go through",
+    "payment_failed": "Your payment failed",
     "plan_ended": "Your plan has ended",
     "trial_ending": "Your trial ends soon",
 }
@@ -30,7 +30,7 @@ def tell(user_id: int, kind: str, *, row: Subscription, pay_at: str = "") -> Non
 
 
 def send(user_id: int, kind: str, facts: dict[str, str]) -> None:
-    """Write to the user, unless they have left meanwhile."""
+    """Send the message, unless the account was suspended or deleted meanwhile."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return

@@ -1,4 +1,4 @@
-"""What operators see of payments, in Prometheus."""
+"""Prometheus metrics of payments and webhooks."""
 
 from core.instruments import Counter, Histogram
 
@@ -9,9 +9,9 @@ PAYMENTS = Counter(
 )
 WEBHOOK_LAG = Histogram(
     "tokengate_webhook_lag_seconds",
-    "From an event at Stripe until all that it calls for was done.",
+    "Seconds from an event at Stripe until it was processed.",
     buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86_400),
 )
 WEBHOOK_FAILURES = Counter(
-    "tokengate_webhook_failures_total", "Attempts to process an event that failed.", ("type",)
+    "tokengate_webhook_failures_total", "Failed attempts to process an event.", ("type",)
 )

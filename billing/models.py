@@ -1,7 +1,7 @@
-"""What is sold, to whom, and what Stripe said of it.
+"""Plans, prices, customers, subscriptions, invoices and Stripe events.
 
-What a plan allows stands in its tier (tokens). Stripe is the truth about subscriptions and
-invoices; these rows are what we last read there (``billing.entitlements.state``), beside
+The limits of a plan are in its tier (tokens). Stripe is the source of truth for subscriptions and
+invoices; these rows are our last reading (``billing.entitlements.state``), in addition to
 dj-stripe's mirror.
 """
 
@@ -105,7 +105,7 @@ class Customer(models.Model):
 class Subscription(models.Model):
     """A user's subscription: at most one that has not ended.
 
-    It begins as a claim (``pending``), made before Stripe is asked, so that of many requests one
+    It begins as ``pending``, before Stripe is called, so that of many requests one
     wins. ``plan`` is what was paid for last; what Stripe will charge for next stands beside it.
     """
 
@@ -141,7 +141,7 @@ class Subscription(models.Model):
     checkout_id = models.CharField(max_length=255, blank=True)
     checkout_url = models.TextField(blank=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="Of a claim: when it is given up."
+        null=True, blank=True, help_text="When a pending subscription is given up."
     )
     period_start = models.DateTimeField(null=True, blank=True)
     period_end = models.DateTimeField(null=True, blank=True)
@@ -195,22 +195,28 @@ class Subscription(models.Model):
         return f"{self.plan_id} {self.interval}, {self.status}"
 
 
-class ShelvedChange(models.Model):
-    """A planned change whose schedule was released so that another change could be tried.
+class ScheduledChange(models.Model):
+    """A scheduled change whose schedule at Stripe was released to try another change.
 
-    It still is to come unless that change is made (``billing.subscriptions.scheduled_changes``).
+    It takes effect unless that other change succeeds (``billing.subscriptions.scheduled_changes``).
     """
 
     subscription = models.OneToOneField(
-        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="shelved"
+        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="scheduled_change"
     )
     present = models.ForeignKey(
-        Price, on_delete=models.PROTECT, related_name="+", help_text="Paid while it was planned."
+        Price,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The price at the time of scheduling.",
     )
     price = models.ForeignKey(
-        Price, on_delete=models.PROTECT, related_name="+", help_text="Planned to come."
+        Price, on_delete=models.PROTECT, related_name="+", help_text="The price to change to."
     )
-    leased_until = models.DateTimeField(help_text="Until then one process sees to it.")
+    leased_until = models.DateTimeField(help_text="Until then, one process handles it.")
+
+    class Meta:
+        db_table = "billing_shelvedchange"  # its name in former versions
 
     def __str__(self) -> str:
         return f"{self.present_id} → {self.price_id}"

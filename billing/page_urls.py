@@ -1,4 +1,4 @@
-"""Paths of the pages about plans and payments: outside /api/."""
+"""URLs of the billing pages, outside /api/."""
 
 from django.urls import path
 

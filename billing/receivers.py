@@ -1,4 +1,4 @@
-"""What billing hears of accounts."""
+"""Receivers of account signals in billing."""
 
 from functools import partial
 from typing import Any

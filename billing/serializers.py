@@ -1,4 +1,4 @@
-"""What the billing API takes and gives."""
+"""Serializers of the billing API."""
 
 from typing import Any
 

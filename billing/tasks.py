@@ -1,4 +1,4 @@
-"""What Celery does for billing. All of it may run twice, and does nothing without a Stripe key."""
+"""Celery tasks of billing. All are idempotent, and do nothing without a Stripe key."""
 
 from functools import partial
 
@@ -57,7 +57,7 @@ def sell_plans() -> None:
 
 @shared_task
 def say_goodbye() -> None:
-    """End and erase what deleted accounts leave at Stripe; what fails, ``mend`` does later."""
+    """End and erase the data of deleted accounts at Stripe; ``mend`` repeats what fails."""
     if gateway.is_set_up():
         leaving.end_marked()
         leaving.forget_all()
@@ -65,7 +65,7 @@ def say_goodbye() -> None:
 
 @retried()
 def mirror(event_id: str) -> None:
-    """Have dj-stripe keep its copy of what an event was about."""
+    """Update dj-stripe's copy of the object of an event."""
     event = StripeEvent.objects.filter(pk=event_id).first()
     if event and gateway.is_set_up():
         mirroring.copy(event.payload["data"]["object"])
@@ -79,7 +79,7 @@ def end_grace() -> int:
 
 @shared_task
 def mend() -> None:
-    """Take up what was left undone: claims of processes that died, events, deleted accounts."""
+    """Finish what failed or was interrupted: pending subscriptions, events, deleted accounts."""
     allocation.close_paid_years()
     if gateway.is_set_up():
         locks.settle_late()
@@ -91,7 +91,7 @@ def mend() -> None:
 
 @shared_task(time_limit=3600)
 def sync_stripe() -> int:
-    """Repair any drift from Stripe, nightly; returns how many changes that took."""
+    """Correct differences from Stripe, every night; returns the number of changes."""
     if not gateway.is_set_up():
         return 0
     leaving.make_missing_customers()

@@ -1,1 +1,1 @@
-"""Settings, URLs, ASGI, error rendering: the frame around the apps."""
+"""Settings, URLs, ASGI and Celery of the site."""

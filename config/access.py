@@ -1,6 +1,6 @@
-"""Who may call which route, as the views say it: docs/permissions.md, and what its test holds to.
+"""Which caller can call which route, read from the views, for docs/permissions.md and its test.
 
-A route that is new, or whose view says something else, changes the table.
+A new route, or a view that declares something else, changes the table.
 """
 
 import re
@@ -134,10 +134,10 @@ def allowed(route: Route) -> dict[str, str]:
     if view is None:
         is_proxy = resolve(route.sample).func.__module__.startswith("llmproxy.api.")
         return _by_key_scope(Scope.LLM) if is_proxy else dict.fromkeys(CALLERS, "yes")
-    doors, permissions = view.authentication_classes, view.permission_classes
+    authenticators, permissions = view.authentication_classes, view.permission_classes
     if route.path in OTHER_CREDENTIALS:
         return dict.fromkeys(CALLERS, "401")
-    if not doors:
+    if not authenticators:
         return dict.fromkeys(CALLERS, "yes")
     app = "yes" if apps_may(view, route.method) else "403"
     if StaffOnly in permissions:

@@ -1,4 +1,4 @@
-"""The ASGI application: the proxy's routes on the lean handler, all else on Django's own."""
+"""The ASGI application: proxy routes on the lean handler, all others on Django's."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""System checks: what production must not lack.
+"""System checks of the production settings.
 
 tokengate.E001  SECRET_KEY is missing, short or a placeholder
 tokengate.E002  DEBUG is on while DATABASE_URL is set
@@ -8,10 +8,10 @@ tokengate.E005  a CORS origin is a wildcard
 tokengate.E006  IDP_OIDC_PRIVATE_KEY is missing, or is no RSA key
 tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing or cannot be right
 tokengate.E008  USAGE_RETENTION_DAYS is too short
-tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in e-mail lead
+tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in email lead
 tokengate.E010  DEBUG is on while the site can be reached from elsewhere
 tokengate.W001  no LLM provider is configured
-tokengate.W002  e-mails are printed to the console
+tokengate.W002  emails are printed to the console
 """
 
 import re
@@ -53,7 +53,7 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
         found.append(Error(message, hint=hint, id="tokengate.E006"))
     days, least = settings.USAGE_RETENTION_DAYS, settings.USAGE_RETENTION_AT_LEAST
     if days and days < least:
-        hint = f"Set it to {least} or more, or to 0 to keep all."
+        hint = f"Set it to {least} or more, or to 0 to keep all usage."
         found.append(Error("USAGE_RETENTION_DAYS is too short.", hint=hint, id="tokengate.E008"))
     hint = "See https://dashboard.stripe.com/apikeys and /webhooks, or sell nothing: unset both."
     found += [Error(wrong, hint=hint, id="tokengate.E007") for wrong in _wrong_with_stripe()]
@@ -86,7 +86,7 @@ def _is_loopback(host: str) -> bool:
 
 @register(deploy=True)
 def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
-    """Warn an operator whose proxy has nobody to ask."""
+    """Warn if no provider is configured."""
     if settings.UPSTREAMS:
         return []
     hint = "Set OPENROUTER_API_KEY, GLAMA_API_KEY, REQUESTY_API_KEY or UPSTREAM_BASE_URL."
@@ -95,11 +95,11 @@ def something_answers_prompts(**_: Any) -> Sequence[CheckMessage]:
 
 @register(deploy=True)
 def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
-    """Warn an operator whose users will wait for messages in vain."""
+    """Warn if email is not sent."""
     if "console" not in settings.EMAIL_BACKEND:
         return []
     hint = "Set EMAIL_URL, such as smtp+tls://user:password@smtp.example.com:587"
-    return [Warning("E-mails are printed to the console.", hint=hint, id="tokengate.W002")]
+    return [Warning("Emails are printed to the console.", hint=hint, id="tokengate.W002")]
 
 
 def refuse_to_start_unsafely() -> None:
@@ -112,11 +112,11 @@ def refuse_to_start_unsafely() -> None:
 
 def _wrong_with_hosts() -> Iterator[Error]:
     if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
-        hint = "Set ALLOWED_HOSTS to the names that this site is reached by."
+        hint = "Set ALLOWED_HOSTS to the host names of this site."
         yield Error("ALLOWED_HOSTS is open or empty.", hint=hint, id="tokengate.E003")
     elif not settings.PUBLIC_URL and not named_hosts():
         hint = "Set PUBLIC_URL to the address of this site, such as https://api.example.com"
-        yield Error("Links in e-mail would lead nowhere.", hint=hint, id="tokengate.E009")
+        yield Error("Links in email would not work.", hint=hint, id="tokengate.E009")
 
 
 def _wrong_with_stripe() -> Iterator[str]:

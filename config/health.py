@@ -1,7 +1,7 @@
-"""Health for load balancers: alive, and ready to serve.
+"""Health endpoints for load balancers: liveness and readiness.
 
-How the providers are is told beside it and makes nothing unready: no other server could do better,
-and what needs no provider works.
+The state of the providers is shown but does not affect readiness: other servers could not reach
+them either, and everything that needs no provider works.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,10 @@ _PARTS: dict[str, Any] = {"enum": ["beat", "database", "migrations", "redis", "w
 # The health's part of the OpenAPI document.
 HEALTH_PATHS: dict[str, Any] = {
     "/api/health": _health(
-        "health", "The process serves", {"status": {"const": "ok"}}, on_200="It does."
+        "health",
+        "The process serves",
+        {"status": {"const": "ok"}},
+        on_200="The process is running.",
     ),
     "/api/health/ready": _health(
         "ready",
@@ -60,8 +63,8 @@ HEALTH_PATHS: dict[str, Any] = {
                 "additionalProperties": {"enum": ["up", "degraded", "down", "off"]},
             },
         },
-        on_200="All do.",
-        on_503="Some do not: `failing` names them.",
+        on_200="Every check passes.",
+        on_503="Some checks fail: `failing` lists them.",
     ),
 }
 
@@ -69,7 +72,7 @@ HEALTH_PATHS: dict[str, Any] = {
 @csrf_exempt
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
-    """Answer as long as the process serves at all."""
+    """Answer while the process is running."""
     insist_on(request, "GET", "HEAD")
     return JsonResponse({"status": "ok"})
 
@@ -77,7 +80,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every part works, or 503 with the names of those that do not."""
+    """Answer 200 if every check passes, or 503 with the names of the failing checks."""
     insist_on(request, "GET", "HEAD")
     parts = {name: _works(check) for name, check in _CHECKS.items()}
     failing = [name for name, works in parts.items() if not works]

@@ -1,6 +1,6 @@
 """The container's health check: `python -m config.healthcheck` fails unless the web server answers.
 
-Django answers only to the names in ALLOWED_HOSTS, so it asks by the first of them.
+Django answers only for hosts in ALLOWED_HOSTS, so the check sends the first of them as Host.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a web worker starts and ends with: the background work of the proxy."""
+"""Startup and shutdown of a web worker: the proxy's background tasks."""
 
 import gc
 from typing import Any

@@ -1,8 +1,8 @@
 """`GET /metrics`, for Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/.
 
-What a process counts (`instruments`, the apps' `metrics`) is shared by all workers of a server
-through PROMETHEUS_MULTIPROC_DIR, which gunicorn's configuration sets. What stands in PostgreSQL or
-Redis is read when it is asked for, and is the same wherever it is asked.
+Counters of a process (`instruments`, the apps' `metrics`) are shared by all workers of a server in
+PROMETHEUS_MULTIPROC_DIR, which gunicorn's configuration sets. Values from PostgreSQL or Redis are
+read at each scrape and are the same on every server.
 """
 
 import hmac

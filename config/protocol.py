@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with a bound on waiting for a request and plain bodies for HTTP/1.0."""
+"""uvicorn's HTTP protocol with request timeouts, and without chunked bodies for HTTP/1.0."""
 
 import asyncio
 from typing import Any

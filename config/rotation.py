@@ -1,8 +1,8 @@
-"""Replacing SECRET_KEY without signing anybody out: the former ones stay as fallbacks for a while.
+"""Replacing SECRET_KEY without signing users out, by SECRET_KEY_FALLBACKS.
 
-Django (cookies, messages' links) and accounts/sessions/jwts.py accept what a key of
-SECRET_KEY_FALLBACKS has signed. Refresh tokens live for 30 days: a key that was replaced longer ago
-may go.
+Django (cookies, links in email) and accounts/sessions/jwts.py accept signatures of keys in
+SECRET_KEY_FALLBACKS. Refresh tokens are valid for 30 days: keys that were replaced longer ago can
+be removed.
 """
 
 import os

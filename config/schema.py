@@ -1,4 +1,4 @@
-"""The OpenAPI document: what drf-spectacular reads from the views, and the proxy."""
+"""The OpenAPI document: drf-spectacular's, with the proxy's part."""
 
 from typing import Any
 

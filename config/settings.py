@@ -1,8 +1,7 @@
-"""The one settings module. Every environment variable is explained in `.env.example`.
+"""The settings module. `.env.example` explains every environment variable.
 
-`manage.py`, `make run` and the tests of a development checkout set what is unset: the URLs of the
-embedded servers, and signing secrets. In production nothing is taken for granted: `config.checks`
-names what is still missing.
+In a development checkout, `manage.py`, `make run` and the tests set unset variables: the URLs of
+the embedded servers, and signing secrets. In production, `config.checks` reports what is missing.
 """
 
 import os
@@ -280,7 +279,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
-# An e-mail address, even a verified one, opens nobody's account: only a linked account does.
+# An email address, even a verified one, opens nobody's account: only a linked account does.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = social_providers()
 
@@ -470,7 +469,7 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 MIGRATION_MODULES = {"djstripe": "billing.mirror_migrations"}
 # Days after a failed payment in which the plan is kept.
 BILLING_GRACE_DAYS: float = env.float("BILLING_GRACE_DAYS", default=7.0)
-# Where links in e-mail lead (core/links.py), and where Stripe's pages lead back to.
+# Where links in email lead (core/links.py), and where Stripe's pages lead back to.
 PUBLIC_URL: str = env.str("PUBLIC_URL", "")
 
 # Documentation of the API

@@ -1,7 +1,8 @@
-"""Celery's signs of life, which readiness asks for, and what its tasks came to.
+"""Celery heartbeats for readiness checks, and metrics of tasks.
 
-Beat leaves its mark when it sends a heartbeat, a worker when it has run one. Without beat no worker
-runs any, so a worker's own pulse then tells whether it is to blame, too.
+Beat sets a mark when it sends a heartbeat, and a worker when it has run one. Without beat no worker
+runs any, so each worker also sets a mark of its own, which shows whether a worker is missing as
+well.
 """
 
 import time
@@ -31,7 +32,7 @@ _OUTCOMES = "tokengate:task-outcomes"
 
 @shared_task
 def heartbeat() -> None:
-    """Leave a mark that fades: a worker runs tasks."""
+    """Set a mark that expires: a worker runs tasks."""
     cache.set(HEARTBEAT_KEY, True, timeout=HEARTBEAT_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""How the admin site looks, and its sidebar: in the order of what staff do (django-unfold)."""
+"""The look of the admin site, and its sidebar (django-unfold)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +50,7 @@ UNFOLD: dict[str, Any] = {
                 _item("Users", "group", "accounts.user"),
                 _item("Sessions", "devices", "accounts.session"),
                 _item("API keys", "key", "apikeys.apikey"),
-                _item("E-mail addresses", "mail", "account.emailaddress"),
+                _item("Email addresses", "mail", "account.emailaddress"),
                 _item("Linked accounts", "link", "socialaccount.socialaccount"),
             ),
             _group(

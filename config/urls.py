@@ -1,4 +1,4 @@
-"""Every route. `/api/v1/…` is the pinned version of `/api/…`; today they are the same."""
+"""All URLs. `/api/v1/…` is the pinned version of `/api/…`; currently they are the same."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""gunicorn's worker: uvicorn, with the time that our streams need to end."""
+"""gunicorn's worker: uvicorn, with time for streams to end at shutdown."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""How many decimals the amounts of a currency have at Stripe (https://docs.stripe.com/currencies).
+"""Decimal places of currencies at Stripe (https://docs.stripe.com/currencies).
 
 Pure. Amounts are whole numbers of the smallest unit: 2000 is 20.00 USD, 2000 JPY or 2.000 KWD.
 """

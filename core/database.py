@@ -1,8 +1,8 @@
-"""Doors to PostgreSQL for async code, which Django's own connections do not serve well.
+"""Access to PostgreSQL for async code, for which Django's connections are not suited.
 
-``in_thread`` runs a piece of synchronous ORM code off the event loop and gives its connection
-back at once. ``connect`` opens a raw psycopg connection to the very database Django uses.
-``give_back`` is for synchronous code that is about to wait for somebody else.
+``in_thread`` runs synchronous ORM code off the event loop and returns its connection at once.
+``connect`` opens a psycopg connection to the database that Django uses. ``give_back`` is for
+synchronous code that is about to wait for a network call.
 """
 
 import asyncio

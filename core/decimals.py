@@ -1,4 +1,4 @@
-"""How decimals are written, for readers of the API and of the admin site. Pure."""
+"""Formatting decimals for the API and the admin site. Pure."""
 
 from decimal import Decimal
 

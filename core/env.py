@@ -1,4 +1,4 @@
-"""Reading the environment: `.env` in development, real variables everywhere else."""
+"""Reading environment variables, and `.env` in development."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The error shape of the API, in one place.
+"""The base classes of API errors, and their shape.
 
     ApiError
     ├── InvalidRequest        400   (facts: param, fields)
@@ -31,7 +31,7 @@ _TYPES = {
 
 
 class ApiError(Exception):
-    """A failure that a client is told about, with facts instead of prose.
+    """An error for the client, with facts as data.
 
     ``facts`` become top-level keys of the error object. ``headers`` are sent beside it.
     """
@@ -57,12 +57,12 @@ class ApiError(Exception):
 
     @property
     def type(self) -> str:
-        """OpenAI's coarse class of the error."""
+        """OpenAI's error type."""
         fallback = "api_error" if self.status >= 500 else "invalid_request_error"
         return _TYPES.get(self.status, fallback)
 
     def body(self, request_id: str | None) -> dict[str, Any]:
-        """Build the JSON object that every failing answer under /api carries."""
+        """Return the JSON object of every error response under /api."""
         return {
             "error": {
                 "type": self.type,
@@ -94,13 +94,13 @@ class NotAuthenticated(ApiError):
 class PermissionDenied(ApiError):
     status = 403
     code = "permission_denied"
-    message = "You may not do this."
+    message = "You do not have permission to do this."
 
 
 class NotFound(ApiError):
     status = 404
     code = "not_found"
-    message = "Nothing was found at this address."
+    message = "The resource was not found."
 
 
 class MethodNotAllowed(ApiError):

@@ -1,4 +1,4 @@
-"""Folders that only their owner can enter."""
+"""Folders that only their owner can access."""
 
 import os
 import stat

@@ -1,7 +1,7 @@
-"""What every request is counted by, for Prometheus: ground, knows no app.
+"""Prometheus metrics of every request. Imports no app.
 
-Counters and histograms are made of the classes that this module has, and their children looked up
-by ``of``: so counting stays cheap where workers share the figures.
+Create counters and histograms with the classes of this module, and look up their children with
+``of``, so that counting is cheap in multiprocess mode.
 """
 
 import asyncio
@@ -63,11 +63,11 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 
 REQUESTS = Histogram(
     "tokengate_request_seconds",
-    "Requests by route, method and status; a stream ends with its head.",
+    "Request latency by route, method and status; for a stream, until its headers.",
     ("route", "method", "status"),
     buckets=_SECONDS,
 )
-ERRORS = Counter("tokengate_errors_total", "Error answers by their code.", ("code",))
+ERRORS = Counter("tokengate_errors_total", "Error responses by code.", ("code",))
 
 
 @lru_cache(maxsize=2048)

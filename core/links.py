@@ -1,7 +1,7 @@
-"""Where this site is, for links that do not follow from a request: those in e-mail.
+"""The public URL of the site, for links in email, which have no request.
 
-The Host header is the caller's word. A link that is built from it, in a message to somebody else,
-would lead wherever the caller likes.
+The Host header is chosen by the caller: a link built from it, in a message to someone else, could
+point to the caller's site.
 """
 
 from urllib.parse import urlsplit

@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line in production, readable lines in development.
+"""Structured logs: one JSON object per line in production, readable lines in development.
 
-Every line of a request carries its `request_id` (core/http/middleware.py binds it). Neither bodies
-nor credentials are ever passed to a logger; those that stand in an address are blanked out.
+Every line of a request has its `request_id` (core/http/middleware.py binds it). Bodies and
+credentials are never logged; credentials in a URL are masked.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What belongs to an event loop, and waiting on it."""
+"""Objects that belong to an event loop, and waiting on it."""
 
 import asyncio
 from collections.abc import Callable

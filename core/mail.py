@@ -1,4 +1,4 @@
-"""Mail by SMTP, for which no connection to the database is kept."""
+"""Email by SMTP that holds no database connection."""
 
 from collections.abc import Sequence
 

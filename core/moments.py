@@ -1,4 +1,4 @@
-"""Which moments a caller may name: those that time zones and calendars cannot push out of range."""
+"""The range of moments that the API accepts, so that time zones and calendars do not overflow."""
 
 from datetime import UTC, date, datetime
 
@@ -23,5 +23,5 @@ def in_utc(moment: datetime) -> datetime:
 def within_reach(day: date) -> date:
     """Return the day if something can be reckoned with it, or raise a ``ValidationError``."""
     if not _EARLIEST <= day.year <= _LATEST:
-        raise serializers.ValidationError(f"Write a year from {_EARLIEST} to {_LATEST}.")
+        raise serializers.ValidationError(f"Use a year from {_EARLIEST} to {_LATEST}.")
     return day

@@ -1,4 +1,4 @@
-"""Handing work to Celery from where nothing may fail over it."""
+"""Enqueuing Celery tasks where a failure must not fail the caller."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ log = structlog.get_logger("tokengate.queue")
 
 
 def enqueue(task: str, *args: Any) -> bool:
-    """Hand a task to the worker. False, and logged, where the broker does not take it.
+    """Enqueue a task. If the broker is unavailable, log it and return False.
 
-    Whatever is handed over like this is found and done later by some nightly repair too.
+    A periodic task must repeat everything that is enqueued like this.
     """
     give_back()
     try:

@@ -1,7 +1,7 @@
-"""Unexpected errors go to Sentry where SENTRY_DSN is set; prompts, tokens and keys never do.
+"""Error reports to Sentry if SENTRY_DSN is set, without prompts, tokens or keys.
 
-https://docs.sentry.io/platforms/python/data-management/sensitive-data/: no bodies, no cookies, no
-variables of the stack's frames are sent, and what may name a credential is blanked out.
+https://docs.sentry.io/platforms/python/data-management/sensitive-data/: bodies, cookies and
+variables of stack frames are not sent, and credentials are masked.
 """
 
 from typing import Any

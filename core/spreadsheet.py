@@ -1,4 +1,4 @@
-"""CSV that spreadsheets may open."""
+"""CSV that is safe to open in spreadsheets."""
 
 import csv
 import io

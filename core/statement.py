@@ -1,6 +1,6 @@
-"""A prepared statement by libpq's asynchronous functions (``psycopg.pq``), for the hottest path.
+"""A prepared statement on libpq's asynchronous functions (``psycopg.pq``), for the hottest path.
 
-It does what ``AsyncConnection.execute`` does, in a few calls instead of a hundred.
+It does what ``AsyncConnection.execute`` does with a few calls instead of a hundred.
 https://www.postgresql.org/docs/current/libpq-async.html
 """
 

@@ -1,4 +1,4 @@
-"""docs/modules.md: what each module is for, as the first sentence of its docstring says.
+"""docs/modules.md: the first docstring sentence of each module.
 
 ``python -m devserver.modules`` prints the page, ``--write`` writes it; a test compares the two.
 """

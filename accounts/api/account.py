@@ -1,4 +1,4 @@
-"""The JSON doors to accounts and sessions: parse, call, answer."""
+"""JSON endpoints of accounts and sessions."""
 
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,7 @@ class RegisterView(OpenView):
     def post(self, request: Request) -> Response:
         """Create an account and sign in.
 
-        Where e-mail addresses must be verified, the answer is 202 for a new address and for a
+        Where email addresses must be verified, the answer is 202 for a new address and for a
         taken one; logging in comes after verification.
         """
         data = valid(RegisterSerializer(data=request.data))
@@ -85,7 +85,7 @@ class LoginView(OpenView):
         operation_id="login", request=LoginSerializer, responses={200: SignedInSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Sign in with e-mail and password, and with the second factor of who has one."""
+        """Sign in with email and password, and with the second factor if the user has one."""
         data = valid(LoginSerializer(data=request.data))
         device = device_of(request, data)
         user, second_factor = sign_in.log_in(django_request(request), **data)
@@ -98,7 +98,7 @@ class RefreshView(OpenView):
         operation_id="refresh", request=RefreshSerializer, responses={200: PairSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Exchange a refresh token for the next pair.
+        """Exchange a refresh token for new tokens.
 
         Each refresh token works once. Of several requests at the same time one gets the pair; the
         others get `invalid_token` with `retryable: true`. Reuse later signs the device out.
@@ -112,7 +112,7 @@ class LogoutView(APIView):
 
     @extend_schema(operation_id="logout", request=LogoutSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Sign this device out, or every one; access tokens are refused at once."""
+        """Sign out this device or all devices. Their access tokens are refused at once."""
         if valid(LogoutSerializer(data=request.data))["all"]:
             sign_out_everywhere(user_of(request))
         else:
@@ -152,7 +152,7 @@ class AccountView(APIView):
     @extend_schema(operation_id="delete_account", request=DeletionSerializer, responses={204: None})
     @takes_a_body
     def delete(self, request: Request) -> Response:
-        """Delete the caller's account for good.
+        """Delete the caller's account permanently.
 
         Every session and key ends, personal data is erased; usage is kept, as nobody's.
         """
@@ -169,7 +169,7 @@ class AccountView(APIView):
 class SessionsView(APIView):
     @extend_schema(operation_id="sessions", responses={200: SessionSerializer(many=True)})
     def get(self, request: Request) -> Response:
-        """List the devices that are signed in, the last used first."""
+        """List the signed-in devices, the most recently used first."""
         context = {"current": session_of(request)}
         alive = session_pairs.living(user_of(request))
         return Response(SessionSerializer(alive, many=True, context=context).data)
@@ -178,7 +178,7 @@ class SessionsView(APIView):
 class SessionView(APIView):
     @extend_schema(operation_id="revoke_session", request=None, responses={204: None})
     def delete(self, request: Request, session_id: UUID) -> Response:
-        """Sign one device out."""
+        """Sign out one device."""
         if not session_pairs.living(user_of(request)).filter(pk=session_id).exists():
             raise NotFound
         session_pairs.revoke(session_id)

@@ -1,4 +1,4 @@
-"""What the JSON doors share: who may come, what they brought, and how a sign-in is answered."""
+"""Shared base of the JSON endpoints: permissions, credentials, and the sign-in response."""
 
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,11 @@ from accounts.sessions import session_pairs
 from accounts.sessions.devices import device_name
 
 # What is answered to whoever asks for a message, so that nobody can tell who has an account.
-MESSAGE_SENT = {"detail": "If the address can get a message of this kind, it is on its way."}
+MESSAGE_SENT = {"detail": "If the address can receive this message, it has been sent."}
 
 
 class OpenView(APIView):
-    """Open to everyone. What it answers is a credential, so no cache may keep it."""
+    """A public endpoint whose response is a credential, so it must not be cached."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -31,7 +31,7 @@ class OpenView(APIView):
 
 
 def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
-    """Return what the serializer makes of the body, or raise what is wrong with it."""
+    """Return the validated body, or raise ``InvalidRequest``."""
     serializer.is_valid(raise_exception=True)
     data: dict[str, Any] = serializer.validated_data
     return data
@@ -44,25 +44,25 @@ def django_request(request: Request) -> HttpRequest:
 
 
 def user_of(request: Request) -> User:
-    """Return the caller of a view that is closed to strangers."""
+    """Return the caller of a view that requires authentication."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def session_of(request: Request) -> UUID:
-    """Return the id of the caller's session, in a view that is closed to keys."""
+    """Return the id of the caller's session in a view that refuses API keys."""
     assert isinstance(request.auth, session_pairs.Caller)
     return request.auth.session_id
 
 
 def device_of(request: Request, data: dict[str, Any]) -> str:
-    """Take the device's name out of the body, or guess it from the headers."""
+    """Remove the device's name from the body, or derive it from the headers."""
     given = data.pop("device_name", "") or request.headers.get("X-Client-Name", "")
     return device_name(given=given, user_agent=request.headers.get("User-Agent", ""))
 
 
 def signed_in(user: User, device: str, *, second_factor: bool = False) -> dict[str, Any]:
-    """Open a session, and return its first pair with the user: the body of a sign-in."""
+    """Start a session and return its tokens and the user: the body of a sign-in response."""
     pair = session_pairs.issue(
         user, name=device, second_factor=second_factor, origin=Session.Origin.PASSWORD
     )

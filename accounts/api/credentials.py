@@ -1,4 +1,4 @@
-"""The JSON doors to passwords and to the verification of e-mail addresses."""
+"""JSON endpoints of passwords and email verification."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -32,7 +32,7 @@ class ChangeView(APIView):
         operation_id="change_password", request=PasswordChangeSerializer, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Change the password; every other device is signed out at once.
+        """Change the password. Signs out every other device at once.
 
         A first password is set without `current_password`, within ten minutes of signing in.
         """
@@ -55,7 +55,7 @@ class ResetView(OpenView):
         responses={202: MessageSentSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Send a key to set a new password with; the answer tells nothing about the account."""
+        """Send a key for setting a new password. The response is the same if no account exists."""
         data = valid(EmailSerializer(data=request.data))
         passwords.request_reset(django_request(request), email=data["email"])
         return Response(MESSAGE_SENT, status=202)
@@ -69,7 +69,7 @@ class ConfirmView(OpenView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """Set a new password with the key from the message. Every device is signed out at once."""
+        """Set a new password with the key from the message. Signs out every device at once."""
         data = valid(PasswordResetSerializer(data=request.data))
         passwords.reset(key=data["key"], new=data["new_password"])
         return Response(status=204)
@@ -81,7 +81,7 @@ class VerifyView(OpenView):
         operation_id="verify_email", request=KeySerializer, responses={200: VerifiedSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Verify an e-mail address with the key from the message, once. Then log in."""
+        """Verify an email address with the key from the message. A key works once."""
         data = valid(KeySerializer(data=request.data))
         address = verification.verify(django_request(request), key=data["key"])
         return Response({"email": address.email, "verified": True})
@@ -95,7 +95,7 @@ class ResendView(OpenView):
         responses={202: MessageSentSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Send the verification key again; the answer tells nothing about the account."""
+        """Send the verification key again. The response is the same if no account exists."""
         data = valid(EmailSerializer(data=request.data))
         verification.resend(django_request(request), email=data["email"])
         return Response(MESSAGE_SENT, status=202)

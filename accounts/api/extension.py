@@ -1,4 +1,4 @@
-"""The JSON door of the editor's sign-in."""
+"""JSON endpoint that completes an editor's sign-in."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import get_authorization_header

@@ -1,4 +1,4 @@
-"""The JSON doors to linked accounts."""
+"""JSON endpoints of linked accounts."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class AccountsView(APIView):
         operation_id="oauth_accounts", responses={200: LinkedAccountSerializer(many=True)}
     )
     def get(self, request: Request) -> Response:
-        """List the accounts of other sites that the caller can log in by."""
+        """List the linked accounts that the caller can sign in with."""
         return Response(LinkedAccountSerializer(linking.linked(user_of(request)), many=True).data)
 
     @raises(
@@ -50,7 +50,7 @@ class AccountsView(APIView):
         responses={200: LinkStartedSerializer, 201: LinkedAccountSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Start linking an account, to be completed in a browser; or link it by a token at once."""
+        """Start linking an account in a browser, or link it at once with a token."""
         data = valid(LinkSerializer(data=request.data))
         reauthentication.insist(
             django_request(request),
@@ -86,6 +86,6 @@ class AccountView(APIView):
     @raises(LastLoginMethod)
     @extend_schema(operation_id="unlink_oauth_account", request=None, responses={204: None})
     def delete(self, request: Request, account_id: int) -> Response:
-        """Unlink an account. The last way to log in cannot be removed."""
+        """Unlink an account. The last sign-in method cannot be removed."""
         linking.unlink(django_request(request), user_of(request), account_id=account_id)
         return Response(status=204)

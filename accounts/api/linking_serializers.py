@@ -1,4 +1,4 @@
-"""The JSON of linked accounts."""
+"""Serializers of linked accounts."""
 
 from typing import Any
 

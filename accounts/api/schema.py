@@ -1,4 +1,4 @@
-"""What drf-spectacular has to be told about our routes."""
+"""Hints for drf-spectacular about the routes of accounts."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""The JSON of accounts and sessions: what is taken, what is given."""
+"""Serializers of accounts and sessions."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""Deleting an account: what could name the user goes, what the books need stays."""
+"""Deleting an account: personal data is erased, accounting data is kept."""
 
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts import security_log
 from accounts.errors import ReauthenticationRequired
@@ -19,12 +20,12 @@ from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
 from accounts.signals import account_deleted
 
-# How the address of a deleted account ends: nobody can register it, it has no top-level domain.
-NOBODY = "@invalid"
+# The address of a deleted account is unique and cannot be registered: it has no top-level domain.
+_PLACEHOLDER = "deleted-{id}@invalid"
 
 
 def delete_own(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
-    """Delete the caller's account, once they have shown that it is they.
+    """Delete the caller's account after they have authenticated again.
 
     By their password; without one, by having signed in a moment ago. Raises ``WrongPassword``,
     ``ReauthenticationRequired`` or ``RateLimited``.
@@ -39,13 +40,13 @@ def delete_own(request: HttpRequest, user: User, *, password: str | None, sessio
 
 
 def delete(user: User) -> None:
-    """Delete the account: all of it or, when anything fails, nothing. The second time does nothing.
+    """Delete the account in one transaction. Idempotent.
 
     Usage and balances keep pointing to the row, which no longer says whose it was.
     """
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=user.pk)
-        if owner.email == _nobody(owner):
+        if owner.is_deleted:
             return
         account_deleted.send(sender=User, user=owner)
         _forget(owner)
@@ -62,22 +63,30 @@ def _forget(user: User) -> None:
     user.user_permissions.clear()
     _forget_in_admin_log(user)
     User.objects.filter(pk=user.pk).update(
-        email=_nobody(user),
+        email=_placeholder(user),
         name="",
         password=make_password(None),
         last_login=None,
         is_active=False,
         is_staff=False,
         is_superuser=False,
+        deleted_at=timezone.now(),
+    )
+
+
+def mark_deleted() -> int:
+    """Mark accounts that an older version has deleted during an upgrade; return how many."""
+    return User.objects.filter(deleted_at=None, email__endswith="@invalid").update(
+        deleted_at=timezone.now()
     )
 
 
 def _forget_in_admin_log(user: User) -> None:
-    """The log of staff's actions names what was acted upon, by its text of that day."""
+    """Remove the address from the admin log, which stores the text of the object."""
     users = ContentType.objects.get_for_model(User)
     entries = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
-    entries.update(object_repr=_nobody(user))
+    entries.update(object_repr=_placeholder(user))
 
 
-def _nobody(user: User) -> str:
-    return f"deleted-{user.pk}{NOBODY}"
+def _placeholder(user: User) -> str:
+    return _PLACEHOLDER.format(id=user.pk)

@@ -1,4 +1,4 @@
-"""One-time tickets: they carry a linking from the editor, which has a session, to a browser."""
+"""One-time tickets that continue the linking of an account in a browser."""
 
 import secrets
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ SECONDS = 600
 
 @dataclass(frozen=True)
 class Ticket:
-    """For whom to link, by whose wish: it is good for as long as that session lives."""
+    """The user to link for, and the session that asked. Valid while that session is active."""
 
     user_id: int
     session_id: str
@@ -28,7 +28,7 @@ class Ticket:
 
 
 def issue(ticket: Ticket) -> str:
-    """Keep the ticket for ten minutes. What is returned redeems it, and is kept nowhere."""
+    """Store the ticket for ten minutes; return the secret that redeems it, which is not stored."""
     text = secrets.token_urlsafe(32)
     cache.set(_key(text), ticket.as_data(), timeout=SECONDS)
     return text
@@ -41,7 +41,7 @@ def look_at(text: str) -> Ticket | None:
 
 
 def redeem(text: str) -> Ticket | None:
-    """Return the ticket once: whoever deletes it has it."""
+    """Return the ticket once: only the caller that deletes it gets it."""
     ticket = look_at(text)
     return ticket if ticket and cache.delete(_key(text)) else None
 

@@ -1,4 +1,4 @@
-"""Accounts of other sites (GitHub, Google, any OpenID provider) as ways to log in."""
+"""Linking accounts of other sites (GitHub, Google, any OpenID provider) for sign-in."""
 
 from typing import Any
 from uuid import UUID
@@ -33,13 +33,13 @@ _MALFORMED = (ValidationError, LookupError, TypeError, ValueError, AttributeErro
 
 
 def linked(user: User) -> QuerySet[SocialAccount]:
-    """Return the accounts that the user can log in by, the oldest first."""
+    """Return the linked accounts that the user can sign in with, the oldest first."""
     found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user)
     return found.order_by("date_joined", "pk")
 
 
 def provider_of(request: HttpRequest, name: str) -> Provider:
-    """Return a provider that the operator has set up. Raises ``UnknownProvider``."""
+    """Return a configured provider. Raises ``UnknownProvider``."""
     try:
         return get_adapter().get_provider(request, provider=name)
     except SocialApp.DoesNotExist as missing:
@@ -63,7 +63,7 @@ def complete(
     """
     found = provider_of(request, provider)
     if not found.supports_token_authentication:
-        raise UnknownProvider("This provider links in a browser only: send no token.")
+        raise UnknownProvider("This provider can only be linked in a browser. Do not send a token.")
     try:
         login = found.verify_token(request, {"client_id": found.app.client_id, **token})
     except _MALFORMED as bad:
@@ -84,7 +84,7 @@ def attach(ticket: Ticket, login: SocialLogin) -> SocialAccount:
 
 
 def unlink(request: HttpRequest, user: User, *, account_id: int) -> None:
-    """Remove a way to log in. Raises ``NotFound``, or ``LastLoginMethod`` for the last one."""
+    """Unlink an account. Raises ``NotFound``, or ``LastLoginMethod`` for the last one."""
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=user.pk)
         account = linked(owner).filter(pk=account_id).first()
@@ -97,7 +97,7 @@ def unlink(request: HttpRequest, user: User, *, account_id: int) -> None:
 
 
 def is_last_way_in(request: HttpRequest, account: SocialAccount) -> bool:
-    """Tell whether its user could not log in without it. Ask with their row locked."""
+    """Return whether the user could not sign in without it. Call it with their row locked."""
     user: Any = account.user
     if user.has_usable_password() and (not is_mandatory() or has_verified_email(user)):
         return False

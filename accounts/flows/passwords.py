@@ -1,7 +1,7 @@
-"""Changing and resetting passwords: by the API, by the pages, by staff.
+"""Changing and resetting passwords: for the API, the pages and staff.
 
-A new password is written only over the one that was read, so that of several requests with one
-key a single one succeeds. With it, whatever was signed in by the old one is signed out.
+A new password replaces only the password that was read, so only one of several requests with the
+same key succeeds. It ends every session that was signed in with the old password.
 """
 
 from uuid import UUID
@@ -20,7 +20,7 @@ from django.http import HttpRequest
 
 from accounts import security_log
 from accounts.errors import InvalidKey, PasswordChanged, WeakPassword, WrongPassword
-from accounts.flows.reclaiming import reclaim
+from accounts.flows.address_ownership import prove_ownership
 from accounts.models import User
 from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
@@ -58,7 +58,7 @@ def change(
 
 
 def prove(request: HttpRequest, user: User, *, password: str, param: str = "password") -> None:
-    """Insist that this is the user's password. Raises ``WrongPassword`` or ``RateLimited``."""
+    """Check the user's password. Raises ``WrongPassword`` or ``RateLimited``."""
     count_password(request, user=user)
     if not user.check_password(password):
         security_log.note("wrong_password", user_id=user.pk, request=request)
@@ -66,7 +66,7 @@ def prove(request: HttpRequest, user: User, *, password: str, param: str = "pass
 
 
 def request_reset(request: HttpRequest, *, email: str) -> None:
-    """Send a key to whoever has this e-mail; and to a stranger, that they have no account here.
+    """Send a key to whoever has this email; and to a stranger, that they have no account here.
 
     So both take as long, and nobody can tell who has an account. Raises ``RateLimited``.
     """
@@ -94,7 +94,7 @@ def renew(user: User, *, password: str) -> None:
     """Set the password of a user who has shown a key from a message. Raises ``PasswordChanged``."""
     with transaction.atomic():
         replace(user, password=password)
-        reclaim(user)
+        prove_ownership(user)
 
 
 def replace(user: User, *, password: str, keep: UUID | None = None) -> None:

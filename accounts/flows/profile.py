@@ -1,10 +1,10 @@
-"""What a user may change about their account themselves."""
+"""Changing the profile of one's own account."""
 
 from accounts.models import User
 
 
 def change(user: User, *, name: str | None = None) -> None:
-    """Change what is given, and nothing else: a suspension meanwhile stands."""
+    """Update only the given fields, so that a concurrent suspension is not overwritten."""
     if name is not None:
         User.objects.filter(pk=user.pk).update(name=name)
         user.name = name

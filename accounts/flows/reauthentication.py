@@ -1,4 +1,4 @@
-"""Asking again who it is, before a way into the account is added."""
+"""Requiring a recent sign-in before a sign-in method is added."""
 
 import time
 from uuid import UUID
@@ -16,7 +16,7 @@ from accounts.sessions import session_pairs
 
 
 def insist(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
-    """Let an API caller go on by their password, or by having signed in a moment ago.
+    """Require the password or a recent sign-in from an API caller.
 
     Raises ``WrongPassword``, ``ReauthenticationRequired`` or ``RateLimited``.
     """
@@ -27,14 +27,14 @@ def insist(request: HttpRequest, user: User, *, password: str | None, session_id
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Tell whether this browser has signed in a moment ago, by whatever means."""
+    """Return whether this browser has signed in recently, by any method."""
     records = get_authentication_records(request, request.user)
     since = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
     return any(record["at"] >= since for record in records)
 
 
 def sign_in_again(request: HttpRequest, *, then: str) -> HttpResponseRedirect:
-    """Sign the browser out, and lead it back by way of the sign-in page.
+    """Sign the browser out and redirect it to the sign-in page, then back.
 
     For users who have no password to be asked for.
     """

@@ -1,7 +1,7 @@
-"""Codes that are good for one redemption, also when several arrive at the same time.
+"""Codes that can be redeemed once, also if several requests arrive at the same time.
 
-PostgreSQL decides, not the cache that the codes are kept in: a code that a restarted cache brings
-back stays redeemed.
+PostgreSQL decides, not the cache that stores the codes: a code that a restarted cache restores
+remains redeemed.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _KEEP = timedelta(days=1)
 
 
 def claim(code: str) -> bool:
-    """Mark the code as redeemed. True for one caller, false for every other one, ever.
+    """Mark the code as redeemed. True for the first caller, false for all others.
 
     A caller waits for the transaction of another one that is about to decide.
     """

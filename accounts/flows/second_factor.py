@@ -1,7 +1,7 @@
-"""The second factor: whether a user has one, and whether they gave it (django-allauth's `mfa`).
+"""The second factor: whether a user has one, and whether a sign-in used it.
 
-Nobody who has one gets in by their password alone: not on the pages, where allauth asks for the
-code before it signs in, and not by the API. Staff's pages and endpoints ask whether it was given.
+A user who has one cannot sign in with the password alone: on the pages, allauth asks for the code
+before it signs in, and so does the API. Staff pages and endpoints check that the code was given.
 """
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -36,7 +36,7 @@ def prove(request: HttpRequest, user: User, *, code: str) -> None:
             authenticator.record_usage()
             return
     security_log.note("second_factor_failed", user_id=user.pk, request=request)
-    raise SecondFactorRequired("This code is not right, or was used before.")
+    raise SecondFactorRequired("This code is incorrect or has already been used.")
 
 
 @transaction.atomic
@@ -69,7 +69,7 @@ def insist_of_staff(user: User, *, given: bool) -> None:
     """Raise ``SecondFactorRequired`` where this session should have given it, and has not."""
     if not given and is_asked_of_staff(user):
         raise SecondFactorRequired(
-            "Staff log in with a second factor: send `code` to /api/auth/login."
+            "Staff sign in with a second factor. Send `code` to /api/auth/login."
             if is_set_up(user)
-            else "Staff need a second factor: set it up at /accounts/2fa/, and log in with it."
+            else "Staff need a second factor. Set it up at /accounts/2fa/, then sign in with it."
         )

@@ -1,4 +1,4 @@
-"""Who may come in: registering, and logging in with a password."""
+"""Registration, and sign-in with a password."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate
@@ -28,9 +28,9 @@ def register(request: HttpRequest, *, email: str, password: str, name: str = "")
 
 
 def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -> tuple[User, bool]:
-    """Return the user with this e-mail and password, and whether they gave a second factor.
+    """Return the user with this email and password, and whether they gave a second factor.
 
-    Raises ``InvalidCredentials``, as slowly for an e-mail that nobody has, ``EmailNotVerified``,
+    Raises ``InvalidCredentials``, as slowly for an email that nobody has, ``EmailNotVerified``,
     ``SecondFactorRequired`` of whoever has one, or ``RateLimited``.
     """
     count_login(request, email=email)

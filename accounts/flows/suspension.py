@@ -1,4 +1,4 @@
-"""Suspending a user, staff's way to end all their sign-ins, and letting them in again."""
+"""Suspending a user, which ends all their sign-ins, and resuming them."""
 
 from django.db import transaction
 
@@ -8,7 +8,7 @@ from accounts.sessions.revocation import sign_out_everywhere
 
 @transaction.atomic
 def suspend(user: User) -> None:
-    """Refuse the user from now on, and sign them out everywhere: reactivated, they sign in anew.
+    """Suspend the user and sign them out everywhere. After they are resumed, they sign in again.
 
     Their API keys are refused as long as they are suspended, and are good again afterwards.
     """
@@ -18,6 +18,6 @@ def suspend(user: User) -> None:
 
 
 def resume(user: User) -> None:
-    """Let a suspended user in again: they sign in anew, and their API keys are good again."""
+    """Resume a suspended user. They sign in again, and their API keys work again."""
     User.objects.filter(pk=user.pk).update(is_active=True)
     user.is_active = True

@@ -1,7 +1,7 @@
-"""Proving that an e-mail address is the user's own, by django-allauth's keys.
+"""Verifying that an email address belongs to the user, with django-allauth's keys.
 
-ACCOUNT_EMAIL_VERIFICATION: `none` sends nothing; `optional` asks, and waits for nobody;
-`mandatory` lets nobody log in before.
+ACCOUNT_EMAIL_VERIFICATION: `none` sends no message; `optional` sends one and does not require it;
+`mandatory` requires a verified address to sign in.
 """
 
 from allauth.account import app_settings
@@ -18,12 +18,12 @@ from accounts.throttling.attempts import count_message
 
 
 def is_mandatory() -> bool:
-    """Tell whether nobody may log in before their address is verified."""
+    """Return whether users must verify their address before they can sign in."""
     return _is(app_settings.EmailVerificationMethod.MANDATORY)
 
 
 def insist_on_verified(user: User) -> None:
-    """Raise ``EmailNotVerified`` where verification is mandatory and still to be done."""
+    """Raise ``EmailNotVerified`` if verification is mandatory and not done."""
     if is_mandatory() and not has_verified_email(user):
         raise EmailNotVerified
 
@@ -41,13 +41,13 @@ def insist_on_verified_own(user: User) -> None:
 
 
 def welcome(request: HttpRequest, user: User) -> None:
-    """Ask a new user to verify their address, unless nobody wants to know."""
+    """Ask a new user to verify their address, if verification is enabled."""
     if not _is(app_settings.EmailVerificationMethod.NONE):
         _address_of(user).send_confirmation(request, signup=True)
 
 
 def tell_taken(email: str) -> None:
-    """Tell the owner of an account that somebody tried to register with their address again."""
+    """Tell the owner of an account that someone tried to register with their address."""
     get_adapter().send_account_already_exists_mail(email)
 
 

@@ -1,4 +1,4 @@
-"""What django-allauth's OpenID provider asks us."""
+"""Hooks of django-allauth's OpenID provider."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ class OpenIdAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
     scope_display = {
         **DefaultOIDCAdapter.scope_display,
         "openid": "Know which user you are",
-        "email": "See your e-mail address",
+        "email": "See your email address",
         "profile": "See your name",
         "api": "Use the tokens of your plan, read your account, and manage your subscription",
     }

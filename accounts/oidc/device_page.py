@@ -1,4 +1,4 @@
-"""The page where the code of a device is typed in and confirmed (RFC 8628, 3.3)."""
+"""The page where the user code of a device is entered and confirmed (RFC 8628, 3.3)."""
 
 from allauth.core import context
 from allauth.core.internal import ratelimit
@@ -33,7 +33,7 @@ class UserCodeForm(ConfirmCodeForm):  # type: ignore[misc]
                 "class": "code",
             }
         ),
-        error_messages={"required": "Type in the code that your editor shows."},
+        error_messages={"required": "Enter the code that your editor shows."},
     )
 
     def clean_code(self) -> str:

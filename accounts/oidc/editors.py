@@ -1,4 +1,4 @@
-"""The editors that sign in here: one public OpenID Connect client for each URI scheme."""
+"""The editors that can sign in: one public OpenID Connect client for each URI scheme."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The last step of an editor's sign-in: its OpenID Connect token becomes a session of ours."""
+"""The last step of an editor's sign-in: exchanging its OAuth token for a session."""
 
 from typing import Any
 
@@ -22,15 +22,15 @@ SCOPE = "api"
 def exchange(value: str, *, address: str) -> tuple[User, Pair]:
     """Open a session named after the editor, and revoke the token. Each token works once.
 
-    The user is told by e-mail, with the caller's ``address``.
+    The user is told by email, with the caller's ``address``.
 
     Raises ``InvalidToken``, also for the losers of a race, or ``PermissionDenied`` for a token
     that was not granted the scope `api`.
     """
-    token = _living(value)
+    token = _valid_token(value)
     user, client = token.user, token.client
     if SCOPE not in token.get_scopes():
-        raise PermissionDenied(f"The token was not granted the scope {SCOPE}.")
+        raise PermissionDenied(f"The token does not have the scope {SCOPE}.")
     with transaction.atomic():
         list(lock_users(pk=user.pk))
         if not Token.objects.filter(pk=token.pk).delete()[0]:
@@ -59,7 +59,7 @@ def _tell(user: User, app: str, origin: Session.Origin, address: str) -> None:
     )
 
 
-def _living(value: str) -> Token:
+def _valid_token(value: str) -> Token:
     found = Token.objects.select_related("user", "client").lookup(Token.Type.ACCESS_TOKEN, value)
     if found is None or found.client is None or found.user is None or not found.user.is_active:
         raise InvalidToken

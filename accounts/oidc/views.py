@@ -1,8 +1,8 @@
-"""OpenID Connect for editors: django-allauth's views, hardened.
+"""OpenID Connect for editors: django-allauth's views with stricter checks.
 
-Codes and refresh tokens are redeemed once even in a race (accounts/flows/redemption.py), PKCE is
-S256 or nothing, a redirect URI is the registered one to the letter, and a failed attempt burns the
-code. The endpoints answer errors in OAuth's own shape (RFC 6749, 5.2), not in ours.
+Codes and refresh tokens are redeemed once even in a race (accounts/flows/redemption.py). PKCE with
+S256 is required, a redirect URI must match exactly, and a failed attempt invalidates the code. The
+endpoints answer with OAuth's error shape (RFC 6749, 5.2), not ours.
 """
 
 import json
@@ -198,19 +198,19 @@ def _refuse_odd_parameters(request: HttpRequest) -> None:
         if len(values) > 1 and name != "resource":
             raise InvalidRequestError(f"Duplicate {name} parameter.")
         if any("\0" in text for text in (name, *values)):
-            raise InvalidRequestError("A parameter holds a NUL byte.")
+            raise InvalidRequestError("A parameter contains a NUL byte.")
 
 
 def _problem_to_show(request: HttpRequest) -> str:
     """Say what must not be reported to the redirect URI, for nobody knows whose it is."""
     for name in _NOT_TWICE:
         if len(request.GET.getlist(name)) > 1:
-            return f"The link names {name} twice."
+            return f"The link contains the parameter {name} twice."
     client = Client.objects.filter(pk=request.GET.get("client_id", "")).first()
     if client is None:
-        return "The link names no application that is known here."
+        return "The link does not name a known application."
     if request.GET.get("redirect_uri", "") not in client.get_redirect_uris():
-        return f"The link leads to an address that is not one of {client.name}."
+        return f"The link returns to an address that is not registered for {client.name}."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What to call a signed-in device: its own word, or what its User-Agent betrays. Pure."""
+"""The display name of a signed-in device, from its own name or its User-Agent. Pure."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""The two kinds of JWT, on SimpleJWT: how they are signed, and what a good one says.
+"""Access and refresh tokens as JWTs, with SimpleJWT: signing and reading them.
 
-HS256 with SECRET_KEY. After that was changed, tokens of the keys in SECRET_KEY_FALLBACKS are
-accepted until they expire. Whether a token's session still lives is asked in ``sessions``.
+HS256 with SECRET_KEY. After the key has changed, tokens signed with SECRET_KEY_FALLBACKS are
+accepted until they expire. ``session_pairs`` checks whether the session of a token is active.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""What a session may do to the account, by how it began. This is the only place that says so.
+"""What a session may change, by how it began. The only place with this rule.
 
-A user who types in their password here shows who they are. A user who chooses Allow for an editor
-or a device may have been led to it by somebody else, so that session may spend tokens but not
-change how the account is signed in to. The browser's pages have cookies and no ``Session``: what
-begins there may do all that pages offer, after their own questions.
+A user who enters their password proves who they are. A user who clicks Allow for an editor or a
+device may have been tricked into it, so that session can spend tokens but cannot change how the
+account is signed in to. Browser pages use cookies and have no ``Session``; what starts there can do
+everything that the pages offer, after their own checks.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ending every way in that is open: what a new password, a suspension and a deletion do."""
+"""Signing a user out everywhere: after a new password, a suspension or a deletion."""
 
 from uuid import UUID
 

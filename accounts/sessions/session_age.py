@@ -1,4 +1,4 @@
-"""The greatest age of a sign-in in a browser: SESSION_MAX_AGE_DAYS, however often it is used."""
+"""The maximum age of a browser's sign-in: SESSION_MAX_AGE_DAYS, however often it is used."""
 
 import time
 from collections.abc import Callable

@@ -1,9 +1,9 @@
-"""The session pair: a short-lived access token and a refresh token, both JWTs.
+"""The tokens of a session: a short-lived access token and a refresh token, both JWTs.
 
-Every token carries `sid`, the id of its session: one signed-in device, one family of refresh
-tokens. The session's row is the truth. It names the one refresh token that is good now, so that
-rotation is a single conditional UPDATE with a single winner; and every authentication reads it, so
-that a revocation, a suspension or a deletion holds at once, everywhere, whatever becomes of Redis.
+Each token has the id of its session, `sid`: one signed-in device, one family of refresh tokens. The
+session's row names the one valid refresh token, so rotation is one conditional UPDATE, and only one
+concurrent request succeeds. Every authentication reads the row, so a revocation, suspension or
+deletion takes effect at once, independently of Redis.
 """
 
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def refresh(token: str) -> Pair:
     copied: the session is revoked, as ``TokenRevoked`` says.
     """
     claims = read(RefreshToken, token)
-    _living(claims)
+    _active_session(claims)
     following = RefreshToken()
     if not _rotate(claims, following):
         _refuse_reuse(claims)
@@ -128,7 +128,7 @@ def verify(token: str) -> Caller:
     Raises ``InvalidToken`` or ``TokenRevoked``. One query, and one UPDATE a minute.
     """
     claims = read(AccessToken, token)
-    session = _living(claims)
+    session = _active_session(claims)
     now = timezone.now()
     if session.last_used_at <= now - TOUCH_EVERY:
         stale = Session.objects.filter(pk=session.pk, last_used_at=session.last_used_at)
@@ -187,7 +187,7 @@ def _insist_on_unchanged(user: User) -> None:
         raise InvalidCredentials
 
 
-def _living(claims: Claims) -> Session:
+def _active_session(claims: Claims) -> Session:
     """Read the session that a token belongs to, with its user, and insist that both are well."""
     found = Session.objects.select_related("user").filter(
         pk=claims.session_id, user_id=claims.user_id
@@ -198,7 +198,7 @@ def _living(claims: Claims) -> Session:
     if session.revoked_at:
         raise TokenRevoked
     if session.created_at <= timezone.now() - settings.SESSION_MAX_AGE:
-        raise TokenRevoked("This session has reached its greatest age. Sign in again.")
+        raise TokenRevoked("This session has reached its maximum age. Sign in again.")
     return session
 
 
@@ -224,7 +224,7 @@ def _rotate(claims: Claims, following: RefreshToken) -> bool:
 
 
 def _refuse_reuse(claims: Claims) -> NoReturn:
-    session = _living(claims)
+    session = _active_session(claims)
     if timezone.now() - session.rotated_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
         raise TokenSuperseded
     revoke(session.pk)
@@ -240,7 +240,7 @@ def _pair(token: RefreshToken, *, user_id: int, session_id: UUID) -> Pair:
 
 
 class SessionAuthentication(BaseAuthentication):
-    """DRF's door to ``verify``: sets `request.user`, and `request.auth` to the ``Caller``."""
+    """DRF authentication: sets `request.user`, and `request.auth` to the ``Caller``."""
 
     errors = (InvalidToken, TokenRevoked)
 

@@ -1,6 +1,6 @@
-"""Brute force: how often an address may try, and how often anybody may try one account.
+"""Brute-force protection: limits of attempts by IP address and by account.
 
-Counted before the password is looked at, so that a burst in parallel gains nothing.
+An attempt is counted before the password is checked, so parallel attempts gain nothing.
 """
 
 from collections.abc import Callable
@@ -57,9 +57,9 @@ def count_code(request: HttpRequest, *, user: User) -> None:
 
 
 def count_message(request: HttpRequest, *, email: str) -> None:
-    """Raise ``RateLimited`` when this address has asked for many messages, or this e-mail got them.
+    """Raise ``RateLimited`` when this address has asked for many messages, or this email got them.
 
-    Nobody learns by it whether the e-mail has an account.
+    Nobody learns by it whether the email has an account.
     """
     _count(request, group="message-address", rate=settings.MESSAGE_RATE_PER_ADDRESS, key="ip")
     rate = settings.MESSAGE_RATE_PER_EMAIL
@@ -67,7 +67,7 @@ def count_message(request: HttpRequest, *, email: str) -> None:
 
 
 def may_be_told(request: HttpRequest, *, email: str) -> bool:
-    """Tell whether this e-mail may get one more message that others can have sent to it."""
+    """Tell whether this email may get one more message that others can have sent to it."""
     try:
         rate = settings.MESSAGE_RATE_PER_EMAIL
         _count(request, group="taken-email", rate=rate, key=lambda *_: email)

@@ -1,6 +1,6 @@
-"""A cache for counting that works without Redis, if it must.
+"""A cache for counters that keeps counting locally while Redis is unavailable.
 
-A server that is gone or silent is waited for once: for a second after that, nobody asks it.
+After a timeout or a refused connection, Redis is not tried again for a second.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What browsers are told about our pages, and how they are led back to an editor."""
+"""Response headers of the pages, and how browsers return to an editor."""
 
 import re
 from collections.abc import Callable

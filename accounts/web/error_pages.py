@@ -1,6 +1,6 @@
-"""The pages of errors outside /api. Below it, the same errors have the API's shape.
+"""HTML error pages outside /api. Below /api, the same errors are JSON.
 
-They ask nothing of the database, which may be what has failed.
+They do not use the database, which may be what has failed.
 """
 
 import sys
@@ -19,19 +19,19 @@ from core.http.rendering import error_response
 UNAVAILABLE = (RedisError, OperationalError, InterfaceError)
 
 _TITLES = {
-    400: "This request cannot be answered",
-    403: "You may not do this",
-    404: "There is nothing here",
+    400: "This request is not valid",
+    403: "You do not have access",
+    404: "Page not found",
     429: "Too many attempts",
     500: "Something went wrong on our side",
-    503: "Back in a moment",
+    503: "Temporarily unavailable",
 }
 _HINTS = {
     400: "Go back and try again. If an editor sent you here, start signing in from it again.",
-    403: "Your account has no right to it. Whoever runs this site can give it to you.",
+    403: "Your account does not have access to this page. Ask the administrator of this site.",
     404: "The address may be mistyped, or the page may have moved.",
-    429: "For your safety we count attempts. Wait a few minutes, then try again.",
-    500: "It has been noted. Please try again in a moment.",
+    429: "There were too many attempts. Wait a few minutes, then try again.",
+    500: "The error has been recorded. Please try again in a moment.",
     503: "A part of the service is restarting. Please try again in a moment.",
 }
 _STALE_FORM = (

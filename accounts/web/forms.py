@@ -1,4 +1,4 @@
-"""The pages' forms, where they must do as the API does (ACCOUNT_FORMS)."""
+"""Forms of the pages where they must follow the API's rules (ACCOUNT_FORMS)."""
 
 from allauth.account import forms
 from allauth.core import context
@@ -64,7 +64,7 @@ class AddAddressForm(forms.AddEmailForm):  # type: ignore[misc]
         """Refuse what another account signs in by: it would become the way into this one."""
         email: str = super().clean_email()
         if User.objects.filter(email=email).exclude(pk=self.user.pk).exists():
-            raise ValidationError("An account with this e-mail exists already.")
+            raise ValidationError("An account with this email already exists.")
         return email
 
 

@@ -1,7 +1,7 @@
-"""The browser's part of linking: the ticket's page, the way to the provider, and the way back.
+"""The browser part of linking: the ticket's page, the redirect to the provider, and the return.
 
-The browser need not be signed in, and is not signed in by this, whoever it belongs to: the
-ticket alone says whose account is linked. So the page names that user, and asks.
+The browser does not need to be signed in, and this does not sign it in. The ticket alone determines
+whose account is linked. So the page shows that user and asks for confirmation.
 """
 
 from typing import Any

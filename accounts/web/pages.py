@@ -1,4 +1,4 @@
-"""The few pages that django-allauth has not, or leaves too open."""
+"""Account pages that django-allauth does not have or does not restrict enough."""
 
 from uuid import UUID
 
@@ -77,7 +77,7 @@ def enroll_totp(request: HttpRequest) -> HttpResponseBase:
     if verification.is_verified(visitor(request)):
         response: HttpResponseBase = activate_totp(request)
         return response
-    messages.info(request, "Verify your e-mail address first. Then set up the second factor.")
+    messages.info(request, "Verify your email address first. Then set up the second factor.")
     return redirect("account_email")
 
 

@@ -1,7 +1,7 @@
-"""The gate before the staff's site: one way to sign in, and the second factor.
+"""Sign-in and second factor for the admin site.
 
-The site's own login asks for a password only. So the gate leads to the pages' login, which asks
-for the code as well.
+Django's admin login asks only for a password, so it redirects to the account pages, which also ask
+for the code.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def _led_away(request: HttpRequest) -> HttpResponseBase | None:
         return redirect(_wanted(request)) if _is_login(request) else None
     if second_factor.is_set_up(user):  # since this browser has signed in
         return redirect(_with_next("mfa_reauthenticate", request))
-    messages.info(request, "Staff need a second factor. Set it up, then go to the staff's site.")
+    messages.info(request, "Staff need a second factor. Set it up, then open the admin site.")
     return redirect("mfa_activate_totp")
 
 

@@ -1,7 +1,7 @@
-"""Which staff may do what: by Django's permissions, so by the groups that staff are in.
+"""Permission checks for staff, by Django's permissions and groups.
 
-Migrating makes three groups (adminpanel/access/roles.py); whoever is in none, and no superuser, may
-do nothing here.
+The migrations create three groups (adminpanel/access/roles.py). Staff who are in no group, and are
+not superusers, have no permissions.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ class StaffOnly(BasePermission):
         session = request.auth if isinstance(request.auth, Caller) else None
         holds = needed is None or request.user.has_perm(needed)
         if not (session and request.user.is_staff and holds):
-            raise PermissionDenied("This is for staff.", required=needed)
+            raise PermissionDenied("Only staff can do this.", required=needed)
         insist_on_trusted(session.origin)
         insist_of_staff(request.user, given=session.second_factor)
         return True

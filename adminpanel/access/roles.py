@@ -1,4 +1,4 @@
-"""The groups of staff that every site begins with. What is changed in them later stays so."""
+"""The initial staff groups of a site. Later changes to them are kept."""
 
 from functools import reduce
 from operator import or_
@@ -49,7 +49,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 @transaction.atomic
 def seed(*, apps: Any = installed, **_: Any) -> None:
-    """Make the groups that are missing: Django calls this after `migrate`, by a signal.
+    """Create the missing groups. Django calls this after `migrate`, by a signal.
 
     ``apps`` are those that have been migrated: not before all have, can a group get its rights.
     """

@@ -1,8 +1,7 @@
-"""What staff do to users and providers: one function each, audited in the same transaction.
+"""Actions of staff on users and providers: one function each, audited in the same transaction.
 
-Whoever acts on a user has to be above them in rank (``core.admin.rank``), else
-``PermissionDenied``. Each may be repeated: what has been done already is not done, nor noted,
-again.
+The actor must be above the user in rank (``core.admin.rank``), else ``PermissionDenied`` is raised.
+Every action is idempotent: a repetition changes nothing and is not recorded.
 """
 
 from datetime import datetime
@@ -11,7 +10,6 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from accounts.flows import second_factor, suspension
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from accounts.sessions.revocation import sign_out_everywhere
 from adminpanel.actions import audit
@@ -26,7 +24,7 @@ from tokens.models import Tier
 
 @transaction.atomic
 def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
-    """Put a user on a plan from now on, with the tokens of the rest of their period.
+    """Change a user's plan now, with tokens in proportion to the rest of their period.
 
     It renews monthly without an invoice. On the plan already, nothing happens. Raises ``NotFound``
     for an unknown user, ``InvalidRequest`` for an unknown plan, and ``Conflict`` while they pay for
@@ -40,7 +38,7 @@ def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
     if before == plan:
         return
     if Subscription.objects.filter(user_id=user_id, ended_at=None, entitled=True).exists():
-        raise Conflict("This user pays for a subscription: change or cancel that.")
+        raise Conflict("This user has a paid subscription. Change or cancel it instead.")
     allowances.change_tier(
         user_id=user_id,
         tier=plan,
@@ -61,11 +59,11 @@ def grant_tokens(
     once: UUID,
     expires_at: datetime | None = None,
 ) -> bool:
-    """Give bonus tokens, once for the id of the form that asks; False when it was done before.
+    """Grant bonus tokens, once for each form id; False if they were granted before.
 
     Raises ``NotFound``, ``Conflict`` for a deleted account, ``ValueError`` unless amount > 0.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     before = open_account(user_id).bonus
     source = f"staff:{once}"
@@ -84,12 +82,12 @@ def grant_tokens(
 
 @transaction.atomic
 def suspend(*, staff: User, user_id: int, reason: str) -> bool:
-    """Refuse a user from now on and sign them out everywhere; False when they were suspended.
+    """Suspend a user and sign them out everywhere; False if they were suspended already.
 
     Raises ``NotFound``; ``Conflict`` for oneself or a deleted account; ``PermissionDenied`` for who
     is not below the staff in rank.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user == staff:
         raise Conflict("You cannot suspend yourself.")
@@ -102,8 +100,8 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
-    """Let a suspended user in again; False when they were. Raises as ``suspend``."""
-    user = _living(user_id)
+    """Resume a suspended user; False if they were active already. Raises as ``suspend``."""
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user.is_active:
         return False
@@ -114,11 +112,11 @@ def resume(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bool:
-    """Sign a user out everywhere; False when that was done since their epoch was ``epoch``.
+    """Sign a user out everywhere; False if that was done since their epoch was ``epoch``.
 
     Their API keys stay good. Raises as ``suspend``.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     rank.insist(staff, user)
     if user.epoch != epoch:
         return False
@@ -130,13 +128,13 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
 
 @transaction.atomic
 def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
-    """Remove the second factor that a user has lost, end their sessions and tell them by e-mail.
+    """Remove the second factor that a user has lost, end their sessions and tell them by email.
 
     False when they have none. Raises as ``suspend``; ``Conflict`` for oneself.
     """
-    user = _living(user_id)
+    user = _not_deleted(user_id)
     if user == staff:
-        raise Conflict("You cannot remove your own here: use the account pages, with a code.")
+        raise Conflict("Remove your own second factor on the account pages, which ask for a code.")
     rank.insist(staff, user)
     before = second_factor.remove(user)
     if not before:
@@ -149,9 +147,9 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
 
 @transaction.atomic
 def switch_provider(*, staff: User, name: str, enabled: bool, reason: str) -> bool:
-    """Ask a provider, or ask it no more; False when it is so already.
+    """Switch a provider on or off; False if nothing changed.
 
-    Every worker obeys when it next reads the catalog (``CATALOG_SECONDS``, 5 by default).
+    Every worker follows when it next reads the catalog (``CATALOG_SECONDS``, 5 by default).
     """
     ProviderState.objects.get_or_create(name=name)
     state = ProviderState.objects.select_for_update().get(name=name)
@@ -173,9 +171,9 @@ def _locked(user_id: int) -> User:
     return user
 
 
-def _living(user_id: int) -> User:
+def _not_deleted(user_id: int) -> User:
     user = _locked(user_id)
-    if user.email.endswith(NOBODY):
+    if user.is_deleted:
         raise Conflict("This account was deleted.")
     return user
 

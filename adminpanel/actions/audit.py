@@ -1,7 +1,7 @@
-"""What staff did: who, to whom, what it was before and is now, and why.
+"""The audit log of staff actions: who, on whom, the values before and after, and the reason.
 
-It is written to Django's admin log, so it stands in the history of the object, whether it was done
-in the admin or by the API; and to the log, for those who keep that.
+It is stored in Django's admin log, so actions in the admin and in the API are both in the history
+of the object. It is also written to the structured log.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ log = structlog.get_logger("tokengate.staff")
 def record(
     *, staff: User, target: Model, action: str, before: Any, after: Any, reason: str
 ) -> None:
-    """Note one action, in the transaction that does it."""
+    """Record an action, in the transaction that performs it."""
     kind = ContentType.objects.get_for_model(target)
     LogEntry.objects.create(
         user=staff,

@@ -1,8 +1,8 @@
-"""Charts as inline SVG, made on the server: no scripts, no assets from elsewhere. Pure.
+"""Charts as inline SVG, rendered on the server without scripts or external files. Pure.
 
 A chart is a figure with a caption, a drawing (``role="img"``), a tooltip for each mark (``title``)
-and the same figures as a table. Colours and sizes are classes of ``adminpanel/dashboard.css``, so
-that a strict Content-Security-Policy lets it through, and that dark pages read well.
+and a table of the same numbers. Colors and sizes are classes of ``adminpanel/dashboard.css``, so it
+works with a strict Content-Security-Policy and in dark mode.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ _LABELS = 5
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one colour: a value for each label; None where there is none."""
+    """Values drawn in one color: one for each label, or None if there is none."""
 
     name: str
     values: Sequence[Value]
@@ -220,7 +220,7 @@ def _dates(labels: Sequence[str]) -> SafeString:
 
 def _nothing() -> SafeString:
     return format_html(
-        '<text class="none" x="{}" y="{}">Nothing in this time</text>', WIDTH // 2, HEIGHT // 2
+        '<text class="none" x="{}" y="{}">No data for these days</text>', WIDTH // 2, HEIGHT // 2
     )
 
 

@@ -1,7 +1,7 @@
-"""What the staff's dashboard shows of some days: figures, charts and tables.
+"""The contents of the staff dashboard for a range of days: figures, charts and tables.
 
-All of it comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
-exact and takes little time. Money, also what models cost, is for those who may change plans.
+All data comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
+exact and fast to read. Revenue and costs are visible only to staff who can change plans.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Tile:
 
 @dataclass
 class Dashboard:
-    """The figures of the days ``first`` to ``last``, for somebody who may see this much."""
+    """The dashboard of the days ``first`` to ``last``, for a reader with these permissions."""
 
     first: date
     last: date
@@ -184,7 +184,7 @@ class Dashboard:
         return [_week(monday, list(rows)) for monday, rows in weeks]
 
     @cached_property
-    def _revenue(self) -> dict[str, Any]:
+    def _revenue(self) -> revenue.Report:
         """The report of the months that the days touch."""
         now = today()
         back = (now.year - self.first.year) * 12 + now.month - self.first.month
@@ -231,7 +231,7 @@ class Dashboard:
         ]
 
     def _top_users(self) -> Table:
-        """Tell who used the most; of a long time only its end, for it is read by user and day."""
+        """Return the top users; of a long range only its end, because rows are by user and day."""
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
         found = queries.top_users(since=since, until=until, at_most=_TOP_USERS)

@@ -1,4 +1,4 @@
-"""Tables of figures: shown on the staff's dashboard, and exported as CSV."""
+"""Tables of the staff dashboard, also exported as CSV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

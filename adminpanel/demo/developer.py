@@ -1,4 +1,4 @@
-"""The demo data of a development checkout: a user with an API key, and an admin."""
+"""Demo data of a development checkout: a user with an API key, and an admin."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Demo:
 
 @transaction.atomic
 def seed_demo() -> Demo:
-    """Create what is missing and return what a newcomer needs; the same at every call."""
+    """Create the missing demo data and return what a new developer needs. Idempotent."""
     user = _user(EMAIL, PASSWORD)
     _user(ADMIN_EMAIL, ADMIN_PASSWORD, is_staff=True, is_superuser=True)
     open_account(user.pk)

@@ -1,7 +1,7 @@
-"""Invented customers for a demo: who came when, what they paid, and when they left. Pure.
+"""Generated customers for a demo: when they joined, what they paid, and when they left. Pure.
 
-The same time always holds the same people: chance is a generator with a fixed seed. Amounts are in
-cents, tokens in whole LLM tokens.
+The same range of days always generates the same people, because the random generator has a fixed
+seed. Amounts are in cents, tokens in whole LLM tokens.
 """
 
 import random
@@ -40,7 +40,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class Period:
-    """Months of the ledger: what they are called in the books, and what plan they had."""
+    """Monthly periods of the ledger, and their plan."""
 
     start: datetime
     end: datetime
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass
 class Deal:
-    """A subscription; ``ended`` is None while it lives."""
+    """A subscription; ``ended`` is None while it is active."""
 
     id: str
     plan: str

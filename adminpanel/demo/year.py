@@ -1,7 +1,7 @@
-"""A believable past for a development site: people, plans, invoices, usage, and exact books.
+"""Generated demo history: users, plans, invoices and usage, with a consistent ledger.
 
-It is written in one transaction, once: where its people are, nothing is done. What is many rows is
-made by a few statements (``adminpanel/sql/demo_usage.sql``).
+It is written once, in one transaction: if its users exist, nothing is done. Bulk rows are created
+by a few statements (``adminpanel/sql/demo_usage.sql``).
 """
 
 import uuid

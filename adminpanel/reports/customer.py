@@ -1,4 +1,4 @@
-"""All that staff want to know of one user, in a handful of queries. Nothing here writes."""
+"""What staff see of one user, read in a few queries. Read-only."""
 
 from collections.abc import Callable
 from datetime import datetime

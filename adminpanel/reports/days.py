@@ -1,4 +1,4 @@
-"""Which days staff look at (UTC)."""
+"""The range of days of a report (UTC)."""
 
 from datetime import UTC, date, timedelta
 from typing import Any
@@ -29,7 +29,9 @@ class DaysForm(forms.Form):
         usual = last_days(given.get("days") or DEFAULT, until=given.get("until"))
         last, first = usual["last"], given.get("since") or usual["first"]
         if not timedelta() <= last - first < timedelta(days=_MOST_DAYS):
-            raise forms.ValidationError(f"The days must run forward, and be {_MOST_DAYS} at most.")
+            raise forms.ValidationError(
+                f"Choose at most {_MOST_DAYS} days; the first must not be after the last."
+            )
         return {"first": first, "last": last}
 
 

@@ -1,14 +1,14 @@
-"""What the business earns and what its models cost, by month (UTC). Money in whole currency units.
+"""Revenue and upstream cost by month (UTC), in whole currency units.
 
-Revenue is what invoices were paid, less refunds, in the month in which they were made. MRR is what
-living subscriptions pay a month at the price list, a year's price counting a twelfth; trials pay
-nothing yet. Upstream costs are USD, exact at any time (``tokens.usage.totals``).
+Revenue is the sum of paid invoices less refunds, in the month of the invoice. MRR is the monthly
+list price of active subscriptions, with a yearly price divided by twelve; trials count as zero.
+Upstream costs are exact and in USD (``tokens.usage.totals``).
 """
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
@@ -22,8 +22,47 @@ from tokens.usage import totals
 _PAYING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
 
-def report(*, months: int, currency: str) -> dict[str, Any]:
-    """Return MRR by plan now, and the last months, the running one included, the oldest first."""
+class PlanMrr(TypedDict):
+    """The subscribers of a plan, and the monthly recurring revenue from them."""
+
+    plan: str
+    subscribers: int
+    mrr: Decimal
+
+
+class PlanRevenue(TypedDict):
+    plan: str
+    revenue: Decimal
+
+
+class Movement(TypedDict):
+    """New and churned subscriptions of a month; the rate is a fraction of 1, None without any."""
+
+    new: int
+    churned: int
+    churn_rate: float | None
+
+
+class Month(Movement):
+    """A calendar month (UTC), written as 2026-03."""
+
+    month: str
+    revenue: Decimal
+    by_plan: list[PlanRevenue]
+    failed_payments: int
+    upstream_cost: Decimal
+    margin: Decimal
+
+
+class Report(TypedDict):
+    currency: str
+    mrr: Decimal
+    plans: list[PlanMrr]
+    months: list[Month]
+
+
+def report(*, months: int, currency: str) -> Report:
+    """Return the current MRR by plan, and the last months including this one, the oldest first."""
     by_plan = _mrr_by_plan(currency)
     return {
         "currency": currency,
@@ -33,7 +72,7 @@ def report(*, months: int, currency: str) -> dict[str, Any]:
     }
 
 
-def _mrr_by_plan(currency: str) -> list[dict[str, Any]]:
+def _mrr_by_plan(currency: str) -> list[PlanMrr]:
     paying = Subscription.objects.filter(ended_at=None, entitled=True, status__in=_PAYING)
     subscribers: Counter[str] = Counter()
     yearly: Counter[str] = Counter()
@@ -61,7 +100,7 @@ def _last_months(number: int) -> list[datetime]:
     return [months_after(this, -back) for back in reversed(range(number))]
 
 
-def _months(starts: list[datetime], currency: str) -> list[dict[str, Any]]:
+def _months(starts: list[datetime], currency: str) -> list[Month]:
     since = starts[0]
     earned = _earned(since, currency)
     costs = _costs(since)
@@ -77,7 +116,7 @@ def _months(starts: list[datetime], currency: str) -> list[dict[str, Any]]:
 
 def _month(
     start: datetime, earned: dict[date, dict[str, Decimal]], cost: Decimal, failed: int
-) -> dict[str, Any]:
+) -> Month:
     plans = earned.get(start.date(), {})
     revenue = sum(plans.values(), Decimal(0))
     return {
@@ -91,8 +130,8 @@ def _month(
     }
 
 
-def _movement(start: datetime) -> dict[str, Any]:
-    """Count who came and who left in a month, among those who were really subscribed."""
+def _movement(start: datetime) -> Movement:
+    """Count new and churned subscriptions of a month, without those that never started."""
     end = months_after(start, 1)
     real = Subscription.objects.filter(stripe_id__isnull=False).exclude(
         status__in=["incomplete", "incomplete_expired"]
@@ -106,7 +145,7 @@ def _movement(start: datetime) -> dict[str, Any]:
     )
     before = counts.pop("before")
     rate = round(counts["churned"] / before, 4) if before else None
-    return {**counts, "churn_rate": rate}
+    return {"new": counts["new"], "churned": counts["churned"], "churn_rate": rate}
 
 
 def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:

@@ -1,8 +1,8 @@
-"""What was used, summed for staff: requests, tokens, cost, errors and latency.
+"""Usage sums for staff: requests, tokens, cost, errors and latency.
 
-Latencies are percentiles in milliseconds, of requests that a model answered, read from counts in
-buckets: off by ``tokens.usage.latency.ERROR`` of themselves at most. All else is exact. Costs are
-USD: what the provider told, or what its prices make of the tokens where it told nothing.
+Latencies are percentiles in milliseconds of requests that a model answered, computed from a
+histogram with a relative error of at most ``tokens.usage.latency.ERROR``. Everything else is exact.
+Costs are in USD: as reported by the provider, or else computed from its prices.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""Users as staff see them: with plan, tokens and when they were last seen."""
+"""The user list for staff: with plan, tokens and when they were last seen."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Greatest
 
-from accounts.flows.deletion import NOBODY
 from accounts.models import Session, User
 from apikeys.models import ApiKey
 from tokens.models import Tier
@@ -23,8 +22,8 @@ from tokens.tiers import DEFAULT_TIER, DEFAULTS
 
 STATUSES = {
     "active": Q(is_active=True),
-    "suspended": Q(is_active=False) & ~Q(email__endswith=NOBODY),
-    "deleted": Q(email__endswith=NOBODY),
+    "suspended": Q(is_active=False, deleted_at=None),
+    "deleted": Q(deleted_at__isnull=False),
 }
 ORDERINGS = {
     "email": "email",
@@ -69,7 +68,7 @@ def status_of(user: User) -> str:
     """Return the status, one of ``STATUSES``."""
     if user.is_active:
         return "active"
-    return "deleted" if user.email.endswith(NOBODY) else "suspended"
+    return "deleted" if user.is_deleted else "suspended"
 
 
 def _opening_allowance() -> Coalesce:

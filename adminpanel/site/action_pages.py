@@ -1,4 +1,4 @@
-"""The page on which staff say how much and why, and confirm; only its POST does anything."""
+"""The confirmation page of a staff action. Only its POST performs the action."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def ask_and_do(
     back: str,
     context: dict[str, Any],
 ) -> HttpResponse:
-    """Show the form, or do what it asks and lead back; refusals are told in the form.
+    """Show the form, or perform its action and redirect back; errors are shown in the form.
 
     ``do`` gets the form's arguments; False says that it was done already.
     """
@@ -36,7 +36,7 @@ def ask_and_do(
         except ApiError as refused:
             form.add_error(None, str(refused.message))
         else:
-            messages.success(request, "Done." if done is not False else "It was done already.")
+            messages.success(request, "Done." if done is not False else "This was already done.")
             return redirect(back)
     status = 400 if request.method == "POST" else 200
     shown = {**context, "form": form, "back": back}

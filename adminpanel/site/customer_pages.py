@@ -1,4 +1,4 @@
-"""A user's page in the admin: all about them, and what staff may do for them."""
+"""A user's page in the admin, with the actions of staff."""
 
 from collections.abc import Callable
 from functools import partial
@@ -59,7 +59,7 @@ class CustomerAdmin(UserAdmin):
         return f"{user.balance.available:,}" if hasattr(user, "balance") else "-"
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Accounts are deleted by their users: the books need the row."""
+        """Only users delete their account; accounting needs the row."""
         return False
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The small forms that ask staff how much, why, and whether they mean it."""
+"""Forms of staff actions: amounts, reason and confirmation."""
 
 from typing import Any
 from uuid import uuid4
@@ -27,7 +27,9 @@ class ActionForm(forms.Form):
         help_text="It stands in the audit log.",
     )
     sure = forms.BooleanField(
-        label="Yes, do it", widget=UnfoldBooleanWidget(), error_messages={"required": "Tick this."}
+        label="Yes, do it",
+        widget=UnfoldBooleanWidget(),
+        error_messages={"required": "Check this box to confirm."},
     )
 
     field_order: Any = None
@@ -54,10 +56,10 @@ class GrantForm(ActionForm):
     field_order = ("amount", "expires_at", "reason", "sure", "once")
 
     def clean_expires_at(self) -> Any:
-        """Refuse a moment that has passed."""
+        """Refuse a time in the past."""
         moment = self.cleaned_data["expires_at"]
         if moment and moment <= timezone.now():
-            raise forms.ValidationError("This has passed.")
+            raise forms.ValidationError("This time is in the past.")
         return moment
 
 

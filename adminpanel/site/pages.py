@@ -1,4 +1,4 @@
-"""What the admin site answers beside Django's own pages."""
+"""Views of the admin site in addition to Django's."""
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied

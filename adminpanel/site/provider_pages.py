@@ -1,4 +1,4 @@
-"""Providers in the admin: how each is, and the switch by which the proxy asks it or does not."""
+"""Providers in the admin: their health, and the switch that turns them on or off."""
 
 from datetime import UTC, datetime
 from functools import partial

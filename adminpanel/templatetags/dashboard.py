@@ -1,4 +1,4 @@
-"""Puts the dashboard on the first page of the admin site."""
+"""Template tags that show the dashboard on the first page of the admin site."""
 
 from typing import Any
 

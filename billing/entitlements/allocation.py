@@ -1,7 +1,7 @@
-"""From money to tokens: what a paid invoice, a lost plan and a refund do to a balance.
+"""The effect of paid invoices, ended plans and refunds on token balances.
 
-The only place of billing that writes to the ledger. All of it happens once, by the invoice's id or
-by what took place.
+The only module of billing that writes to the ledger. Every write is idempotent, by the invoice's id
+or the id of the event that caused it.
 """
 
 from django.db.models import F
@@ -16,7 +16,7 @@ from tokens.tiers import DEFAULT_TIER
 
 
 def grant(*, subscription: Subscription, price: Price, bought: Bought, invoice_id: str) -> int:
-    """Give what an invoice has paid for, once; returns the tokens given.
+    """Grant the tokens of a paid invoice, once; returns how many.
 
     A whole period begins with the plan's allowance; of a year, the first month, and the schedule
     gives the others. The rest of a period brings the difference to the plan before.
@@ -37,14 +37,14 @@ def grant(*, subscription: Subscription, price: Price, bought: Bought, invoice_i
 
 
 def restore(subscription: Subscription, *, source: str) -> None:
-    """Give a plan back that had been lost, for the rest of the period."""
+    """Restore a plan that had been lost, for the rest of the period."""
     yearly = subscription.interval == Interval.YEAR
     renews_by = allowances.SCHEDULE if yearly else allowances.INVOICE
     _change(subscription, tier=subscription.plan_id, source=source, renews_by=renews_by)
 
 
 def withdraw(subscription: Subscription, *, source: str) -> None:
-    """Put the user back on the free plan, which renews by itself."""
+    """Move the user to the free plan, which renews automatically."""
     _change(subscription, tier=DEFAULT_TIER, source=source, renews_by=allowances.SCHEDULE)
 
 
@@ -80,7 +80,7 @@ def take_back(invoice: Invoice, *, wanted: int) -> int:
 
 
 def give_back(invoice: Invoice, *, surplus: int) -> int:
-    """Return tokens that were taken for a dispute which is won since; returns how many.
+    """Return tokens that were taken for a dispute that is now won; returns how many.
 
     A bonus, for the period that they were bought for is mostly over by then.
     """

@@ -1,7 +1,7 @@
-"""Money that went back takes with it the tokens that are unspent; money that returns, returns them.
+"""Refunds and disputes take back unspent tokens; a dispute that is won returns them.
 
-What is lost of a payment is read anew each time, as the sum of its refunds and of its disputes that
-are not won; so events may come late, twice and in any order.
+The refunded amount of a payment is recomputed each time as the sum of its refunds and of its
+disputes that are not won, so events can arrive late, twice and in any order.
 """
 
 from django.db import transaction

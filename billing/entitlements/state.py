@@ -1,9 +1,9 @@
-"""Our rows follow Stripe's: read what is so there now, and write it here with all it means.
+"""Synchronizing our rows with Stripe: read the current state, and write it with its effects.
 
-Events only say that something changed. Whatever they say, and in whatever order, the whole
-subscription and its invoices are read anew; so late, repeated and shuffled events, requests of the
-user and the nightly repair all end in the same state. What is read is written only if nothing was
-written since the reading began: else it is read again.
+Events only say that something changed. For any event, in any order, the subscription and its
+invoices are read again, so late, repeated and reordered events, user requests and the nightly sync
+all end in the same state. A reading is written only if nothing was written since it began;
+otherwise it is repeated.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from billing import messages
 from billing.entitlements import allocation
 from billing.errors import SubscriptionBusy, UnknownPrice
 from billing.metrics import PAYMENTS
-from billing.models import Customer, Invoice, ShelvedChange, Subscription
+from billing.models import Customer, Invoice, ScheduledChange, Subscription
 from billing.pricing import prices
 from billing.stripe import customers, gateway
 from billing.stripe import readings as read
@@ -65,7 +65,7 @@ class Superseded(Exception):
 
 
 def refresh(stripe_id: str) -> Subscription | None:
-    """Bring our row up to date; None for a subscription that is none of ours.
+    """Update our row from Stripe; None for a subscription that is not ours.
 
     Raises ``BillingUnavailable``, or ``SubscriptionBusy`` after many attempts.
     """
@@ -129,7 +129,7 @@ def _is_foreign(subscription: Obj) -> bool:
 
 
 def write(reading: Reading) -> Subscription | None:
-    """Write what was read, with tokens, grace and messages: all of it or nothing."""
+    """Write a reading with its effects on tokens, grace and messages, in one transaction."""
     user_id = reading.user_id
     if user_id is None:
         return None
@@ -145,7 +145,9 @@ def write(reading: Reading) -> Subscription | None:
                 row.version += 1
                 row.save()
     except IntegrityError as second:
-        if _version(reading.id) != reading.version:  # Its row was made while the claim was locked.
+        if (
+            _version(reading.id) != reading.version
+        ):  # Its row was created while the pending row was locked.
             raise Superseded from second
         if "subscription_one_live_by_user" not in str(second):
             raise
@@ -176,7 +178,7 @@ def _note_terms(reading: Reading, user_id: int) -> None:
 
 
 def _row_for(reading: Reading, user_id: int) -> Subscription:
-    """Return the locked row: that of the id, the claim that it was made for, or a new one."""
+    """Return the locked row: by Stripe's id, the pending row that it was made for, or a new one."""
     rows = Subscription.objects.select_for_update()
     found = rows.filter(stripe_id=reading.id).first() or _claim_for(reading, user_id)
     return found or _adopted(reading, user_id)
@@ -186,8 +188,8 @@ def _claim_for(reading: Reading, user_id: int) -> Subscription | None:
     mark = (reading.subscription.get("metadata") or {}).get(MARK, "")
     if len(mark) != 36:
         return None
-    claims = Subscription.objects.select_for_update()
-    return claims.filter(pk=mark, user_id=user_id, stripe_id=None).first()
+    pending = Subscription.objects.select_for_update()
+    return pending.filter(pk=mark, user_id=user_id, stripe_id=None).first()
 
 
 def _adopted(reading: Reading, user_id: int) -> Subscription:
@@ -205,7 +207,7 @@ def _copy(row: Subscription, found: Obj) -> bool:
     """Copy what Stripe says; tell whether any of it is new."""
     status = read.status_of(found)
     start, end = read.period_of(found)
-    to_come = read.price_to_come(found) or _shelved(row, found)
+    to_come = read.price_to_come(found) or _scheduled(row, found)
     next_price = prices.known(to_come) if to_come else None
     values: dict[str, Any] = {
         "stripe_id": found["id"],
@@ -231,15 +233,15 @@ def _copy(row: Subscription, found: Obj) -> bool:
     return bool(changed)
 
 
-def _shelved(row: Subscription, found: Obj) -> str | None:
+def _scheduled(row: Subscription, found: Obj) -> str | None:
     """Return the price to come that is off Stripe's calendar only while an upgrade is tried.
 
     Once another price is paid, or the end is near, nothing of it is left.
     """
-    shelved = ShelvedChange.objects.filter(subscription=row.pk)
+    scheduled = ScheduledChange.objects.filter(subscription=row.pk)
     if read.ends_with_period(found):
         return None
-    kept = shelved.filter(present=read.price_of(found))
+    kept = scheduled.filter(present=read.price_of(found))
     price: str | None = kept.values_list("price", flat=True).first()
     return price
 
@@ -302,7 +304,7 @@ def _grant(row: Subscription, found: Obj) -> int:
 
 
 def _judge(row: Subscription, reading: Reading) -> None:
-    """Draw the consequences: whose payment failed gets grace, whose plan is over loses it."""
+    """Apply the status: a failed payment starts the grace period, an ended plan is withdrawn."""
     source = f"subscription:{row.pk}:{row.version}"
     if row.status in GOOD:
         row.grace_until = None
@@ -339,7 +341,7 @@ def _end_plan(row: Subscription, *, source: str) -> None:
 
 
 def end_grace() -> int:
-    """Put those on the free plan whose payment is still missing after the grace; returns how many.
+    """Move users to the free plan after their grace period; returns how many.
 
     Stripe goes on trying to collect: a payment brings the plan back.
     """

@@ -1,4 +1,4 @@
-"""Where dj-stripe's own webhook endpoints lead to, by the names that it looks up."""
+"""Replacements for dj-stripe's own webhook URLs, under the names that it looks up."""
 
 from django.urls import path
 

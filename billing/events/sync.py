@@ -1,4 +1,4 @@
-"""Rebuilding our rows from Stripe: what events should have done, done without them."""
+"""Rebuilding our rows from Stripe without events."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,7 +77,7 @@ def _put_back(stripe_id: str) -> list[str]:
         plan = scheduled_changes.put_back(stripe_id)
     except ApiError as failed:
         return [f"{stripe_id}: {failed.message}"]
-    return [f"{stripe_id}: the change to {plan} is planned again"] if plan else []
+    return [f"{stripe_id}: the change to {plan} is scheduled again"] if plan else []
 
 
 def _money_that_went_back() -> list[str]:
@@ -107,7 +107,7 @@ def _readdressed(customer: Customer, dry_run: bool) -> list[str]:
             return []
     except ApiError as failed:
         return [f"{customer.stripe_id}: {failed.message}"]
-    return [f"{customer.stripe_id}: has the present e-mail address of user {customer.user_id}"]
+    return [f"{customer.stripe_id}: has the present email address of user {customer.user_id}"]
 
 
 def _unknown_at_stripe(seen: set[str]) -> list[str]:

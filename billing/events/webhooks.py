@@ -1,9 +1,9 @@
-"""The door that Stripe's events come in by: verify, store, and do what the event calls for.
+"""The webhook endpoint of Stripe: verify, store and process events.
 
-Nothing of a body is read before its signature is found good, with DEBUG on too. An event is stored
-before anything is done, and answered with an error until all is done: so Stripe sends it again, as
-do staff from the admin and the worker every few minutes. What it calls for may be done any number
-of times (``billing.entitlements.state``).
+A body is parsed only after its signature was verified, with DEBUG on too. An event is stored before
+it is processed, and answered with an error until it is processed. Stripe then sends it again, the
+worker retries every few minutes, and staff can process it in the admin. Processing is idempotent
+(``billing.entitlements.state``).
 """
 
 import time
@@ -66,7 +66,7 @@ EVENTS = (
 
 @csrf_exempt
 def receive(request: HttpRequest, uuid: UUID | None = None) -> HttpResponse:
-    """Take an event: 200 when all that it calls for is done.
+    """Receive an event; answer 200 when it is processed.
 
     ``uuid`` is of addresses in dj-stripe's manner. Their events are signed with the same secret:
     the database holds none.
@@ -88,7 +88,7 @@ def _secret() -> str:
 
 
 def _verified(request: HttpRequest, secret: str) -> Event:
-    """Return the event. Raises ``WebhookRefused`` unless Stripe has signed it a moment ago."""
+    """Return the event. Raises ``WebhookRefused`` unless its signature is valid and recent."""
     header = request.headers.get("Stripe-Signature", "")
     if not signatures.is_good(header, request.body, secret=secret, now=time.time()):
         raise _refused(request, "signature")
@@ -104,7 +104,7 @@ def _refused(request: HttpRequest, reason: str) -> WebhookRefused:
 
 
 def store(event: Event) -> StripeEvent:
-    """Keep the event, once however often it comes."""
+    """Store the event, once for each id."""
     kept = {"id": event.id, "type": event.type, "data": {"object": event.about}}
     stored, _ = StripeEvent.objects.get_or_create(
         pk=event.id,
@@ -114,9 +114,9 @@ def store(event: Event) -> StripeEvent:
 
 
 def process(event: StripeEvent, *, again: bool = False) -> None:
-    """Do what an event calls for, unless that is done; what goes wrong is noted, and raised.
+    """Process an event unless that is done; an error is stored and raised.
 
-    What is about an object that is gone from Stripe is done: no repetition would bring it back.
+    An event about an object that no longer exists at Stripe is done: a repetition would not help.
     """
     if event.processed_at and not again:
         return
@@ -162,9 +162,9 @@ def _refresh(subscription_id: str | None) -> None:
 
 
 def _give_up(session: Obj) -> None:
-    claim = Subscription.objects.filter(checkout_id=session["id"], ended_at=None).first()
-    if claim and claim.stripe_id is None:
-        locks.settle(claim, give_up=True)
+    pending = Subscription.objects.filter(checkout_id=session["id"], ended_at=None).first()
+    if pending and pending.stripe_id is None:
+        locks.settle(pending, give_up=True)
 
 
 def _finish(event: StripeEvent, *, note: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What a fresh installation sells, here and at Stripe."""
+"""The default plans of a new installation, here and at Stripe."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class PlanDefaults:
 
 
 DEFAULTS = {
-    "free": PlanDefaults("Try it: every month some tokens for free.", 0, 0, 0),
+    "free": PlanDefaults("Try it: a free allowance of tokens every month.", 0, 0, 0),
     "pro": PlanDefaults("For developers who code with AI every day.", 2_000, 20_000, 1),
     "enterprise": PlanDefaults("For teams, with high limits.", 20_000, 200_000, 2),
 }

@@ -1,4 +1,4 @@
-"""Which plan a price of Stripe's stands for."""
+"""The plan that a Stripe price belongs to."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -46,7 +46,7 @@ def _terms(found: gateway.Obj) -> dict[str, Any]:
     plan = _plan_of(found)
     fits = interval in Interval.values and recurring.get("interval_count", 1) == 1
     if plan is None or not fits or found["unit_amount"] is None:
-        raise UnknownPrice(f"The price {found['id']} belongs to no plan.")
+        raise UnknownPrice(f"The price {found['id']} does not belong to any plan.")
     return {
         "plan": plan,
         "interval": interval,
@@ -65,7 +65,7 @@ def known(price_id: str) -> Price:
     """Return a price that was learned. Raises ``UnknownPrice``."""
     found = Price.objects.select_related("plan__tier").filter(pk=price_id).first()
     if found is None:
-        raise UnknownPrice(f"The price {price_id} belongs to no plan.")
+        raise UnknownPrice(f"The price {price_id} does not belong to any plan.")
     return found
 
 

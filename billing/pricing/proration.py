@@ -1,4 +1,4 @@
-"""Comparing plans, what a change costs now, and where a period's usage is heading. Pure."""
+"""Comparing plans, the cost of a change now, and the projected usage of a period. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime

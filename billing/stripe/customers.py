@@ -1,4 +1,4 @@
-"""Who a user is at Stripe: made after sign-up, or when they are first needed there."""
+"""A user's customer at Stripe: created after sign-up, or when it is first needed."""
 
 import hashlib
 
@@ -6,7 +6,6 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from billing.models import Customer
 from billing.stripe import gateway
@@ -60,7 +59,7 @@ def with_another_address() -> list[Customer]:
 
 
 def _may_be_written_to(user: User) -> bool:
-    return user.is_active and not user.email.endswith(NOBODY)
+    return user.is_active and not user.is_deleted
 
 
 def user_of(customer_id: str) -> User | None:

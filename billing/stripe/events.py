@@ -1,6 +1,6 @@
-"""What an event of Stripe's says, checked: a body that was signed may still be anything. Pure.
+"""Validating a Stripe event: a signed body can still have any content. Pure.
 
-Only ids are kept: whatever an event calls for is asked of Stripe anew, and nobody's name is stored.
+Only ids are kept: everything else is read from Stripe again, and no names are stored.
 """
 
 import json

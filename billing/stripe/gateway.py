@@ -1,8 +1,8 @@
-"""The only caller of Stripe: one function for each thing that we ask of it, in plain dicts.
+"""The only module that calls Stripe: one function for each call, with plain dicts.
 
-Each call that writes carries an idempotency key made of ids of ours, so that repeating it, by us or
-by the library, does it once. Raises ``CardDeclined``, ``InvalidRequest``, ``SubscriptionBusy`` or
-``BillingUnavailable``, and nothing of Stripe's own. No transaction may be open around a call.
+Each call that writes has an idempotency key made from our ids, so a repetition by us or by the
+library has no further effect. Raises ``CardDeclined``, ``InvalidRequest``, ``SubscriptionBusy`` or
+``BillingUnavailable``, and no errors of the stripe package. Do not call it inside a transaction.
 """
 
 from collections.abc import Callable

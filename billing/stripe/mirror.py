@@ -1,4 +1,4 @@
-"""dj-stripe's copies of Stripe's objects, for staff to look at. Nothing is decided by them."""
+"""dj-stripe's copies of Stripe objects, for staff to read. No decision depends on them."""
 
 from collections.abc import Iterator
 from typing import Any

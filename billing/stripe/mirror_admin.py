@@ -1,7 +1,7 @@
-"""dj-stripe's own rows in the admin: what Stripe says, to look at. Stripe's pages change it.
+"""Read-only admin pages of dj-stripe's rows.
 
-Its tables for keys, and for what came in by its own webhook view, have no page: they hold secrets,
-or nothing.
+The tables of API keys and of dj-stripe's own webhook view have no page, because they contain
+secrets or nothing.
 """
 
 from typing import Any, ClassVar

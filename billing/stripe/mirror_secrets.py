@@ -1,8 +1,8 @@
-"""Keeps secrets out of dj-stripe's tables: our key for Stripe, and what Stripe hands out.
+"""Keeping our Stripe key, and secrets that Stripe issues, out of dj-stripe's tables.
 
-dj-stripe looks up the account of a key in a table of keys, into which it writes each key that it is
-called with. Here this process remembers the account instead. The database refuses a secret in that
-table, and among the webhook endpoints (migration 0009), whatever writes there.
+dj-stripe looks up the account of a key in a table of keys, and stores each key that it is called
+with there. Here, the process remembers the account instead. The database refuses secrets in that
+table and in the webhook endpoints (migration 0009).
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""What we read in Stripe's objects, in today's shapes (2026-08-26.dahlia). Pure.
+"""Reading fields of Stripe objects in API version 2026-08-26.dahlia. Pure.
 
-The period of a subscription stands in its items, the subscription of an invoice in its parent, the
+The period of a subscription is in its items, the subscription of an invoice in its parent, and the
 price of a line in its pricing.
 """
 

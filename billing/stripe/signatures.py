@@ -1,4 +1,4 @@
-"""The signature of Stripe's webhooks (https://docs.stripe.com/webhooks#verify-manually). Pure."""
+"""Signatures of Stripe webhooks (https://docs.stripe.com/webhooks#verify-manually). Pure."""
 
 import hashlib
 import hmac

@@ -1,7 +1,7 @@
-"""What users do with a subscription that they have: change the plan, cancel, resume.
+"""Changing a subscription: another plan, cancellation, resuming.
 
-Each asks Stripe, and then reads what is so there now (``billing.entitlements.state``): the answer
-never runs ahead of the truth, and webhooks find nothing left to do.
+Each function calls Stripe and then reads the resulting state (``billing.entitlements.state``), so
+the response shows what Stripe has, and the webhooks that follow change nothing.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _PAID = (S.ACTIVE, S.TRIALING)
 
 
 def change(user: User, *, plan: str, interval: str | None) -> Outcome:
-    """Change the plan: up at once, down when the period ends; the free one is a cancellation.
+    """Change the plan: an upgrade at once, a downgrade when the period ends; the free plan cancels.
 
     Raises ``NotSubscribed``, ``SamePlan``, ``UnknownPlan``, ``PaymentDue``, ``CardDeclined`` (all
     is as it was), ``SubscriptionBusy`` or ``BillingUnavailable``.
@@ -80,7 +80,7 @@ def _give_up(row: Subscription) -> Subscription:
 
 
 def _upgrade(row: Subscription, price: Price) -> Outcome:
-    """Charge the difference, or leave all as it was. An upgrade ends a trial.
+    """Charge the difference, or change nothing. An upgrade ends a trial.
 
     What was to come, an end or a smaller plan, is off once the upgrade is paid for, not before: a
     declined card must not bring back a subscription that its owner has cancelled.
@@ -165,10 +165,10 @@ def _stay(row: Subscription) -> Subscription:
 
 
 def _without_schedule(row: Subscription) -> gateway.Obj:
-    """Return the subscription as it was before it is freed of what a schedule has in store for it.
+    """Release the schedule of the subscription, and return the subscription as it was before.
 
     A schedule outlives the change that it was made for by a period, and allows no other change.
-    What it had in store is kept on the shelf until the caller has done what they are about to do.
+    The scheduled change is stored until the caller's own change is done.
     """
     found = gateway.subscription(at_stripe(row))
     scheduled_changes.take_down_schedule(row, found)
@@ -231,7 +231,7 @@ def end_now(row: Subscription) -> Subscription:
 
 
 def resume(user: User) -> Subscription:
-    """Go on after all, with the plan as it is: what was to change or to end does not.
+    """Remove a scheduled plan change or cancellation.
 
     Raises ``NotSubscribed`` or ``BillingUnavailable``.
     """

@@ -1,8 +1,9 @@
-"""`Idempotency-Key` where Stripe is asked: no transaction may stay open for as long.
+"""`Idempotency-Key` for endpoints that call Stripe, without a long transaction.
 
-As ``tokens.idempotency`` does, but the key is marked in a transaction of its own before the view
-acts, and the answer is added after. What dies between leaves a mark that runs out; the request may
-then be repeated, for subscriptions are claimed and Stripe's calls carry keys of their own.
+Like ``tokens.idempotency``, but the key is stored in a transaction of its own before the view runs,
+and the response is added afterwards. If the process dies in between, the key expires and the
+request can be repeated: subscriptions are locked, and calls to Stripe have their own idempotency
+keys.
 """
 
 import functools
@@ -25,7 +26,7 @@ View = Callable[..., Response]
 
 
 def idempotent(method: View) -> View:
-    """Honour the header in a view's method; what it refuses may be asked again.
+    """Apply the header to a view's method. A refused request can be repeated.
 
     Raises ``InvalidRequest`` for an unfit key, ``Conflict`` for one that came with another request,
     and ``SubscriptionBusy`` while the first request runs.

@@ -1,4 +1,4 @@
-"""What billing does about users who come and go."""
+"""Creating missing customers, and ending subscriptions of deleted accounts."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import structlog
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from billing.models import Customer, Subscription
 from billing.stripe import customers, gateway, mirror
@@ -35,7 +34,7 @@ def forget_all() -> int:
 
     With them go the copies that dj-stripe has, also those that a late event has brought back.
     """
-    left = Customer.objects.filter(user__email__endswith=NOBODY, erased_at=None)
+    left = Customer.objects.filter(user__deleted_at__isnull=False, erased_at=None)
     erased = sum(_forget(customer) for customer in left.exclude(user__in=_not_ended()))
     mirror.forget(Customer.objects.exclude(erased_at=None).values("stripe_id"))
     return erased
@@ -58,7 +57,7 @@ def _not_ended() -> QuerySet[Any]:
 
 
 def make_missing_customers(*, at_most: int = 500) -> int:
-    """Make a customer for active users who have none yet; returns how many."""
+    """Create the missing customers of active users; returns how many."""
     missing = User.objects.filter(is_active=True, billing_customer=None).order_by("-pk")
     made = 0
     for user in missing[:at_most]:

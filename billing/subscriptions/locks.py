@@ -1,7 +1,7 @@
-"""One subscription per user: the row that is claimed before Stripe is asked.
+"""One subscription per user: a pending row is the lock, taken before Stripe is called.
 
-A claim is won by a unique constraint, and no lock is held while the network is waited for. One
-that was left by a process that died runs out, and is then made good from what Stripe knows.
+A unique constraint decides which request creates the pending row. No database lock is held during
+calls to Stripe. If the process dies, the row expires and is resolved from the state at Stripe.
 """
 
 from datetime import timedelta
@@ -24,13 +24,13 @@ CHECKOUT = timedelta(hours=1)
 
 
 def live(user_id: int) -> Subscription | None:
-    """Return the user's subscription that has not ended, claims included."""
+    """Return the user's subscription that has not ended, including a pending one."""
     rows = Subscription.objects.select_related("plan__tier", "next_plan__tier", "price")
     return rows.filter(user_id=user_id, ended_at=None).first()
 
 
 def take(*, user_id: int, price: Price) -> Subscription:
-    """Claim the user's one subscription. Raises ``SubscriptionBusy``: somebody else has it."""
+    """Create the user's pending subscription. Raises ``SubscriptionBusy`` if one exists."""
     try:
         with transaction.atomic():
             return Subscription.objects.create(
@@ -44,7 +44,7 @@ def take(*, user_id: int, price: Price) -> Subscription:
 
 
 def clear_the_way(*, user_id: int, keep: Price | None) -> None:
-    """Make good or give up what would only stand in the way of a new subscription.
+    """Resolve or release a row that would prevent a new subscription.
 
     A page at Stripe that another request has opened for ``keep`` just now is not closed. Raises
     ``SubscriptionBusy`` while another request is making one, ``AlreadySubscribed`` where there is
@@ -64,25 +64,25 @@ def clear_the_way(*, user_id: int, keep: Price | None) -> None:
 
 
 def open_checkout_for(*, user_id: int, price: Price) -> Subscription | None:
-    """Return the claim whose page at Stripe is open for just this price."""
+    """Return the pending row whose Checkout page is open for this price."""
     row = live(user_id)
     return row if row and row.checkout_url and _is_in_use(row, price) else None
 
 
 def _is_in_use(row: Subscription, price: Price | None) -> bool:
-    """Tell whether a request is making it, or its page at Stripe is open for just this price."""
+    """Return whether a request is creating it, or its Checkout page is open for this price."""
     wanted = price and (price.plan_id, price.interval) == (row.plan_id, row.interval)
     return not _is_late(row) and (row.status == S.PENDING or bool(wanted))
 
 
 def release(row: Subscription) -> None:
-    """Give a claim up: nothing came of it."""
-    claims = Subscription.objects.filter(pk=row.pk, stripe_id=None, ended_at=None)
-    claims.update(status=S.ABANDONED, ended_at=timezone.now(), claimed_until=None, checkout_url="")
+    """Abandon a pending row."""
+    pending = Subscription.objects.filter(pk=row.pk, stripe_id=None, ended_at=None)
+    pending.update(status=S.ABANDONED, ended_at=timezone.now(), claimed_until=None, checkout_url="")
 
 
 def settle(row: Subscription, *, give_up: bool) -> Subscription | None:
-    """Find out what became of a claim; return the subscription that came of it, if one did.
+    """Resolve a pending row from Stripe; return its subscription, if there is one.
 
     With ``give_up`` a page at Stripe that is still open is closed; without, it stays.
     """
@@ -96,7 +96,7 @@ def settle(row: Subscription, *, give_up: bool) -> Subscription | None:
 
 
 def settle_late() -> int:
-    """Settle every claim whose time is over; returns how many. Where it fails, next time."""
+    """Resolve every expired pending row; returns how many. A failure is retried next time."""
     late = Subscription.objects.filter(claimed_until__lte=timezone.now(), ended_at=None)
     return sum(_settled(row) for row in late)
 
@@ -105,13 +105,13 @@ def _settled(row: Subscription) -> bool:
     try:
         settle(row, give_up=True)
     except ApiError as failed:
-        log.error("claim_not_settled", subscription=row.pk, error=failed.code)  # noqa: TRY400
+        log.error("pending_subscription_not_settled", subscription=row.pk, error=failed.code)  # noqa: TRY400
         return False
     return True
 
 
 def _made_of(row: Subscription, *, give_up: bool) -> str | None:
-    """Return the id of the subscription at Stripe that was made for a claim."""
+    """Return the id of the subscription at Stripe that was created for a pending row."""
     if row.checkout_id:
         session = gateway.checkout(row.checkout_id)
         if session["status"] == "open" and give_up:

@@ -1,7 +1,8 @@
-"""What a user sees of plans, of their own, and of its use. Reads only, and never asks Stripe."""
+"""Plans, the user's own plan and its usage. Read-only, without calls to Stripe."""
 
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from django.utils import timezone
 
@@ -15,12 +16,72 @@ from tokens.ledger import open_account
 from tokens.tiers import DEFAULT_TIER
 
 
-def current(user: User) -> dict[str, Any]:
-    """Describe the user's subscription; without one, the plan that they are on anyway."""
+class PendingChange(TypedDict):
+    """A plan change, or a cancellation, that takes effect when the period ends."""
+
+    plan: str
+    interval: str | None
+    at: datetime | None
+
+
+class Terms(TypedDict):
+    """The state of a subscription."""
+
+    interval: str | None
+    status: str
+    current_period_start: datetime | None
+    current_period_end: datetime | None
+    cancel_at_period_end: bool
+    pending_change: PendingChange | None
+    trial_end: datetime | None
+    grace_until: datetime | None
+
+
+class Current(Terms):
+    """The user's plan, with the state of their subscription."""
+
+    plan: str
+    title: str
+
+
+class Change(TypedDict):
+    """What a change to a plan means: its kind, when it takes effect, and the cents due now."""
+
+    kind: str
+    takes_effect: str | None
+    due_now: int
+
+
+class Comparison(TypedDict):
+    """A plan compared with another one, ``base``."""
+
+    base: str
+    interval: str
+    difference: dict[str, int]
+    change: Change | None
+
+
+class PeriodUsage(TypedDict):
+    """The running period, in tokens."""
+
+    plan: str
+    period_start: datetime
+    period_end: datetime
+    allowance: int
+    used: int
+    bonus: int
+    available: int
+    used_percent: float | None
+    projected_used: int
+    runs_out_at: datetime | None
+
+
+def current(user: User) -> Current:
+    """Return the user's plan, and the state of their subscription if they have one."""
     balance = open_account(user.pk)
     row = subscribing.current(user)
     tier = balance.tier
-    shown = {
+    shown: Current = {
         "plan": tier.pk,
         "title": tier.title,
         "interval": None,
@@ -32,10 +93,10 @@ def current(user: User) -> dict[str, Any]:
         "trial_end": None,
         "grace_until": None,
     }
-    return shown | _of(row) if row else shown
+    return {**shown, **_of(row)} if row else shown
 
 
-def _of(row: Subscription) -> dict[str, Any]:
+def _of(row: Subscription) -> Terms:
     return {
         "interval": row.interval,
         "status": row.status,
@@ -48,7 +109,7 @@ def _of(row: Subscription) -> dict[str, Any]:
     }
 
 
-def _pending(row: Subscription) -> dict[str, Any] | None:
+def _pending(row: Subscription) -> PendingChange | None:
     if row.cancel_at_period_end:
         return {"plan": DEFAULT_TIER, "interval": None, "at": row.period_end}
     if row.next_plan_id:
@@ -82,7 +143,7 @@ def _base(plans: list[Plan], user: User | None, compare: str | None) -> Plan | N
 
 def _comparison(
     plan: Plan, base: Plan, row: Subscription | None, user: User | None, interval: str
-) -> dict[str, Any]:
+) -> Comparison:
     base_offer, other = (subscribing.offer(one, interval) for one in (base, plan))
     return {
         "base": base.pk,
@@ -92,8 +153,8 @@ def _comparison(
     }
 
 
-def _change(row: Subscription | None, wanted: Offer) -> dict[str, Any]:
-    """Describe what changing to an offer would mean for the caller now."""
+def _change(row: Subscription | None, wanted: Offer) -> Change:
+    """Return what a change to an offer would mean for the caller now."""
     if row is None or row.period_start is None or row.period_end is None:
         kind = "upgrade" if wanted.amount else "none"
         takes_effect = "now" if wanted.amount else None
@@ -111,7 +172,7 @@ def _change(row: Subscription | None, wanted: Offer) -> dict[str, Any]:
 
 
 def _paid_now(row: Subscription) -> Offer:
-    """Describe what the caller has, at the price that they pay: an older one maybe."""
+    """Return the caller's offer at the price that they pay, which can be an older one."""
     listed = subscribing.offer(row.plan, row.interval)
     price = row.price
     if price is None or (price.plan_id, price.interval) != (listed.plan, listed.interval):
@@ -123,8 +184,8 @@ def _in_trial(row: Subscription) -> bool:
     return row.status == Subscription.Status.TRIALING
 
 
-def usage(user: User) -> dict[str, Any]:
-    """Hold the running period against its allowance."""
+def usage(user: User) -> PeriodUsage:
+    """Return the usage of the running period, and its projection."""
     balance = open_account(user.pk)
     period, now = Period(balance.period_start, balance.period_end), timezone.now()
     allocated = balance.allocated

@@ -1,8 +1,8 @@
-"""A planned smaller plan, kept while its schedule at Stripe is released.
+"""Storing a scheduled downgrade while its schedule at Stripe is released.
 
-A schedule allows no other change, so it is released before an upgrade, say, is tried. What it had
-in store is put on the shelf first. It is forgotten when the change was made, and planned again when
-it was not: be it declined, never confirmed, or asked for by a process that died.
+While a schedule exists, Stripe allows no other change, so it is released before an upgrade is
+attempted. The scheduled change is stored first. It is deleted when the upgrade succeeds, and
+scheduled again when the upgrade is declined, is not confirmed, or its process died.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ import structlog
 from django.utils import timezone
 
 from billing.entitlements import state
-from billing.models import ShelvedChange, Subscription
+from billing.models import ScheduledChange, Subscription
 from billing.pricing import prices
 from billing.stripe import gateway
 from billing.stripe import readings as read
@@ -23,55 +23,55 @@ LEASE = timedelta(minutes=3)  # longer than all calls of one request with their 
 
 
 def take_down_schedule(row: Subscription, found: gateway.Obj) -> None:
-    """Release the schedule of a subscription, and shelve the change that it had in store.
+    """Release the schedule of a subscription, and store its scheduled change.
 
-    Until ``LEASE`` is over nobody but the caller puts it back.
+    Until ``LEASE`` is over, only the caller can schedule it again.
     """
     until = timezone.now() + LEASE
     if to_come := read.price_to_come(found):
         prices.learn({read.price_of(found), to_come})
         kept = {"present_id": read.price_of(found), "price_id": to_come, "leased_until": until}
-        ShelvedChange.objects.update_or_create(subscription=row, defaults=kept)
+        ScheduledChange.objects.update_or_create(subscription=row, defaults=kept)
     else:
-        ShelvedChange.objects.filter(subscription=row).update(leased_until=until)
+        ScheduledChange.objects.filter(subscription=row).update(leased_until=until)
     if schedule := read.open_schedule(found):
         gateway.release_schedule(schedule)
 
 
 def clear(row: Subscription) -> None:
-    """Forget the shelved change: another one was made instead."""
-    ShelvedChange.objects.filter(subscription=row).delete()
+    """Delete the stored change: another one was made instead."""
+    ScheduledChange.objects.filter(subscription=row).delete()
 
 
 def let_go(row: Subscription) -> None:
-    """End the caller's lease: the change may be put back when it is clear what has become of it."""
-    ShelvedChange.objects.filter(subscription=row).update(leased_until=timezone.now())
+    """End the caller's lease, so that the change can be scheduled again."""
+    ScheduledChange.objects.filter(subscription=row).update(leased_until=timezone.now())
 
 
 def put_back(stripe_id: str) -> str | None:
-    """Plan the shelved change again, unless it is obsolete, or the upgrade may still be paid for.
+    """Schedule the stored change again, unless it is obsolete or the upgrade can still be paid.
 
     Returns the plan that is to come again, if one is. Does nothing while another process has the
     change. Raises ``ApiError``: then a later call does it.
     """
-    shelved = _leased(stripe_id)
-    if shelved is None:
+    scheduled = _leased(stripe_id)
+    if scheduled is None:
         return None
     # An upgrade that begins meanwhile takes the lease over: then the change is no longer ours.
-    ours = ShelvedChange.objects.filter(pk=shelved.pk, leased_until=shelved.leased_until)
+    ours = ScheduledChange.objects.filter(pk=scheduled.pk, leased_until=scheduled.leased_until)
     found = gateway.subscription(stripe_id)
     if found.get("pending_update"):
         ours.update(leased_until=timezone.now())
         return None
-    planned = _plan_again(shelved, found)
+    planned = _plan_again(scheduled, found)
     ours.delete()
     state.refresh(stripe_id)
     return planned
 
 
 def put_back_late() -> int:
-    """Put back what processes that died or upgrades never paid for have left; returns how many."""
-    late = ShelvedChange.objects.filter(leased_until__lte=timezone.now())
+    """Schedule changes again whose lease has expired; returns how many."""
+    late = ScheduledChange.objects.filter(leased_until__lte=timezone.now())
     ids = list(late.values_list("subscription__stripe_id", flat=True))
     return sum(try_to_put_back(str(stripe_id)) for stripe_id in ids)
 
@@ -85,26 +85,26 @@ def try_to_put_back(stripe_id: str) -> bool:
         return False
 
 
-def _leased(stripe_id: str) -> ShelvedChange | None:
-    """Claim the change, so that of two processes one puts it back."""
+def _leased(stripe_id: str) -> ScheduledChange | None:
+    """Take the lease, so that only one of two processes schedules the change."""
     now = timezone.now()
     until = now + LEASE
-    rows = ShelvedChange.objects.filter(subscription__stripe_id=stripe_id)
+    rows = ScheduledChange.objects.filter(subscription__stripe_id=stripe_id)
     if not rows.filter(leased_until__lte=now).update(leased_until=until):
         return None
     return rows.filter(leased_until=until).select_related("subscription", "price").first()
 
 
-def _plan_again(shelved: ShelvedChange, found: gateway.Obj) -> str | None:
+def _plan_again(scheduled: ScheduledChange, found: gateway.Obj) -> str | None:
     over = found["status"] in state.OVER or read.ends_with_period(found)
-    if over or read.price_of(found) != shelved.present_id or read.price_to_come(found):
+    if over or read.price_of(found) != scheduled.present_id or read.price_to_come(found):
         return None
     if schedule := read.open_schedule(found):  # Begun by a process that died before it was filled.
         gateway.release_schedule(schedule)
-    key = f"{shelved.pk}:shelved:{_mark(shelved.leased_until)}"
-    gateway.schedule_change(found, price_id=shelved.price_id, key=key)
-    log.info("change_put_back", subscription=found["id"], price=shelved.price_id)
-    return str(shelved.price.plan_id)
+    key = f"{scheduled.pk}:shelved:{_mark(scheduled.leased_until)}"
+    gateway.schedule_change(found, price_id=scheduled.price_id, key=key)
+    log.info("change_put_back", subscription=found["id"], price=scheduled.price_id)
+    return str(scheduled.price.plan_id)
 
 
 def _mark(moment: datetime) -> int:

@@ -1,7 +1,7 @@
-"""Subscribing, and what all requests about a subscription share.
+"""Subscribing, and what all subscription requests share.
 
-Each asks Stripe, and then reads what is so there now (``billing.entitlements.state``): the answer
-never runs ahead of the truth, and webhooks find nothing left to do.
+Each function calls Stripe and then reads the resulting state (``billing.entitlements.state``), so
+the response shows what Stripe has, and the webhooks that follow change nothing.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ S = Subscription.Status
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request.
+    """The outcome of a request.
 
     A ``client_secret`` means that the bank wants the payer to confirm: pass it to Stripe.js.
     """
@@ -54,7 +54,7 @@ def subscribe(
     promotion_code: str | None,
     pages: str,
 ) -> Outcome:
-    """Start a subscription: with a card at once, without one by a page of Stripe's.
+    """Start a subscription with a card, or without one on Stripe's Checkout page.
 
     Of several requests at the same time one wins. A page that is open for the same is the answer
     again, but for a promotion code: that needs a new one. Raises ``UnknownPlan``,
@@ -67,16 +67,16 @@ def subscribe(
     if open_page:
         return Outcome(open_page, checkout_url=open_page.checkout_url)
     locks.clear_the_way(user_id=user.pk, keep=page_for)
-    claim = locks.take(user_id=user.pk, price=price)
+    pending = locks.take(user_id=user.pk, price=price)
     try:
-        fields = _fields(user, claim, price, promotion_code)
+        fields = _fields(user, pending, price, promotion_code)
         if payment_method is None:
-            return _open_checkout(claim, fields, pages=pages)
-        return _pay_with(payment_method, claim, fields)
+            return _open_checkout(pending, fields, pages=pages)
+        return _pay_with(payment_method, pending, fields)
     except BillingUnavailable:
-        raise  # what became of it is unknown: the claim stays until that is found out
+        raise  # what became of it is unknown: the pending row stays until it is resolved
     except ApiError:
-        locks.release(claim)
+        locks.release(pending)
         raise
 
 
@@ -88,30 +88,30 @@ def price_for_sale(plan: str, interval: str) -> Price:
 
 
 def _fields(
-    user: User, claim: Subscription, price: Price, promotion_code: str | None
+    user: User, pending: Subscription, price: Price, promotion_code: str | None
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "customer": customers.ensure(user),
         "items": [{"price": price.pk, "quantity": 1}],
-        "metadata": {state.MARK: str(claim.pk)},
+        "metadata": {state.MARK: str(pending.pk)},
     }
     if promotion_code:
         promotion = gateway.promotion(promotion_code)
         if promotion is None:
             raise InvalidRequest("There is no such promotion code.", param="promotion_code")
         fields["discounts"] = [{"promotion_code": promotion}]
-    if price.plan.trial_days and _is_first(claim):
+    if price.plan.trial_days and _is_first(pending):
         fields["trial_period_days"] = price.plan.trial_days
     return fields
 
 
-def _is_first(claim: Subscription) -> bool:
-    others = Subscription.objects.filter(user_id=claim.user_id, stripe_id__isnull=False)
-    return not others.exclude(pk=claim.pk).exists()
+def _is_first(pending: Subscription) -> bool:
+    others = Subscription.objects.filter(user_id=pending.user_id, stripe_id__isnull=False)
+    return not others.exclude(pk=pending.pk).exists()
 
 
-def _pay_with(payment_method: str, claim: Subscription, fields: dict[str, Any]) -> Outcome:
-    key = str(claim.pk)
+def _pay_with(payment_method: str, pending: Subscription, fields: dict[str, Any]) -> Outcome:
+    key = str(pending.pk)
     customer_id = fields["customer"]
     try:
         gateway.attach_card(payment_method=payment_method, customer_id=customer_id, key=key)
@@ -136,7 +136,7 @@ def _after_payment(made: gateway.Obj) -> Outcome:
     raise declined(intent)
 
 
-def _open_checkout(claim: Subscription, fields: dict[str, Any], *, pages: str) -> Outcome:
+def _open_checkout(pending: Subscription, fields: dict[str, Any], *, pages: str) -> Outcome:
     trial = {key: fields[key] for key in ("trial_period_days",) if key in fields}
     discounts = {"discounts": fields["discounts"]} if "discounts" in fields else None
     until = timezone.now() + locks.CHECKOUT
@@ -145,7 +145,7 @@ def _open_checkout(claim: Subscription, fields: dict[str, Any], *, pages: str) -
             "mode": "subscription",
             "customer": fields["customer"],
             "line_items": fields["items"],
-            "client_reference_id": str(claim.user_id),
+            "client_reference_id": str(pending.user_id),
             "metadata": fields["metadata"],
             "subscription_data": {"metadata": fields["metadata"], **trial},
             "success_url": f"{pages}/billing/success/",
@@ -153,17 +153,17 @@ def _open_checkout(claim: Subscription, fields: dict[str, Any], *, pages: str) -
             "expires_at": int(until.timestamp()),
             **(discounts or {"allow_promotion_codes": True}),
         },
-        key=str(claim.pk),
+        key=str(pending.pk),
     )
-    claims_of = Subscription.objects.filter(pk=claim.pk, stripe_id=None, ended_at=None)
-    claims_of.update(
+    still_pending = Subscription.objects.filter(pk=pending.pk, stripe_id=None, ended_at=None)
+    still_pending.update(
         status=S.CHECKOUT,
         checkout_id=session["id"],
         checkout_url=session["url"],
         claimed_until=until + timedelta(minutes=5),
     )
-    claim.refresh_from_db()
-    return Outcome(claim, checkout_url=session["url"])
+    pending.refresh_from_db()
+    return Outcome(pending, checkout_url=session["url"])
 
 
 def portal(user: User, *, pages: str) -> str:
@@ -192,7 +192,7 @@ def read_again(stripe_id: str) -> Subscription:
 
 
 def at_stripe(row: Subscription) -> str:
-    """Return the id of a subscription that is more than a claim."""
+    """Return Stripe's id of a subscription that is not pending."""
     assert row.stripe_id
     return row.stripe_id
 

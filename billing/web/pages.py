@@ -1,7 +1,7 @@
-"""The pages about plans: to choose one, and where Stripe's pages lead back to.
+"""The billing pages: choosing a plan, and the return from Stripe's pages.
 
-Stripe's pages are linked to, not redirected to: browsers hold a redirect that follows a form
-against `form-action`, which names no site but ours.
+The pages link to Stripe instead of redirecting: browsers apply `form-action` to redirects after a
+form, and our policy allows only this site.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """Lead to Stripe's page, where the payer enters a card."""
+    """Link to Stripe's Checkout page."""
     interval = request.POST.get("interval", "")
     asked: dict[str, Any] = {
         "plan": request.POST.get("plan", "")[:50],
@@ -59,7 +59,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def portal(request: HttpRequest) -> HttpResponse:
-    """Lead to Stripe's page for cards and invoices."""
+    """Link to Stripe's portal."""
     try:
         url = subscribing.portal(_user(request), pages=pages_url(request))
     except ApiError as failed:
@@ -68,12 +68,12 @@ def portal(request: HttpRequest) -> HttpResponse:
 
 
 def success(request: HttpRequest) -> HttpResponse:
-    """Thank the payer. Whether they have paid Stripe tells us, not this page."""
+    """Show a confirmation. Stripe's events, not this page, say whether the payment succeeded."""
     return render(request, "billing/success.html")
 
 
 def cancelled(request: HttpRequest) -> HttpResponse:
-    """Meet those who turned back at Stripe's page."""
+    """Show a page to users who canceled at Stripe."""
     return render(request, "billing/cancelled.html")
 
 

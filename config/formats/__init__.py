@@ -1,1 +1,1 @@
-"""How the admin site writes times (FORMAT_MODULE_PATH)."""
+"""Date and time formats of the admin site (FORMAT_MODULE_PATH)."""

@@ -1,4 +1,4 @@
-"""Columns of the admin site's lists that say figures as people read them."""
+"""Columns of admin lists with formatted numbers."""
 
 from collections.abc import Callable
 from typing import Any

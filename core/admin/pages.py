@@ -1,12 +1,10 @@
-"""What every page of the admin site has in common; each app's `admin` builds on it.
+"""The shared base of all admin pages; each app's `admin` uses it.
 
-Lists are made for millions of rows: nothing is counted past a bound, and what staff search for is
-looked up by indexes.
+Lists are made for millions of rows: counts are bounded, and searches use indexes.
 
-A list is filtered by what its page declares (``list_filter``, ``date_hierarchy``) and by nothing
-else: a column that is not shown could be read through a filter, one character at a time. Rows of
-users, and users themselves, are changed by whoever is above these users in rank
-(core/admin/rank.py).
+A list can be filtered only by what its page declares (``list_filter``, ``date_hierarchy``), because
+a hidden column could be read through a filter, one character at a time. Rows of users, and users,
+can be changed only by staff who are above those users in rank (core/admin/rank.py).
 """
 
 from collections.abc import Callable
@@ -108,7 +106,7 @@ class SuperuserAdmin(StaffAdmin):
 
 
 class ReadOnlyAdmin(StaffAdmin):
-    """Rows to look at: nobody adds, changes or deletes them here, not even a superuser."""
+    """Read-only rows, for superusers as well."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -121,7 +119,7 @@ class ReadOnlyAdmin(StaffAdmin):
 
 
 class Ranked(StaffAdmin):
-    """Rows of users, on which nobody acts who is not above the user in rank.
+    """Rows of users, which only staff above the user in rank can change.
 
     This holds for the form, for deletion, and for every action, of one row and of many: a selection
     with one row out of reach is refused whole. ``of_user`` is the path to the user.
@@ -163,14 +161,14 @@ class Ranked(StaffAdmin):
 
 
 class OfUsersAdmin(ReadOnlyAdmin, Ranked):
-    """Rows of users: found by how the user's e-mail begins, or by their own indexed columns.
+    """Rows of users: found by how the user's email begins, or by their own indexed columns.
 
     The users are looked up first: no index serves an `OR` over two tables.
     """
 
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields: ClassVar[tuple[str, ...]] = ("user__email",)
-    search_help_text = "The beginning of an e-mail address, or a whole id"
+    search_help_text = "The beginning of an email address, or a whole id"
     exactly: ClassVar[tuple[str, ...]] = ("pk",)
 
     def get_search_results(

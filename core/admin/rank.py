@@ -1,14 +1,13 @@
-"""Who on the staff may act on whom: the one rule of rank.
+"""Which staff may act on which users: the rule of rank.
 
-A superuser may act on everyone. Anybody else acts only on users whose rights are fewer than their
-own: every right of the target is also theirs, and they hold one that the target lacks. So nobody
-acts on their peers, on somebody whose rights lie elsewhere, or on themselves.
+A superuser can act on everyone. Others can act only on users who have fewer permissions: the actor
+must have every permission of the target and at least one more. So staff cannot act on their peers,
+on users with other permissions, or on themselves.
 
-Rights are those that are granted, by groups and one by one. That the target is suspended, or not on
-the staff, does not lower their rank: they would have their rights back with the next click.
+All granted permissions count, by groups and individually. A target that is suspended or not on the
+staff keeps their rank, because one click would restore their permissions.
 
-Groups, rights and the flags of the staff are given and taken by superusers alone: they are the
-fields in ``GIVES_RIGHTS``.
+Only superusers can change groups, permissions and the staff flags (``GIVES_RIGHTS``).
 """
 
 from typing import Any
@@ -24,7 +23,7 @@ GIVES_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 _HAS_RIGHTS = (
     Q(is_superuser=True) | Q(groups__permissions__isnull=False) | Q(user_permissions__isnull=False)
 )
-_TOLD = "This user is not below you in rank."
+_TOLD = "You can only act on users whose rank is below yours."
 
 
 def may_act_on(actor: Any, target: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The address of the client that sent a request."""
+"""The IP address of the client of a request."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 

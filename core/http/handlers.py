@@ -1,8 +1,8 @@
 """The two ASGI handlers.
 
-Both read the body with a bound. `LeanHandler` is for the proxy's async routes: URLconf, middleware
-chain, HttpRequest and HttpResponse stay Django's, but no thread is started for a request
-(Django's own handler starts several: for sync signal receivers and sync middleware hooks).
+Both limit the size of a body. `LeanHandler` is for the proxy's async routes: URLconf, middleware
+chain, HttpRequest and HttpResponse are Django's, but it starts no threads (Django's handler starts
+several for each request: for sync signal receivers and sync middleware hooks).
 """
 
 import asyncio

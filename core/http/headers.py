@@ -1,4 +1,4 @@
-"""Response headers that need no looking into."""
+"""Adding response headers that need no encoding or validation."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The methods of plain Django views under /api; DRF's views say theirs by themselves."""
+"""Allowed methods of plain Django views under /api; DRF views declare their own."""
 
 from django.http import HttpRequest
 

@@ -1,4 +1,4 @@
-"""What every request passes, in the standard and in the lean handler alike."""
+"""Middleware of every request, in the standard and in the lean handler."""
 
 import logging
 import re
@@ -105,7 +105,9 @@ def transport_security(get_response: Handler) -> Handler:
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if not _is_ours(request.META.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS)):
-            return error_response(InvalidRequest("The Host header is not of this site."), request)
+            return error_response(
+                InvalidRequest("The Host header does not name this site."), request
+            )
         is_secure = request.is_secure()
         if settings.SECURE_SSL_REDIRECT and not is_secure:
             return HttpResponsePermanentRedirect(
@@ -149,7 +151,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     if getattr(request, "body_too_late", False):
         return error_response(RequestTimeout(headers={"Connection": "close"}), request)
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-        return error_response(InvalidRequest("The URL holds a NUL byte."), request)
+        return error_response(InvalidRequest("The URL contains a NUL byte."), request)
     return None
 
 
@@ -158,7 +160,9 @@ def _misdirected(request: HttpRequest) -> HttpResponseBase | None:
         try:
             request.get_host()
         except DisallowedHost:
-            return error_response(InvalidRequest("The Host header is not of this site."), request)
+            return error_response(
+                InvalidRequest("The Host header does not name this site."), request
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""How views tell the OpenAPI document which errors they answer with: ground, knows no app.
+"""Declaring the errors of a view for the OpenAPI document. Imports no app.
 
 @raises(EmailTaken, RateLimited)
 @extend_schema(...)
@@ -38,9 +38,12 @@ ERROR: Answer = {
             "required": ["type", "code", "message", "param", "request_id", "retryable"],
             "properties": {
                 "type": {"type": "string"},
-                "code": {"type": "string", "description": "What clients classify by."},
+                "code": {"type": "string", "description": "The error code, for clients."},
                 "message": {"type": "string"},
-                "param": {"type": ["string", "null"], "description": "The bad field."},
+                "param": {
+                    "type": ["string", "null"],
+                    "description": "The invalid field or parameter.",
+                },
                 "request_id": {"type": ["string", "null"]},
                 "retryable": {"type": "boolean"},
                 "fields": {
@@ -91,10 +94,10 @@ class ErrorSchema(AutoSchema):
         )
 
     def _by_its_classes(self) -> Errors:
-        doors = self.view.get_authenticators()
-        parts = (*doors, *self.view.get_permissions())
+        authenticators = self.view.get_authenticators()
+        parts = (*authenticators, *self.view.get_permissions())
         named = tuple(error for part in parts for error in getattr(part, "errors", ()))
-        return (NotAuthenticated, *named) if doors else named
+        return (NotAuthenticated, *named) if authenticators else named
 
     def _told(self) -> Errors:
         told: Errors = getattr(getattr(self.view, self.method.lower()), "raises", ())

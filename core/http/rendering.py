@@ -1,7 +1,6 @@
-"""The one border where failures become answers: for DRF, plain Django and the async views.
+"""Turning exceptions into responses, for DRF, plain Django and the async views.
 
-Foreign errors (DRF's, Django's, the database's, Redis's) are mapped to ``core.errors`` here and
-nowhere else.
+Exceptions of DRF, Django, the database and Redis are mapped to ``core.errors`` only here.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a development checkout's processes are told beside the URLs of the embedded servers."""
+"""Environment variables of a development checkout's processes."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The one failure of the embedded servers, told in a sentence that a newcomer can act on."""
+"""The error of the embedded servers, with a message that says what to do."""
 
 
 class EmbeddedError(Exception):

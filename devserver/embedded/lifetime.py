@@ -1,4 +1,4 @@
-"""Who uses the embedded servers: the first user starts them, the last one stops them.
+"""Reference counting of the embedded servers: the first user starts them, the last one stops them.
 
 Each user holds a shared lock on a file, which the kernel drops even for a killed process. Starting,
 joining and leaving happen under a second, exclusive lock, so no two of them ever mix. Servers

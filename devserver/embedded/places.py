@@ -1,4 +1,4 @@
-"""Where the embedded servers of this checkout live, and the URLs that reach them.
+"""Paths and URLs of a checkout's embedded servers.
 
 Everything here is a pure function of ``DATA_DIR`` and the profile: no server is needed, and nothing
 is created. Two profiles exist: ``run`` keeps its data, ``test`` is fast and may be thrown away.

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its cluster, its command line, and what a crash may leave behind."""
+"""The embedded PostgreSQL: its cluster, command line, and recovery after a crash."""
 
 import os
 import shutil

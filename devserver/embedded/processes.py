@@ -1,4 +1,4 @@
-"""Other processes: run one to its end, look at one that lives, wait for what it does."""
+"""Running, inspecting and waiting for other processes."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The signing secrets of a development checkout, so that nobody has to make them up."""
+"""The generated signing secrets of a development checkout."""
 
 import fcntl
 import secrets

@@ -1,4 +1,4 @@
-"""A server process that outlives whoever started it.
+"""A server process that outlives the process that started it.
 
 The process inherits an open, locked file, and the kernel holds that lock as long as any process of
 the server lives. So "does it run?" has a true answer after every crash, where a pid in a file may

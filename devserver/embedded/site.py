@@ -1,4 +1,4 @@
-"""The site that `make run` runs in this checkout, for commands that are run beside it.
+"""The running site of this checkout, for commands that run at the same time.
 
 What its processes were told of the demo upstream and the fake Stripe stands in a file, which is
 good for as long as the lock on it is held: the kernel drops that even for a killed process.

@@ -1,4 +1,4 @@
-"""One request to the API: who asks, what for, and the answer, kept under its idempotency key."""
+"""A request to the fake Stripe API: authentication, dispatch, and idempotency."""
 
 import base64
 import binascii

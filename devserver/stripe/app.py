@@ -1,4 +1,4 @@
-"""The ASGI application: the API, the pages, the control door, and the time that passes."""
+"""The ASGI application: the API, the pages, the control API, and the clock."""
 
 import asyncio
 import contextlib

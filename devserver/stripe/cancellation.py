@@ -1,4 +1,4 @@
-"""The end of a subscription: at once, at a moment to come, or because it never began."""
+"""Ending a subscription: at once, later, or because it never started."""
 
 from devserver.stripe import invoices, items, lines, standing
 from devserver.stripe.store import Obj

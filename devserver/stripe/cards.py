@@ -1,4 +1,4 @@
-"""The test cards that Stripe documents: number, magic payment method, and what becomes of a charge.
+"""The test cards that Stripe documents: number, payment method id, and outcome of a charge.
 
 https://docs.stripe.com/testing
 """

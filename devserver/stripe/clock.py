@@ -1,4 +1,4 @@
-"""The time of the account: the real one, until a test moves it forward."""
+"""The time of the account: real, until a test moves it forward."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The control door, for tests. All bodies and answers are JSON.
+"""The control API, for tests. All bodies and answers are JSON.
 
 POST /_test/advance      {"days": 31} or {"hours": 2} or {"to": 1767225600}, "settle": true
 POST /_test/settings     {"finalization_seconds": 0, "retry_days": [3], "after_retries": "unpaid"}
@@ -36,7 +36,7 @@ class Control:
         self._world = world
         self._mail = mail
         self._faults = faults
-        self._doors: dict[tuple[str, str], Callable[[Obj], Awaitable[Any]]] = {
+        self._endpoints: dict[tuple[str, str], Callable[[Obj], Awaitable[Any]]] = {
             ("POST", "advance"): self._advance,
             ("POST", "settings"): self._settings,
             ("POST", "delivery"): self._delivery,
@@ -54,10 +54,10 @@ class Control:
         }
 
     async def answer(self, method: str, path: str, query: Obj, body: bytes) -> Any:
-        door = self._doors.get((method, path.removeprefix("/_test/")))
-        if door is None:
+        endpoint = self._endpoints.get((method, path.removeprefix("/_test/")))
+        if endpoint is None:
             raise unrecognized_url(method, path)
-        return await door({**query, **_given(body)})
+        return await endpoint({**query, **_given(body)})
 
     async def _now(self, given: Obj) -> Obj:
         return {"now": self._world.now()}

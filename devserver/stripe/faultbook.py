@@ -1,4 +1,4 @@
-"""Which of the coming API calls fail, and how."""
+"""Which of the next API calls fail, and how."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The look of the pages: light and dark, for phones too. Everything shown is escaped here."""
+"""HTML of the pages, light and dark, with everything escaped."""
 
 from dataclasses import dataclass, field
 from html import escape

@@ -1,4 +1,4 @@
-"""Money moves: what becomes of an attempt to charge a card."""
+"""Attempts to charge a card, and their outcome."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What happens by itself when its time has come, in the order of time."""
+"""Events that happen as time passes, in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What payments make of a subscription: active, past due, or over."""
+"""The status of a subscription that follows from its payments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

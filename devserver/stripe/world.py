@@ -1,4 +1,4 @@
-"""One Stripe account: its objects, its clock, its events, and what tests set."""
+"""One Stripe account: objects, clock, events, and test settings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a newcomer sees when all runs, made to be pasted."""
+"""What `make run` prints when everything runs."""
 
 import json
 

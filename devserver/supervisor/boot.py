@@ -1,4 +1,4 @@
-"""The story of ``make run``: one step after the other, until the site answers."""
+"""The steps of ``make run``, until the site answers."""
 
 import asyncio
 import json

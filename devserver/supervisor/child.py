@@ -1,4 +1,4 @@
-"""One process under the supervisor: its output, its end, and its descendants."""
+"""One supervised process: its output, its end, and its descendants."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""What the supervisor and its children say: one prefixed line each, coloured on a terminal only."""
+"""Output of the supervisor and its children: prefixed lines, colored on a terminal."""
 
 import os
 import signal

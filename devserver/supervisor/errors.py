@@ -1,4 +1,4 @@
-"""Why the supervisor does not start, or gives up."""
+"""Errors of the supervisor."""
 
 
 class StartError(Exception):

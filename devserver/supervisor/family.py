@@ -1,4 +1,4 @@
-"""Processes that live and die together: when one falls, or somebody asks, all of them end."""
+"""A group of processes: when one ends, or on request, all of them end."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What is to be started, decided from the environment before anything runs."""
+"""Deciding what to start from the environment, before anything runs."""
 
 import hashlib
 import os

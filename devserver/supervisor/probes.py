@@ -1,4 +1,4 @@
-"""Looking at TCP ports and at the HTTP servers behind them."""
+"""Checking TCP ports and the HTTP servers behind them."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Bring the database up to date, in one process: Django takes longer to load than to do it.
+"""Applying migrations and seeding data in one process.
 
 Prints a line of JSON for each event; the last one carries what ``seed_demo`` tells. Run by the
 supervisor: ``python -m devserver.supervisor.setup``.

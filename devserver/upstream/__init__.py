@@ -26,6 +26,6 @@ chunks were written; a JSON answer is whole all the same, and billed, as provide
 
 How the files fit: ``server`` (bytes) → ``app`` (which answer) → ``endpoints`` (``validation``,
 ``directives``, ``faultbook``, ``generation`` → a ``job``) → ``stream_delivery`` or
-``json_delivery`` (with ``breakage``); ``journal`` remembers, ``laterword`` and ``control`` tell;
+``json_delivery`` (with ``breakage``); ``journal`` remembers, ``usage_lookup`` and ``control`` tell;
 ``process`` runs it for tests.
 """

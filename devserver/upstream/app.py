@@ -1,11 +1,11 @@
-"""Which answer a request gets."""
+"""Routing of requests to the demo upstream."""
 
 from collections.abc import Coroutine
 from typing import Any
 
 import orjson
 
-from devserver.upstream import json_delivery, laterword, models, wire
+from devserver.upstream import json_delivery, models, usage_lookup, wire
 from devserver.upstream.control import Control
 from devserver.upstream.endpoints import ENDPOINTS, Endpoint
 from devserver.upstream.errors import (
@@ -64,10 +64,10 @@ class App:
             return _MODELS
         if path == "/generation":
             ident = request.query.get("id", "")
-            return wire.ok(laterword.generation(self._journal, ident))
+            return wire.ok(usage_lookup.generation(self._journal, ident))
         if path.startswith("/completion-requests/"):
             ident = path.removeprefix("/completion-requests/")
-            return wire.ok(laterword.completion_request(self._journal, ident))
+            return wire.ok(usage_lookup.completion_request(self._journal, ident))
         if path.startswith("/models/"):
             return _one_model(path.removeprefix("/models/"))
         raise unknown_url(request.method, path)

@@ -1,4 +1,4 @@
-"""Faults that strike before an answer's head, on streams and JSON alike."""
+"""Faults before the headers of a response, for streams and JSON."""
 
 import asyncio
 import json

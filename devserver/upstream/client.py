@@ -1,4 +1,4 @@
-"""A plain client of the demo upstream, for tests that look at bytes rather than at objects."""
+"""A plain client of the demo upstream, for tests that check bytes."""
 
 import json
 from collections.abc import Iterator

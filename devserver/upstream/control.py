@@ -1,4 +1,4 @@
-"""The control door, for tests: set faults per model, read and clear the journal.
+"""The control API, for tests: set faults per model, read and clear the journal.
 
     POST   /_control/faults    {"model": "openai/gpt-5", "fault": "cut", "after": 5}
     DELETE /_control/faults
@@ -26,19 +26,19 @@ class Control:
     def __init__(self, *, journal: Journal, faults: FaultBook) -> None:
         self._journal = journal
         self._faults = faults
-        self._doors: dict[str, dict[str, Callable[[Request], Any]]] = {
+        self._endpoints: dict[str, dict[str, Callable[[Request], Any]]] = {
             "/_control/faults": {"POST": self._set_fault, "DELETE": self._clear_faults},
             "/_control/journal": {"GET": self._show_journal, "DELETE": self._clear_journal},
             "/_control/totals": {"GET": self._show_totals},
         }
 
     def answer(self, request: Request) -> Any:
-        door = self._doors.get(request.path)
-        if door is None:
+        endpoint = self._endpoints.get(request.path)
+        if endpoint is None:
             raise unknown_url(request.method, request.path)
-        if request.method not in door:
+        if request.method not in endpoint:
             raise wrong_method(request.method, request.path)
-        return door[request.method](request)
+        return endpoint[request.method](request)
 
     def _set_fault(self, request: Request) -> Any:
         fields = parse(request.body)

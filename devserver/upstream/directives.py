@@ -1,4 +1,4 @@
-"""Steering by the prompt: ``[[n=100,d=20,fault=cut,after=5]]`` in any message.
+"""Directives in a prompt: ``[[n=100,d=20,fault=cut,after=5]]`` in any message.
 
 It passes through a proxy untouched, so that a test says what the far end does. Text in double
 brackets with no known key is plain text; a known key with a bad value or an unknown neighbour

@@ -1,4 +1,4 @@
-"""From a request's body to the job of answering it: one small door per kind of generation."""
+"""From a request's body to the job that answers it: one function for each kind of generation."""
 
 import time
 from collections.abc import Callable, Iterable

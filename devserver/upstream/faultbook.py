@@ -1,4 +1,4 @@
-"""Which faults are set per model, and how often each still happens."""
+"""The faults set for each model, and how often each still occurs."""
 
 from collections import Counter
 from typing import Any
@@ -7,7 +7,7 @@ from devserver.upstream.directives import Directive, build
 
 
 class FaultBook:
-    """Faults set through the control door, and the count of those with ``times``."""
+    """Faults set through the control API, and the count of those with ``times``."""
 
     def __init__(self) -> None:
         self._by_model: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""What may go wrong, by name.
+"""The possible faults, by name.
 
 ``fault=`` takes one name or several joined by ``+`` (``fault=gzip+crlf``). ``after=K`` places a
 mid-stream fault behind the K-th token; ``after=0`` behind the response head, before any event.

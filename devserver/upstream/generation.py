@@ -1,4 +1,4 @@
-"""What is generated for a request, token by token, before anything is written.
+"""Generating the tokens of a response, before anything is written.
 
 Each of the ``n`` choices is the same text, so that a plan holds one choice and their number.
 """

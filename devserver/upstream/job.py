@@ -1,4 +1,4 @@
-"""One generation on its way to the client: what delivering needs to know."""
+"""One generation that is being delivered."""
 
 from dataclasses import dataclass
 from typing import Any

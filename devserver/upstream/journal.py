@@ -1,4 +1,4 @@
-"""What was asked and what became of it: the truth that tests compare the proxy's books with."""
+"""The journal of requests and their outcome, which tests compare the proxy's receipts with."""
 
 import os
 import time
@@ -61,7 +61,7 @@ class Record:
         self.stream = bool(body.get("stream"))
 
     def view(self) -> dict[str, Any]:
-        """The record as the control door shows it."""
+        """The record as the control API shows it."""
         reported = self.reported or {}
         return {
             "id": self.id,

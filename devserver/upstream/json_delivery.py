@@ -1,4 +1,4 @@
-"""Writing one JSON answer, whole, or with what goes wrong."""
+"""Writing a JSON response, with its faults."""
 
 import asyncio
 import gzip

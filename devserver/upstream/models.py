@@ -1,4 +1,4 @@
-"""The models on offer, listed in a superset of OpenAI's, OpenRouter's and Requesty's shapes."""
+"""The models, listed in a superset of OpenAI's, OpenRouter's and Requesty's shapes."""
 
 from dataclasses import dataclass
 from decimal import Decimal

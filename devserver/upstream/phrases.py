@@ -1,4 +1,4 @@
-"""What the demo upstream says."""
+"""The texts that the demo upstream generates."""
 
 from functools import lru_cache
 from itertools import cycle, islice

@@ -1,4 +1,4 @@
-"""What a request says: its texts, and how many prompt tokens they are.
+"""The texts of a request, and their number of prompt tokens.
 
 A message costs four tokens beyond its text and the answer's priming three, as in OpenAI's own
 chat format. Directives are text like any other and are counted. A picture is 85 tokens.

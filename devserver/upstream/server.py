@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: keep-alive, chunked bodies, 100-continue, and the client's leaving.
+"""An HTTP/1.1 server: keep-alive, chunked bodies, 100-continue, and client disconnects.
 
 A protocol of its own, so that faults can be made of bare bytes and resets.
 """

@@ -1,4 +1,4 @@
-"""The bodies of answers, in OpenAI's current shapes: chat, legacy text, embeddings.
+"""Response bodies in OpenAI's current shapes: chat, legacy text, embeddings.
 
 A shape turns a plan into one JSON answer, or into the ``choices`` of a stream's chunks.
 """

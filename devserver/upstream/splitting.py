@@ -1,4 +1,4 @@
-"""Cutting bytes where readers least expect it."""
+"""Splitting bytes at unusual places, for tests of parsers."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Writing a stream of events, one token a chunk, and what goes wrong in its middle."""
+"""Writing a stream of events, one token per chunk, with its faults."""
 
 import asyncio
 import zlib

@@ -1,4 +1,4 @@
-"""A small deterministic tokenizer: what the demo upstream counts and charges by.
+"""A small deterministic tokenizer, which the demo upstream counts with.
 
 A piece is up to five ASCII word characters, up to three punctuation marks, or one character of
 any other script, each with the space before it; longer runs of whitespace are pieces of up to

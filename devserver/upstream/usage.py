@@ -1,4 +1,4 @@
-"""The usage object, as OpenAI reports it (with OpenRouter's ``cost`` where asked for)."""
+"""The usage object as OpenAI reports it (with OpenRouter's ``cost`` if requested)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Refusing bad requests as OpenAI does: status, ``param``, ``code`` and wording."""
+"""Refusing invalid requests as OpenAI does: status, ``param``, ``code`` and message."""
 
 from collections.abc import Iterable
 from typing import Any

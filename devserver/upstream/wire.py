@@ -1,4 +1,4 @@
-"""HTTP as bytes: the request as parsed, the response as written."""
+"""HTTP as bytes: parsed requests and written responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

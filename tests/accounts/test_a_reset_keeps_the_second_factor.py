@@ -10,10 +10,10 @@ from rest_framework.test import APIClient
 
 from accounts.models import Session, User
 from tests.accounts.mailbox import reset_key
+from tests.accounts.resetting import NEW, by_the_api, by_the_page
+from tests.accounts.second_factor import code_of, enrolled
 from tests.accounts.signing_in import code as error_code
 from tests.accounts.signing_in import post
-from tests.accounts.test_reclaiming import NEW, by_the_api, by_the_page
-from tests.accounts.test_second_factor import code_of, enrolled
 
 Reset = Callable[[str], None]
 

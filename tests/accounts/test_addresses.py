@@ -19,12 +19,12 @@ from tests.factories import PASSWORD, UserFactory
         ("a@xn--mnchen-3ya.de", "a@xn--mnchen-3ya.de"),
     ],
 )
-def test_it_works(written: str, kept: str) -> None:
+def test_an_address_is_normalised_however_it_is_written(written: str, kept: str) -> None:
     assert fold(written) == kept
 
 
 @pytest.mark.parametrize("email", ["adm\u0131n@example.com", "u\u017fer@example.com"])
-def test_refused_by_every_door(api: APIClient, db: None, email: str) -> None:
+def test_refused_by_every_endpoint(api: APIClient, db: None, email: str) -> None:
     answer = post(api, "auth/register", email=email, password=PASSWORD)
     assert (answer.status_code, code(answer)) == (400, "invalid_request")
     page = Client().post("/accounts/signup/", {"email": email, "password1": PASSWORD})

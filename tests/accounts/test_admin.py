@@ -42,7 +42,7 @@ def test_a_taken_email_is_told_in_the_form(staff: Client, user: User) -> None:
         "password2": PASSWORD,
     }
     response = staff.post("/admin/accounts/user/add/", form)
-    assert "This e-mail is taken." in response.text
+    assert "This email is already in use." in response.text
 
 
 @pytest.mark.parametrize("page", ["", "add/", "{user.pk}/change/", "{user.pk}/password/", "?q=ada"])
@@ -76,8 +76,8 @@ def test_sessions_are_signed_out(staff: Client, user: User) -> None:
 def test_wrong_passwords_are_counted(user: User) -> None:
     client = Client()
     form = {"login": user.email, "password": "wrong"}
-    door = client.get("/admin/login/").headers["Location"]
-    pages = [client.post(door, form) for _ in range(11)]
+    login_page = client.get("/admin/login/").headers["Location"]
+    pages = [client.post(login_page, form) for _ in range(11)]
     assert [page.status_code for page in pages] == [200] * 10 + [429]
     assert int(pages[-1].headers["Retry-After"]) > 0
     assert code(log_in(APIClient(), user)) == "rate_limited"
@@ -100,7 +100,7 @@ def test_an_email_that_another_has_proven_is_taken(staff: Client, user: User) ->
     EmailAddress.objects.create(user=other, email=proven, verified=True)
     form = {"email": proven, "name": "", "is_active": "on"}
     page = staff.post(f"/admin/accounts/user/{user.pk}/change/", form)
-    assert "This e-mail is taken." in page.text
+    assert "This email is already in use." in page.text
 
 
 def test_a_form_that_was_open_writes_no_old_password(staff: Client, user: User) -> None:

@@ -33,7 +33,9 @@ def site(upstream: UpstreamProcess, provider_process: OidcProvider) -> Iterator[
         yield server
 
 
-def test_it_works(site: WebServer, provider_process: OidcProvider, tmp_path: Path) -> None:
+def test_an_account_is_linked_and_then_signs_in_in_a_browser(
+    site: WebServer, provider_process: OidcProvider, tmp_path: Path
+) -> None:
     user = UserFactory.create(email=fresh_email())
     sub = secrets.token_hex(8)
     provider_process.put_user(sub, email="ada@acme.example", email_verified=True)

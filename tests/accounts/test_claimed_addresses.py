@@ -29,7 +29,7 @@ def claimer(user: User, client: Client) -> User:
 def test_to_add(claimer: User, client: Client) -> None:
     other = UserFactory.create(email=fresh_email())
     page = client.post(PAGE, {"action_add": "", "email": other.email.upper()})
-    assert "An account with this e-mail exists already." in page.content.decode()
+    assert "An account with this email already exists." in page.content.decode()
     assert not EmailAddress.objects.filter(email=other.email).exists()
     free = fresh_email()
     client.post(PAGE, {"action_add": "", "email": free})

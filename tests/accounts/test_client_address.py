@@ -19,7 +19,7 @@ from core.http.client import client_address
         ("", "", False, "0.0.0.0"),
     ],
 )
-def test_it_works(
+def test_the_forwarded_address_counts_only_behind_a_trusted_proxy(
     settings: Settings, peer: str, forwarded: str, trusted: bool, expected: str
 ) -> None:
     settings.TRUSTED_PROXY = trusted

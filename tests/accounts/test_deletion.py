@@ -17,6 +17,7 @@ from accounts.flows import deletion
 from accounts.models import Session, User
 from accounts.sessions import session_pairs
 from accounts.signals import account_deleted
+from accounts.tasks import forget_what_has_expired
 from apikeys import keys
 from apikeys.models import ApiKey
 from tests.accounts.racing import race
@@ -50,7 +51,7 @@ def dying() -> Iterator[None]:
     account_deleted.disconnect(fail)
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_deleting_an_account_ends_its_sessions_and_sign_in(api: APIClient, user: User) -> None:
     pair = signed_in(api, user)
 
     response = delete(api, password=PASSWORD)
@@ -81,6 +82,7 @@ def test_nothing_says_any_more_who_it_was(api: APIClient, user: User, client: Cl
 
     gone = User.objects.get(pk=user.pk)
     assert (gone.email, gone.name) == (f"deleted-{user.pk}@invalid", "")
+    assert gone.is_deleted
     assert not gone.has_usable_password()
     assert (gone.is_active, gone.is_staff, gone.is_superuser) == (False, False, False)
     assert not EmailAddress.objects.filter(user=user).exists()
@@ -202,3 +204,14 @@ def test_dying_halfway_is_as_if_nothing_had_been_done(dying: None) -> None:
     assert profile(pair.access).status_code == 200
     assert APIClient().get("/api/auth/me", headers={"X-API-Key": key}).status_code == 200
     assert log_in(APIClient(), user).status_code == 200
+
+
+def test_an_account_that_an_older_version_deleted_is_marked(db: None) -> None:
+    """A process of the version before knows only the address of a deleted account."""
+    gone, here = UserFactory.create(email="deleted-7@invalid"), UserFactory.create()
+
+    forget_what_has_expired()
+
+    gone.refresh_from_db()
+    here.refresh_from_db()
+    assert (gone.is_deleted, here.is_deleted) == (True, False)

@@ -13,7 +13,7 @@ from tests.accounts.editor import Browser, Connect, Editor, allow, let_it_poll
 DEVICE = "/identity/o/device"
 
 
-def test_it_works(editor: Editor, browser: Browser) -> None:
+def test_a_confirmed_code_signs_the_device_in(editor: Editor, browser: Browser) -> None:
     begun = editor.begin_on_device()
     assert (begun["expires_in"], begun["interval"]) == (600, 5)
     assert begun["verification_uri_complete"].endswith(f"?code={begun['user_code']}")

@@ -14,7 +14,7 @@ from tests.accounts.signing_in import code, fresh_email, profile, signed_in
 from tests.factories import UserFactory
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_a_listed_session_can_be_revoked(api: APIClient, user: User) -> None:
     other = session_pairs.issue(user, name="Firefox on Linux")
     pair = signed_in(api, user)
 
@@ -37,7 +37,7 @@ def test_it_works(api: APIClient, user: User) -> None:
     assert len(api.get("/api/users/sessions").json()) == 1
 
 
-def test_only_living_ones_of_ones_own_are_listed(api: APIClient, user: User) -> None:
+def test_only_own_active_sessions_are_listed(api: APIClient, user: User) -> None:
     session_pairs.issue(UserFactory.create(email=fresh_email()))
     session_pairs.revoke(session_pairs.verify(session_pairs.issue(user).access).session_id)
     session_pairs.issue(user)

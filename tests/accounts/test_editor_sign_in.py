@@ -14,7 +14,9 @@ from tests.accounts.editor import REDIRECT, Browser, Connect, Editor, link_to_ed
 AUTHORIZE = "/identity/o/authorize"
 
 
-def test_it_works(editor: Editor, browser: Browser, member: User) -> None:
+def test_an_authorization_code_becomes_a_session(
+    editor: Editor, browser: Browser, member: User
+) -> None:
     page = browser.get(AUTHORIZE, **editor.question)
     assert "Visual Studio Code wants to use your account" in page.text
     done = browser.submit(page, action="grant")

@@ -33,7 +33,7 @@ def is_verified(email: str) -> bool:
     return bool(EmailAddress.objects.get(email=email).verified)
 
 
-def test_it_works(api: APIClient, db: None) -> None:
+def test_the_emailed_key_verifies_the_address(api: APIClient, db: None) -> None:
     email = fresh_email()
     assert register(api, email).status_code == 201
     assert not is_verified(email)

@@ -44,7 +44,7 @@ def test_the_page_leads_to_the_verification_first(
     for answer in (client.get(ENROLL), client.post(ENROLL, {"code": "123456"})):
         assert answer.headers["Location"] == "/accounts/email/"
 
-    assert "Verify your e-mail address first" in client.get("/accounts/email/").text
+    assert "Verify your email address first" in client.get("/accounts/email/").text
     assert "mfa.totp.secret" not in client.session
 
 

@@ -11,17 +11,16 @@ from accounts.models import RedeemedGrant, Session, User
 from accounts.sessions import session_pairs
 from accounts.tasks import forget_what_has_expired
 
-LONG_AGO = timezone.now() - timedelta(days=60)
-SOON = timezone.now() + timedelta(days=1)
 
-
-def test_it_works(user: User) -> None:
+def test_only_expired_sessions_and_grants_are_deleted(user: User) -> None:
+    long_ago = timezone.now() - timedelta(days=60)
+    soon = timezone.now() + timedelta(days=1)
     session_pairs.issue(user, name="good")
-    Session.objects.create(user=user, refresh_id=uuid.uuid4(), expires_at=LONG_AGO)
-    BrowserSession.objects.create(session_key="old", session_data="", expire_date=LONG_AGO)
-    BrowserSession.objects.create(session_key="new", session_data="", expire_date=SOON)
+    Session.objects.create(user=user, refresh_id=uuid.uuid4(), expires_at=long_ago)
+    BrowserSession.objects.create(session_key="old", session_data="", expire_date=long_ago)
+    BrowserSession.objects.create(session_key="new", session_data="", expire_date=soon)
     claim("fresh")
-    RedeemedGrant.objects.create(digest="old", created_at=LONG_AGO)
+    RedeemedGrant.objects.create(digest="old", created_at=long_ago)
 
     forget_what_has_expired()
 

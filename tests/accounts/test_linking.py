@@ -62,7 +62,9 @@ def sub(provider: OidcProvider) -> str:
     return made
 
 
-def test_it_works(api: APIClient, user: User, provider: OidcProvider, sub: str) -> None:
+def test_a_linked_account_is_listed_and_signs_in(
+    api: APIClient, user: User, provider: OidcProvider, sub: str
+) -> None:
     signed_in(api, user)
     assert listed(api) == []
     browser = Client()

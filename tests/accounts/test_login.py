@@ -12,7 +12,7 @@ from tests.accounts.signing_in import code, fresh_email, log_in, profile
 from tests.factories import PASSWORD, UserFactory
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_the_right_password_gives_a_session(api: APIClient, user: User) -> None:
     response = log_in(api, user)
 
     assert response.status_code == 200

@@ -6,7 +6,7 @@ from tests.accounts.signing_in import code, fresh_email, profile, refresh, signe
 from tests.factories import UserFactory
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_logout_revokes_only_the_current_session(api: APIClient, user: User) -> None:
     pair = signed_in(api, user)
     other = session_pairs.issue(user)
 

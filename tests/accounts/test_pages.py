@@ -187,7 +187,7 @@ def test_while_redis_is_away() -> None:
         raise RedisConnectionError
     except RedisConnectionError:
         page = error_pages.server_error(RequestFactory().get("/accounts/x"))
-    assert (page.status_code, b"Back in a moment" in page.content) == (503, True)
+    assert (page.status_code, b"Temporarily unavailable" in page.content) == (503, True)
 
 
 def test_assets_are_served(connect: Connect) -> None:

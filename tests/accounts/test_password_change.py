@@ -17,7 +17,9 @@ from tests.factories import PASSWORD, UserFactory
 NEW = "an entirely different staple"
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_the_new_password_replaces_the_old_one_and_the_user_is_told(
+    api: APIClient, user: User
+) -> None:
     signed_in(api, user)
 
     response = post(api, "auth/password/change", current_password=PASSWORD, new_password=NEW)

@@ -35,7 +35,7 @@ def outcome(response: object) -> tuple[int, str]:
     return response.status_code, code(response)  # type: ignore[attr-defined]
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_the_emailed_key_sets_a_new_password(api: APIClient, user: User) -> None:
     assert post(api, "auth/password/reset", email=user.email.upper()).status_code == 202
     assert len(messages_to(user.email)) == 1
     body = {"key": reset_key(user.email), "new_password": NEW}

@@ -9,7 +9,7 @@ from tests.accounts.signing_in import code, signed_in
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
-def test_it_works(api: APIClient, user: User, method: str) -> None:
+def test_the_name_can_be_changed(api: APIClient, user: User, method: str) -> None:
     signed_in(api, user)
     response = getattr(api, method)("/api/users/profile", {"name": "Ada"}, format="json")
     assert response.status_code == 200

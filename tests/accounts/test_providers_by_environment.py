@@ -30,7 +30,7 @@ def to_provider(api: APIClient, name: str) -> str:
         ("oidc", "OIDC", None),
     ],
 )
-def test_it_works(
+def test_a_provider_is_offered_once_its_variables_are_set(
     api: APIClient,
     user: User,
     settings: Settings,

@@ -13,7 +13,7 @@ from tests.accounts.signing_in import code, fresh_email, profile, refresh
 from tests.factories import UserFactory
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_a_refresh_token_is_rotated(api: APIClient, user: User) -> None:
     first = session_pairs.issue(user)
 
     response = refresh(api, first.refresh)

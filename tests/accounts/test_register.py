@@ -16,7 +16,7 @@ def register(api: APIClient, **fields: Any) -> Any:
     return api.post("/api/auth/register", json.dumps(body), content_type="application/json")
 
 
-def test_it_works(api: APIClient, db: None) -> None:
+def test_registering_creates_a_user_and_a_session(api: APIClient, db: None) -> None:
     email = fresh_email()
 
     response = register(api, email=email, name="Ada")

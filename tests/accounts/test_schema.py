@@ -25,7 +25,7 @@ def test_schemes(schema: Any) -> None:
         ("/api/auth/refresh", "post", "200"),
     ],
 )
-def test_open_doors(schema: Any, path: str, method: str, status: str) -> None:
+def test_public_endpoints(schema: Any, path: str, method: str, status: str) -> None:
     operation = schema["paths"][path][method]
     assert "content" in operation["responses"][status]
     assert operation["security"] == [{}]
@@ -42,7 +42,7 @@ def test_open_doors(schema: Any, path: str, method: str, status: str) -> None:
         ("/api/api-keys/{key_id}/rotate", "post"),
     ],
 )
-def test_doors_for_sessions_only(schema: Any, path: str, method: str) -> None:
+def test_endpoints_for_sessions_only(schema: Any, path: str, method: str) -> None:
     assert schema["paths"][path][method]["security"] == [{"bearerAuth": []}]
 
 

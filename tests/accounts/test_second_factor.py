@@ -1,6 +1,5 @@
 """The second factor: set up and asked for on the pages and by the API, counted, and good once."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,9 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
     TOTP,
-    format_hotp_value,
     generate_totp_secret,
-    hotp_value,
 )
 from django.db import connection
 from django.test import Client
@@ -21,6 +18,7 @@ from rest_framework.test import APIClient
 from accounts.flows import deletion
 from accounts.models import Session, User
 from accounts.sessions import session_pairs
+from tests.accounts.second_factor import code_of, enrolled, give_code, give_password, log_in
 from tests.accounts.signing_in import code as error_code
 from tests.accounts.signing_in import fresh_email, post, verify_address
 from tests.factories import PASSWORD, UserFactory
@@ -28,35 +26,8 @@ from tests.factories import PASSWORD, UserFactory
 STAFFS = "/api/admin/users"
 
 
-def code_of(secret: str) -> str:
-    """Return what an authenticator app shows now."""
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
-
-
-def enrolled(**fields: Any) -> tuple[User, str]:
-    """Make a user with a second factor; return its secret, too."""
-    user: User = UserFactory.create(email=fresh_email(), **fields)
-    verify_address(user)
-    secret = generate_totp_secret()
-    TOTP.activate(user, secret)
-    return user, secret
-
-
 def admin() -> tuple[User, str]:
     return enrolled(is_staff=True, is_superuser=True)
-
-
-def give_password(browser: Client, user: User, then: str = "") -> Any:
-    body = {"login": user.email, "password": PASSWORD, "next": then}
-    return browser.post("/accounts/login/", body)
-
-
-def give_code(browser: Client, code: str) -> Any:
-    return browser.post("/accounts/2fa/authenticate/", {"code": code})
-
-
-def log_in(user: User, **code: str) -> Any:
-    return post(APIClient(), "auth/login", email=user.email, password=PASSWORD, **code)
 
 
 def staffs(access: str) -> Any:
@@ -64,7 +35,7 @@ def staffs(access: str) -> Any:
 
 
 @pytest.mark.django_db
-def test_it_works(client: Client) -> None:
+def test_staff_enter_the_admin_after_password_and_code(client: Client) -> None:
     staff, secret = admin()
 
     first = client.get("/admin/accounts/user/")

@@ -14,8 +14,8 @@ from accounts import security_log
 from accounts.flows import deletion, linking, passwords
 from accounts.models import User
 from accounts.sessions import session_pairs
+from tests.accounts.second_factor import code_of, enrolled, give_code, give_password
 from tests.accounts.signing_in import fresh_email, post, signed_in
-from tests.accounts.test_second_factor import code_of, enrolled, give_code, give_password
 from tests.factories import PASSWORD
 
 Lines = list[Any]

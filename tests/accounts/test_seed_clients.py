@@ -23,7 +23,7 @@ def seed(*options: str) -> str:
     return out.getvalue()
 
 
-def test_it_works(settings: Settings) -> None:
+def test_every_editor_gets_a_public_client(settings: Settings) -> None:
     settings.EXTENSION_ID = "acme.gate"
     seed()
     assert {client.pk: client.get_redirect_uris() for client in Client.objects.all()} == {

@@ -18,7 +18,9 @@ def is_signed_in(browser: Client) -> bool:
     return browser.get("/accounts/").status_code == 200
 
 
-def test_it_works(provider: OidcProvider, client: Client, db: None) -> None:
+def test_a_verified_address_creates_a_user_once(
+    provider: OidcProvider, client: Client, db: None
+) -> None:
     sub, email = secrets.token_hex(8), fresh_email()
     provider.put_user(sub, email=email, email_verified=True, name="Ada Lovelace")
 

@@ -37,7 +37,7 @@ def passwordless(db: None) -> User:
     return User.objects.create_user(fresh_email())
 
 
-def test_it_works(api: APIClient, user: User) -> None:
+def test_an_unlinked_account_is_gone(api: APIClient, user: User) -> None:
     account = linked(user)
     signed_in(api, user)
     assert unlink(api, account.pk).status_code == 204

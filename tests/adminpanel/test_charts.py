@@ -54,7 +54,7 @@ def test_ticks_reach_the_most_and_are_few(most: float) -> None:
     ("value", "text"),
     [(None, "none"), (0, "0"), (950, "950"), (1234, "1.23k"), (34_000_000, "34M"), (0.25, "0.25")],
 )
-def test_compact_numbers(value: float | None, text: str) -> None:
+def test_numbers_are_written_compactly(value: float | None, text: str) -> None:
     assert compact(value) == text
 
 
@@ -84,7 +84,7 @@ def test_one_point_and_none(draw: Draw) -> None:
     one = drawn(draw(Chart("T", ["a"], [Series("x", [5])], compact)))
     assert [title.text for title in one.iter("title")] == ["a: x 5"]
     nothing = drawn(draw(Chart("T", [], [Series("x", [])], compact)))
-    assert "Nothing in this time" in [text.text for text in nothing.iter("text")]
+    assert "No data for these days" in [text.text for text in nothing.iter("text")]
     drawn(draw(Chart("T", ["a"], [Series("x", [0])], compact)))
 
 
@@ -113,6 +113,6 @@ def test_no_styles_nor_scripts_that_a_policy_would_stop() -> None:
     assert "<script" not in chart
 
 
-def test_a_bar() -> None:
+def test_a_bar_is_as_wide_as_its_share() -> None:
     assert 'width="50"' in bar(0.5)
     assert 'width="100"' in bar(7)

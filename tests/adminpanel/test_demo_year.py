@@ -19,22 +19,26 @@ from tokens.models import Balance, DailyTotal, Entry, UsageRecord
 from tokens.usage import aggregates
 
 DAYS = 70
-NOW = timezone.now()
 YEAR = timedelta(days=365)
 
 
 @pytest.fixture
-def past(db: None) -> Past:
-    return seed_past(DAYS, now=NOW)
+def now() -> datetime:
+    return timezone.now()
 
 
-def test_it_works(past: Past) -> None:
+@pytest.fixture
+def past(db: None, now: datetime) -> Past:
+    return seed_past(DAYS, now=now)
+
+
+def test_the_seeded_year_covers_every_status_and_dimension(past: Past, now: datetime) -> None:
     assert past.fresh
     assert past.users > 20
     assert past.records > 2000
     first = UsageRecord.objects.aggregate(at=Min("created_at"))["at"]
-    assert NOW - timedelta(days=DAYS) < first < NOW - timedelta(days=DAYS - 20)
-    assert UsageRecord.objects.aggregate(at=Max("created_at"))["at"] < NOW
+    assert now - timedelta(days=DAYS) < first < now - timedelta(days=DAYS - 20)
+    assert UsageRecord.objects.aggregate(at=Max("created_at"))["at"] < now
     assert set(UsageRecord.objects.values_list("status", flat=True)) == {
         "ok",
         "failed",
@@ -125,7 +129,7 @@ def test_not_in_production(db: None, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 5000])
-def test_unfit_days(db: None, settings: Settings, days: int) -> None:
+def test_invalid_days_are_refused(db: None, settings: Settings, days: int) -> None:
     settings.DEBUG = True
     with pytest.raises(CommandError, match="--days"):
         command(days=days)

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.sessions import session_pairs
 from config.celery import app
 from tests.accounts.mailbox import messages_to
-from tests.accounts.test_second_factor import code_of, enrolled, log_in
+from tests.accounts.second_factor import code_of, enrolled, log_in
 from tests.adminpanel.site import signed_in
 
 OnCommit = Callable[..., AbstractContextManager[Any]]

@@ -29,7 +29,7 @@ def put(api: APIClient, user_id: int, **body: Any) -> Any:
     return api.put(f"/api/admin/users/{user_id}/plan", body, format="json")
 
 
-def test_it_works(staff: APIClient, user: User) -> None:
+def test_a_plan_change_raises_the_allowance_and_is_audited(staff: APIClient, user: User) -> None:
     before = open_account(user.pk).allocated
     answer = put(staff, user.pk, plan="pro", reason="a friend of the house")
 
@@ -73,7 +73,9 @@ def test_whoever_pays_is_left_alone(staff: APIClient, user: User) -> None:
         ({"plan": "pro", "reason": "x" * 201}, "reason"),
     ],
 )
-def test_unfit_bodies(staff: APIClient, user: User, body: dict[str, Any], param: str) -> None:
+def test_invalid_bodies_are_refused(
+    staff: APIClient, user: User, body: dict[str, Any], param: str
+) -> None:
     refused = put(staff, user.pk, **body)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
     assert LogEntry.objects.count() == 0

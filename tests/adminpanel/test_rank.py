@@ -147,7 +147,7 @@ def every_attempt(case: Case) -> Iterator[tuple[str, Callable[[], int]]]:
 
 
 @pytest.mark.parametrize(("actor", "target"), pairs)
-def test_the_rule(case: Case, actor: str, target: str) -> None:
+def test_every_action_follows_the_rule_of_rank(case: Case, actor: str, target: str) -> None:
     expected = target in BELOW[actor]
     assert rank.may_act_on(case.actor, case.target) is expected
 

@@ -17,9 +17,14 @@ from tests.tokens.usage import used
 from tokens.periods import months_after
 from tokens.usage import aggregates
 
-NOW = timezone.now()
-THIS = datetime(NOW.year, NOW.month, 1, tzinfo=UTC)
-LAST = months_after(THIS, -1)
+
+def this_month() -> datetime:
+    now = timezone.now()
+    return datetime(now.year, now.month, 1, tzinfo=UTC)
+
+
+def last_month() -> datetime:
+    return months_after(this_month(), -1)
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ def invoiced(subscription: Subscription, at: datetime, paid: int, refunded: int 
 
 def test_an_invoice_counts_for_the_plan_that_it_was_for(finance: APIClient) -> None:
     rises = subscribed("pro")
-    invoiced(rises, LAST, 2000)
+    invoiced(rises, last_month(), 2000)
     Subscription.objects.filter(pk=rises.pk).update(plan="enterprise")
 
     (month, _) = report(finance, months="2")["months"]
@@ -80,12 +85,12 @@ def report(api: APIClient, **query: str) -> dict[str, Any]:
     return found
 
 
-def test_mrr(finance: APIClient) -> None:
+def test_mrr_is_the_sum_of_running_subscriptions(finance: APIClient) -> None:
     subscribed("pro")
     subscribed("pro", "year")
     subscribed("enterprise", status="past_due")
     subscribed("enterprise", status="trialing")
-    subscribed("pro", status="canceled", ended_at=NOW, entitled=False)
+    subscribed("pro", status="canceled", ended_at=timezone.now(), entitled=False)
 
     told = report(finance)
 
@@ -96,29 +101,29 @@ def test_mrr(finance: APIClient) -> None:
     assert told["mrr"] == "55.00"
 
 
-def test_months(finance: APIClient, user: User) -> None:
-    stays = subscribed("pro", created_at=LAST - timedelta(days=3))
+def test_revenue_is_listed_by_month(finance: APIClient, user: User) -> None:
+    stays = subscribed("pro", created_at=last_month() - timedelta(days=3))
     leaves = subscribed(
         "enterprise",
-        created_at=LAST - timedelta(days=3),
+        created_at=last_month() - timedelta(days=3),
         status="canceled",
-        ended_at=LAST + timedelta(days=5),
+        ended_at=last_month() + timedelta(days=5),
     )
-    invoiced(stays, LAST, 2000)
-    invoiced(leaves, LAST, 5000, refunded=1000)
-    invoiced(stays, THIS, 2000)
+    invoiced(stays, last_month(), 2000)
+    invoiced(leaves, last_month(), 5000, refunded=1000)
+    invoiced(stays, this_month(), 2000)
     StripeEvent.objects.create(
-        id="evt_1", type="invoice.payment_failed", payload={}, created_at=LAST
+        id="evt_1", type="invoice.payment_failed", payload={}, created_at=last_month()
     )
-    used(user, at=LAST, cost=Decimal("1.25"))
-    used(user, at=NOW, cost=Decimal(9), upstream_cost=Decimal("0.5"))
+    used(user, at=last_month(), cost=Decimal("1.25"))
+    used(user, at=timezone.now(), cost=Decimal(9), upstream_cost=Decimal("0.5"))
     aggregates.aggregate()
-    used(user, at=NOW, cost=Decimal("0.25"))  # not summed yet
+    used(user, at=timezone.now(), cost=Decimal("0.25"))  # not summed yet
 
     last, this = report(finance, months="2")["months"]
 
     assert last == {
-        "month": f"{LAST:%Y-%m}",
+        "month": f"{last_month():%Y-%m}",
         "revenue": "60.00",
         "by_plan": [
             {"plan": "enterprise", "revenue": "40.00"},
@@ -144,7 +149,7 @@ def test_a_business_without_any(finance: APIClient) -> None:
 @pytest.mark.parametrize(
     "query", [{"months": "0"}, {"months": "37"}, {"months": "x"}, {"currency": "US$"}]
 )
-def test_unfit_queries(finance: APIClient, query: dict[str, str]) -> None:
+def test_invalid_queries_are_refused(finance: APIClient, query: dict[str, str]) -> None:
     answer = finance.get("/api/admin/revenue", query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 
@@ -152,5 +157,5 @@ def test_unfit_queries(finance: APIClient, query: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("role", "status"), [("user", 403), ("staff", 403), ("support", 403), ("admin", 200)]
 )
-def test_who_may(as_role: As, role: str, status: int) -> None:
+def test_only_permitted_roles_see_revenue(as_role: As, role: str, status: int) -> None:
     assert as_role(role).get("/api/admin/revenue").status_code == status

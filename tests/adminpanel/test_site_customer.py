@@ -86,7 +86,7 @@ def test_granted_tokens_expire(user: User) -> None:
 @pytest.mark.parametrize(
     "form", [{"reason": ""}, {"reason": " "}, {"sure": ""}, {"amount": 0}, {"amount": "x"}]
 )
-def test_unfit_forms(user: User, form: dict[str, object]) -> None:
+def test_invalid_forms_are_shown_again(user: User, form: dict[str, object]) -> None:
     whole = {"amount": 5, "once": uuid4(), **form}
     assert act(signed_in("finance"), user, "grant_tokens", **whole) == 400
     assert open_account(user.pk).bonus == 0

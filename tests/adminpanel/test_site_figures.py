@@ -28,7 +28,7 @@ def root(db: None) -> Client:
         ("tokens/tier", "50,000,000"),
     ],
 )
-def test_lists(root: Client, page: str, said: str) -> None:
+def test_lists_show_formatted_figures(root: Client, page: str, said: str) -> None:
     fill_site()
     assert said in root.get(f"/admin/{page}/").text
 
@@ -69,7 +69,7 @@ def test_a_price_is_kept_per_token(root: Client) -> None:
 
 
 @pytest.mark.parametrize("price", ["-1", "0.0000001", "1e13", "free"])
-def test_no_price(root: Client, price: str) -> None:
+def test_an_invalid_price_is_refused(root: Client, price: str) -> None:
     route = _route()
     form = _form(root, route) | {"price_prompt": price}
     answer = root.post(f"/admin/llmproxy/route/{route.pk}/change/", form)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +17,14 @@ from tokens.ledger import open_account
 from tokens.models import Aggregation, UsageRecord
 from tokens.usage import aggregates, latency
 
-TODAY = timezone.now().date()
+
+def today() -> date:
+    return timezone.now().date()
 
 
 def stats(api: APIClient, *, first: int, last: int = 0, group_by: str) -> dict[str, Any]:
     """Ask for the days from that many days ago to that many."""
-    days = {"from": f"{TODAY - timedelta(days=first)}", "to": f"{TODAY - timedelta(days=last)}"}
+    days = {"from": f"{today() - timedelta(days=first)}", "to": f"{today() - timedelta(days=last)}"}
     answer = api.get("/api/admin/usage-stats", {**days, "group_by": group_by})
     assert answer.status_code == 200, answer.content
     found: dict[str, Any] = answer.json()
@@ -35,7 +37,7 @@ def a_busy_week(user: User) -> list[UsageRecord]:
     people = [user, UserFactory.create(), UserFactory.create()]
     for person in people:
         open_account(person.pk)
-    noon = datetime.combine(TODAY, time(), UTC)
+    noon = datetime.combine(today(), time(), UTC)
     UsageRecord.objects.bulk_create(
         record(
             people[number % 3 if number % 7 else 0],
@@ -86,7 +88,7 @@ KEYS: dict[str, Callable[[UsageRecord], str]] = {
 def test_all_figures_are_those_of_the_records(
     support: APIClient, a_busy_week: list[UsageRecord]
 ) -> None:
-    assert Aggregation.objects.get().open_from == TODAY - timedelta(days=2)
+    assert Aggregation.objects.get().open_from == today() - timedelta(days=2)
     for group in KEYS:
         told = stats(support, first=6, group_by=group)
         check(told, a_busy_week, group)

@@ -34,7 +34,7 @@ def records(user: User) -> None:
     used(user, at=datetime(2026, 3, 4, tzinfo=UTC), charged=1000)
 
 
-def test_it_works(support: APIClient) -> None:
+def test_totals_are_the_sums_of_the_records(support: APIClient) -> None:
     total = stats(support)["total"]
 
     assert total["requests"] == 3
@@ -62,7 +62,7 @@ def test_the_plan_of_then(support: APIClient, user: User) -> None:
         aggregates.aggregate()
 
 
-def test_by_day(support: APIClient) -> None:
+def test_usage_is_summed_by_day(support: APIClient) -> None:
     rows = stats(support, group_by="day")["rows"]
     assert [(row["key"], row["charged"]) for row in rows] == [("2026-03-02", 5), ("2026-03-03", 7)]
 
@@ -95,11 +95,11 @@ def test_a_time_without_any(support: APIClient) -> None:
         {"from": "2026-02-30"},
     ],
 )
-def test_unfit_queries(support: APIClient, query: dict[str, str]) -> None:
+def test_invalid_queries_are_refused(support: APIClient, query: dict[str, str]) -> None:
     answer = support.get("/api/admin/usage-stats", {**DAYS, **query})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(("role", "status"), [("user", 403), ("staff", 403), ("finance", 200)])
-def test_who_may(as_role: As, role: str, status: int) -> None:
+def test_only_permitted_roles_see_usage(as_role: As, role: str, status: int) -> None:
     assert as_role(role).get("/api/admin/usage-stats").status_code == status

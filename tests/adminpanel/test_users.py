@@ -33,7 +33,7 @@ def listed(api: APIClient, **query: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_it_works(support: APIClient, ada: User) -> None:
+def test_a_listed_user_has_plan_status_and_tokens(support: APIClient, ada: User) -> None:
     ledger.reserve(user_id=ada.pk, amount=40, ttl=60)
     (row,) = listed(support, search="ADA@")
 
@@ -64,7 +64,7 @@ def test_last_seen_by_a_session_or_a_key(support: APIClient, ada: User) -> None:
     assert by_session < listed(support, search="ada@")[0]["last_seen"] == "2100-01-01T00:00:00Z"
 
 
-def test_filters(support: APIClient, ada: User) -> None:
+def test_users_are_filtered(support: APIClient, ada: User) -> None:
     pro, _ = Tier.objects.get_or_create(name="pro", defaults={"title": "Pro", "monthly_tokens": 1})
     Balance.objects.filter(user=ada).update(tier=pro)
     suspended = UserFactory.create(is_active=False)
@@ -98,7 +98,7 @@ def test_order_and_pages(support: APIClient) -> None:
         {"search": "x" * 201},
     ],
 )
-def test_unfit_queries(support: APIClient, query: dict[str, str]) -> None:
+def test_invalid_queries_are_refused(support: APIClient, query: dict[str, str]) -> None:
     answer = support.get("/api/admin/users", query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 
@@ -128,7 +128,7 @@ def test_no_more_queries_for_more_users(support: APIClient) -> None:
         ("root", 200),
     ],
 )
-def test_who_may(as_role: As, role: str, status: int) -> None:
+def test_only_permitted_roles_list_users(as_role: As, role: str, status: int) -> None:
     assert as_role(role).get("/api/admin/users").status_code == status
 
 

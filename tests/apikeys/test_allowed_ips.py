@@ -26,7 +26,9 @@ def call(text: str, address: str) -> Any:
         ([], "2001:db8::1", 200),
     ],
 )
-def test_it_works(key: ApiKey, text: str, networks: list[str], address: str, status: int) -> None:
+def test_a_key_is_accepted_from_its_networks_only(
+    key: ApiKey, text: str, networks: list[str], address: str, status: int
+) -> None:
     keys.change(key, allowed_ips=networks)
     assert call(text, address).status_code == status
 

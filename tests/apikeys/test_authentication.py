@@ -33,7 +33,7 @@ def code(response: Any) -> tuple[int, str]:
     return response.status_code, response.data["error"]["code"]
 
 
-def test_it_works(user: User, text: str) -> None:
+def test_a_key_is_accepted_in_either_header(user: User, text: str) -> None:
     expected = {"user": user.pk, "by": "ApiKey"}
     assert ask(Authorization=f"Bearer {text}").data == expected
     assert ask(X_API_Key=text).data == expected
@@ -44,7 +44,7 @@ def test_sessions_come_in_by_the_same_header(user: User) -> None:
     assert ask(Authorization=f"Bearer {access}").data == {"user": user.pk, "by": "Caller"}
 
 
-def test_without_credentials(db: None) -> None:
+def test_a_request_without_credentials_is_refused(db: None) -> None:
     response = ask()
     assert code(response) == (401, "not_authenticated")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
@@ -87,12 +87,12 @@ def test_one_query_does(text: str, django_assert_num_queries: Any) -> None:
         assert auth.verify(text).user.is_active
 
 
-def test_revoked(key: ApiKey, text: str) -> None:
+def test_a_revoked_key_is_refused(key: ApiKey, text: str) -> None:
     keys.revoke(key)
     assert code(ask(X_API_Key=text)) == (401, "invalid_api_key")
 
 
-def test_expired(key: ApiKey, text: str) -> None:
+def test_an_expired_key_is_refused(key: ApiKey, text: str) -> None:
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(hours=1))
     assert ask(X_API_Key=text).status_code == 200
     ApiKey.objects.update(expires_at=timezone.now())

@@ -20,7 +20,7 @@ def allow(user: User, number: int) -> None:
     Tier.objects.filter(pk=open_account(user.pk).tier_id).update(api_keys=number)
 
 
-def test_it_works(signed_in: APIClient, user: User) -> None:
+def test_a_key_beyond_the_plans_number_is_refused(signed_in: APIClient, user: User) -> None:
     allow(user, 1)
     assert signed_in.post("/api/api-keys", {"name": "a"}, format="json").status_code == 201
 

@@ -33,7 +33,9 @@ def create(api: APIClient, **fields: Any) -> Any:
     return api.post("/api/api-keys", {"name": "laptop", **fields}, format="json")
 
 
-def test_it_works(signed_in: APIClient, user: User) -> None:
+def test_a_created_key_is_shown_once_and_listed_without_its_secret(
+    signed_in: APIClient, user: User
+) -> None:
     response = create(signed_in)
 
     assert response.status_code == 201
@@ -96,7 +98,7 @@ def test_scopes_and_expiry_as_asked(signed_in: APIClient) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
-def test_unfit_fields(
+def test_invalid_fields_are_refused(
     signed_in: APIClient, key: ApiKey, field: str, value: Any, method: str
 ) -> None:
     path = "/api/api-keys" if method == "post" else f"/api/api-keys/{key.pk}"
@@ -150,7 +152,7 @@ def test_a_change_does_not_revive_a_revoked_key(key: ApiKey) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_somebody_elses(signed_in: APIClient, method: str) -> None:
+def test_another_users_key_is_not_found(signed_in: APIClient, method: str) -> None:
     theirs, text = keys.create(user=UserFactory.create(), name="theirs")
     response = getattr(signed_in, method)(
         f"/api/api-keys/{theirs.pk}", {"name": "x"}, format="json"
@@ -161,7 +163,7 @@ def test_somebody_elses(signed_in: APIClient, method: str) -> None:
     assert auth.verify(text).name == "theirs"
 
 
-def test_anonymous(api: APIClient, db: None) -> None:
+def test_anonymous_callers_are_refused(api: APIClient, db: None) -> None:
     response = api.get("/api/api-keys")
     assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated")
 

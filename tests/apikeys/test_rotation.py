@@ -13,7 +13,7 @@ from apikeys.models import ApiKey
 from core.errors import Conflict
 
 
-def test_rotate(signed_in: APIClient, key: ApiKey, text: str) -> None:
+def test_rotation_replaces_the_key(signed_in: APIClient, key: ApiKey, text: str) -> None:
     response = signed_in.post(f"/api/api-keys/{key.pk}/rotate")
     assert response.status_code == 200
     rotated = response.json()
@@ -68,7 +68,9 @@ def test_revoking_ends_both(key: ApiKey, text: str) -> None:
 
 
 @pytest.mark.parametrize("overlap", [-1, 8 * 86_400, "long", None, 10**30])
-def test_unfit_overlaps(signed_in: APIClient, key: ApiKey, text: str, overlap: Any) -> None:
+def test_an_invalid_overlap_is_refused(
+    signed_in: APIClient, key: ApiKey, text: str, overlap: Any
+) -> None:
     response = rotate(signed_in, key, overlap_seconds=overlap)
     assert (response.status_code, response.json()["error"]["param"]) == (400, "overlap_seconds")
     assert auth.verify(text) == key

@@ -41,7 +41,7 @@ def refusal(response: Any) -> tuple[int, str, str | None]:
     return response.status_code, error["code"], error["required"]
 
 
-def test_it_works(user: User) -> None:
+def test_the_llm_scope_allows_the_model_list(user: User) -> None:
     _, text = keys.create(user=user, name="", scopes=[Scope.LLM])
     assert ask(Models, text).status_code == 200
 

@@ -10,7 +10,7 @@ from apikeys import secrets
 _LETTERS = string.ascii_letters + string.digits
 
 
-def test_it_works() -> None:
+def test_a_new_key_is_well_formed_and_its_digest_hides_it() -> None:
     key = secrets.new_key()
     assert re.fullmatch(r"tgk_[0-9A-Za-z]{46}", key)
     assert secrets.is_well_formed(key)
@@ -18,7 +18,7 @@ def test_it_works() -> None:
     assert key not in secrets.digest(key)
 
 
-def test_keys_differ() -> None:
+def test_no_two_new_keys_are_equal() -> None:
     assert len({secrets.new_key() for _ in range(100)}) == 100
 
 

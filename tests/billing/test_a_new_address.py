@@ -11,8 +11,8 @@ from billing.stripe import customers, gateway
 from config.celery import app
 from core.errors import Unavailable
 from tests.accounts.signing_in import fresh_email
+from tests.billing.commands import run
 from tests.billing.shop import Shop
-from tests.billing.test_plans import run
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def address_of(customer: str) -> str:
     return str(gateway.customer(customer)["email"])
 
 
-def test_it_works(
+def test_a_change_of_address_reaches_stripe_by_the_queue(
     user: User,
     customer: str,
     shop: Shop,
@@ -88,7 +88,7 @@ def test_neither_queue_nor_stripe_keeps_anyone_from_moving(
 def test_sync_stripe_repairs_it(user: User, customer: str, shop: Shop) -> None:
     move(user)
 
-    said = f"{customer}: has the present e-mail address of user {user.pk}\n"
+    said = f"{customer}: has the present email address of user {user.pk}\n"
     assert said in run("sync_stripe", dry_run=True)
     assert address_of(customer) != user.email
     assert said in run("sync_stripe")

@@ -8,8 +8,8 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from billing.models import Price, Subscription
 from billing.stripe import gateway
+from tests.billing.commands import run
 from tests.billing.shop import ENTERPRISE, PRO, Shop, current, post, subscribe, tokens
-from tests.billing.test_plans import run
 from tokens.models import Balance
 
 
@@ -19,7 +19,9 @@ def make_another(user: User) -> str:
     return str(gateway._v1().subscriptions.create(wanted).id)
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_a_second_subscription_is_reported_and_changes_nothing(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
     subscribe(caller)
     second = make_another(user)
 

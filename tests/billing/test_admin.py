@@ -22,7 +22,9 @@ def staff(db: None) -> Client:
     return client
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop, staff: Client) -> None:
+def test_a_failed_event_is_processed_again_by_hand(
+    caller: APIClient, user: User, shop: Shop, staff: Client
+) -> None:
     """An event that failed while Stripe was away is processed by hand."""
     subscribe(caller, payment_method="pm_card_authenticationRequired")
     shop.take()
@@ -61,7 +63,9 @@ def test_a_price_that_staff_change_is_made_at_stripe(
 
 
 @pytest.mark.parametrize("model", ["plan", "price", "customer", "subscription", "invoice"])
-def test_pages(caller: APIClient, shop: Shop, staff: Client, model: str) -> None:
+def test_every_admin_page_opens_and_only_plans_can_be_added(
+    caller: APIClient, shop: Shop, staff: Client, model: str
+) -> None:
     subscribe(caller)
     assert staff.get(f"/admin/billing/{model}/").status_code == 200
     add = staff.get(f"/admin/billing/{model}/add/").status_code

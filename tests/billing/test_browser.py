@@ -18,7 +18,7 @@ from tests.factories import PASSWORD
 
 @chromium.needed
 @pytest.mark.django_db(transaction=True)
-def test_it_works(
+def test_a_newcomer_subscribes_in_a_browser(
     user: User, shop: Shop, live_server: LiveServer, settings: Settings, tmp_path: Path
 ) -> None:
     endpoint = shop.fake.webhook(f"{live_server.url}/api/stripe/webhook/", events=EVENTS)

@@ -28,7 +28,9 @@ def _subscribed(caller: APIClient, shop: Shop) -> None:
     shop.take()
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_an_upgrade_takes_effect_and_is_charged_at_once(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
     """Up in the middle of the period: the difference in money for the rest, and in tokens."""
     answer = change(caller, "enterprise")
 
@@ -43,7 +45,7 @@ def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
     assert standing(user) == shown
 
 
-def test_half_way(caller: APIClient, user: User, shop: Shop) -> None:
+def test_an_upgrade_half_way_is_prorated(caller: APIClient, user: User, shop: Shop) -> None:
     shop.advance(days=15)
     half = Balance.objects.get(user=user)
     half.period_start -= half.period_end - half.period_start
@@ -252,7 +254,7 @@ def test_the_free_plan_is_a_cancellation(caller: APIClient, shop: Shop) -> None:
     assert change(caller, "pro").json()["pending_change"] is None
 
 
-def test_cancel_now(caller: APIClient, user: User, shop: Shop) -> None:
+def test_canceling_now_ends_the_plan_at_once(caller: APIClient, user: User, shop: Shop) -> None:
     answer = post(caller, "cancel", now=True)
 
     assert (answer.json()["plan"], answer.json()["status"]) == ("free", "none")

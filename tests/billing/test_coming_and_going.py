@@ -18,7 +18,7 @@ from tests.billing.shop import Shop, current, post, subscribe
 from tests.factories import UserFactory
 
 
-def test_it_works(user: User, shop: Shop) -> None:
+def test_a_user_gets_one_customer_at_stripe(user: User, shop: Shop) -> None:
     tasks.make_customer(user.pk)
     made = Customer.objects.get(user=user).stripe_id
     tasks.make_customer(user.pk)

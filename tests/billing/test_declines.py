@@ -17,7 +17,9 @@ from tests.billing.shop import FREE, PRO, Shop, current, subscribe, tokens
         ("pm_card_chargeCustomerFail", "generic_decline"),  # when it is charged
     ],
 )
-def test_it_works(caller: APIClient, user: User, shop: Shop, card: str, decline_code: str) -> None:
+def test_a_declined_card_changes_nothing(
+    caller: APIClient, user: User, shop: Shop, card: str, decline_code: str
+) -> None:
     before = PAYMENTS.labels("declined")._value.get()
     answer = subscribe(caller, payment_method=card)
 

@@ -37,7 +37,7 @@ def forget_all(user: User) -> None:
     rows.delete()
 
 
-def test_it_works(user: User, shop: Shop, life: list[Delivery]) -> None:
+def test_repeated_events_change_nothing(user: User, shop: Shop, life: list[Delivery]) -> None:
     assert set(shop.deliver(life)) == {200}
 
     shown = standing(user)
@@ -64,7 +64,7 @@ def test_shuffled_on_a_blank_page(user: User, shop: Shop, life: list[Delivery]) 
     ]
 
 
-def test_every_order(shop: Shop) -> None:
+def test_events_in_every_order_end_in_the_same_state(shop: Shop) -> None:
     """Of a page that was paid at Stripe the site hears by events only: here twice each."""
     card = {"cardNumber": "4242 4242 4242 4242", "cardExpiry": "12 / 39", "cardCvc": "123"}
     heard = ("checkout.session.completed", "customer.subscription.created", "invoice.paid")
@@ -103,7 +103,7 @@ def test_all_at_once(user: User, shop: Shop, life: list[Delivery]) -> None:
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_killed_halfway(
+def test_an_event_killed_halfway_is_processed_when_repeated(
     user: User,
     shop: Shop,
     life: list[Delivery],
@@ -130,7 +130,9 @@ def test_killed_halfway(
     assert (shown["tier"], shown["status"], shown["available"]) == ("pro", "active", PRO)
 
 
-def test_months_late(caller: APIClient, user: User, shop: Shop) -> None:
+def test_events_that_come_months_late_change_nothing(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
     """What was paid long ago does not come back when its event does."""
     subscribe(caller)
     first = shop.take()

@@ -31,7 +31,7 @@ def _subscribed(caller: APIClient, shop: Shop) -> Iterator[None]:
     app.conf.task_always_eager = False
 
 
-def test_it_works(
+def test_a_failed_payment_starts_the_grace_period_and_is_told(
     caller: APIClient,
     user: User,
     shop: Shop,
@@ -48,7 +48,7 @@ def test_it_works(
     assert current(caller)["status"] == "past_due"
     assert current(caller)["plan"] == "pro"
     assert current(caller)["grace_until"]
-    assert [message.subject for message in mail.outbox] == ["Your payment did not go through"]
+    assert [message.subject for message in mail.outbox] == ["Your payment failed"]
     assert "/i/" in mail.outbox[0].body  # where to pay
     assert tasks.end_grace() == 0
 

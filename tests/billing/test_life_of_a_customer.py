@@ -60,7 +60,7 @@ class Life:
         return [invoice["paid"] for invoice in reversed(found)]
 
 
-def test_it_works(api: APIClient, shop: Shop) -> None:
+def test_tokens_and_payments_are_right_from_sign_up_to_deletion(api: APIClient, shop: Shop) -> None:
     life = Life(api, shop)
     assert (life.plan, life.tokens) == (("free", "none"), FREE)
     for _ in range(2):

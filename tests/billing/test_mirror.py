@@ -8,7 +8,7 @@ from billing.models import StripeEvent, Subscription
 from tests.billing.shop import Shop, subscribe
 
 
-def test_it_works(caller: APIClient, shop: Shop) -> None:
+def test_processed_events_are_copied_to_djstripe(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     shop.deliver()
 

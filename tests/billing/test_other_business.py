@@ -12,8 +12,8 @@ from billing.models import StripeEvent, Subscription
 from billing.pricing import prices
 from billing.stripe import customers, gateway
 from billing.stripe.events import Event
+from tests.billing.commands import run
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
-from tests.billing.test_plans import run
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def bill(customer: str, price: str) -> Any:
     return gateway._v1().subscriptions.create(wanted)
 
 
-def test_it_works(shop: Shop, mug: str) -> None:
+def test_events_of_other_products_are_accepted_and_ignored(shop: Shop, mug: str) -> None:
     """A subscription of nobody here; a refund of it too."""
     stranger = gateway._v1().customers.create({"email": "stranger@example.com"}).id
     sold = bill(stranger, mug)

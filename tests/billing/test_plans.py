@@ -1,27 +1,20 @@
 """The price list, seeded here and at Stripe, and compared with the caller's plan."""
 
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.models import Invoice, Plan, Price
 from billing.pricing import prices
 from billing.stripe import gateway
+from tests.billing.commands import run
 from tests.billing.shop import Shop, change, subscribe
 from tests.fakes.stripe_process import StripeProcess
 
 
-def run(command: str, **options: bool) -> str:
-    out = StringIO()
-    call_command(command, stdout=out, **options)
-    return out.getvalue()
-
-
-def test_it_works(shop: Shop) -> None:
+def test_seeding_again_creates_nothing(shop: Shop) -> None:
     """A second time nothing is made, here or at Stripe; a database that forgot finds all again."""
     before = sorted(Price.objects.values_list("pk", flat=True))
     assert len(before) == 4
@@ -81,7 +74,9 @@ def test_a_changed_price_has_a_successor(caller: APIClient, shop: Shop) -> None:
     assert prices.known(old.pk).plan_id == "pro"
 
 
-def test_the_list(api: APIClient, caller: APIClient, shop: Shop) -> None:
+def test_the_list_compares_plans_with_the_callers(
+    api: APIClient, caller: APIClient, shop: Shop
+) -> None:
     shown = APIClient().get("/api/subscriptions/plans").json()["plans"]
     assert [plan["name"] for plan in shown] == ["free", "pro", "enterprise"]
     assert shown[0]["comparison"] is None
@@ -124,6 +119,6 @@ def test_what_a_change_costs_who_pays_an_older_price(
     ("query", "param"),
     [("compare=gold", "compare"), ("interval=week", "interval"), ("compare=%00", None)],
 )
-def test_bad_questions(query: str, param: str | None, db: None) -> None:
+def test_invalid_queries_are_refused(query: str, param: str | None, db: None) -> None:
     answer = APIClient().get(f"/api/subscriptions/plans?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

@@ -8,7 +8,9 @@ from billing.stripe import gateway
 from tests.billing.shop import PRO, Shop, current, subscribe, tokens
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_subscribing_with_a_card_gives_the_plans_tokens_at_once(
+    caller: APIClient, user: User, shop: Shop
+) -> None:
     answer = subscribe(caller)
 
     assert answer.status_code == 201, answer.json()
@@ -62,7 +64,7 @@ def test_a_promotion_code_has_a_page_of_its_own(caller: APIClient, shop: Shop) -
     assert gateway.checkout(Subscription.objects.get(ended_at=None).checkout_id)["discounts"]
 
 
-def test_bad_requests(caller: APIClient) -> None:
+def test_invalid_requests_are_refused(caller: APIClient) -> None:
     bodies: list[object] = [
         {},
         [],

@@ -8,12 +8,12 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from billing.models import Customer, Invoice, Price, Subscription
 from billing.stripe import gateway
+from tests.billing.commands import run
 from tests.billing.shop import PRO, Shop, change, current, standing, subscribe, tokens
-from tests.billing.test_plans import run
 from tokens.models import Balance
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_sync_applies_what_events_did_not_bring(caller: APIClient, user: User, shop: Shop) -> None:
     """No event has come for two months."""
     subscribe(caller)
     shop.advance(days=62)
@@ -29,7 +29,7 @@ def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
     assert run("sync_stripe") == "0 changes\n"
 
 
-def test_from_nothing(caller: APIClient, user: User, shop: Shop) -> None:
+def test_sync_rebuilds_an_empty_database(caller: APIClient, user: User, shop: Shop) -> None:
     """Subscriptions, invoices and customers come back; tokens are not given twice."""
     subscribe(caller)
     change(caller, "enterprise")

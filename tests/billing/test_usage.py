@@ -23,7 +23,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 MONTH = Period(START, START + timedelta(days=30))
 
 
-def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
+def test_usage_is_projected_to_the_periods_end(caller: APIClient, user: User, shop: Shop) -> None:
     subscribe(caller)
     hold = ledger.reserve(user_id=user.pk, amount=3_000_000, ttl=60)
     ledger.settle(hold=hold, charge=3_000_000, receipt=Receipt(model="m"))
@@ -39,7 +39,7 @@ def test_it_works(caller: APIClient, user: User, shop: Shop) -> None:
     assert row.period_start.isoformat() < shown["runs_out_at"] < shown["period_end"]
 
 
-def test_projection() -> None:
+def test_usage_is_projected_linearly() -> None:
     day_10 = START + timedelta(days=10)
     assert projection(used=100, period=MONTH, moment=day_10) == 300
     assert projection(used=0, period=MONTH, moment=day_10) == 0
@@ -85,7 +85,9 @@ def offer(plan: str, interval: str) -> Offer:
         (("pro", "month"), ("pro", "month"), False, 0),
     ],
 )
-def test_changes(now: tuple[str, str], wanted: tuple[str, str], up: bool, due: int) -> None:
+def test_a_change_is_classified_and_priced(
+    now: tuple[str, str], wanted: tuple[str, str], up: bool, due: int
+) -> None:
     a, b = offer(*now), offer(*wanted)
     half = START + timedelta(days=15)
 

@@ -49,7 +49,9 @@ REQUESTS = {"plain": 1, "stream": 1, "tools": 2, "image": 1, "json": 1, "embeddi
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_it_works(client: str, developer: Make, web: WebServer, upstream: UpstreamProcess) -> None:
+def test_answers_refusals_and_charges_match_what_the_client_saw(
+    client: str, developer: Make, web: WebServer, upstream: UpstreamProcess
+) -> None:
     RouteFactory.create(model__name=EMBEDDER, model__kind="embedding")
     rich, poor, limited = developer(), developer(0), developer()
     _limit(limited, requests_per_minute=1)

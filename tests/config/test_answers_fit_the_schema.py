@@ -104,7 +104,9 @@ def straight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("caller", [anonymous, user, key, staff])
-def test_it_works(web: WebServer, catalog: Model, caller: Callable[[], str | None]) -> None:
+def test_every_answer_fits_the_schema(
+    web: WebServer, catalog: Model, caller: Callable[[], str | None]
+) -> None:
     document = Client().get("/api/schema/?format=json").json()
     schema: Any = schemathesis.openapi.from_dict(document)
     operations = {

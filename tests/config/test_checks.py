@@ -41,7 +41,7 @@ def found() -> list[str | None]:
     return [message.id for check in checks for message in check()]
 
 
-def test_it_works() -> None:
+def test_a_complete_configuration_passes_every_check() -> None:
     assert found() == []
 
 

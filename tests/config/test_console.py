@@ -38,7 +38,7 @@ def say(console: Console, text: str, level: int = logging.INFO) -> None:
     console.handle(logging.LogRecord("test", level, __file__, 0, text, (), None))
 
 
-def test_it_works(console: Console) -> None:
+def test_lines_of_one_turn_are_written_together_and_in_order(console: Console) -> None:
     async def turns() -> None:
         say(console, "one")
         say(console, "two")

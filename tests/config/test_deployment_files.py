@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devserver import embedded
-from tests.config.test_env_example import DOCUMENTED
+from tests.config.env_example import DOCUMENTED
 from tests.fakes.upstream_process import UpstreamProcess
 from tests.ports import free_port
 from tests.webserver import ROOT, demo_server

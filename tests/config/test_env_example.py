@@ -13,10 +13,8 @@ import environ
 import pytest
 
 from llmproxy.providers import DIALECTS
+from tests.config.env_example import DOCUMENTED, EXAMPLE
 from tests.webserver import ROOT
-
-EXAMPLE = ROOT / ".env.example"
-DOCUMENTED = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 # CI keeps .env from being read, so it cannot stand in it; the others are not settings of ours.
 NOT_OURS = {

@@ -63,7 +63,9 @@ def sentry() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def test_it_works(sentry: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_reported_without_secrets(
+    sentry: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     dsn, envelopes = sentry
     monkeypatch.setenv("SENTRY_DSN", dsn)
     monkeypatch.setenv("DEBUG", "true")

@@ -24,7 +24,7 @@ def request_() -> HttpRequest:
     return RequestFactory().get("/api/x")
 
 
-def test_it_works(client: Client) -> None:
+def test_an_unknown_route_answers_in_the_error_shape(client: Client) -> None:
     answer = client.get("/api/nothing", headers={"X-Request-ID": "abc-1"})
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")

@@ -32,7 +32,7 @@ def _alive(settings: Settings) -> Iterator[None]:
     health.breakers.clear()
 
 
-def test_it_works(client: Client) -> None:
+def test_a_ready_server_lists_its_checks_and_providers(client: Client) -> None:
     answer = client.get("/api/health/ready")
 
     assert answer.status_code == 200
@@ -44,7 +44,7 @@ def test_it_works(client: Client) -> None:
     }
 
 
-def test_no_worker(client: Client) -> None:
+def test_a_missing_worker_is_named(client: Client) -> None:
     cache.delete(HEARTBEAT_KEY)
 
     answer = client.get("/api/health/ready")
@@ -52,7 +52,7 @@ def test_no_worker(client: Client) -> None:
     assert (answer.status_code, answer.json()["failing"]) == (503, ["worker"])
 
 
-def test_no_beat(client: Client) -> None:
+def test_a_missing_beat_is_named(client: Client) -> None:
     """A worker that beat sends nothing to is known by its own pulse."""
     cache.delete_many([BEAT_KEY, HEARTBEAT_KEY])
 
@@ -61,7 +61,7 @@ def test_no_beat(client: Client) -> None:
     assert (answer.status_code, answer.json()["failing"]) == (503, ["beat"])
 
 
-def test_neither(client: Client) -> None:
+def test_a_missing_worker_and_beat_are_both_named(client: Client) -> None:
     cache.delete_many([BEAT_KEY, HEARTBEAT_KEY, PULSE_KEY])
 
     answer = client.get("/api/health/ready")
@@ -79,7 +79,7 @@ def test_a_provider_that_is_down_makes_nothing_unready(client: Client) -> None:
     assert client.get("/api/health/ready").json()["providers"] == {"demo": "off"}
 
 
-def test_no_redis(client: Client, settings: Settings) -> None:
+def test_a_missing_redis_is_named(client: Client, settings: Settings) -> None:
     nobody = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {"default": nobody}
 

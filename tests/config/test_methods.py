@@ -36,14 +36,16 @@ def told(answer: Any) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), PLAIN)
-def test_plain_views(method: str, path: str, allowed: str) -> None:
+def test_plain_views_refuse_other_methods(method: str, path: str, allowed: str) -> None:
     answer = Client(enforce_csrf_checks=True).generic(method, path)
 
     assert told(answer) == (405, "method_not_allowed", allowed)
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), OF_THE_PROXY)
-def test_the_proxy(developer: Make, method: str, path: str, allowed: str) -> None:
+def test_the_proxy_refuses_other_methods(
+    developer: Make, method: str, path: str, allowed: str
+) -> None:
     answer = developer().http.request(method, f"/api/llm/{path}")
 
     assert told(answer) == (405, "method_not_allowed", allowed)

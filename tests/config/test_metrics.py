@@ -36,7 +36,7 @@ def two_workers(upstream: UpstreamProcess, transactional_db: None) -> Iterator[W
         yield server
 
 
-def test_it_works(two_workers: WebServer, developer: Make) -> None:
+def test_metrics_cover_every_worker_process(two_workers: WebServer, developer: Make) -> None:
     ada = developer(server=two_workers)
     for _ in range(10):
         assert ada.http.post("/api/llm/chat/completions", json=CALL).status_code == 200

@@ -40,7 +40,7 @@ async def kill(statement: str) -> None:
     await admin.close()
 
 
-def test_it_works() -> None:
+def test_a_prepared_statement_answers_every_call() -> None:
     async def story(mirror: PreparedStatement) -> list[bytes]:
         return [await mirror.fetch(b"[%d]" % number, patience=5) for number in range(100)]
 

@@ -36,7 +36,7 @@ def say_everything() -> None:
 
 @pytest.mark.parametrize("webhooks", [True, False])
 @pytest.mark.usefixtures("_back_again")
-def test_it_works(capsys: Lines, *, webhooks: bool) -> None:
+def test_only_successful_webhooks_are_left_out_of_the_log(capsys: Lines, *, webhooks: bool) -> None:
     logging.config.dictConfig(logging_config(level="INFO", as_json=False, webhooks=webhooks))
 
     say_everything()

@@ -8,7 +8,7 @@ from tests.developer import Make
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/nothing", "/admin/login/"])
 @pytest.mark.django_db
-def test_it_works(client: Client, path: str) -> None:
+def test_a_response_carries_the_callers_request_id_or_a_new_one(client: Client, path: str) -> None:
     first, second = (client.get(path)["X-Request-ID"] for _ in range(2))
 
     assert first < second  # in the order of time, as the receipts' index wants them

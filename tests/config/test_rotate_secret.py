@@ -20,7 +20,7 @@ def env_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_works(env_file: Path, settings: Settings) -> None:
+def test_the_secret_is_replaced_and_becomes_a_fallback(env_file: Path, settings: Settings) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "old", ["older", "oldest"]
     call_command("rotate_secret", env_file=env_file)
 
@@ -59,7 +59,7 @@ def test_a_new_file_is_its_owners(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
-def test_refusals(env_file: Path, tmp_path: Path) -> None:
+def test_an_unusable_env_file_is_refused(env_file: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="signed out"):
         call_command("rotate_secret", env_file=env_file, keep=0)
     with pytest.raises(CommandError, match="cannot be written"):

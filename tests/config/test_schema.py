@@ -20,7 +20,7 @@ def document() -> Any:
     )
 
 
-def test_it_works(document: Any) -> None:
+def test_the_schema_is_valid_openapi_and_lists_the_routes(document: Any) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1")
     assert {"/api/llm/chat/completions", "/api/tokens/balance", "/api/auth/login"} <= set(

@@ -101,7 +101,7 @@ def event(name: str) -> dict[str, Any]:
     return {"content": text, "headers": {"Stripe-Signature": f"t={now},v1={signature}"}}
 
 
-def test_stripe(user: User) -> None:
+def test_no_connection_is_held_while_stripe_answers(user: User) -> None:
     stripe = SilentServer()
     with site(user, **_STRIPE, STRIPE_API_BASE=f"http://127.0.0.1:{stripe.port}") as ours:
         with stripe:
@@ -113,7 +113,7 @@ def test_stripe(user: User) -> None:
         assert answers(ours, asked) == {503}
 
 
-def test_mail(user: User) -> None:
+def test_no_connection_is_held_while_mail_is_sent(user: User) -> None:
     mail = SilentServer()
     with site(user, EMAIL_URL=f"smtp://127.0.0.1:{mail.port}") as ours:
         with mail:
@@ -126,7 +126,7 @@ def test_mail(user: User) -> None:
         assert answers(ours, asked) == {202}
 
 
-def test_the_queue(user: User, valkey: ValkeyProcess) -> None:
+def test_webhooks_are_answered_while_the_queue_is_frozen(user: User, valkey: ValkeyProcess) -> None:
     with site(user, **_STRIPE, REDIS_URL=valkey.url) as ours, frozen(valkey):
         asked = [ours.post("stripe/webhook/", **event(str(number))) for number in range(_MANY)]
 

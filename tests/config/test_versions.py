@@ -6,7 +6,7 @@ from django.urls import reverse
 from tests.developer import Make
 
 
-def test_it_works(client: Client) -> None:
+def test_v1_routes_answer_as_the_unversioned_ones(client: Client) -> None:
     assert client.get("/api/v1/health").json() == client.get("/api/health").json()
     assert reverse("balance") == "/api/tokens/balance"
 

@@ -14,7 +14,7 @@ from devserver.embedded.postgres import Postgres
 from devserver.embedded.processes import wait_until
 from devserver.embedded.valkey import Valkey
 from tests.embedded.conftest import User, embedded
-from tests.embedded.test_sharing import pids
+from tests.embedded.running import pids
 
 Join = Callable[..., User]
 

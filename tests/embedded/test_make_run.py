@@ -78,7 +78,7 @@ def manage(data: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_curl
-def test_it_works_and_it_works_again(empty: Path) -> None:
+def test_make_run_starts_the_site_and_starts_it_again(empty: Path) -> None:
     port = first_free("127.0.0.1", range(20_000 + os.getpid() % 2_000, 22_000))
     assert port
     with make_run(empty, port) as banner:

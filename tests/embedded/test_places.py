@@ -11,7 +11,7 @@ import redis
 
 from devserver.embedded.places import Places
 from tests.embedded.conftest import ROOT, User, embedded
-from tests.embedded.test_sharing import pids
+from tests.embedded.running import pids
 
 Join = Callable[..., User]
 NOBODY = 65534

@@ -7,20 +7,13 @@ from pathlib import Path
 import psycopg
 import redis
 
-from devserver.embedded.places import Places
-from devserver.embedded.postgres import Postgres
-from devserver.embedded.valkey import Valkey
 from tests.embedded.conftest import User, embedded
+from tests.embedded.running import pids
 
 Join = Callable[..., User]
 
 
-def pids(data: Path) -> list[int | None]:
-    places = Places("run", data)
-    return [Postgres(places).pid(), Valkey(places).pid()]
-
-
-def test_it_works(join: Join, empty: Path) -> None:
+def test_the_servers_run_until_the_only_user_leaves(join: Join, empty: Path) -> None:
     user = join(at=empty)
     urls = user.joined()
     with psycopg.connect(urls["DATABASE_URL"]) as connection:

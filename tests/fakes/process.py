@@ -108,7 +108,7 @@ class FakeProcess:
                 if pipe is not None:
                     pipe.close()
 
-    def _control(self, method: str, door: str, **options: Any) -> Any:
-        response = self._http.request(method, f"{self.root}/{self.controls}/{door}", **options)
+    def _control(self, method: str, endpoint: str, **options: Any) -> Any:
+        response = self._http.request(method, f"{self.root}/{self.controls}/{endpoint}", **options)
         response.raise_for_status()
         return response.json()

@@ -130,6 +130,6 @@ class StripeProcess(FakeProcess):
         """Forget every object, fault and delivery, and be at the real time again."""
         self._tell("POST", "reset", {"keep_endpoints": keep_endpoints})
 
-    def _tell(self, method: str, door: str, given: Json | None = None) -> Any:
+    def _tell(self, method: str, endpoint: str, given: Json | None = None) -> Any:
         options: Json = {"params": given} if method == "GET" else {"json": given or {}}
-        return self._control(method, door, **options)
+        return self._control(method, endpoint, **options)

@@ -22,7 +22,7 @@ def headers_of(made: stripe.StripeObject) -> Mapping[str, str]:
     return made.last_response.headers
 
 
-def test_it_works(shop: Shop) -> None:
+def test_a_price_is_found_by_its_lookup_key(shop: Shop) -> None:
     found = shop.v1.prices.list({"lookup_keys": ["max_month"], "expand": ["data.product"]})
     [price] = found.to_dict()["data"]
     assert (price["id"], price["product"]["name"]) == (shop.max.id, "Max")

@@ -12,7 +12,7 @@ def shop(fake: StripeProcess) -> Shop:
     return Shop(fake).stock()
 
 
-def test_it_works(shop: Shop) -> None:
+def test_a_customer_is_found_by_email_and_metadata(shop: Shop) -> None:
     made = shop.v1.customers.create({"email": "one@example.com", "metadata": {"user": "7"}})
     shop.v1.customers.update(made.id, {"name": "One", "metadata": {"plan": "pro"}})
     found = shop.v1.customers.list({"email": "one@example.com"}).data

@@ -42,7 +42,9 @@ def checkout(shop: Shop, customer: stripe.Customer | None, **more: Any) -> strip
     return shop.v1.checkout.sessions.create(params)
 
 
-def test_it_works(shop: Shop, browser: httpx.Client) -> None:
+def test_paying_on_the_checkout_page_creates_the_subscription(
+    shop: Shop, browser: httpx.Client
+) -> None:
     customer = shop.customer(None)
     data = {"metadata": {"plan": "pro"}}
     session = checkout(shop, customer, client_reference_id="7", subscription_data=data)

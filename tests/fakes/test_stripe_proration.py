@@ -28,7 +28,7 @@ def amounts(invoice: stripe.Invoice) -> list[int]:
     return [line.amount for line in invoice.lines.data]
 
 
-def test_it_works(shop: Shop) -> None:
+def test_an_upgrade_is_prorated_to_the_second(shop: Shop) -> None:
     """Of 20.00 three quarters come back, 15.00; of 80.00 they cost 60.00: 45.00 to pay."""
     customer = shop.customer()
     subscription = shop.subscribe(customer)

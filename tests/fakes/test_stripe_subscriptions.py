@@ -20,7 +20,7 @@ def card_of(customer: stripe.Customer) -> str:
     return ident
 
 
-def test_it_works(fake: StripeProcess, shop: Shop) -> None:
+def test_a_subscription_renews_at_its_period_end(fake: StripeProcess, shop: Shop) -> None:
     customer = shop.customer()
     subscription = shop.subscribe(customer)
     assert subscription.status == "active"

@@ -54,7 +54,9 @@ def site() -> Iterator[Site]:
     site.server.server_close()
 
 
-def test_it_works(fake: StripeProcess, shop: Shop, site: Site) -> None:
+def test_each_event_is_delivered_signed_and_once(
+    fake: StripeProcess, shop: Shop, site: Site
+) -> None:
     secret = fake.webhook(site.url)["secret"]
     shop.stock()
     customer = shop.customer()
@@ -155,7 +157,7 @@ def test_a_years_webhooks_arrive_as_time_passes(
     assert times[-1] - times[0] > 360 * 86400
 
 
-def test_resent(fake: StripeProcess, shop: Shop, site: Site) -> None:
+def test_an_event_can_be_sent_again(fake: StripeProcess, shop: Shop, site: Site) -> None:
     fake.webhook(site.url)
     shop.customer(None)
     fake.settle()

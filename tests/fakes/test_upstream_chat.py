@@ -44,7 +44,7 @@ def ask(prompt: str) -> list[Any]:
     return [{"role": "user", "content": prompt}]
 
 
-def test_it_works(client: OpenAI) -> None:
+def test_a_chat_answer_reports_the_tokens_of_its_text(client: OpenAI) -> None:
     answer = client.chat.completions.create(model=MODEL, messages=ask("Tell me about rivers"))
     text = answer.choices[0].message.content
     assert text is not None

@@ -62,7 +62,9 @@ def test_stall_first_says_nothing(upstream: UpstreamProcess, stream: bool) -> No
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 408, 412, 429, 500, 502, 503, 504, 529])
-def test_any_status(upstream: UpstreamProcess, status: int, stream: bool) -> None:
+def test_a_fault_may_answer_with_any_status(
+    upstream: UpstreamProcess, status: int, stream: bool
+) -> None:
     response = post(upstream, chat(f"[[status={status},retry_after=3]]", stream=stream))
     assert response.status_code == status
     assert response.headers["retry-after"] == "3"
@@ -186,7 +188,7 @@ def usages(chunks: list[Any]) -> list[dict[str, Any]]:
     return [chunk["usage"] for chunk in chunks if chunk != "[DONE]" and chunk.get("usage")]
 
 
-def test_no_usage(upstream: UpstreamProcess) -> None:
+def test_a_fault_may_leave_out_the_usage(upstream: UpstreamProcess) -> None:
     assert usages(streamed(upstream, "n=4,fault=no_usage")) == []
     assert "usage" not in post(upstream, chat("[[fault=no_usage]]")).json()
     assert last_entry(upstream)["reported"] is None
@@ -206,7 +208,7 @@ def test_usage_twice_is_counted_once(upstream: UpstreamProcess) -> None:
     assert upstream.totals()["completion_tokens"] == 4
 
 
-def test_usage_zero(upstream: UpstreamProcess) -> None:
+def test_a_fault_may_report_zero_usage(upstream: UpstreamProcess) -> None:
     (usage,) = usages(streamed(upstream, "n=4,fault=usage_zero"))
     assert usage["total_tokens"] == 0
     entry = last_entry(upstream)

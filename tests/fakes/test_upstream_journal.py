@@ -1,4 +1,4 @@
-"""What the demo upstream remembers, and its later word about what it generated."""
+"""What the demo upstream remembers, and its usage lookups."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ async def test_many_clients_leave_at_once(upstream: UpstreamProcess) -> None:
     assert upstream.totals()["running"] == 0
 
 
-def test_openrouters_later_word(upstream: UpstreamProcess) -> None:
+def test_openrouters_usage_lookup(upstream: UpstreamProcess) -> None:
     answer = post(upstream, chat("[[n=10,prompt=1000]]")).json()
     data = get(upstream, "/generation", id=answer["id"]).json()["data"]
     assert data["id"] == answer["id"]
@@ -123,7 +123,7 @@ def test_openrouters_later_word(upstream: UpstreamProcess) -> None:
     assert (data["cancelled"], data["finish_reason"]) == (False, "stop")
 
 
-def test_the_later_word_on_a_cancelled_stream_counts_what_was_written(
+def test_the_usage_lookup_of_a_cancelled_stream_counts_what_was_written(
     upstream: UpstreamProcess,
 ) -> None:
     entry = leave_mid_stream(upstream)
@@ -134,7 +134,7 @@ def test_the_later_word_on_a_cancelled_stream_counts_what_was_written(
     assert word["tokenUsage"]["completionTokens"] == entry["chunks_sent"]
 
 
-def test_the_later_word_of_a_running_stream_is_awaited(upstream: UpstreamProcess) -> None:
+def test_the_usage_lookup_of_a_running_stream_is_awaited(upstream: UpstreamProcess) -> None:
     with open_stream(upstream, LONG) as response:
         arriving = response.iter_raw()
         next(arriving)
@@ -142,13 +142,13 @@ def test_the_later_word_of_a_running_stream_is_awaited(upstream: UpstreamProcess
         assert get(upstream, "/generation", id=ident).status_code == 404
 
 
-def test_the_later_word_may_be_late(upstream: UpstreamProcess) -> None:
+def test_a_usage_lookup_may_be_delayed(upstream: UpstreamProcess) -> None:
     ident = post(upstream, chat("[[n=1,later=2]]")).json()["id"]
     seen = [get(upstream, "/generation", id=ident).status_code for _ in range(3)]
     assert seen == [404, 404, 200]
 
 
-def test_glamas_later_word(upstream: UpstreamProcess) -> None:
+def test_glamas_usage_lookup(upstream: UpstreamProcess) -> None:
     answer = post(upstream, chat("[[n=10,prompt=1000,cached=300,later=1]]"))
     path = f"/completion-requests/{answer.headers['x-request-id']}"
     late, word = get(upstream, path).json(), get(upstream, path).json()
@@ -162,7 +162,7 @@ def test_glamas_later_word(upstream: UpstreamProcess) -> None:
     assert word["totalCostUsd"] == "0.00027"
 
 
-def test_what_was_never_generated_has_no_later_word(upstream: UpstreamProcess) -> None:
+def test_what_was_never_generated_has_no_usage_lookup(upstream: UpstreamProcess) -> None:
     post(upstream, chat("[[status=500]]"))
     (entry,) = upstream.journal()
     assert get(upstream, "/generation", id=entry["id"]).status_code == 404
@@ -190,6 +190,6 @@ def test_the_journal_keeps_the_last_ten_thousand(upstream: UpstreamProcess) -> N
     assert len(upstream.journal()) == 10_000
 
 
-def test_unknown_control_doors_are_refused(upstream: UpstreamProcess) -> None:
+def test_unknown_control_endpoints_are_refused(upstream: UpstreamProcess) -> None:
     assert httpx.get(f"{upstream.root}/_control/none", trust_env=False).status_code == 404
     assert httpx.get(f"{upstream.root}/_control/faults", trust_env=False).status_code == 405

@@ -1,4 +1,4 @@
-"""The demo upstream's other doors: legacy completions, embeddings, models."""
+"""The demo upstream's other endpoints: legacy completions, embeddings, models."""
 
 import math
 from collections.abc import Iterator

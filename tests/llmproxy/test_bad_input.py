@@ -130,7 +130,7 @@ def test_a_body_of_50_mb(developer: Make) -> None:
 
 
 @pytest.mark.parametrize("depth", [300, 900, 5_000])
-def test_deep_nesting(developer: Make, depth: int) -> None:
+def test_deeply_nested_bodies_are_refused(developer: Make, depth: int) -> None:
     body = b'{"model":"%b","messages":[{"content":%b%b}]}' % (
         MODEL.encode(),
         b"[" * depth,
@@ -144,7 +144,7 @@ def test_deep_nesting(developer: Make, depth: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/v1/nothing", "/api/llm/nothing", "/api/"])
-def test_unknown_paths(developer: Make, path: str) -> None:
+def test_unknown_paths_are_not_found(developer: Make, path: str) -> None:
     is_refused(developer().http.get(path), 404, "not_found")
 
 

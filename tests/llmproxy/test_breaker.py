@@ -19,7 +19,7 @@ def opened() -> Breaker:
     return breaker
 
 
-def test_it_works() -> None:
+def test_an_open_breaker_half_opens_and_closes_after_a_success() -> None:
     breaker = opened()
 
     assert not breaker.may_ask("m", NOW + 4.9)

@@ -12,7 +12,7 @@ from llmproxy.relay import memory
 from llmproxy.relay.memory import Credential, Found, remembered
 from tests.developer import Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body
+from tests.llmproxy.streams import CHAT, body
 from tests.webserver import demo_server
 
 

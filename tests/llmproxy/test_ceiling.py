@@ -14,7 +14,7 @@ from llmproxy.relay.ceiling import Ceiling
 HALF_AND_THRICE = Weights(Decimal("0.5"), Decimal(3))
 
 
-def test_it_works() -> None:
+def test_the_ceiling_bounds_prompt_and_output() -> None:
     ceiling = Ceiling(prompt=100, output=1000, choices=1, weights=Weights())
 
     assert (ceiling.amount, ceiling.minimum) == (1100, 116)
@@ -84,7 +84,7 @@ def test_an_image_counts_as_one_however_large() -> None:
     assert 2000 < ceiling_of(messages([{"type": "text", "text": "what?"}, image])) < 2100
 
 
-def test_tools_count() -> None:
+def test_tools_count_towards_the_prompt() -> None:
     tool = {"type": "function", "function": {"name": "f", "description": "d" * 300}}
 
     assert ceiling_of({**messages("hi"), "tools": [tool]}) > ceiling_of(messages("hi")) + 100

@@ -14,7 +14,9 @@ def events(body: str) -> list[str]:
     return [line[6:] for line in body.splitlines() if line.startswith("data: ")]
 
 
-def test_it_works(developer: Make, upstream: UpstreamProcess) -> None:
+def test_a_completion_is_relayed_and_charged_by_its_usage(
+    developer: Make, upstream: UpstreamProcess
+) -> None:
     dev = developer(100_000)
 
     answer = dev.chat("hello [[n=12]]")

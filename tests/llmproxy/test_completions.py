@@ -16,7 +16,7 @@ def completions(dev: Developer) -> Any:
     return ai.completions
 
 
-def test_it_works(developer: Make) -> None:
+def test_a_legacy_completion_is_relayed_and_charged_by_its_usage(developer: Make) -> None:
     dev = developer()
 
     answer = completions(dev).create(model=MODEL, prompt="Once upon [[n=30]]", max_tokens=50)
@@ -29,7 +29,7 @@ def test_it_works(developer: Make) -> None:
     assert verify() == []
 
 
-def test_a_stream(developer: Make) -> None:
+def test_a_legacy_stream_is_relayed_and_charged(developer: Make) -> None:
     dev = developer()
 
     stream = completions(dev).create(

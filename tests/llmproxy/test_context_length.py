@@ -7,7 +7,7 @@ import pytest
 from llmproxy.models import Model
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_estimate import TEXTS
+from tests.llmproxy.texts import TEXTS
 
 CONTEXT = 1_000
 

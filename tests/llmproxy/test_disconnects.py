@@ -9,23 +9,13 @@ from pathlib import Path
 import httpx
 from django.core.management import call_command
 
-from tests.developer import MODEL, Developer, Make
+from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server, demo_settings
 from tokens.ledger.verify import verify
 from tokens.models import Reservation
-
-CHAT = "/api/llm/chat/completions"
-
-
-def body(content: str) -> dict[str, object]:
-    messages = [{"role": "user", "content": content}]
-    return {"model": MODEL, "messages": messages, "max_tokens": 200, "stream": True}
-
-
-def nothing_is_held() -> bool:
-    return not Reservation.objects.filter(state="held").exists()
 
 
 def test_leaving_right_after_done_is_a_finished_request(developer: Make) -> None:

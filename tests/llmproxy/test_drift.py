@@ -39,7 +39,7 @@ def used(model: str, cost: str | None, upstream_cost: str | None) -> None:
         (None, "1", None, 0),
     ],
 )
-def test_it_works(
+def test_a_cost_that_drifts_from_the_list_price_raises_an_alarm(
     cost: str | None,
     upstream_cost: str | None,
     drift: str | None,

@@ -28,7 +28,9 @@ def embeddings(dev: Developer) -> Any:
 @pytest.mark.parametrize(
     ("given", "count"), [("one", 1), (["one", "two"], 2), ([1, 2, 3], 1), ([[1, 2], [3]], 2)]
 )
-def test_it_works(dev: Developer, given: object, count: int) -> None:
+def test_embeddings_are_relayed_and_charged_by_their_prompt(
+    dev: Developer, given: object, count: int
+) -> None:
     answer = embeddings(dev).create(model=EMBEDDER, input=given, dimensions=8)
 
     assert [len(each.embedding) for each in answer.data] == [8] * count

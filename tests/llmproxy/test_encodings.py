@@ -45,7 +45,9 @@ DEFLATED = BARE.compress(BODY) + BARE.flush()
         "many layers",
     ],
 )
-def test_encoded_bodies(developer: Make, encoding: str, body: bytes, status: int) -> None:
+def test_encoded_bodies_are_decoded_or_refused(
+    developer: Make, encoding: str, body: bytes, status: int
+) -> None:
     answer = developer().http.post(CHAT, content=body, headers={"Content-Encoding": encoding})
 
     assert answer.status_code == status, answer.text

@@ -1,15 +1,10 @@
 """The estimate of a prompt, against counts of real tokenizers."""
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from llmproxy.protocol.estimate import text_size
+from tests.llmproxy.texts import TEXTS
 
-COUNTS: dict[str, Any] = json.loads(Path(__file__).with_name("token_counts.json").read_text())
-TEXTS: dict[str, dict[str, Any]] = COUNTS["texts"]
 # Nothing that a person or a program writes; the likely figure is out by more than half.
 ODD = ("one letter", "emoji", "base64", "indentation", "Polish")
 

@@ -53,7 +53,7 @@ def dev(
         {"fault": "stall_first"},
     ],
 )
-def test_it_works(
+def test_a_failed_provider_is_followed_by_the_next_one(
     dev: Developer, upstream: UpstreamProcess, fault: dict[str, object], stream: bool
 ) -> None:
     upstream.set_fault(**fault)

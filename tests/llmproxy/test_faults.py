@@ -136,7 +136,9 @@ def _told(events: str) -> str:
 
 
 @pytest.mark.parametrize("directive", FAULTS)
-def test_it_works(dev: Developer, directive: str) -> None:
+def test_each_fault_is_answered_charged_and_recorded_as_listed(
+    dev: Developer, directive: str
+) -> None:
     as_json, as_stream = FAULTS[directive]
 
     assert seen(dev, directive, stream=False) == as_json

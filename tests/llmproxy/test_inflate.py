@@ -24,7 +24,9 @@ def inflated(packed: bytes, size: int) -> list[bytes]:
 @pytest.mark.parametrize("plain", [b"", b"{}", b"x" * 20_000_000, NOISE, NOISE + b"x" * AT_ONCE])
 @pytest.mark.parametrize("size", [997, 20_000_000])
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_it_works(plain: bytes, size: int, pack: type[bytes]) -> None:
+def test_inflated_pieces_are_complete_and_bounded(
+    plain: bytes, size: int, pack: type[bytes]
+) -> None:
     pieces = inflated(pack(plain), size)
 
     assert b"".join(pieces) == plain

@@ -9,7 +9,7 @@ import pytest
 from llmproxy.models import Model, Route
 from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens.ledger.verify import verify
@@ -37,7 +37,7 @@ def parts(answer: httpx.Response) -> list[str]:
     return [part for part in answer.text.split("\n\n") if part]
 
 
-def test_it_works(dev: Developer) -> None:
+def test_silence_before_the_content_is_filled_with_comments(dev: Developer) -> None:
     answer = dev.chat("[[n=3,first=500]]", stream=True, stream_options={"include_usage": True})
 
     comments = [part for part in parts(answer) if part == ": keep-alive"]
@@ -49,7 +49,7 @@ def test_it_works(dev: Developer) -> None:
     assert (receipt.status, receipt.completion_tokens, receipt.provider) == ("ok", 3, "demo")
 
 
-def test_between_chunks(dev: Developer) -> None:
+def test_silence_between_chunks_is_filled_with_comments(dev: Developer) -> None:
     answer = dev.chat("[[n=3,d=300]]", stream=True)
 
     assert answer.headers["x-llm-provider"] == "demo"

@@ -16,8 +16,8 @@ from llmproxy.models import Route
 from llmproxy.settlement.reconciliation import reconcile
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
-from tests.llmproxy.test_reconciliation import _providers, environment, served_by
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
+from tests.llmproxy.usage_lookup import environment, served_by
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
@@ -26,7 +26,7 @@ from tokens.limits import admission as limits
 from tokens.limits.states import Limits
 from tokens.models import Entry, Reservation, UsageRecord
 
-__all__ = ["_providers"]
+pytestmark = pytest.mark.usefixtures("usage_lookup_providers")
 
 Start = Callable[..., WebServer]
 
@@ -121,7 +121,7 @@ def test_what_50_streams_had_said_is_charged_by_the_next_worker(
     assert verify() == []
 
 
-def test_the_providers_later_word_makes_it_exact(
+def test_the_usage_lookup_makes_the_charge_exact(
     developer: Make, start: Start, upstream: UpstreamProcess
 ) -> None:
     server = start()
@@ -177,7 +177,7 @@ def test_without_the_disk_their_holds_expire(developer: Make, start: Start, spoo
     assert verify() == []
 
 
-def test_without_the_disk_a_longer_stream_is_charged_by_the_later_word(
+def test_without_the_disk_a_longer_stream_is_charged_by_the_usage_lookup(
     developer: Make, start: Start, upstream: UpstreamProcess, spool: Path
 ) -> None:
     """Who answers it had been noted in the database by then."""
@@ -203,7 +203,7 @@ def test_without_the_disk_a_longer_stream_is_charged_by_the_later_word(
     assert verify() == []
 
 
-def test_a_failed_attempt_is_not_charged_by_its_later_word(
+def test_a_failed_attempt_is_not_charged_by_its_usage_lookup(
     developer: Make, start: Start, upstream: UpstreamProcess, second: UpstreamProcess, spool: Path
 ) -> None:
     """That the first provider answered had been noted; then it failed, and the next was asked."""

@@ -20,7 +20,7 @@ from llmproxy.models import Route
 from llmproxy.settlement.reconciliation import reconcile
 from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens.ledger.verify import verify

@@ -8,7 +8,7 @@ from tests.developer import Make
 from tokens.ledger.verify import verify
 
 
-def test_it_works(developer: Make) -> None:
+def test_a_stream_ends_with_length_at_its_reserved_output(developer: Make) -> None:
     dev = developer(1_000)
 
     answer = dev.chat("[[n=3000,d=1,fault=deaf]]", stream=True, max_tokens=50)

@@ -8,7 +8,9 @@ from tests.factories import ModelFactory, RouteFactory
 from tokens.models import Tier
 
 
-def test_it_works(developer: Make, catalog: Model) -> None:
+def test_a_model_is_listed_with_prices_weights_and_providers(
+    developer: Make, catalog: Model
+) -> None:
     Model.objects.update(context_length=8192, weight_completion=Decimal("1.5"))
     Route.objects.update(price_prompt=Decimal("0.00000025"))
 

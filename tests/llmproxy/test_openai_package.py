@@ -23,7 +23,7 @@ def async_client(dev: Developer) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(base_url=f"{dev.http.base_url}/api/llm", api_key=dev.key)
 
 
-def test_it_works(developer: Make) -> None:
+def test_a_chat_completion_is_understood_and_charged(developer: Make) -> None:
     dev = developer()
 
     completion = client(dev).chat.completions.create(**ASK)
@@ -33,7 +33,7 @@ def test_it_works(developer: Make) -> None:
     assert dev.balance.used == completion.usage.total_tokens
 
 
-def test_a_stream(developer: Make) -> None:
+def test_a_stream_is_understood_and_charged(developer: Make) -> None:
     dev = developer()
 
     stream = client(dev).chat.completions.create(
@@ -46,7 +46,7 @@ def test_a_stream(developer: Make) -> None:
     assert dev.balance.used == last.usage.total_tokens
 
 
-def test_async(developer: Make) -> None:
+def test_the_async_client_is_answered(developer: Make) -> None:
     dev = developer()
 
     async def ask() -> int:

@@ -17,7 +17,7 @@ def sent(fields: str) -> bytes:
     return calls.for_upstream(call, model="b", max_output=7)
 
 
-def test_it_works() -> None:
+def test_unknown_fields_reach_the_provider_unchanged() -> None:
     body = json.loads(sent('"x_new":{"deep":[1,null,1.5,"é"]},"temperature":0.1'))
 
     assert body["x_new"] == {"deep": [1, None, 1.5, "é"]}

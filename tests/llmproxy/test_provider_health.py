@@ -80,7 +80,9 @@ def providers(dev: Developer) -> dict[str, dict[str, object]]:
     return {each["id"]: each for each in listed}
 
 
-def test_it_works(dev: Developer, upstream: UpstreamProcess, second: UpstreamProcess) -> None:
+def test_failing_providers_are_skipped_and_recover(
+    dev: Developer, upstream: UpstreamProcess, second: UpstreamProcess
+) -> None:
     upstream.set_fault(status=503)
 
     for _ in range(30):

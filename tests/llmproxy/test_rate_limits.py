@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import chain
 from typing import Any
 
 import httpx
@@ -91,7 +90,7 @@ def now(dev: Developer) -> dict[str, Any]:
     return answer
 
 
-def test_it_works(limited: Limited) -> None:
+def test_headers_and_limits_count_one_request(limited: Limited) -> None:
     dev = limited(requests_per_minute=10, tokens_per_minute=50_000, concurrent_requests=3)
 
     answer = dev.chat("[[n=5,prompt=7]]", max_tokens=100)
@@ -204,24 +203,31 @@ def test_redis_dies_and_comes_back_empty_under_load(
 ) -> None:
     dev = limited()
 
-    async def work(client: httpx.AsyncClient, until: asyncio.Event) -> list[int]:
-        asked, codes = body("[[n=2]]", max_tokens=16), []
+    codes: list[int] = []
+
+    async def work(client: httpx.AsyncClient, until: asyncio.Event) -> None:
+        asked = body("[[n=2]]", max_tokens=16)
         while not until.is_set():
             codes.append((await client.post("/api/llm/chat/completions", json=asked)).status_code)
-        return codes
 
-    async def disturb() -> list[int]:
+    async def some_are_answered() -> None:
+        enough = len(codes) + 24
+        async with asyncio.timeout(60):
+            while len(codes) < enough:  # noqa: ASYNC110 - the workers have no event to await
+                await asyncio.sleep(0.01)
+
+    async def disturb() -> None:
         async with client_of(dev) as client:
             over = asyncio.Event()
             workers = [asyncio.create_task(work(client, over)) for _ in range(8)]
             for disturbance in (valkey.client.flushall, valkey.kill, valkey.start):
-                await asyncio.sleep(0.3)
+                await some_are_answered()
                 await asyncio.to_thread(disturbance)
-            await asyncio.sleep(0.3)
+            await some_are_answered()
             over.set()
-            return list(chain(*await asyncio.gather(*workers)))
+            await asyncio.gather(*workers)
 
-    codes = asyncio.run(disturb())
+    asyncio.run(disturb())
 
     assert set(codes) == {200}
     assert len(dev.receipts) == len(codes)

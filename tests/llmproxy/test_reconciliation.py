@@ -9,13 +9,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from llmproxy.models import Model, Route
+from llmproxy.models import Model
 from llmproxy.providers import DIALECTS
 from llmproxy.settlement.reconciliation import Report, reconcile
 from llmproxy.tasks import reconcile as task
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body, nothing_is_held
+from tests.llmproxy.streams import CHAT, body, nothing_is_held
+from tests.llmproxy.usage_lookup import PROVIDERS, environment, served_by
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
@@ -23,34 +24,13 @@ from tokens.ledger.verify import verify
 from tokens.models import Reservation, UsageRecord
 from tokens.usage.provisional import claim
 
-PROVIDERS = ("openrouter", "glama")
-
-
-def environment(upstream: UpstreamProcess) -> dict[str, str]:
-    """Set the demo upstream up as each of the providers."""
-    return {
-        f"{name.upper()}_{key}": value
-        for name in PROVIDERS
-        for key, value in (("BASE_URL", upstream.url), ("API_KEY", "demo"))
-    }
+pytestmark = pytest.mark.usefixtures("usage_lookup_providers")
 
 
 @pytest.fixture(scope="module")
 def server(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
     with demo_server(upstream, **environment(upstream)) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _providers(settings: Settings, upstream: UpstreamProcess) -> Iterator[None]:
-    settings.UPSTREAMS = dict.fromkeys((*PROVIDERS, "demo"), (upstream.url, "demo"))
-    yield
-    upstream.clear()
-
-
-def served_by(provider: str) -> None:
-    price = {"price_prompt": Decimal("0.001"), "price_completion": Decimal("0.01")}
-    Route.objects.update(provider=provider, price_cached=Decimal("0.0001"), **price)
 
 
 def leave(dev: Developer, directive: str, upstream: UpstreamProcess) -> UsageRecord:
@@ -65,7 +45,7 @@ def leave(dev: Developer, directive: str, upstream: UpstreamProcess) -> UsageRec
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_it_works(
+def test_a_provisional_charge_follows_the_providers_usage_lookup(
     developer: Make, server: WebServer, upstream: UpstreamProcess, provider: str
 ) -> None:
     dev = developer(server=server)

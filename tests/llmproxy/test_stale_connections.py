@@ -52,7 +52,7 @@ async def post(pool: Transport, url: str) -> bytes:
         await response.aclose()
 
 
-async def test_it_works(server: tuple[Server, str]) -> None:
+async def test_a_request_is_sent_again_on_a_fresh_connection(server: tuple[Server, str]) -> None:
     ours, url = server
     pool = Transport()
 

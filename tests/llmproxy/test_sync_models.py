@@ -48,7 +48,7 @@ def serving(body: str) -> Iterator[str]:
         server.shutdown()
 
 
-def test_it_works() -> None:
+def test_sync_creates_models_and_routes_from_the_providers_list() -> None:
     report = sync_models()
 
     assert report.synced["demo"] == Model.objects.count() == Route.objects.count() >= 6

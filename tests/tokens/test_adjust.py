@@ -1,4 +1,4 @@
-"""The provider's later word: a provisional receipt becomes final, its charge is made right."""
+"""Final usage from the provider makes a provisional receipt final and corrects its charge."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ def said(record: UsageRecord, charge: int) -> Settlement:
 
 
 @pytest.mark.parametrize("charge", [10, 30, 45, 100])
-def test_it_works(charge: int) -> None:
+def test_final_usage_corrects_a_provisional_charge(charge: int) -> None:
     user = account(100)
     record = guessed(user, 30)
 

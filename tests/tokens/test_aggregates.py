@@ -1,7 +1,7 @@
 """Daily sums: exact against the records, however often and late they are made."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,9 +16,13 @@ from tokens.models import Aggregation, DailyTotal, DailyUsage, UsageRecord
 from tokens.usage import aggregates
 from tokens.usage.latency import BOUNDS
 
-NOW = timezone.now()
-OLD = NOW - timedelta(days=9)
-LONG_AGO = (NOW - timedelta(days=11)).date()
+
+def old() -> datetime:
+    return timezone.now() - timedelta(days=9)
+
+
+def long_ago() -> date:
+    return (timezone.now() - timedelta(days=11)).date()
 
 
 @pytest.fixture
@@ -32,15 +36,15 @@ def charged(day: datetime) -> int | None:
     return found
 
 
-def test_it_works(ada: User) -> None:
+def test_daily_sums_match_the_records(ada: User) -> None:
     for model, provider, status in (("a", "p", "ok"), ("a", "p", "ok"), ("b", "", "failed")):
-        used(ada, at=NOW, model=model, provider=provider, status=status, charged=3)
-    used(account(0), at=OLD, charged=7)
+        used(ada, at=timezone.now(), model=model, provider=provider, status=status, charged=3)
+    used(account(0), at=old(), charged=7)
 
     aggregates.aggregate()
 
-    assert charged(NOW) == 9
-    assert charged(OLD) == 7
+    assert charged(timezone.now()) == 9
+    assert charged(old()) == 7
     row = DailyUsage.objects.get(model="a")
     assert (row.requests, row.prompt_tokens, row.completion_tokens) == (2, 20, 40)
     assert all(aggregates.differing(day) == 0 for day in aggregates.open_days())
@@ -48,8 +52,8 @@ def test_it_works(ada: User) -> None:
 
 def test_sums_of_all_users(ada: User) -> None:
     for user, model, ms in ((ada, "a", 5), (ada, "b", 5), (account(0), "a", 900)):
-        used(user, at=NOW, model=model, duration_ms=ms, charged=3)
-    used(ada, at=NOW, model="a", status="failed", duration_ms=5, charged=0, cost=None)
+        used(user, at=timezone.now(), model=model, duration_ms=ms, charged=3)
+    used(ada, at=timezone.now(), model="a", status="failed", duration_ms=5, charged=0, cost=None)
 
     aggregates.aggregate()
 
@@ -68,9 +72,9 @@ def test_sums_of_all_users(ada: User) -> None:
 
 
 def test_a_wrong_total_is_found_and_mended(ada: User) -> None:
-    used(ada, at=NOW, charged=3)
+    used(ada, at=timezone.now(), charged=3)
     aggregates.aggregate()
-    day = NOW.astimezone(UTC).date()
+    day = timezone.now().astimezone(UTC).date()
     DailyTotal.objects.filter(dimension="plan").update(errors=1)
     assert aggregates.differing(day) == 2  # what is there, and what is not
     aggregates.aggregate()
@@ -78,54 +82,54 @@ def test_a_wrong_total_is_found_and_mended(ada: User) -> None:
 
 
 def test_again_changes_nothing(ada: User) -> None:
-    used(ada, at=NOW, charged=3)
+    used(ada, at=timezone.now(), charged=3)
     aggregates.aggregate()
     aggregates.aggregate()
-    assert (charged(NOW), DailyUsage.objects.count()) == (3, 1)
+    assert (charged(timezone.now()), DailyUsage.objects.count()) == (3, 1)
 
 
 def test_only_open_days_are_made_anew(ada: User) -> None:
-    used(ada, at=OLD, charged=7)
+    used(ada, at=old(), charged=7)
     assert aggregates.aggregate() == 10
     assert aggregates.aggregate() == 3
 
 
 def test_after_an_outage_it_catches_up(ada: User) -> None:
     aggregates.aggregate()
-    Aggregation.objects.update(open_from=OLD.date())
-    used(ada, at=OLD, charged=7)
+    Aggregation.objects.update(open_from=old().date())
+    used(ada, at=old(), charged=7)
     aggregates.aggregate()
-    assert charged(OLD) == 7
+    assert charged(old()) == 7
 
 
-def test_a_day_stays_open_for_the_later_word(ada: User) -> None:
-    provisional = used(ada, at=OLD, charged=7, final=False)
+def test_a_day_stays_open_for_final_usage(ada: User) -> None:
+    provisional = used(ada, at=old(), charged=7, final=False)
     aggregates.aggregate()
     UsageRecord.objects.filter(pk=provisional.pk).update(charged=2, final=True)
     aggregates.aggregate()
-    assert charged(OLD) == 2
+    assert charged(old()) == 2
 
 
-def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
-    used(ada, at=OLD, charged=7)
+def test_the_command_says_what_it_summed(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+    used(ada, at=old(), charged=7)
     call_command("aggregate_usage", dry_run=True)
-    assert charged(OLD) is None
+    assert charged(old()) is None
     call_command("aggregate_usage")
     call_command("aggregate_usage", check=True)
     assert "are exact" in capsys.readouterr().out
 
     DailyUsage.objects.update(charged=8)
-    with pytest.raises(CommandError, match=str(OLD.astimezone(UTC).date())):
-        call_command("aggregate_usage", check=True, since=LONG_AGO)
-    call_command("aggregate_usage", since=LONG_AGO)
-    assert charged(OLD) == 7
+    with pytest.raises(CommandError, match=str(old().astimezone(UTC).date())):
+        call_command("aggregate_usage", check=True, since=long_ago())
+    call_command("aggregate_usage", since=long_ago())
+    assert charged(old()) == 7
 
 
 @pytest.mark.django_db(transaction=True)
 def test_four_at_once() -> None:
     ada = account(0)
     for number in range(20):
-        used(ada, at=NOW - timedelta(days=number % 3), model=str(number), charged=1)
+        used(ada, at=timezone.now() - timedelta(days=number % 3), model=str(number), charged=1)
 
     def run(_: int) -> None:
         try:

@@ -8,8 +8,8 @@ from django.db import connection
 
 from accounts.models import User
 from tests.tokens.clock import set_clock
-from tests.tokens.test_parallel import in_parallel
-from tests.tokens.test_renewal import joined, spend
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import joined, spend
 from tokens import ledger
 from tokens.models import Balance
 from tokens.signals import balance_low
@@ -23,7 +23,7 @@ def user() -> User:
     return joined("2026-01-10T00:00")
 
 
-def test_it_works(user: User) -> None:
+def test_each_threshold_is_told_once_a_period(user: User) -> None:
     heard: list[dict[str, Any]] = []
 
     def listen(**facts: Any) -> None:

@@ -66,7 +66,7 @@ def books(user: User) -> list[Any]:
     return [parts(user), sorted(entries), sorted(said), sorted(held)]
 
 
-def story(door: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
+def story(call: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
     """Reserve and settle for everybody; the same seed gives the same story."""
     dice = random.Random(seed)
     set_clock(SOON - timedelta(days=3))
@@ -78,7 +78,7 @@ def story(door: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
     ]
     asked += [items.to_hold(users[6].pk, 150, 150, 60, None, None) for _ in range(3)]
     asked += [asked[3], asked[17] | {"user_id": users[5].pk}, asked[5]]
-    answers = [door("tokens_reserve", asked), door("tokens_reserve", asked[:9])]
+    answers = [call("tokens_reserve", asked), call("tokens_reserve", asked[:9])]
     set_clock(SOON + timedelta(days=1 if seed % 2 else -1))
     closing = [
         items.to_close(items.held(item, answer), charge, dice.choice([None, Receipt(model="m")]))
@@ -93,12 +93,12 @@ def story(door: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
     ledger.expire()
     stranger = closing[0] | {"id": uuid.uuid4()}
     closing += [closing[2], stranger, closing[4] | {"user_id": users[0].pk}, closing[0]]
-    answers += [door("tokens_settle", closing), door("tokens_settle", closing[:5])]
+    answers += [call("tokens_settle", closing), call("tokens_settle", closing[:5])]
     return answers, [books(user) for user in users]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_works(seed: int) -> None:
+def test_a_batch_leaves_the_same_books_as_its_items(seed: int) -> None:
     in_a_batch = story(together, seed)
     assert verify() == []
     assert in_a_batch == story(one_by_one, seed)

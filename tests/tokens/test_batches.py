@@ -1,9 +1,8 @@
 """Micro-batches: many callers share a statement, and each gets their own exact answer."""
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +11,7 @@ from django.db import connection
 from accounts.models import User
 from core.database import connect
 from tests.tokens.accounts import account, parts
+from tests.tokens.event_loop import run
 from tests.tokens.wire import wire
 from tokens import ledger
 from tokens.errors import InsufficientTokens, LedgerUnavailable
@@ -21,20 +21,7 @@ from tokens.models import Reservation, UsageRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-T = TypeVar("T")
 RECEIPT = Receipt(model="test/model")
-
-
-def run(story: Coroutine[Any, Any, T]) -> T:
-    """Run on an event loop of its own, and let go of the ledger's connections after."""
-
-    async def closing() -> T:
-        try:
-            return await story
-        finally:
-            await ledger.aclose()
-
-    return asyncio.run(closing())
 
 
 async def settle(hold: Hold, charge: int, receipt: Receipt = RECEIPT) -> Settlement:
@@ -46,7 +33,7 @@ async def reserve_all(user: User, amounts: list[int]) -> list[Hold | BaseExcepti
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
-def test_it_works() -> None:
+def test_parallel_callers_are_charged_exactly() -> None:
     user = account(10_000)
 
     async def story() -> int:

@@ -33,7 +33,7 @@ def rows_read() -> int:
     return int(rows)
 
 
-def test_it_works() -> None:
+def test_settling_reads_few_rows_with_stale_statistics() -> None:
     user = account(1_000_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE tokens_reservation; DISCARD PLANS")

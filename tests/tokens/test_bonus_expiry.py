@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_renewal import RECEIPT, entries, joined
+from tests.tokens.spending import RECEIPT, entries, joined
 from tokens import ledger
 from tokens.errors import InsufficientTokens
 from tokens.ledger.verify import verify
@@ -31,7 +31,7 @@ def later() -> None:
     set_clock("2026-01-20T00:00")
 
 
-def test_it_works(user: User) -> None:
+def test_an_expired_bonus_is_removed_once(user: User) -> None:
     assert (reset_allowances(), parts(user)) == (0, (100, 0, 50, 0, 0))
 
     later()

@@ -55,7 +55,7 @@ def balance(user: User) -> tuple[int, int, int]:
     return found.available, found.used, found.reserved
 
 
-def test_it_works(api: APIClient, ada: User) -> None:
+def test_a_client_reserves_consumes_and_gets_a_receipt(api: APIClient, ada: User) -> None:
     held = post(api, "reserve", amount=50, ttl=60)
     assert held.status_code == 201
     assert held.json()["amount"] == 50
@@ -182,7 +182,7 @@ def test_somebody_elses_and_the_proxys_are_unknown(api: APIClient, ada: User) ->
         ("consume", "reservation", "none"),
     ],
 )
-def test_unfit_fields(api: APIClient, what: str, field: str, value: Any) -> None:
+def test_invalid_fields_are_refused(api: APIClient, what: str, field: str, value: Any) -> None:
     fit = {"amount": 5} if what == "reserve" else USED
     refused = post(api, what, **fit | {field: value})
     error = refused.json()["error"]

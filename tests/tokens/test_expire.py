@@ -18,7 +18,7 @@ def late(user_id: int, endpoint: str = "chat/completions") -> Hold:
     return ledger.reserve(user_id=user_id, amount=60, ttl=-1, context=context)
 
 
-def test_it_works() -> None:
+def test_an_expired_hold_is_freed_once() -> None:
     user = account(100)
     hold = late(user.pk)
     ledger.reserve(user_id=user.pk, amount=10, ttl=60)

@@ -7,20 +7,15 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from tests.tokens.accounts import account, parts
+from tests.tokens.spending import burn
 from tokens import ledger
-from tokens.ledger import Receipt
 from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry, Grant, Tier
 
 pytestmark = pytest.mark.django_db
 
 
-def burn(user_id: int, tokens: int) -> None:
-    hold = ledger.reserve(user_id=user_id, amount=tokens, ttl=60)
-    ledger.settle(hold=hold, charge=tokens, receipt=Receipt(model="test/model"))
-
-
-def test_it_works() -> None:
+def test_a_grant_adds_bonus_tokens() -> None:
     user = account(0)
 
     assert ledger.grant(user_id=user.pk, amount=50, source="gift") is True

@@ -39,7 +39,7 @@ def post(api: APIClient, what: str, key: str, **body: Any) -> Any:
     return api.post(f"/api/tokens/{what}", body, format="json", headers={"Idempotency-Key": key})
 
 
-def test_it_works(api: APIClient, ada: User) -> None:
+def test_a_repeated_request_replays_its_answer(api: APIClient, ada: User) -> None:
     first = post(api, "reserve", "k", amount=5, ttl=60)
     again = post(api, "reserve", "k", ttl=60, amount=5)
     assert (
@@ -79,7 +79,7 @@ def test_a_refusal_is_not_kept(api: APIClient, ada: User) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "schlüssel", "a\tb"])
-def test_unfit_keys(api: APIClient, key: str) -> None:
+def test_an_invalid_key_is_refused(api: APIClient, key: str) -> None:
     refused = post(api, "reserve", key, amount=5)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "Idempotency-Key")
     assert Reservation.objects.count() == 0

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_renewal import joined, spend
+from tests.tokens.spending import joined, spend
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify
@@ -41,7 +41,7 @@ def days(user: User) -> list[str]:
     return [f"{day:%Y-%m-%d}" for day in (balance.period_start, balance.period_end)]
 
 
-def test_it_works(user: User) -> None:
+def test_a_paid_invoice_begins_its_period(user: User) -> None:
     spend(user, 30)
 
     assert pay(user, "in_1") is True

@@ -38,7 +38,7 @@ def spend(user: User, amount: int, *, budget: int = 100) -> None:
     ledger.settle(hold=hold, charge=amount, receipt=Receipt(model="m"))
 
 
-def test_it_works(ada: User) -> None:
+def test_a_reservation_beyond_the_keys_budget_is_refused(ada: User) -> None:
     spend(ada, 60)
     held = reserve(ada, 30)
     with pytest.raises(KeyBudgetExceeded) as refused:
@@ -81,7 +81,7 @@ def test_a_new_month_begins_from_nothing(ada: User) -> None:
     spend(ada, 100)
 
 
-def test_a_later_word_corrects_it(ada: User) -> None:
+def test_final_usage_corrects_it(ada: User) -> None:
     hold = reserve(ada, 100)
     ledger.settle(hold=hold, charge=90, receipt=Receipt(model="m", final=False))
     correction = Correction(provider="p", upstream_id="u", prompt_tokens=1, completion_tokens=1)

@@ -74,7 +74,7 @@ async def refusal(user: int, allowed: Limits, tokens: int = 10) -> LimitReached:
 
 
 @pytest.mark.usefixtures("valkey")
-async def test_it_works(user: int) -> None:
+async def test_a_released_slot_is_counted_by_its_charge(user: int) -> None:
     allowed = Limits(3, 100, 2, key_requests_per_minute=None)
 
     slot = await admit(user, allowed, tokens=70)

@@ -55,7 +55,7 @@ def test_after_deletion_the_same_mailbox_gets_no_second_one(name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_two_living_accounts_share_one(name: str) -> None:
+def test_two_active_accounts_share_one(name: str) -> None:
     first, second = account(f"{name}@example.com"), account(f"{name}+b@example.com")
 
     assert [given(first), given(second)] == [FREE, 0]

@@ -1,34 +1,17 @@
 """Real parallelism on real PostgreSQL: many processes' worth of connections on few balances."""
 
 import random
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from tests.tokens.accounts import account, parts
+from tests.tokens.parallel import in_parallel
 from tokens import ledger
 from tokens.errors import InsufficientTokens
 from tokens.ledger import Receipt
 from tokens.ledger.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-WORKERS = 8
-
-
-def in_parallel(work: Callable[[int], int], times: int) -> list[int]:
-    """Run in threads that each have a connection of their own."""
-
-    def alone(number: int) -> int:
-        try:
-            return work(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(alone, range(times)))
 
 
 def test_a_balance_for_50_holds_50_of_200() -> None:

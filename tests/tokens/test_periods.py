@@ -22,7 +22,7 @@ def day(text: str) -> datetime:
         ("2026-11-15", 2, "2027-01-15"),
     ],
 )
-def test_it_works(anchor: str, months: int, anniversary: str) -> None:
+def test_a_period_ends_on_the_anniversary(anchor: str, months: int, anniversary: str) -> None:
     assert months_after(day(anchor), months) == day(anniversary)
 
 

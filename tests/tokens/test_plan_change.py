@@ -5,8 +5,8 @@ import pytest
 from accounts.models import User
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_parallel import in_parallel
-from tests.tokens.test_renewal import RECEIPT, joined, spend
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import RECEIPT, joined, spend
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify
@@ -30,7 +30,7 @@ def put(user: User, tier: str, source: str) -> int:
     return allowances.change_tier(user_id=user.pk, tier=tier, source=source)
 
 
-def test_it_works(user: User) -> None:
+def test_an_upgrade_adds_the_difference_of_the_allowances(user: User) -> None:
     spend(user, 30)
 
     assert put(user, "pro", "staff:1") == 200

@@ -22,7 +22,6 @@ from tokens.usage import aggregates, queries, retention
 
 pytestmark = pytest.mark.django_db
 
-NOW = timezone.now()
 RECEIPT = Receipt(model="m", provider="p", prompt_tokens=10, completion_tokens=20)
 
 
@@ -30,7 +29,7 @@ def spent(user: User, charge: int, *, days_ago: int, **context: Any) -> str:
     """Charge a request, as if it had been so long ago; return its id."""
     hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60, context=HoldContext(**context))
     ledger.settle(hold=hold, charge=charge, receipt=RECEIPT)
-    at = NOW - timedelta(days=days_ago)
+    at = timezone.now() - timedelta(days=days_ago)
     UsageRecord.objects.filter(pk=hold.id).update(created_at=at)
     with connection.cursor() as cursor:  # the books of that day, which nobody else may change
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -66,7 +65,7 @@ def left() -> list[int]:
     return sorted(UsageRecord.objects.values_list("charged", flat=True))
 
 
-def test_it_works(ada: User) -> None:
+def test_pruning_deletes_old_receipts_and_keeps_the_sums(ada: User) -> None:
     before = told(ada)
 
     assert retention.prune(keep_days=60) == 2
@@ -85,7 +84,7 @@ def test_reservations_of_which_nothing_came(ada: User, monkeypatch: pytest.Monke
         ledger.release(hold=hold)
     unsettled = Reservation.objects.filter(state="released")
     old = holds[0].id, holds[1].id
-    unsettled.filter(pk__in=old).update(closed_at=NOW - timedelta(days=70))
+    unsettled.filter(pk__in=old).update(closed_at=timezone.now() - timedelta(days=70))
 
     retention.prune(keep_days=60)
 
@@ -97,7 +96,7 @@ def test_reservations_of_which_nothing_came(ada: User, monkeypatch: pytest.Monke
 def test_a_reservation_that_still_awaits_a_word_stays(ada: User) -> None:
     abandoned = spent(ada, 5, days_ago=70)
     UsageRecord.objects.filter(pk=abandoned).update(final=False)
-    at = NOW - timedelta(days=70)
+    at = timezone.now() - timedelta(days=70)
     Reservation.objects.filter(pk=abandoned).update(state="expired", closed_at=at)
 
     retention.prune(keep_days=60)
@@ -114,7 +113,7 @@ def test_again_and_further(ada: User) -> None:
     assert verify() == []
 
 
-def test_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_receipts_are_pruned_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 1)
 
     assert retention.prune(keep_days=40) == 3
@@ -123,7 +122,9 @@ def test_in_batches(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_that_died_is_finished(ada: User) -> None:
     before = told(ada)
-    Aggregation.objects.update(pruned_until=(NOW - timedelta(days=99)).astimezone(UTC).date())
+    Aggregation.objects.update(
+        pruned_until=(timezone.now() - timedelta(days=99)).astimezone(UTC).date()
+    )
     died = UsageRecord.objects.get(charged=1)
     Reservation.objects.filter(pk=died.pk).delete()
     died.delete()
@@ -138,7 +139,7 @@ def test_sealed_days_are_never_made_anew(ada: User) -> None:
     before = told(ada)
     retention.prune(keep_days=60)
 
-    aggregates.aggregate(since=(NOW - timedelta(days=200)).date())
+    aggregates.aggregate(since=(timezone.now() - timedelta(days=200)).date())
 
     assert told(ada) == before
 
@@ -153,7 +154,7 @@ def test_a_day_that_is_not_exact_stays(ada: User) -> None:
 def test_a_day_that_is_not_final_stays(ada: User) -> None:
     spent(ada, 5, days_ago=120)
     UsageRecord.objects.filter(charged=5).update(final=False)
-    aggregates.aggregate(since=(NOW - timedelta(days=130)).date())
+    aggregates.aggregate(since=(timezone.now() - timedelta(days=130)).date())
 
     assert retention.prune(keep_days=40) == 0
 
@@ -178,7 +179,7 @@ def test_this_months_budget_of_a_key_is_not_touched(ada: User) -> None:
     assert verify() == []
 
 
-def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_deleted(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("prune_usage", "--days", "60", "--dry-run")
     assert (capsys.readouterr().out, len(left())) == ("2 records would be deleted\n", 5)
     call_command("prune_usage", "--days", "60")
@@ -189,7 +190,7 @@ def test_the_command(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("prune_usage", "--days", "34")
 
 
-def test_every_night(ada: User, settings: Settings) -> None:
+def test_the_nightly_task_prunes_by_the_setting(ada: User, settings: Settings) -> None:
     assert prune_usage() == 0
     settings.USAGE_RETENTION_DAYS = 40
     assert prune_usage() == 3

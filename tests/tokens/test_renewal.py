@@ -13,10 +13,11 @@ from accounts.models import User
 from tests.factories import UserFactory
 from tests.tokens.accounts import parts
 from tests.tokens.clock import set_clock
-from tests.tokens.test_parallel import in_parallel
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import RECEIPT, entries, joined, spend
 from tokens import ledger
 from tokens.errors import InsufficientTokens
-from tokens.ledger import Receipt, allowances
+from tokens.ledger import allowances
 from tokens.ledger.functions import call
 from tokens.ledger.verify import verify
 from tokens.models import Balance, Entry, Tier
@@ -25,21 +26,6 @@ from tokens.tasks import reset_allowances
 from tokens.tiers import default_tier
 
 pytestmark = pytest.mark.django_db
-RECEIPT = Receipt(model="test/model")
-
-
-def joined(moment: str, tokens: int = 100, *, carries_over: bool = False) -> User:
-    """Create a user who came, and opened their account, at that moment."""
-    default_tier()
-    Tier.objects.filter(name="free").update(monthly_tokens=tokens, carries_over=carries_over)
-    user: User = UserFactory.create(date_joined=set_clock(moment))
-    ledger.open_account(user.pk)
-    return user
-
-
-def spend(user: User, tokens: int) -> None:
-    hold = ledger.reserve(user_id=user.pk, amount=tokens, ttl=60)
-    ledger.settle(hold=hold, charge=tokens, receipt=RECEIPT)
 
 
 def period(user: User) -> list[str]:
@@ -47,11 +33,7 @@ def period(user: User) -> list[str]:
     return [f"{day:%Y-%m-%dT%H:%M}" for day in (balance.period_start, balance.period_end)]
 
 
-def entries(user: User) -> list[tuple[str, int]]:
-    return [*Entry.objects.filter(user=user).order_by("id").values_list("kind", "amount")]
-
-
-def test_it_works() -> None:
+def test_an_allowance_renews_once_on_the_anniversary() -> None:
     user = joined("2026-01-31T10:00")
     spend(user, 30)
 

@@ -13,7 +13,7 @@ from tokens.models import Balance, Reservation
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works() -> None:
+def test_a_reservation_holds_its_amount() -> None:
     user = account(100)
 
     hold = ledger.reserve(user_id=user.pk, amount=60, ttl=60)

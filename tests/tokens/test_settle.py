@@ -22,7 +22,7 @@ def held(user_id: int, amount: int = 60) -> Hold:
     return ledger.reserve(user_id=user_id, amount=amount, ttl=60, context=context)
 
 
-def test_it_works() -> None:
+def test_settling_charges_the_usage_and_frees_the_rest() -> None:
     user = account(100)
     hold = held(user.pk)
 

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from accounts.models import User
 from core.folders import ForeignFolderError
 from tests.tokens.accounts import account, parts
-from tests.tokens.test_batches import run
+from tests.tokens.event_loop import run
 from tokens import ledger
 from tokens.ledger import Hold, HoldContext, Receipt, spool
 from tokens.ledger.verify import verify
@@ -71,7 +71,9 @@ def endings(folder: Path) -> list[str]:
     return sorted(file.suffix for file in folder.iterdir())
 
 
-def test_it_works(ada: User, hold: Hold, folder: Path) -> None:
+def test_a_spooled_charge_is_replayed_after_the_workers_death(
+    ada: User, hold: Hold, folder: Path
+) -> None:
     assert replay_after_its_death() == 1
 
     assert parts(ada) == (1000, 7, 0, 0, 0)
@@ -81,7 +83,7 @@ def test_it_works(ada: User, hold: Hold, folder: Path) -> None:
     assert verify() == []
 
 
-def test_what_a_living_worker_owes_is_its_own(ada: User, hold: Hold, folder: Path) -> None:
+def test_what_a_running_worker_owes_is_its_own(ada: User, hold: Hold, folder: Path) -> None:
     assert run(spool.replay()) == 0
     spool.write_all()
     assert run(spool.replay()) == 0

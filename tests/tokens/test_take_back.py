@@ -3,8 +3,8 @@
 import pytest
 
 from tests.tokens.accounts import account, parts
-from tests.tokens.test_grant import burn
-from tests.tokens.test_parallel import in_parallel
+from tests.tokens.parallel import in_parallel
+from tests.tokens.spending import burn
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.ledger.verify import verify
@@ -13,7 +13,7 @@ from tokens.models import Entry, Grant
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works() -> None:
+def test_a_refund_takes_back_unspent_tokens() -> None:
     user = account(100)
     burn(user.pk, 30)
 

@@ -47,7 +47,7 @@ def charges(api: APIClient, **query: str) -> list[int]:
     return [row["charged"] for row in answer.json()["results"]]
 
 
-def test_it_works(api: APIClient) -> None:
+def test_the_list_shows_the_newest_request_first(api: APIClient) -> None:
     assert charges(api) == [8, 4, 2, 1]
 
 
@@ -68,7 +68,7 @@ def test_it_works(api: APIClient) -> None:
         ({"key": str(uuid.uuid4())}, []),
     ],
 )
-def test_filters(api: APIClient, query: dict[str, str], found: list[int]) -> None:
+def test_requests_are_filtered(api: APIClient, query: dict[str, str], found: list[int]) -> None:
     assert charges(api, **query) == found
     aggregates.aggregate()
     for open_from in ("2026-03-01", "2026-03-02", "2026-03-09"):
@@ -92,7 +92,9 @@ def test_the_search_ends_at_the_first_match_that_the_sums_know(api: APIClient, a
         ("key", [(None, 13), (str(KEY), 2)]),
     ],
 )
-def test_sums(api: APIClient, group: str, sums: list[tuple[str | None, int]]) -> None:
+def test_usage_is_summed_by_group(
+    api: APIClient, group: str, sums: list[tuple[str | None, int]]
+) -> None:
     rows = api.get("/api/tokens/usage", {"group_by": group}).json()["results"]
     assert [(row["group"], row["charged"]) for row in rows] == sums
     assert sum(row["requests"] for row in rows) == 4
@@ -148,7 +150,7 @@ def test_sums_of_what_matches(api: APIClient) -> None:
     }
 
 
-def test_pages(api: APIClient, ada: User) -> None:
+def test_pages_list_every_request_once(api: APIClient, ada: User) -> None:
     first = api.get("/api/tokens/usage", {"limit": "3"}).json()
     used(ada, at=MARCH + timedelta(days=9), charged=16)  # moves no later page
     second = api.get(first["next"]).json()
@@ -176,7 +178,7 @@ def test_pages(api: APIClient, ada: User) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_unfit_queries(api: APIClient, query: dict[str, str], form: str) -> None:
+def test_invalid_queries_are_refused(api: APIClient, query: dict[str, str], form: str) -> None:
     answer = api.get("/api/tokens/usage", {**query, "format": form})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
 

@@ -27,7 +27,7 @@ def busy() -> int:
     return user.pk
 
 
-def test_it_works(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("verify_ledger")
 
     assert "The ledger is right: 1 balances checked." in capsys.readouterr().out

@@ -9,7 +9,6 @@ under its lock. A second account is welcome, and gets what is left of the allowa
 from django.utils import timezone
 
 from accounts.canonical import canonical
-from accounts.flows.deletion import NOBODY
 from accounts.models import User
 from tokens.ledger.functions import call
 from tokens.ledger.mailbox_key import digest
@@ -20,7 +19,7 @@ _BATCH = 1000
 
 def note(user: User) -> None:
     """Note which mailbox a new account belongs to; none for one that was deleted."""
-    if user.email.endswith(NOBODY):
+    if user.is_deleted:
         return
     Mailbox.objects.update_or_create(user_id=user.pk, defaults={"digest": _digest_of(user)})
 
@@ -56,7 +55,7 @@ def note_missing() -> int:
 
 
 def _without_mailbox() -> list[User]:
-    opened = Balance.objects.filter(user__mailbox=None).exclude(user__email__endswith=NOBODY)
+    opened = Balance.objects.filter(user__mailbox=None, user__deleted_at=None)
     ids = opened.values_list("user_id", flat=True)[:_BATCH]
     return list(User.objects.filter(pk__in=list(ids)).only("email"))
 

@@ -1,4 +1,4 @@
-"""Create the OpenID Connect clients of the editors, or bring them up to date."""
+"""Create or update the OpenID Connect clients of the editors."""
 
 from typing import Any
 
@@ -11,7 +11,9 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Only tell what would change.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print what would change, and change nothing."
+        )
 
     def handle(self, *, dry_run: bool = False, **_: Any) -> None:
         changed = editors.seed(dry_run=dry_run)

@@ -21,12 +21,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one line of JSON.")
-        parser.add_argument("--dry-run", action="store_true", help="Write nothing.")
-        parser.add_argument("--days", type=int, help="Write such a past, unless there is one.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print what would be written, and write nothing."
+        )
+        parser.add_argument(
+            "--days",
+            type=int,
+            help="Generate usage and payments for this many past days, unless they exist.",
+        )
         parser.add_argument(
             "--force",
             action="store_true",
-            help="Without DEBUG, too: the past alone, never the logins that everyone knows.",
+            help="Run without DEBUG, too. Generates only the past, never the demo logins.",
         )
 
     def handle(

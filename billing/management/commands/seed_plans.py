@@ -14,7 +14,11 @@ class Command(BaseCommand):
     help = "Create the plans Free, Pro and Enterprise, and their prices at Stripe, where missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be created.")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="Print what would be created, and create nothing.",
+        )
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         with transaction.atomic():

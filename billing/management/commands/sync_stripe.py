@@ -11,7 +11,9 @@ class Command(BaseCommand):
     help = "Rebuild subscriptions, invoices and their tokens from Stripe, and say what changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Say what would change.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print what would change, and change nothing."
+        )
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Times that sort as they read, and fit a narrow column."""
+"""Sortable and compact date and time formats."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i"

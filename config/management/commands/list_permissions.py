@@ -1,4 +1,4 @@
-"""Print docs/permissions.md, who may call which route, or write it anew."""
+"""Print docs/permissions.md, which lists who can call each route, or write it."""
 
 from typing import Any
 

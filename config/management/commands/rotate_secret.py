@@ -1,4 +1,4 @@
-"""Replace SECRET_KEY; whoever is signed in stays so, by SECRET_KEY_FALLBACKS."""
+"""Replace SECRET_KEY without signing users out, by SECRET_KEY_FALLBACKS."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--env-file",
             type=Path,
-            help="Write the variables there, such as .env; without it they are only printed.",
+            help="The file to write to, such as .env. Without it, the variables are only printed.",
         )
         parser.add_argument(
-            "--keep", type=int, default=rotation.KEPT, help="How many former keys stay good."
+            "--keep",
+            type=int,
+            default=rotation.KEPT,
+            help="How many former keys are still accepted.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="Change no file.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print what would change, and write no file."
+        )
 
     def handle(
         self, *, env_file: Path | None = None, keep: int, dry_run: bool = False, **_: Any

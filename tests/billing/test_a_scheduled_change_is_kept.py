@@ -11,12 +11,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.errors import SubscriptionBusy
-from billing.models import Invoice, ShelvedChange, Subscription
+from billing.models import Invoice, ScheduledChange, Subscription
 from billing.stripe import gateway, readings
 from billing.subscriptions import scheduled_changes
 from billing.tasks import mend
+from tests.billing.commands import run
 from tests.billing.shop import Shop, change, current, post, subscribe
-from tests.billing.test_plans import run
 
 
 class Killed(BaseException):
@@ -48,10 +48,10 @@ def _going_down(caller: APIClient, shop: Shop) -> None:
 
 
 def minutes_pass() -> None:
-    ShelvedChange.objects.update(leased_until=timezone.now())
+    ScheduledChange.objects.update(leased_until=timezone.now())
 
 
-def planned_at_stripe(user: User) -> bool:
+def scheduled_at_stripe(user: User) -> bool:
     found = gateway.subscription(str(Subscription.objects.get(user=user).stripe_id))
     return found["schedule"] is not None and len(found["schedule"]["phases"]) == 2
 
@@ -77,17 +77,17 @@ def test_nobody_confirms_the_upgrade(caller: APIClient, user: User, shop: Shop, 
     assert asked.json()["pending_change"] == shown
     shop.deliver()
     mend()
-    assert not planned_at_stripe(user)  # It would keep the upgrade from being paid for.
+    assert not scheduled_at_stripe(user)  # It would keep the upgrade from being paid for.
 
     shop.advance(days=1.1)
     if how == "webhook":
         assert set(shop.deliver()) == {200}
     else:
-        assert "the change to pro is planned again" in run("sync_stripe")
+        assert "the change to pro is scheduled again" in run("sync_stripe")
 
-    assert planned_at_stripe(user)
+    assert scheduled_at_stripe(user)
     assert (current(caller)["plan"], current(caller)["pending_change"]) == ("pro", shown)
-    assert run("sync_stripe").count("planned again") == 0
+    assert run("sync_stripe").count("scheduled again") == 0
 
 
 def test_the_upgrade_is_confirmed_after_all(caller: APIClient, user: User, shop: Shop) -> None:
@@ -98,8 +98,8 @@ def test_the_upgrade_is_confirmed_after_all(caller: APIClient, user: User, shop:
     shop.deliver()
 
     assert (current(caller)["plan"], current(caller)["pending_change"]) == ("enterprise", None)
-    assert not planned_at_stripe(user)
-    assert not ShelvedChange.objects.exists()
+    assert not scheduled_at_stripe(user)
+    assert not ScheduledChange.objects.exists()
 
 
 @pytest.mark.parametrize("what", ["upgrade", "cancel"])
@@ -113,12 +113,12 @@ def test_the_process_dies_half_way(caller: APIClient, user: User, shop: Shop, wh
 
     assert current(caller) == shown
     shop.deliver()
-    assert not planned_at_stripe(user)  # Who is at it may be alive.
+    assert not scheduled_at_stripe(user)  # Who is at it may be alive.
 
     minutes_pass()
     mend()
 
-    assert planned_at_stripe(user)
+    assert scheduled_at_stripe(user)
     shop.deliver()
     assert current(caller) == shown
     shop.advance(days=366)
@@ -138,7 +138,7 @@ def test_it_dies_while_it_puts_it_back(caller: APIClient, user: User, shop: Shop
 
     mend()
 
-    assert planned_at_stripe(user)
+    assert scheduled_at_stripe(user)
     assert current(caller)["pending_change"]["interval"] == "month"
 
 
@@ -152,7 +152,7 @@ def test_it_dies_and_the_user_asks_again(caller: APIClient, user: User) -> None:
     assert (answer["plan"], answer["pending_change"]) == ("enterprise", None)
     minutes_pass()
     mend()
-    assert not planned_at_stripe(user)
+    assert not scheduled_at_stripe(user)
 
 
 def test_the_user_thinks_better_of_it_meanwhile(caller: APIClient, user: User) -> None:
@@ -163,7 +163,7 @@ def test_the_user_thinks_better_of_it_meanwhile(caller: APIClient, user: User) -
 
     minutes_pass()
     mend()
-    assert not planned_at_stripe(user)
+    assert not scheduled_at_stripe(user)
 
 
 def test_an_old_reading_undoes_no_upgrade(caller: APIClient, user: User) -> None:
@@ -176,10 +176,10 @@ def test_an_old_reading_undoes_no_upgrade(caller: APIClient, user: User) -> None
         gateway.schedule_change(found, price_id=smaller, key="late")
 
     assert current(caller)["plan"] == "enterprise"
-    assert not planned_at_stripe(user)
+    assert not scheduled_at_stripe(user)
 
 
-def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_shelved(
+def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_scheduled(
     caller: APIClient, user: User
 ) -> None:
     with killed_before("/v1/subscriptions/"):
@@ -190,11 +190,11 @@ def test_an_upgrade_that_begins_meanwhile_keeps_what_it_has_shelved(
 
     def request(self: Any, method: str, url: str, *rest: Any, **more: Any) -> Any:
         if method == "post" and "subscription_schedules" in url:
-            ShelvedChange.objects.update(leased_until=theirs)
+            ScheduledChange.objects.update(leased_until=theirs)
         return real(self, method, url, *rest, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stripe.RequestsClient, "request", request)
         scheduled_changes.put_back(str(Subscription.objects.get(user=user).stripe_id))
 
-    assert ShelvedChange.objects.get().leased_until == theirs
+    assert ScheduledChange.objects.get().leased_until == theirs

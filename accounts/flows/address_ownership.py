@@ -1,20 +1,19 @@
-"""Giving an account to whoever proves that its address is theirs.
+"""Removing what others may have added, when a user first proves that they own the address.
 
-Anybody may register with somebody else's address, and leave themselves ways back in before its
-owner comes by a password reset. So where nobody has proven the address before, these are removed.
-A second factor is none of them and stays: enrolling one needs a verified address, and a reset by
-mail must not be a way around it.
+Anyone can register with someone else's address and add other ways to sign in before the owner
+resets the password. Therefore, the first reset of an unverified address removes them. A second
+factor remains: setting one up requires a verified address, and a password reset must not bypass it.
 """
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
 from accounts.models import User
-from accounts.signals import account_reclaimed
+from accounts.signals import ownership_proven
 
 
-def reclaim(user: User) -> None:
-    """Mark the user's own address as verified; the first time, remove every other way in.
+def prove_ownership(user: User) -> None:
+    """Mark the user's own address as verified; the first time, remove all other sign-in methods.
 
     Call it in the transaction that sets the new password, with the user's row locked.
     """
@@ -27,4 +26,4 @@ def reclaim(user: User) -> None:
     EmailAddress.objects.update_or_create(
         user=user, email=user.email, defaults={"verified": True, "primary": True}
     )
-    account_reclaimed.send(sender=User, user=user)
+    ownership_proven.send(sender=User, user=user)

@@ -1,34 +1,19 @@
 """Only what Stripe has signed a moment ago comes in, with DEBUG on too."""
 
-import json
 import time
-from typing import Any
 from uuid import uuid4
 
 import pytest
-import stripe
-from django.test import Client
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from billing.models import StripeEvent
 from tests.billing.shop import Shop, subscribe
-
-BODY = json.dumps({"id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1,
-                   "livemode": False, "data": {"object": {"id": "in_1"}}})  # fmt: skip
+from tests.billing.webhooks import BODY, send, signed
 
 
-def signed(body: str, secret: str, at: float) -> str:
-    signature = stripe.WebhookSignature._compute_signature(f"{int(at)}.{body}", secret)
-    return f"t={int(at)},v1={signature}"
-
-
-def send(body: str = BODY, path: str = "/api/stripe/webhook/", **headers: str) -> Any:
-    return Client().post(path, body, content_type="application/json", headers=headers)
-
-
-def test_it_works(caller: APIClient, shop: Shop) -> None:
+def test_a_signed_event_is_processed_once(caller: APIClient, shop: Shop) -> None:
     subscribe(caller)
     event, *_ = shop.take()
     lags = _lags()
@@ -48,12 +33,12 @@ def _lags() -> float:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_forged(shop: Shop, settings: Settings, debug: bool) -> None:
+def test_a_forged_event_is_refused(shop: Shop, settings: Settings, debug: bool) -> None:
     settings.DEBUG = debug
     forged = {
         "no signature": {},
         "another secret": {"Stripe-Signature": signed(BODY, "whsec_mine", time.time())},
-        "dj-stripe's debug door": {
+        "dj-stripe's debug header": {
             "Stripe-Signature": signed(BODY, "whsec_mine", time.time()),
             "X-Djstripe-Webhook-Secret": "whsec_mine",
         },
@@ -78,7 +63,7 @@ def test_stale_changed_or_no_event(shop: Shop, settings: Settings) -> None:
     assert not StripeEvent.objects.exists()
 
 
-def test_oversized(shop: Shop, settings: Settings) -> None:
+def test_an_oversized_event_is_refused(shop: Shop, settings: Settings) -> None:
     settings.MAX_BODY_BYTES = 100
 
     assert send(BODY).status_code == 413

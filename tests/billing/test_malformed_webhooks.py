@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from billing.models import StripeEvent
 from billing.stripe import signatures
 from tests.billing.shop import Shop, subscribe
-from tests.billing.test_webhook_door import send, signed
+from tests.billing.webhooks import send, signed
 
 NUL = "\0"
 EVENT: dict[str, Any] = {
@@ -65,7 +65,9 @@ def deliver(body: str, settings: Settings, *, after: float = 0) -> Any:
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_signed_nonsense(shop: Shop, settings: Settings, body: str) -> None:
+def test_a_signed_body_that_is_no_event_is_refused(
+    shop: Shop, settings: Settings, body: str
+) -> None:
     answer = deliver(body, settings)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
     assert not StripeEvent.objects.exists()
@@ -113,7 +115,7 @@ def test_a_signature_is_good_for_five_minutes_either_way(
         "," * 10_000,
     ],
 )
-def test_odd_headers(header: str) -> None:
+def test_a_malformed_signature_header_is_refused(header: str) -> None:
     now, body = 1_700_000_000, b"body"
     good = signed("body", "s", now).rpartition("=")[2]
     given = header.format(now=now, good=good)

@@ -11,32 +11,22 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from apikeys import keys
 from tests.accounts.mailbox import messages_to, reset_key
+from tests.accounts.resetting import NEW, by_the_api, by_the_page
 from tests.accounts.signing_in import code, fresh_email, log_in, post, verify_address
-
-NEW = "an entirely different staple"
-
-
-def by_the_api(key: str) -> None:
-    body = {"key": key, "new_password": NEW}
-    assert post(APIClient(), "auth/password/reset/confirm", **body).status_code == 204
-
-
-def by_the_page(key: str) -> None:
-    browser = Client()
-    form = browser.get(f"/accounts/password/reset/key/{key}/").headers["location"]
-    assert browser.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
 
 
 @pytest.mark.parametrize("reset", [by_the_api, by_the_page])
-def test_it_works(api: APIClient, user: User, reset: Callable[[str], None]) -> None:
+def test_a_reset_removes_what_was_attached_before(
+    api: APIClient, user: User, reset: Callable[[str], None]
+) -> None:
     """What was prepared before is gone: a second address, a linked account, a key."""
-    back_door = fresh_email()
-    EmailAddress.objects.create(user=user, email=back_door, verified=True, primary=True)
+    second_address = fresh_email()
+    EmailAddress.objects.create(user=user, email=second_address, verified=True, primary=True)
     EmailAddress.objects.create(
         user=User.objects.create_user(fresh_email()), email=user.email, verified=True
     )
     SocialAccount.objects.create(user=user, provider="oidc", uid="x")
-    _, key = keys.create(user=user, name="back door")
+    _, key = keys.create(user=user, name="left behind")
 
     post(api, "auth/password/reset", email=user.email)
     reset(reset_key(user.email))
@@ -44,7 +34,7 @@ def test_it_works(api: APIClient, user: User, reset: Callable[[str], None]) -> N
     assert log_in(api, user, NEW).status_code == 200
     assert api.get("/api/auth/me", headers={"X-API-Key": key}).status_code == 401
     assert not SocialAccount.objects.filter(user=user).exists()
-    [address] = EmailAddress.objects.filter(email__in=[user.email, back_door])
+    [address] = EmailAddress.objects.filter(email__in=[user.email, second_address])
     assert (address.user, address.verified, address.primary) == (user, True, True)
 
 

@@ -1,4 +1,4 @@
-"""The provider's later word about a generation, also one whose client left.
+"""The usage lookup: what a generation used, also if its client disconnected.
 
 OpenRouter answers 404 while the word has not arrived yet, Glama a record without usage.
 """
