@@ -20,9 +20,15 @@ def test_it_works(developer: Make, catalog: Model) -> None:
         "prompt": "0.00000025",
         "completion": None,
         "cached": None,
+        "cache_write": None,
         "request": None,
     }
-    assert model["weights"] == {"prompt": 1.0, "completion": 1.5}
+    assert model["weights"] == {
+        "prompt": 1.0,
+        "completion": 1.5,
+        "cache_read": 1.0,
+        "cache_write": 1.0,
+    }
     assert model["providers"] == ["demo"]
 
 
