@@ -80,6 +80,7 @@ UNFOLD: dict[str, Any] = {
                 _item("Models", "neurology", "llmproxy.model"),
                 _item("Routes and prices", "alt_route", "llmproxy.route"),
                 _item("Price history", "history", "llmproxy.pricechange"),
+                _item("Weight history", "scale", "llmproxy.weightchange"),
                 _item("Aliases", "label", "llmproxy.alias"),
             ),
             _group(

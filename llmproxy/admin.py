@@ -10,9 +10,11 @@ from unfold.admin import TabularInline
 from core.admin.columns import per_million, usd
 from core.admin.pages import ReadOnlyAdmin, StaffAdmin
 from llmproxy.admin_fields import options_of
-from llmproxy.models import Alias, Model, PriceChange, Route
+from llmproxy.catalog.weights import remember
+from llmproxy.models import Alias, Model, PriceChange, Route, WeightChange
 
 _PRICES = (per_million("price_prompt"), per_million("price_completion"))
+_WEIGHTS = ("weight_prompt", "weight_completion", "weight_cache_read", "weight_cache_write")
 
 
 class Priced:
@@ -43,14 +45,18 @@ class ModelAdmin(StaffAdmin):
         "name",
         "kind",
         "context_length",
-        "weight_prompt",
-        "weight_completion",
+        *_WEIGHTS,
         "visible",
     )
-    list_editable = ("weight_prompt", "weight_completion", "visible")
+    list_editable = (*_WEIGHTS, "visible")
     list_filter = ("kind", "visible")
     search_fields = ("name", "title")
+    readonly_fields = ("ratio_cache_read", "ratio_cache_write")
     inlines = (RouteInline, AliasInline)
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        remember([obj])
 
 
 @admin.register(Route)
@@ -91,10 +97,20 @@ class PriceChangeAdmin(ReadOnlyAdmin):
         "provider",
         *_PRICES,
         per_million("price_cached"),
+        per_million("price_cache_write"),
         usd("price_request"),
         "since",
     )
     readonly_fields = fields
     list_filter = ("provider",)
+    search_fields = ("model__startswith",)
+    ordering = ("-since",)
+
+
+@admin.register(WeightChange)
+class WeightChangeAdmin(ReadOnlyAdmin):
+    """What tokens were charged, and since when. Nobody edits history."""
+
+    list_display = ("since", "model", *_WEIGHTS)
     search_fields = ("model__startswith",)
     ordering = ("-since",)

@@ -25,6 +25,36 @@ class Model(models.Model):
     weight_completion = models.DecimalField(
         max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged for each."
     )
+    weight_cache_read = models.DecimalField(
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged for each that was read from the cache. Empty: by the ratio of"
+        " the provider's prices, else as prompt tokens.",
+    )
+    weight_cache_write = models.DecimalField(
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged for each that was written to the cache. Empty: by the ratio of"
+        " the provider's prices, else as prompt tokens.",
+    )
+    ratio_cache_read = models.DecimalField(
+        max_digits=9,
+        decimal_places=6,
+        null=True,
+        editable=False,
+        help_text="A cached token's price beside a prompt token's, as the provider lists them.",
+    )
+    ratio_cache_write = models.DecimalField(
+        max_digits=9,
+        decimal_places=6,
+        null=True,
+        editable=False,
+        help_text="The price of a cache write beside a prompt token's, as the provider lists them.",
+    )
     visible = models.BooleanField(default=True, help_text="Uncheck to withdraw it.")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -33,7 +63,11 @@ class Model(models.Model):
             models.CheckConstraint(
                 name="model_weights_not_negative",
                 condition=Q(weight_prompt__gte=0) & Q(weight_completion__gte=0),
-            )
+            ),
+            models.CheckConstraint(
+                name="model_cache_weights_not_negative",
+                condition=Q(weight_cache_read__gte=0) & Q(weight_cache_write__gte=0),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -58,6 +92,13 @@ class Route(models.Model):
         null=True,
         blank=True,
         help_text="USD per prompt token read from the provider's cache.",
+    )
+    price_cache_write = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token written to the provider's cache.",
     )
     price_request = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
@@ -93,6 +134,7 @@ class PriceChange(models.Model):
     price_prompt = models.DecimalField(max_digits=18, decimal_places=12, null=True)
     price_completion = models.DecimalField(max_digits=18, decimal_places=12, null=True)
     price_cached = models.DecimalField(max_digits=18, decimal_places=12, null=True)
+    price_cache_write = models.DecimalField(max_digits=18, decimal_places=12, null=True)
     price_request = models.DecimalField(max_digits=18, decimal_places=12, null=True)
     since = models.DateTimeField(default=timezone.now)
 
@@ -103,6 +145,23 @@ class PriceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} by {self.provider} since {self.since:%Y-%m-%d}"
+
+
+class WeightChange(models.Model):
+    """What a model's weights became, and since when. Outlives its model."""
+
+    model = models.CharField(max_length=200)
+    weight_prompt = models.DecimalField(max_digits=8, decimal_places=3)
+    weight_completion = models.DecimalField(max_digits=8, decimal_places=3)
+    weight_cache_read = models.DecimalField(max_digits=8, decimal_places=3)
+    weight_cache_write = models.DecimalField(max_digits=8, decimal_places=3)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(name="weight_change_by_model", fields=["model", "-since"])]
+
+    def __str__(self) -> str:
+        return f"{self.model} since {self.since:%Y-%m-%d}"
 
 
 class Alias(models.Model):

@@ -88,11 +88,14 @@ def _model(model: ServedModel, caller: Caller) -> dict[str, Any]:
             "prompt": _usd(prices.prompt),
             "completion": _usd(prices.completion),
             "cached": _usd(prices.cached),
+            "cache_write": _usd(prices.cache_write),
             "request": _usd(prices.request),
         },
         "weights": {
             "prompt": float(model.weights.prompt),
             "completion": float(model.weights.completion),
+            "cache_read": float(model.weights.of_reads),
+            "cache_write": float(model.weights.of_writes),
         },
         "providers": [route.provider.name for route in model.routes],
     }

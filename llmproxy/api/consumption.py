@@ -31,6 +31,24 @@ class ConsumeSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(max_length=64, default="", allow_blank=True)
     prompt_tokens = WholeNumberField(min_value=0, max_value=_MOST)
     completion_tokens = WholeNumberField(min_value=0, max_value=_MOST)
+    cache_read_tokens = WholeNumberField(
+        min_value=0,
+        max_value=_MOST,
+        default=0,
+        help_text="The part of prompt_tokens that was read from the provider's cache.",
+    )
+    cache_write_tokens = WholeNumberField(
+        min_value=0,
+        max_value=_MOST,
+        default=0,
+        help_text="The part of prompt_tokens that was written to the provider's cache.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["cache_read_tokens"] + attrs["cache_write_tokens"] > attrs["prompt_tokens"]:
+            message = "Cached tokens are a part of prompt_tokens, which is less."
+            raise serializers.ValidationError({"prompt_tokens": message})
+        return attrs
 
 
 class ConsumedSerializer(serializers.Serializer[Any]):

@@ -123,15 +123,28 @@ PROXY_SCHEMAS: dict[str, Any] = {
                         "type": ["string", "null"],
                         "description": "For prompt tokens read from the provider's cache.",
                     },
+                    "cache_write": {
+                        "type": ["string", "null"],
+                        "description": "For prompt tokens written to the provider's cache.",
+                    },
                     "request": {"type": ["string", "null"], "description": "For each request."},
                 },
             },
             "weights": {
                 "type": "object",
-                "description": "Tokens charged for each token.",
+                "description": "Tokens charged for each token of a kind.",
+                "required": ["prompt", "completion", "cache_read", "cache_write"],
                 "properties": {
                     "prompt": {"type": "number"},
                     "completion": {"type": "number"},
+                    "cache_read": {
+                        "type": "number",
+                        "description": "For prompt tokens read from the provider's cache.",
+                    },
+                    "cache_write": {
+                        "type": "number",
+                        "description": "For prompt tokens written to the provider's cache.",
+                    },
                 },
             },
             "providers": {"type": "array", "items": {"type": "string"}},

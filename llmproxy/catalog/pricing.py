@@ -5,59 +5,86 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from llmproxy.protocol.usage import Usage
+from llmproxy.protocol.usage import Usage, billable
 
 ONE = Decimal(1)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Tokens charged for each prompt and each completion token."""
+    """Tokens charged for each token of a kind. None: as a prompt token."""
 
     prompt: Decimal = ONE
     completion: Decimal = ONE
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+    @cached_property
+    def of_reads(self) -> Decimal:
+        """What a token that was read from the cache is charged."""
+        return self.prompt if self.cache_read is None else self.cache_read
+
+    @cached_property
+    def of_writes(self) -> Decimal:
+        """What a token that was written to the cache is charged."""
+        return self.prompt if self.cache_write is None else self.cache_write
+
+    @cached_property
+    def greatest_of_prompt(self) -> Decimal:
+        """The most that a token of the prompt may be charged, whichever kind it turns out to be."""
+        return max(self.prompt, self.of_reads, self.of_writes)
 
     @cached_property
     def are_one(self) -> bool:
         """Whether tokens are charged as they are, which needs no decimals."""
-        return self.prompt == ONE and self.completion == ONE
+        return {self.prompt, self.completion, self.of_reads, self.of_writes} == {ONE}
 
 
 @dataclass(frozen=True)
 class Prices:
     """USD per token, and per request; None = unknown.
 
-    ``cached`` is for prompt tokens read from the provider's cache; unknown, they cost like others.
+    ``cached`` is for prompt tokens read from the provider's cache, ``cache_write`` for those that
+    were written to it; unknown, they cost like others.
     """
 
     prompt: Decimal | None = None
     completion: Decimal | None = None
     cached: Decimal | None = None
     request: Decimal | None = None
+    cache_write: Decimal | None = None
 
 
 def charge(usage: Usage, weights: Weights) -> int:
-    """Return the tokens to charge: ceil(prompt x w_in + completion x w_out)."""
-    return weighed(usage.prompt, usage.completion, weights)
+    """Return the tokens to charge: the sum over the kinds of tokens x weight, rounded up once."""
+    if weights.are_one:
+        return usage.prompt + usage.completion
+    used = billable(usage)
+    return math.ceil(
+        used.prompt * weights.prompt
+        + used.cache_read * weights.of_reads
+        + used.cache_write * weights.of_writes
+        + used.completion * weights.completion
+    )
 
 
-def weighed(prompt: int, completion: int, weights: Weights) -> int:
-    """Return so many tokens as charged, rounded up."""
+def most_charged(prompt: int, completion: int, weights: Weights) -> int:
+    """Return what so many tokens are charged at most, whatever of the prompt is cached."""
     if weights.are_one:
         return prompt + completion
-    return math.ceil(prompt * weights.prompt + completion * weights.completion)
+    return math.ceil(prompt * weights.greatest_of_prompt + completion * weights.completion)
 
 
 def cost(usage: Usage, prices: Prices) -> Decimal | None:
     """Return the USD that the tokens cost by the provider's list, or None without prices."""
     if prices.prompt is None or prices.completion is None:
         return None
-    cached = min(usage.cache_read, usage.prompt)
-    cached_price = prices.prompt if prices.cached is None else prices.cached
+    used = billable(usage)
     return (
-        (usage.prompt - cached) * prices.prompt
-        + cached * cached_price
-        + usage.completion * prices.completion
+        used.prompt * prices.prompt
+        + used.cache_read * (prices.prompt if prices.cached is None else prices.cached)
+        + used.cache_write * (prices.prompt if prices.cache_write is None else prices.cache_write)
+        + used.completion * prices.completion
         + (prices.request or 0)
     )
 
@@ -66,7 +93,7 @@ def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:
     """Return how many output tokens, for each choice, a hold covers beyond the prompt."""
     if weights.are_one:
         return (held - prompt) // choices
-    left = held - prompt * weights.prompt
+    left = held - prompt * weights.greatest_of_prompt
     each = choices * weights.completion
     return _LIMITLESS if not each else math.floor(left / each)
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from core.database import in_thread
 from llmproxy.catalog import names
 from llmproxy.catalog.pricing import Prices, Weights
+from llmproxy.catalog.weights import weights_of
 from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.models import Alias, Model, ProviderState, Route
 from llmproxy.providers import Provider, configured
@@ -122,7 +123,11 @@ def read() -> Snapshot:
 
 def _route(route: Route, providers: dict[str, Provider]) -> ServedRoute:
     prices = Prices(
-        route.price_prompt, route.price_completion, route.price_cached, route.price_request
+        route.price_prompt,
+        route.price_completion,
+        route.price_cached,
+        route.price_request,
+        route.price_cache_write,
     )
     provider = providers[route.provider]
     return ServedRoute(provider, route.upstream_name, prices, route.priority)
@@ -135,7 +140,7 @@ def _model(model: Model, routes: list[ServedRoute]) -> ServedModel:
         kind=model.kind,
         context_length=model.context_length,
         max_output_tokens=model.max_output_tokens,
-        weights=Weights(model.weight_prompt, model.weight_completion),
+        weights=weights_of(model),
         created=int(model.created_at.timestamp()),
         routes=tuple(routes),
     )

@@ -7,13 +7,20 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from llmproxy.catalog import weights
 from llmproxy.models import Model, PriceChange, Route
 from llmproxy.providers import Listing, Provider, configured
 from llmproxy.upstream import client
 
 log = structlog.get_logger("tokengate.catalog")
 
-PRICES = ("price_prompt", "price_completion", "price_cached", "price_request")
+PRICES = (
+    "price_prompt",
+    "price_completion",
+    "price_cached",
+    "price_cache_write",
+    "price_request",
+)
 # A list that has shrunk below this part of what it was is rather broken than true.
 _LEAST_LEFT = 0.5
 _FEW = 10
@@ -74,6 +81,8 @@ def _check_size(provider: Provider, listings: list[Listing]) -> None:
 def _store(provider: Provider, listings: list[Listing]) -> None:
     """Write what the provider says; weights, visibility, order and aliases are the staff's.
 
+    The weights of cached tokens that staff left empty follow the prices.
+
     What it lists no more stays, unlisted: it may come back, and what staff set is not lost.
     """
     now = timezone.now()
@@ -88,6 +97,7 @@ def _store(provider: Provider, listings: list[Listing]) -> None:
             )
     for route in routes:
         _store_route(route, by_name.get(route.upstream_name), now)
+    weights.follow_prices()
 
 
 def _store_model(listing: Listing) -> None:

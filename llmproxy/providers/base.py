@@ -27,6 +27,7 @@ class Listing:
     price_prompt: Decimal | None = None
     price_completion: Decimal | None = None
     price_cached: Decimal | None = None
+    price_cache_write: Decimal | None = None
     price_request: Decimal | None = None
 
 
@@ -72,6 +73,7 @@ def listing(entry: Entry) -> Listing:
         price_prompt=price(pricing.get("prompt")),
         price_completion=price(pricing.get("completion")),
         price_cached=price(pricing.get("input_cache_read")),
+        price_cache_write=price(pricing.get("input_cache_write")),
         price_request=price(pricing.get("request")),
     )
 

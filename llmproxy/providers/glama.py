@@ -38,6 +38,7 @@ def listing(entry: Entry) -> Listing:
         price_prompt=base.price(known["prompt"]),
         price_completion=base.price(known["completion"]),
         price_cached=base.price(known.get("cached")),
+        price_cache_write=base.price(known.get("cache_write")),
     )
 
 

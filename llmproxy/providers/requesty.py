@@ -15,6 +15,7 @@ def listing(entry: Entry) -> Listing:
         price_prompt=base.price(entry.get("input_price")),
         price_completion=base.price(entry.get("output_price")),
         price_cached=base.price(entry.get("cached_price")),
+        price_cache_write=base.price(entry.get("caching_price")),
     )
 
 

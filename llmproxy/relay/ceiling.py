@@ -1,8 +1,12 @@
-"""How much a request may use at most, and so how much is held for it. Pure."""
+"""How much a request may use at most, and so how much is held for it. Pure.
+
+What of the prompt will come from the provider's cache, or go into it, nobody knows before: its
+greatest weight is held.
+"""
 
 from typing import NamedTuple
 
-from llmproxy.catalog.pricing import Weights, most_output, weighed
+from llmproxy.catalog.pricing import Weights, most_charged, most_output
 
 # Less than this is not worth asking a model for.
 LEAST_OUTPUT = 16
@@ -31,4 +35,4 @@ class Ceiling(NamedTuple):
         return min(self.output, most_output(held, self.prompt, self.choices, self.weights))
 
     def _charge(self, output: int) -> int:
-        return weighed(self.prompt, output * self.choices, self.weights)
+        return most_charged(self.prompt, output * self.choices, self.weights)

@@ -182,11 +182,17 @@ class Exchange:
         return 0 if self.receipt is None else self._charge(self.receipt)
 
     def _charge(self, receipt: Receipt) -> int:
-        used = Usage(receipt.prompt_tokens, receipt.completion_tokens)
+        used = Usage(
+            receipt.prompt_tokens,
+            receipt.completion_tokens,
+            cache_read=receipt.cached_tokens,
+            cache_write=receipt.cache_write_tokens,
+        )
         return pricing.charge(used, self.model.weights)
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
+        weights, prices = self.model.weights, self._prices
         return Receipt(
             model=self.model.name,
             status=status,
@@ -198,14 +204,19 @@ class Exchange:
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
             cached_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write,
             reasoning_tokens=usage.reasoning,
-            price_prompt=self._prices.prompt,
-            price_completion=self._prices.completion,
-            price_cached=self._prices.cached,
-            price_request=self._prices.request,
-            weight_prompt=self.model.weights.prompt,
-            weight_completion=self.model.weights.completion,
-            cost=None if source == Source.NONE else pricing.cost(usage, self._prices),
+            surplus_tokens=usage.surplus,
+            price_prompt=prices.prompt,
+            price_completion=prices.completion,
+            price_cached=prices.cached,
+            price_cache_write=prices.cache_write,
+            price_request=prices.request,
+            weight_prompt=weights.prompt,
+            weight_completion=weights.completion,
+            weight_cache_read=weights.of_reads,
+            weight_cache_write=weights.of_writes,
+            cost=None if source == Source.NONE else pricing.cost(usage, prices),
             upstream_cost=usage.cost,
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,

@@ -16,6 +16,7 @@ from apikeys.models import ApiKey
 from core.errors import NotFound
 from llmproxy.catalog import pricing
 from llmproxy.catalog.pricing import Weights
+from llmproxy.catalog.weights import weights_of
 from llmproxy.models import Alias, Model
 from llmproxy.protocol.usage import Usage
 from tokens import ledger
@@ -31,12 +32,27 @@ _LATEST = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Consumption:
-    """What a client has used. `provider` may be empty."""
+    """What a client has used. `provider` may be empty.
+
+    What was read from the provider's cache, and written to it, is part of `prompt_tokens`.
+    """
 
     model: str
     provider: str
     prompt_tokens: int
     completion_tokens: int
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """The same as the proxy knows it."""
+        return Usage(
+            self.prompt_tokens,
+            self.completion_tokens,
+            cache_read=self.cache_read_tokens,
+            cache_write=self.cache_write_tokens,
+        )
 
 
 @transaction.atomic
@@ -69,7 +85,7 @@ def settle(
 @transaction.atomic
 def spend(*, user_id: int, used: Consumption, context: HoldContext) -> Settlement:
     """Charge what was used, all or nothing. Raises as ``settle`` does for too much."""
-    amount = max(_tokens(used), 1)
+    amount = max(pricing.charge(used.usage, _weights(used.model)), 1)
     hold = ledger.reserve(user_id=user_id, amount=amount, ttl=_TTL, context=context)
     return _charge(hold, used, key_budget=context.key_budget)
 
@@ -83,24 +99,25 @@ def _budget(api_key: UUID | None) -> int | None:
 
 
 def _charge(hold: Hold, used: Consumption, *, key_budget: int | None) -> Settlement:
+    weights = _weights(used.model)
     receipt = Receipt(
         model=used.model,
         provider=used.provider,
         source=UsageRecord.Source.CLIENT,
         prompt_tokens=used.prompt_tokens,
         completion_tokens=used.completion_tokens,
+        cached_tokens=used.cache_read_tokens,
+        cache_write_tokens=used.cache_write_tokens,
+        weight_prompt=weights.prompt,
+        weight_completion=weights.completion,
+        weight_cache_read=weights.of_reads,
+        weight_cache_write=weights.of_writes,
     )
-    return ledger.settle_within(
-        hold=hold, charge=_tokens(used), receipt=receipt, key_budget=key_budget
-    )
-
-
-def _tokens(used: Consumption) -> int:
-    usage = Usage(used.prompt_tokens, used.completion_tokens)
-    return pricing.charge(usage, _weights(used.model))
+    charge = pricing.charge(used.usage, weights)
+    return ledger.settle_within(hold=hold, charge=charge, receipt=receipt, key_budget=key_budget)
 
 
 def _weights(name: str) -> Weights:
     alias = Alias.objects.filter(name=name).values_list("model_id", flat=True).first()
     model = Model.objects.filter(pk=alias or name).first()
-    return Weights(model.weight_prompt, model.weight_completion) if model else Weights()
+    return weights_of(model) if model else Weights()

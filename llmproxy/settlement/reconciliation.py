@@ -6,6 +6,7 @@ import structlog
 
 from llmproxy.catalog import pricing
 from llmproxy.catalog.pricing import Prices, Weights
+from llmproxy.catalog.weights import weights_of
 from llmproxy.models import Model, Route
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import Provider, configured
@@ -88,13 +89,18 @@ def _adjust(due: Due, usage: Usage) -> None:
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
             cached_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write,
             reasoning_tokens=usage.reasoning,
+            surplus_tokens=usage.surplus,
             price_prompt=prices.prompt,
             price_completion=prices.completion,
             price_cached=prices.cached,
+            price_cache_write=prices.cache_write,
             price_request=prices.request,
             weight_prompt=weights.prompt,
             weight_completion=weights.completion,
+            weight_cache_read=weights.of_reads,
+            weight_cache_write=weights.of_writes,
             cost=pricing.cost(usage, prices),
             upstream_cost=usage.cost,
         ),
@@ -104,9 +110,14 @@ def _adjust(due: Due, usage: Usage) -> None:
 def _weights(record: UsageRecord) -> Weights:
     """Return the weights of then; for a request whose process died, those of now."""
     if record.weight_prompt is not None and record.weight_completion is not None:
-        return Weights(record.weight_prompt, record.weight_completion)
+        return Weights(
+            record.weight_prompt,
+            record.weight_completion,
+            record.weight_cache_read,
+            record.weight_cache_write,
+        )
     model = Model.objects.filter(name=record.model).first()
-    return Weights(model.weight_prompt, model.weight_completion) if model else Weights()
+    return weights_of(model) if model else Weights()
 
 
 def _prices(due: Due) -> Prices:
@@ -116,5 +127,9 @@ def _prices(due: Due) -> Prices:
     if priced is None:
         return Prices()
     return Prices(
-        priced.price_prompt, priced.price_completion, priced.price_cached, priced.price_request
+        priced.price_prompt,
+        priced.price_completion,
+        priced.price_cached,
+        priced.price_request,
+        priced.price_cache_write,
     )

@@ -14,6 +14,7 @@ from adminpanel.access import roles
 from adminpanel.actions import audit
 from apikeys import keys
 from billing.models import Customer, Invoice, StripeEvent, Subscription
+from llmproxy.catalog.weights import remember
 from llmproxy.models import Alias, PriceChange
 from tests.factories import ModelFactory, RouteFactory, UserFactory
 from tokens import ledger
@@ -42,6 +43,7 @@ def fill_site() -> User:
     route = RouteFactory.create(model=ModelFactory.create())
     Alias.objects.create(name=f"alias-{user.pk}", model=route.model)
     PriceChange.objects.create(model=route.model_id, provider="demo")
+    remember([route.model])
     audit.record(staff=user, target=user, action="test", before=0, after=1, reason="x")
     return user
 

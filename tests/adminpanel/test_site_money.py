@@ -9,7 +9,7 @@ from django.test import RequestFactory
 
 from accounts.models import User
 from billing.pricing.plans import seed_plans
-from llmproxy.models import PriceChange
+from llmproxy.models import PriceChange, WeightChange
 from tests.adminpanel.site import fill_site, signed_in
 from tests.factories import UserFactory
 
@@ -26,7 +26,7 @@ def _pages() -> list[Any]:
     ]
     return [
         admin.site.get_model_admin(model)
-        for model in (*records, PriceChange)
+        for model in (*records, PriceChange, WeightChange)
         if admin.site.is_registered(model)
     ]
 

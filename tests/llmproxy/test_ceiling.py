@@ -1,6 +1,7 @@
 """How much is held for a request, and what that hold allows."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,39 @@ def test_what_a_hold_allows_never_costs_more_than_the_hold(weights: Weights, hel
     output = ceiling.output_within(held) * 3
 
     assert charge(Usage(100, output), weights) <= held or ceiling.minimum > held
+
+
+CACHED_APART = Weights(Decimal(2), Decimal(3), Decimal("0.2"), Decimal("2.5"))
+
+
+def test_the_greatest_weight_that_may_apply_to_the_prompt_is_held() -> None:
+    ceiling = Ceiling(prompt=100, output=10, choices=1, weights=CACHED_APART)
+
+    assert (ceiling.amount, ceiling.output_within(ceiling.amount)) == (250 + 30, 10)
+    for cached in (Usage(100, 10, cache_read=100), Usage(100, 10, cache_write=100), Usage(100, 10)):
+        assert charge(cached, CACHED_APART) <= ceiling.amount
+
+
+def test_each_kind_is_charged_by_its_weight_and_the_sum_is_rounded_up() -> None:
+    usage = Usage(prompt=100, completion=7, cache_read=61, cache_write=30, reasoning=5)
+
+    assert charge(usage, CACHED_APART) == math.ceil(9 * 2 + 61 * 0.2 + 30 * 2.5 + 7 * 3)
+
+
+def test_without_weights_of_their_own_cached_tokens_are_charged_as_the_prompt() -> None:
+    usage = Usage(prompt=100, completion=1, cache_read=60, cache_write=30)
+
+    assert charge(usage, Weights(Decimal(3), Decimal(1))) == 301
+    assert charge(usage, Weights()) == 101
+    assert charge(usage, Weights(cache_read=Decimal(0))) == 41
+
+
+def test_a_cost_has_a_price_for_each_kind() -> None:
+    prices = Prices(Decimal(10), Decimal(100), Decimal(1), Decimal(3), Decimal(12))
+    usage = Usage(prompt=100, completion=1, cache_read=60, cache_write=30)
+
+    assert cost(usage, prices) == 100 + 60 + 360 + 100 + 3
+    assert cost(usage, replace(prices, cache_write=None)) == 100 + 60 + 300 + 100 + 3
 
 
 def test_a_free_model_holds_one_token() -> None:

@@ -22,9 +22,15 @@ def test_a_model_is_listed_with_prices_weights_and_providers(
         "prompt": "0.00000025",
         "completion": None,
         "cached": None,
+        "cache_write": None,
         "request": None,
     }
-    assert model["weights"] == {"prompt": 1.0, "completion": 1.5}
+    assert model["weights"] == {
+        "prompt": 1.0,
+        "completion": 1.5,
+        "cache_read": 1.0,
+        "cache_write": 1.0,
+    }
     assert model["providers"] == ["demo"]
 
 

@@ -25,6 +25,22 @@ def test_unknown_fields_reach_the_provider_unchanged() -> None:
     assert body["messages"][0]["content"] == "hé 🎉"
 
 
+@pytest.mark.parametrize("provider", ["openrouter", "glama", "requesty"])
+def test_what_makes_caches_hit_reaches_the_provider(provider: str) -> None:
+    marked = [{"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}]
+    fields = {
+        "prompt_cache_key": "thread-7",
+        "cache_control": {"type": "ephemeral", "ttl": "1h"},
+        "provider": {"require_parameters": True, "data_collection": "deny"},
+        "system": marked,
+    }
+
+    body = json.loads(sent(json.dumps(fields)[1:-1]))
+
+    assert {name: body[name] for name in fields} == fields
+    assert DIALECTS[provider].refused_field(body) is None
+
+
 def test_openai_is_given_the_limit_that_all_its_models_take(settings: Settings) -> None:
     settings.UPSTREAMS = {
         "mine": ("https://api.openai.com/v1", "sk"),

@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from llmproxy.catalog.pricing import Weights
 from llmproxy.catalog.snapshot import read
 from llmproxy.catalog.sync import sync_models
-from llmproxy.models import Alias, Model, PriceChange, Route
+from llmproxy.models import Alias, Model, PriceChange, Route, WeightChange
 from llmproxy.providers import DIALECTS
 from llmproxy.providers.base import listing
 from tests.fakes.upstream_process import UpstreamProcess
@@ -187,3 +188,90 @@ def test_an_alias_is_another_name() -> None:
     sync_models()
 
     assert read().aliases == {"fast": "openai/gpt-5-mini"}
+
+
+CACHING = {"prompt": "0.000003", "completion": "0.000015", "input_cache_read": "0.0000003"}
+
+
+def listed(settings: Settings, **pricing: str) -> Weights:
+    """Have one model listed at these prices; return what its tokens are charged then."""
+    body = json.dumps({"data": [{"id": "a/b", "pricing": pricing}]})
+    with serving(body) as url:
+        settings.UPSTREAMS = {"other": (url, "k")}
+        assert not sync_models().failed
+    return read().models["a/b"].weights
+
+
+@pytest.mark.parametrize(
+    ("prices", "reads", "writes"),
+    [
+        ({"input_cache_read": "0.0000003", "input_cache_write": "0.00000375"}, "0.1", "1.25"),
+        ({"input_cache_read": "0.000001"}, "0.333", "1"),
+        ({"input_cache_read": "0", "input_cache_write": "0"}, "1", "1"),
+        ({"input_cache_read": "0.9"}, "1", "1"),
+        ({"input_cache_read": "0.0000003", "prompt": "0"}, "1", "1"),
+        ({}, "1", "1"),
+    ],
+)
+def test_cached_tokens_weigh_what_the_providers_prices_say(
+    settings: Settings, prices: dict[str, str], reads: str, writes: str
+) -> None:
+    """Beside a prompt token; as one where no price is listed, or one that makes no sense."""
+    weights = listed(settings, **{"prompt": "0.000003", "completion": "0.000015", **prices})
+
+    assert (weights.of_reads, weights.of_writes) == (Decimal(reads), Decimal(writes))
+
+
+def test_the_weights_of_cached_tokens_follow_prices_and_the_prompts_weight(
+    settings: Settings,
+) -> None:
+    listed(settings, **CACHING)
+    Model.objects.update(weight_prompt=2)
+    assert read().models["a/b"].weights.of_reads == Decimal("0.2")
+
+    assert listed(settings, **CACHING | {"input_cache_read": "0.0000015"}).of_reads == 1
+
+
+def test_a_weight_that_staff_set_stays_whatever_the_provider_lists(settings: Settings) -> None:
+    listed(settings, **CACHING)
+    Model.objects.update(weight_cache_read=Decimal(0), weight_cache_write=Decimal("1.5"))
+
+    weights = listed(settings, **CACHING | {"input_cache_read": "0.0000015"})
+
+    assert (weights.cache_read, weights.cache_write) == (0, Decimal("1.5"))
+
+
+def test_the_provider_that_is_asked_first_decides(settings: Settings) -> None:
+    listed(settings, **CACHING)
+    first = Route.objects.create(
+        model_id="a/b",
+        provider="first",
+        upstream_name="a/b",
+        price_prompt=Decimal("0.000002"),
+        price_cached=Decimal("0.000001"),
+        priority=1,
+    )
+
+    assert listed(settings, **CACHING).of_reads == Decimal("0.5")
+    first.enabled = False
+    first.save()
+    assert listed(settings, **CACHING).of_reads == Decimal("0.1")
+
+
+def test_weights_that_change_are_remembered(settings: Settings) -> None:
+    listed(settings, **CACHING)
+    listed(settings, **CACHING)
+    assert WeightChange.objects.filter(model="a/b").count() == 1
+
+    listed(settings, **CACHING | {"input_cache_read": "0.0000015"})
+
+    now, before = WeightChange.objects.filter(model="a/b").order_by("-since")
+    assert (before.weight_cache_read, now.weight_cache_read) == (Decimal("0.1"), Decimal("0.5"))
+    assert now.weight_cache_write == now.weight_prompt == 1
+
+
+def test_requesty_and_glama_tell_the_price_of_cache_writes() -> None:
+    entry = {"id": "anthropic/claude-sonnet-4.5", "caching_price": 3.75e-06}
+
+    for name in ("requesty", "glama"):
+        assert DIALECTS[name].listing(entry).price_cache_write == Decimal("0.00000375")

@@ -49,8 +49,8 @@ the median of 3 runs with a warm cache, and the pages of 8 kB that it reads.
 There are {records:,} records of a year; of the {users:,} users the heavy one has {heavy:,}, the
 rest about {light:,} each. What staff ask for concerns all users.
 
-`usage_of_user` answers filters without a visit to the records. Sums read closed days from their
-daily sums, and only the last days, which may still change, from the records.
+`usage_of_user_by_kind` answers filters without a visit to the records. Sums read closed days from
+their daily sums, and only the last days, which may still change, from the records.
 """
 
 Run = Callable[[], Any]

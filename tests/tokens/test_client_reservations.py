@@ -98,6 +98,27 @@ def test_the_weights_of_the_model(api: APIClient) -> None:
         )  # ceil(15 + 6.75)
 
 
+def test_cached_tokens_are_a_part_of_the_prompt_and_have_weights_of_their_own(
+    api: APIClient,
+) -> None:
+    ModelFactory.create(name="dear/model", weight_cache_read="0.1", weight_cache_write="1.5")
+    cached = {"cache_read_tokens": 6, "cache_write_tokens": 3}
+
+    done = post(api, "consume", **USED | {"model": "dear/model", **cached}).json()
+
+    assert done["charged"] == 27  # ceil(1 + 0.6 + 4.5 + 20)
+    kinds = api.get(f"/api/tokens/usage/{done['request_id']}").json()["kinds"]
+    assert kinds["cache_read"] == {"tokens": 6, "weight": "0.100"}
+    assert kinds["prompt"] == {"tokens": 1, "weight": "1.000"}
+
+
+def test_more_cached_tokens_than_the_prompt_has_are_refused(api: APIClient, ada: User) -> None:
+    refused = post(api, "consume", **USED, cache_read_tokens=6, cache_write_tokens=5)
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "prompt_tokens")
+    assert balance(ada) == (100, 0, 0)
+
+
 def test_more_than_there_is_cannot_be_held(api: APIClient, ada: User) -> None:
     refused = post(api, "reserve", amount=101)
     error = refused.json()["error"]

@@ -147,6 +147,7 @@ def test_sums_of_what_matches(api: APIClient) -> None:
         "reasoning_tokens": 0,
         "charged": 8,
         "cost": "0.5000000000",
+        "cache_write_tokens": 0,
     }
 
 

@@ -1,5 +1,7 @@
 """The proof finds every kind of disagreement."""
 
+from decimal import Decimal
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -14,6 +16,20 @@ pytestmark = pytest.mark.django_db
 ENTER = "INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at) "
 
 
+# ceil(10 x 1 + 10 x 0.25 + 10 x 1.25 + 2 x 2.5) = 30
+_RECEIPT = Receipt(
+    model="m",
+    prompt_tokens=30,
+    cached_tokens=10,
+    cache_write_tokens=10,
+    completion_tokens=2,
+    weight_prompt=Decimal(1),
+    weight_completion=Decimal("2.5"),
+    weight_cache_read=Decimal("0.25"),
+    weight_cache_write=Decimal("1.25"),
+)
+
+
 @pytest.fixture
 def busy() -> int:
     """An account with something of everything."""
@@ -21,7 +37,7 @@ def busy() -> int:
     ledger.grant(user_id=user.pk, amount=10, source="gift")
     context = HoldContext(request_id="req-1", endpoint="chat/completions", model="m")
     hold = ledger.reserve(user_id=user.pk, amount=60, ttl=60, context=context)
-    ledger.settle(hold=hold, charge=30, receipt=Receipt(model="m"))
+    ledger.settle(hold=hold, charge=30, receipt=_RECEIPT)
     ledger.reserve(user_id=user.pk, amount=5, ttl=60)
     allowances.take_back(user_id=user.pk, amount=5, source="re_1")
     return user.pk
@@ -44,6 +60,14 @@ def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str])
         ("UPDATE tokens_grant SET remaining = 9", "bonus equals what is left of the grants"),
         ("DELETE FROM tokens_balance", "whoever holds or is charged has a balance"),
         ("UPDATE tokens_usagerecord SET charged = 31", "a receipt's charge equals its entries"),
+        (
+            "UPDATE tokens_usagerecord SET cached_tokens = 20",
+            "a receipt's charge is what its tokens weigh",
+        ),
+        (
+            "UPDATE tokens_usagerecord SET weight_cache_write = 2",
+            "a receipt's charge is what its tokens weigh",
+        ),
         ("DELETE FROM tokens_usagerecord", "every charge has a receipt"),
         ("DELETE FROM tokens_usagerecord", "every settled reservation has a receipt"),
         ("UPDATE tokens_balance SET lapsing = 1", "what is over is free to nobody"),

@@ -161,6 +161,8 @@ class UsageRecordSerializer(serializers.ModelSerializer[UsageRecord]):
             "charged",
             "duration_ms",
             "created_at",
+            "cache_write_tokens",
+            "surplus_tokens",
         )
         read_only_fields = fields
 
@@ -168,10 +170,31 @@ class UsageRecordSerializer(serializers.ModelSerializer[UsageRecord]):
         return "final" if record.final else "provisional"
 
 
+class KindSerializer(serializers.Serializer[Any]):
+    tokens = serializers.IntegerField()
+    weight = serializers.DecimalField(
+        max_digits=8, decimal_places=3, allow_null=True, help_text="Null: not recorded."
+    )
+
+
+class KindsSerializer(serializers.Serializer[Any]):
+    """A receipt's tokens by kind; no token is of two. `charged` is their weighted sum, rounded up.
+
+    `completion` includes reasoning; `surplus` is what a reported total has above its parts.
+    """
+
+    prompt = KindSerializer()
+    cache_read = KindSerializer()
+    cache_write = KindSerializer()
+    completion = KindSerializer()
+    surplus = KindSerializer()
+
+
 class ReceiptSerializer(UsageRecordSerializer):
     """One request in full; prices and costs in USD, as decimal strings."""
 
     attempts = AttemptSerializer(many=True, read_only=True)
+    kinds = KindsSerializer(read_only=True)
 
     class Meta(UsageRecordSerializer.Meta):
         fields: tuple[str, ...] = (
@@ -179,9 +202,13 @@ class ReceiptSerializer(UsageRecordSerializer):
             "price_prompt",
             "price_completion",
             "price_cached",
+            "price_cache_write",
             "price_request",
             "weight_prompt",
             "weight_completion",
+            "weight_cache_read",
+            "weight_cache_write",
+            "kinds",
             "cost",
             "upstream_cost",
             "upstream_id",
@@ -210,6 +237,7 @@ class UsageSumSerializer(serializers.Serializer[Any]):
     reasoning_tokens = serializers.IntegerField()
     charged = serializers.IntegerField()
     cost = serializers.DecimalField(max_digits=30, decimal_places=10, allow_null=True)
+    cache_write_tokens = serializers.IntegerField()
 
 
 class UsageSumsSerializer(serializers.Serializer[Any]):

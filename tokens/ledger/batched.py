@@ -25,8 +25,6 @@ _WITHOUT_ODD_WORDS: dict[str, Any] = {
     "attempts": [],
     "cost": None,
     "upstream_cost": None,
-    "cached_tokens": 0,
-    "reasoning_tokens": 0,
 }
 
 

@@ -45,13 +45,18 @@ class Correction:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    surplus_tokens: int = 0
     price_prompt: Decimal | None = None
     price_completion: Decimal | None = None
     price_cached: Decimal | None = None
+    price_cache_write: Decimal | None = None
     price_request: Decimal | None = None
     weight_prompt: Decimal | None = None
     weight_completion: Decimal | None = None
+    weight_cache_read: Decimal | None = None
+    weight_cache_write: Decimal | None = None
     cost: Decimal | None = None
     upstream_cost: Decimal | None = None
 
@@ -70,13 +75,18 @@ class Receipt:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    surplus_tokens: int = 0
     price_prompt: Decimal | None = None
     price_completion: Decimal | None = None
     price_cached: Decimal | None = None
+    price_cache_write: Decimal | None = None
     price_request: Decimal | None = None
     weight_prompt: Decimal | None = None
     weight_completion: Decimal | None = None
+    weight_cache_read: Decimal | None = None
+    weight_cache_write: Decimal | None = None
     cost: Decimal | None = None
     upstream_cost: Decimal | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)

@@ -56,6 +56,11 @@ _RULES = {
           LEFT JOIN tokens_entry e ON e.kind = 'usage' AND e.source = u.id::text
           LEFT JOIN tokens_entry a ON a.kind = 'adjustment' AND a.source = u.id::text
          WHERE u.charged <> COALESCE(-e.amount, 0) + COALESCE(-a.amount, 0)""",
+    "a receipt's charge is what its tokens weigh": """
+        SELECT u.user_id, u.charged, tokens_weighed(u)
+          FROM tokens_usagerecord u
+         WHERE u.weight_prompt IS NOT NULL AND u.weight_completion IS NOT NULL
+           AND u.charged <> tokens_weighed(u)""",
     "an adjusted receipt is final": """
         SELECT u.user_id, 0, 1
           FROM tokens_usagerecord u

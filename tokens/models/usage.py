@@ -1,10 +1,20 @@
 """What was used: the receipt of each request, and their sums by day."""
 
+from decimal import Decimal
+from typing import NamedTuple
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+
+class WeighedTokens(NamedTuple):
+    """Tokens of one kind, and what each is charged; None where that was not recorded."""
+
+    tokens: int
+    weight: Decimal | None
 
 
 class UsageRecord(models.Model):
@@ -27,7 +37,7 @@ class UsageRecord(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="usage_records",
-        db_index=False,  # usage_of_user begins with it
+        db_index=False,  # usage_of_user_by_kind begins with it
         db_constraint=False,  # tokens/models/balances.py says why
     )
     request_id = models.CharField(max_length=128)
@@ -44,6 +54,14 @@ class UsageRecord(models.Model):
     completion_tokens = models.BigIntegerField(default=0)
     cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
     reasoning_tokens = models.BigIntegerField(default=0, help_text="Part of completion_tokens.")
+    cache_write_tokens = models.BigIntegerField(
+        default=0, db_default=0, help_text="Part of prompt_tokens, beside cached_tokens."
+    )
+    surplus_tokens = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Part of completion_tokens: what a reported total has above its parts.",
+    )
     charged = models.BigIntegerField(default=0, help_text="Tokens taken from the balance.")
     price_prompt = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
@@ -58,6 +76,13 @@ class UsageRecord(models.Model):
         blank=True,
         help_text="USD per prompt token read from the provider's cache.",
     )
+    price_cache_write = models.DecimalField(
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per prompt token written to the provider's cache.",
+    )
     price_request = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
     )
@@ -66,6 +91,20 @@ class UsageRecord(models.Model):
     )
     weight_completion = models.DecimalField(
         max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+    )
+    weight_cache_read = models.DecimalField(
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Charged per cached token, then. Null: as prompt tokens.",
+    )
+    weight_cache_write = models.DecimalField(
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Charged per token written to the cache, then. Null: as prompt tokens.",
     )
     cost = models.DecimalField(
         max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
@@ -96,11 +135,15 @@ class UsageRecord(models.Model):
                 & Q(cached_tokens__gte=0)
                 & Q(reasoning_tokens__gte=0)
                 & Q(charged__gte=0),
-            )
+            ),
+            models.CheckConstraint(
+                name="usage_kinds_not_negative",
+                condition=Q(cache_write_tokens__gte=0) & Q(surplus_tokens__gte=0),
+            ),
         ]
         indexes = [
             models.Index(  # It holds all that filters and sums read: no visit to the records.
-                name="usage_of_user",
+                name="usage_of_user_by_kind",
                 fields=["user", "-created_at", "-id"],
                 include=[
                     "model",
@@ -110,6 +153,7 @@ class UsageRecord(models.Model):
                     "prompt_tokens",
                     "completion_tokens",
                     "cached_tokens",
+                    "cache_write_tokens",
                     "reasoning_tokens",
                     "charged",
                     "upstream_cost",
@@ -125,6 +169,21 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charged} tokens, {self.model}"
+
+    @property
+    def kinds(self) -> dict[str, WeighedTokens]:
+        """Return the tokens of each kind, of which no token is two, each with its weight."""
+        as_prompt = self.prompt_tokens - self.cached_tokens - self.cache_write_tokens
+        weight, written = self.weight_prompt, self.completion_tokens - self.surplus_tokens
+        of_reads = weight if self.weight_cache_read is None else self.weight_cache_read
+        of_writes = weight if self.weight_cache_write is None else self.weight_cache_write
+        return {
+            "prompt": WeighedTokens(as_prompt, weight),
+            "cache_read": WeighedTokens(self.cached_tokens, of_reads),
+            "cache_write": WeighedTokens(self.cache_write_tokens, of_writes),
+            "completion": WeighedTokens(written, self.weight_completion),
+            "surplus": WeighedTokens(self.surplus_tokens, self.weight_completion),
+        }
 
 
 class DailyUsage(models.Model):
@@ -145,6 +204,7 @@ class DailyUsage(models.Model):
     prompt_tokens = models.BigIntegerField()
     completion_tokens = models.BigIntegerField()
     cached_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField(db_default=0)
     reasoning_tokens = models.BigIntegerField()
     charged = models.BigIntegerField()
     cost = models.DecimalField(
@@ -188,6 +248,7 @@ class DailyTotal(models.Model):
     prompt_tokens = models.BigIntegerField()
     completion_tokens = models.BigIntegerField()
     cached_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField(db_default=0)
     reasoning_tokens = models.BigIntegerField()
     charged = models.BigIntegerField()
     cost = models.DecimalField(

@@ -7,8 +7,24 @@ BEGIN
      WHERE id = (receipt->>'id')::uuid AND NOT final AND charged = 0;
     -- Not `(f(…)).*`, which calls the function once for every column.
     INSERT INTO tokens_usagerecord
-    SELECT r.* FROM jsonb_populate_record(NULL::tokens_usagerecord, receipt) AS r;
+    SELECT r.* FROM jsonb_populate_record(
+        NULL::tokens_usagerecord, '{"cache_write_tokens": 0, "surplus_tokens": 0}' || receipt
+    ) AS r;
 END $$;
+
+
+-- What the tokens of a receipt come to by its weights; null where it names none. A receipt without
+-- weights of cached tokens charged them as all of its prompt. verify_ledger holds charges to this.
+CREATE OR REPLACE FUNCTION tokens_weighed(receipt tokens_usagerecord)
+RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT ceil(
+        (receipt.prompt_tokens - receipt.cached_tokens - receipt.cache_write_tokens)
+        * receipt.weight_prompt
+        + receipt.cached_tokens * COALESCE(receipt.weight_cache_read, receipt.weight_prompt)
+        + receipt.cache_write_tokens * COALESCE(receipt.weight_cache_write, receipt.weight_prompt)
+        + receipt.completion_tokens * receipt.weight_completion
+    )::bigint
+$$;
 
 
 -- Claim up to `at_most` provisional receipts whose provider is to be asked now; answers their ids.
@@ -68,6 +84,11 @@ BEGIN
                 VALUES (item.user_id, 'adjustment', -difference, item.id::text,
                         'the provider''s later word', clock_timestamp());
             END IF;
+            IF item.charge IS NOT NULL THEN -- A process of an earlier version leaves these out.
+                item.record := '{"cache_write_tokens": 0, "surplus_tokens": 0,
+                                 "weight_cache_read": null, "weight_cache_write": null}'
+                               || item.record;
+            END IF;
             told := jsonb_populate_record(receipt, item.record);
             UPDATE tokens_usagerecord
                SET final = true, charged = receipt.charged + difference, ask_at = NULL,
@@ -78,9 +99,14 @@ BEGIN
                    source = told.source, prompt_tokens = told.prompt_tokens,
                    completion_tokens = told.completion_tokens,
                    cached_tokens = told.cached_tokens, reasoning_tokens = told.reasoning_tokens,
+                   cache_write_tokens = told.cache_write_tokens,
+                   surplus_tokens = told.surplus_tokens,
                    price_prompt = told.price_prompt, price_completion = told.price_completion,
                    price_cached = told.price_cached, price_request = told.price_request,
+                   price_cache_write = told.price_cache_write,
                    weight_prompt = told.weight_prompt, weight_completion = told.weight_completion,
+                   weight_cache_read = told.weight_cache_read,
+                   weight_cache_write = told.weight_cache_write,
                    cost = told.cost, upstream_cost = told.upstream_cost
              WHERE id = item.id;
             UPDATE tokens_reservation SET state = 'settled'

@@ -25,14 +25,15 @@ _LOCK = 7_465_001
 _SUMS = """
     SELECT (created_at AT TIME ZONE 'UTC')::date, user_id, model, provider, api_key, status,
            count(*), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-           sum(reasoning_tokens), sum(charged),
+           sum(cache_write_tokens), sum(reasoning_tokens), sum(charged),
            sum(COALESCE(upstream_cost, cost)), sum(duration_ms)
       FROM tokens_usagerecord
      WHERE created_at >= %(start)s AND created_at < %(end)s
      GROUP BY 1, 2, 3, 4, 5, 6
 """
 _COLUMNS = """day, user_id, model, provider, api_key, status, requests, prompt_tokens,
-    completion_tokens, cached_tokens, reasoning_tokens, charged, cost, duration_ms"""
+    completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, charged, cost,
+    duration_ms"""
 # Each table, its columns, and what makes them of the records. The order puts what is of one user
 # and day, and so is read together, on the same pages.
 _TABLES = (

@@ -26,6 +26,7 @@ _TOKENS = (
     "prompt_tokens",
     "completion_tokens",
     "cached_tokens",
+    "cache_write_tokens",
     "reasoning_tokens",
     "charged",
 )
@@ -206,7 +207,7 @@ def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
 
 
 def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
-    """Return where the records that match stand, newest first: all of it is in `usage_of_user`.
+    """Return where the records that match stand, newest first: `usage_of_user_by_kind` has it all.
 
     So what does not match costs no visit to its record; `at` then fetches what does. The search
     ends at the first match that the daily sums know of, instead of at the user's first record.

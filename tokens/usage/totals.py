@@ -49,7 +49,8 @@ _PLANS = """
 """
 _USED = """
     SELECT (created_at AT TIME ZONE 'UTC')::date AS day, user_id, model, provider, status,
-           prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, charged,
+           prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
+           charged,
            COALESCE(upstream_cost, cost, 0) AS cost,
            width_bucket(duration_ms, %(bounds)s::int[]) AS bucket
       FROM tokens_usagerecord
@@ -59,6 +60,7 @@ _COUNTED = (
     "prompt_tokens",
     "completion_tokens",
     "cached_tokens",
+    "cache_write_tokens",
     "reasoning_tokens",
     "charged",
 )
