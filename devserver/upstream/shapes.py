@@ -140,13 +140,13 @@ class Embeddings:
         return usage.of_embedding(plan)
 
 
-def _vector(text: str, dimensions: int) -> array[float]:
+def _vector(text: str, dimensions: int) -> "array[float]":
     noise = array("h", hashlib.shake_256(text.encode()).digest(2 * dimensions))
     length = math.sqrt(sum(number * number for number in noise)) or 1.0
     return array("f", [number / length for number in noise])
 
 
-def _encoded(vector: array[float], encoding: str) -> Any:
+def _encoded(vector: "array[float]", encoding: str) -> Any:
     if encoding == "base64":
         return base64.b64encode(vector.tobytes()).decode()
     return vector.tolist()
