@@ -66,11 +66,11 @@ def verdict(audit: Audit | None, *, optional: bool) -> tuple[int, str]:
     if audit is not None and audit.proves_something:
         unknown = f" Not known there: {', '.join(audit.skipped)}." if audit.skipped else ""
         return 0, f"No known vulnerability in {audit.audited} packages.{unknown}"
-    reason = (
-        "the service cannot be reached"
-        if audit is None
-        else f"the service knows only {audit.audited} of {audit.audited + len(audit.skipped)} packages"
-    )
+    if audit is None:
+        reason = "the service cannot be reached"
+    else:
+        asked = audit.audited + len(audit.skipped)
+        reason = f"the service knows only {audit.audited} of {asked} packages"
     return 0 if optional else UNKNOWN, f"NOT AUDITED: {reason}. Run `make audit` where it can be."
 
 
