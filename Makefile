@@ -11,7 +11,8 @@ CLIENTS := .clients/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos fuzz mutants test format lint types imports requirements clean \
+.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy tests
 
 announce = @printf '\n── %s\n' "$(1)"
@@ -31,7 +32,8 @@ run-llm: $(DEV) $(LLM) ## The same with a small language model as the upstream.
 
 test: export CI = true
 test: $(DEV) ## Run every check and test, as CI does.
-	@$(MAKE) --no-print-directory check-format lint types imports check-deployment check-deploy
+	@$(MAKE) --no-print-directory check-format lint types imports bandit check-deployment check-deploy
+	@$(MAKE) --no-print-directory audit AUDIT=--optional
 	@$(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory check-django tests
 
@@ -50,6 +52,17 @@ types: $(DEV) ## Check the types.
 imports: $(DEV) ## Check the import layers.
 	$(call announce,Import layers)
 	@$(BIN)/lint-imports
+
+PACKAGES = accounts adminpanel apikeys billing config core devserver llmproxy tokens manage.py
+
+bandit: $(DEV) ## Look for insecure code. What is let pass says why, where it stands.
+	$(call announce,Insecure code)
+	@log=$$(mktemp); $(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES) 2>$$log \
+		|| { cat $$log >&2; rm -f $$log; exit 1; }; rm -f $$log
+
+audit: $(DEV) ## Look for known vulnerabilities in what is installed in production (asks the package index).
+	$(call announce,Known vulnerabilities)
+	@$(BIN)/python -m tests.audit $(AUDIT) requirements/base.txt
 
 check-deployment: $(DEV)
 	$(call announce,Dockerfile and docker-compose.yml)
@@ -100,6 +113,9 @@ soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 1
 
 chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
+
+pentest: $(DEV) ## Attack the stack in production settings, on this machine only (10 minutes).
+	@CI=true $(BIN)/python -m tests.pentest $(ARGS)
 
 mutants: $(DEV) ## Mutation tests of the ledger's SQL (hours; ARGS="--sample 50").
 	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.embedded --profile test -- \

@@ -3,15 +3,21 @@
 import asyncio
 from typing import Any
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from config import gunicorn
 
 
 class Protocol(HttpToolsProtocol):
-    """A client's connection. One that sends no whole head in time is closed."""
+    """A client's connection. One that sends no whole head in time is closed.
+
+    uvicorn tells the request that came last of the connection's end. With pipelining another one
+    is being answered: that one is told here, or it would write to a closed connection.
+    """
 
     _waiting: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -19,6 +25,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._client_is_gone()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -31,6 +38,28 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.scope["http_version"] == "1.0":
             self.cycle.__class__ = PlainCycle
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP. An answer that is under way is cut: nothing fits into it."""
+        answered = self._answered
+        is_under_way = answered is not None and answered.response_started
+        if self._client_is_gone() and is_under_way:
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _client_is_gone(self) -> bool:
+        """Tell the request that is being answered, if there is one, that nobody reads its answer."""
+        cycle = self._answered
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return True
 
     def _wait(self) -> None:
         self._waiting = self.loop.call_later(gunicorn.head_timeout, self._close)

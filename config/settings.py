@@ -216,7 +216,7 @@ SIMPLE_JWT: dict[str, Any] = {
     "ALGORITHM": "HS256",
     "AUTH_HEADER_TYPES": ("Bearer",),
     "USER_ID_CLAIM": "sub",
-    "TOKEN_TYPE_CLAIM": "typ",
+    "TOKEN_TYPE_CLAIM": "typ",  # nosec B105  # a claim's name
     "LEEWAY": 5,
 }
 # However often a session is refreshed or a cookie used: after this the user signs in again.
@@ -256,10 +256,10 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a way in is added
 ACCOUNT_FORMS = {
     "login": "accounts.web.forms.SignInForm",
     "add_email": "accounts.web.forms.AddAddressForm",
-    "change_password": "accounts.web.forms.ChangeForm",
+    "change_password": "accounts.web.forms.ChangeForm",  # nosec B105  # a class
     "reauthenticate": "accounts.web.forms.PasswordAgainForm",
-    "reset_password": "accounts.web.forms.ResetForm",
-    "reset_password_from_key": "accounts.web.forms.NewPasswordForm",
+    "reset_password": "accounts.web.forms.ResetForm",  # nosec B105  # a class
+    "reset_password_from_key": "accounts.web.forms.NewPasswordForm",  # nosec B105  # a class
 }
 # In the browser that signed up, a verified address leads on to where that was to lead.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True

@@ -53,7 +53,7 @@ def _fields(editor: Editor) -> dict[str, object]:
     return {
         "name": editor.name,
         "type": Client.Type.PUBLIC.value,
-        "secret": "!",  # as an unusable password: a public client has none
+        "secret": "!",  # nosec B105  # as an unusable password: a public client has none
         "grant_types": "\n".join(GRANTS),
         "response_types": Client.ResponseType.CODE.value,
         "scopes": "\n".join(SCOPES),

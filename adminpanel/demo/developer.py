@@ -13,9 +13,9 @@ from llmproxy.models import Route
 from tokens.ledger import open_account
 
 EMAIL = "demo@example.com"
-PASSWORD = "demo-password"  # noqa: S105 - printed at every start, and refused without DEBUG
+PASSWORD = "demo-password"  # nosec B105  # noqa: S105 - printed at every start, and refused without DEBUG
 ADMIN_EMAIL = "admin@example.com"
-ADMIN_PASSWORD = "admin-password"  # noqa: S105 - likewise
+ADMIN_PASSWORD = "admin-password"  # nosec B105  # noqa: S105 - likewise
 PREFERRED_MODEL = "openai/gpt-5-mini"
 
 

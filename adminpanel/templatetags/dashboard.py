@@ -21,5 +21,5 @@ def dashboard(context: RequestContext) -> dict[str, Any]:
 @register.simple_tag
 def rows_with_bars(table: Table) -> list[tuple[list[str], SafeString]]:
     """Pair each row of a table with its bar, or with nothing."""
-    bars = [charts.bar(share) for share in table.bars] or [SafeString()] * len(table.rows)
+    bars = [charts.bar(share) for share in table.bars] or [SafeString("")] * len(table.rows)
     return list(zip(table.shown, bars, strict=True))

@@ -51,7 +51,7 @@ class Places:
         if _PLAIN_PATH.fullmatch(path) and len(path) <= _SOCKET_PATH_LIMIT:
             return inside
         digest = sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return Path(f"/tmp/tokengate-{os.geteuid()}-{digest}")  # noqa: S108 - private, owner-checked
+        return Path(f"/tmp/tokengate-{os.geteuid()}-{digest}")  # nosec B108  # noqa: S108 - private, owner-checked
 
 
 def data_dir() -> Path:

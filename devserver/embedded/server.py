@@ -106,7 +106,7 @@ class Server(ABC):
     def _spawn(self, command: list[str]) -> None:
         with self.life.open("a+b") as life, self._open_log() as log:
             fcntl.flock(life, fcntl.LOCK_EX)
-            self._child = subprocess.Popen(  # noqa: S603 - the command is ours
+            self._child = subprocess.Popen(  # nosec B603  # noqa: S603 - the command is ours
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -55,7 +55,7 @@ class Mail:
         self._all: list[Delivery] = []
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._timers: set[asyncio.TimerHandle] = set()
-        self._random = random.Random(0)
+        self._random = random.Random(0)  # nosec B311  # only shuffles deliveries
         self.reset()
 
     def reset(self) -> None:

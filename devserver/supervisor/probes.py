@@ -32,7 +32,7 @@ def first_free(host: str, ports: Iterable[int]) -> int | None:
 
 def reachable(host: str) -> str:
     """The address to connect to for a server that listens on ``host``."""
-    return "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104 - compared, not bound
+    return "127.0.0.1" if host in ("", "0.0.0.0") else host  # nosec B104  # noqa: S104 - compared, not bound
 
 
 async def get(url: str, *, key: str = "") -> tuple[int, str]:

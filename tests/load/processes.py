@@ -71,7 +71,7 @@ class Server:
 
     def memory(self) -> float:
         """Return what they have in memory, in MB; what they share is counted once."""
-        return sum(_memory(pid) for pid in family(self.pid))
+        return sum(memory_of(pid) for pid in family(self.pid))
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -119,7 +119,8 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _memory(pid: int) -> float:
+def memory_of(pid: int) -> float:
+    """Return what one process has in memory, in MB, its share of what is shared."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
