@@ -44,7 +44,7 @@ def read(report: bytes) -> Audit:
 
 
 def ask(files: list[str]) -> Audit | None:
-    """Ask the package index's vulnerability service about the pinned packages; None when it cannot be asked.
+    """Ask the package index for vulnerabilities of the pinned packages; None if it cannot be.
 
     Nothing is installed or resolved: the files name every package, with its hash.
     """

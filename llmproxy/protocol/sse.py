@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from llmproxy.protocol.parsing import dumps
+from llmproxy.protocol.parsing import dumps, loads
 
 # Bytes that one event may have. An image in one is a few million.
 LARGEST = 32_000_000
@@ -112,6 +112,15 @@ def objects(block: bytes) -> list[dict[str, Any]] | None:
     if not several:
         return [value]
     return value if all(type(each) is dict for each in value) else None
+
+
+def payload(event: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that an event carries, or None."""
+    try:
+        value = loads(data(event))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def event(value: Any) -> bytes:

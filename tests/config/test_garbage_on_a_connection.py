@@ -9,7 +9,7 @@ import pytest
 
 from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.test_disconnects import CHAT, body
+from tests.llmproxy.streams import CHAT, body
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_settings
 

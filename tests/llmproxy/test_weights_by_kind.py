@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -170,7 +170,7 @@ def test_a_provider_that_tells_later_corrects_each_kind(
         provider=provider,
         upstream_id=asked.upstream_id,
         completion_tokens=2,
-        **WEIGHTS,
+        **cast("Any", WEIGHTS),
     )
     ledger.settle(hold=hold, charge=10, receipt=guess)
     Model.objects.update(weight_cache_read=7)

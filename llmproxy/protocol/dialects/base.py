@@ -1,0 +1,201 @@
+"""What the relay knows of a dialect: one interface for chat completions, Messages and Responses.
+
+    dialect.exchange(request, target, reply)   the request in chat completions
+        .chat, .omitted
+        .answer(chat_answer)                   the JSON answer in the client's dialect
+        .stream()                              the same for a stream, event by event
+    dialect.error_body(error, request_id)      an error in the client's dialect
+    dialect.usage_reader()                     usage of a provider that speaks the dialect itself
+
+All of it is pure: identifiers and times come in with ``Reply``.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import ApiError
+from llmproxy.protocol import sse
+from llmproxy.protocol.dialects.fields import Target
+from llmproxy.protocol.parsing import dumps
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an answer says of itself. ``id`` has no prefix; ``created`` is in Unix seconds.
+
+    ``prompt_tokens`` is our estimate, for the start of a stream, before the provider has counted.
+    """
+
+    id: str
+    created: int = 0
+    model: str = ""
+    prompt_tokens: int = 0
+
+
+@dataclass
+class Exchange(ABC):
+    """One request, translated, and the way back for its answer."""
+
+    chat: Json
+    reply: Reply
+    omitted: list[str] = field(default_factory=list)
+
+    @abstractmethod
+    def answer(self, chat: Json) -> Json:
+        """Translate a whole answer."""
+
+    @abstractmethod
+    def stream(self) -> "StreamTranslator":
+        """Return a translator for one stream."""
+
+
+class StreamTranslator(ABC):
+    """Takes a chat stream's bytes, split anywhere; gives events of the client's dialect.
+
+    ``complete`` tells whether the upstream has said that the answer is whole. The end is written
+    by ``finish`` or by ``error``, once, whichever is called first.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.ended = False
+        self._splitter = sse.EventSplitter()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the events that some bytes of the upstream bring about.
+
+        Raises ``sse.TooLarge``.
+        """
+        block = self._splitter.feed(data)
+        return self._read(block) if block else []
+
+    def finish(self) -> list[bytes]:
+        """Return the last events; those of an error when the upstream broke off."""
+        events = self._read(rest) if (rest := self._splitter.rest()) else []
+        if self.ended:
+            return events
+        if not self.complete:
+            return [*events, *self.error(_BrokenOff())]
+        self.ended = True
+        return [*events, *self._end()]
+
+    def error(self, error: ApiError) -> list[bytes]:
+        """Return the events that end a stream that has failed."""
+        if self.ended:
+            return []
+        self.ended = True
+        return self._fail(error)
+
+    def keep_alive(self) -> bytes:
+        """Return what keeps a quiet connection open."""
+        return sse.KEEP_ALIVE
+
+    def _read(self, block: bytes) -> list[bytes]:
+        events: list[bytes] = []
+        for raw in sse.events(block):
+            if sse.data(raw) == b"[DONE]":
+                self.complete = True
+            elif not self.ended and (chunk := sse.payload(raw)) is not None:
+                events += self._translate(chunk)
+        return events
+
+    def _translate(self, chunk: Json) -> list[bytes]:
+        if isinstance(chunk.get("error"), dict):
+            return self.error(upstream_error(chunk["error"]))
+        return self._chunk(chunk)
+
+    @abstractmethod
+    def _chunk(self, chunk: Json) -> list[bytes]: ...
+
+    @abstractmethod
+    def _end(self) -> list[bytes]: ...
+
+    @abstractmethod
+    def _fail(self, error: ApiError) -> list[bytes]: ...
+
+
+class UsageReader(ABC):
+    """Reads a native answer or its events: usage, output, end and error. Nothing is changed.
+
+    ``usage`` is an object in chat's own names, or None until the provider has reported it.
+    """
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self.finished = False
+        self.failed: Json | None = None
+
+    @property
+    @abstractmethod
+    def usage(self) -> Json | None: ...
+
+    @abstractmethod
+    def add(self, payload: Json) -> None:
+        """Read one event, or a whole answer."""
+
+
+class Dialect(ABC):
+    """One of the ways in which clients ask for an answer."""
+
+    name: str
+
+    @abstractmethod
+    def exchange(self, request: Json, target: Target, reply: Reply) -> Exchange:
+        """Translate a request. Raises ``InvalidRequest`` that names the field."""
+
+    @abstractmethod
+    def error_body(self, error: ApiError, request_id: str | None) -> Json:
+        """Return an error in the dialect's shape."""
+
+    @abstractmethod
+    def usage_reader(self) -> UsageReader:
+        """Return a reader for one answer of a provider that speaks the dialect."""
+
+
+class UpstreamFailed(ApiError):
+    """An error that the upstream reported within its stream."""
+
+    status = 502
+    code = "upstream_error"
+    message = "The upstream failed."
+
+
+class _BrokenOff(UpstreamFailed):
+    message = "The upstream ended the stream before the answer was complete."
+    retryable = True
+
+
+def upstream_error(said: Json) -> UpstreamFailed:
+    """Read an in-band error of an upstream."""
+    message, code = said.get("message"), said.get("code")
+    error = UpstreamFailed(message if isinstance(message, str) else None)
+    if isinstance(code, int) and 400 <= code < 600:
+        error.status = code
+    return error
+
+
+def typed_event(payload: Json) -> bytes:
+    """Serialize an event that has its type as its name, as both vendors write them."""
+    return b"event: " + str(payload["type"]).encode() + b"\ndata: " + dumps(payload) + b"\n\n"
+
+
+def choice_of(answer: Json) -> Json:
+    """Return the first choice of an answer or a chunk; empty when there is none."""
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
+
+
+def part(value: Json, name: str) -> Json:
+    """Return an object within an object; empty when it is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def count(value: Any) -> int:
+    """Read a number of tokens; 0 for anything else."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and value > 0 else 0

@@ -1,0 +1,150 @@
+"""Pieces of an answer put together to blocks, one after the other.
+
+Messages and Responses send an answer as a sequence: a block opens, grows and closes before the
+next one opens. In chat completions, parallel tool calls may come interleaved. A block that comes
+while another may still grow waits, so that nothing is ever sent out of its block.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from llmproxy.protocol.dialects.pieces import Kind, Piece, PieceReader
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Block:
+    """A text, a refusal, a stretch of reasoning or a tool call, at its place in the answer.
+
+    ``announced``: the stream has opened its part, where that waits for the first text.
+    """
+
+    kind: Kind
+    key: str
+    index: int
+    id: str = ""
+    name: str = ""
+    custom: bool = False
+    detail: Json = field(default_factory=dict)
+    is_open: bool = False
+    is_closed: bool = False
+    announced: bool = False
+    _texts: list[str] = field(default_factory=list)
+    _sent: int = 0
+    _judged: tuple[int, bool] = (0, False)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def grow(self, piece: Piece) -> None:
+        if piece.text:
+            self._texts.append(piece.text)
+        if not self.is_open:  # From then on they are known to the client.
+            self.id = self.id or piece.id
+            self.name = self.name or piece.name
+            self.custom = self.custom or piece.custom
+        self.detail.update(piece.detail or {})
+
+    def unsent(self) -> str:
+        """Return what was added since this was last asked."""
+        text = "".join(self._texts[self._sent :])
+        self._sent = len(self._texts)
+        return text
+
+    def has_ended(self) -> bool:
+        """Tell whether it cannot grow any more, now that another block has begun.
+
+        A call's arguments are one JSON object, which cannot go on once it is complete.
+        """
+        if self.kind != "call" or self.custom:
+            return True
+        length = sum(map(len, self._texts))
+        if self._judged[0] != length:
+            self._judged = (length, object_in("".join(self._texts)) is not None)
+        return self._judged[1]
+
+
+class Opened(NamedTuple):
+    block: Block
+
+
+class Added(NamedTuple):
+    block: Block
+    text: str
+
+
+class Closed(NamedTuple):
+    block: Block
+
+
+Step = Opened | Added | Closed
+
+
+class Sequencer:
+    """Takes the pieces of an answer in the order in which they come; gives steps in sequence."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self._by_key: dict[str, Block] = {}
+        self._at = 0
+
+    def add(self, piece: Piece) -> list[Step]:
+        block = self._by_key.get(piece.key)
+        if block is not None and block.is_closed and piece.kind == "call":
+            return []  # Nothing but space can follow complete arguments.
+        if block is None or block.is_closed or self._is_past(block):
+            block = Block(piece.kind, piece.key, len(self.blocks))
+            self.blocks.append(block)
+            self._by_key[piece.key] = block
+        block.grow(piece)
+        return self._advance()
+
+    def close(self) -> list[Step]:
+        """End every block: nothing more comes."""
+        return self._advance(last=True)
+
+    def _is_past(self, block: Block) -> bool:
+        """Tell whether a text has ended because something else came after it."""
+        return block.kind in ("text", "refusal") and block is not self.blocks[-1]
+
+    def _advance(self, *, last: bool = False) -> list[Step]:
+        steps: list[Step] = []
+        while self._at < len(self.blocks):
+            block = self.blocks[self._at]
+            if not block.is_open:
+                if block.kind == "call" and not block.name and not last:
+                    break  # A call opens with its name.
+                block.is_open = True
+                steps.append(Opened(block))
+            if text := block.unsent():
+                steps.append(Added(block, text))
+            followed = self._at + 1 < len(self.blocks)
+            if not last and not (followed and block.has_ended()):
+                break
+            block.is_closed = True
+            steps.append(Closed(block))
+            self._at += 1
+        return steps
+
+
+def blocks_of(message: Json) -> list[Block]:
+    """Return the blocks of a whole chat message."""
+    sequencer = Sequencer()
+    for piece in PieceReader().read(message, whole=True):
+        sequencer.add(piece)
+    sequencer.close()
+    return sequencer.blocks
+
+
+def object_in(text: str) -> Json | None:
+    """Read a JSON object, with whole numbers of any length; None when it is none."""
+    if not text.rstrip().endswith("}"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

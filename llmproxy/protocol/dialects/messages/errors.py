@@ -1,0 +1,43 @@
+"""Errors in Anthropic's shape.
+
+https://platform.claude.com/docs/en/api/errors
+"""
+
+from typing import Any
+
+from core.errors import ApiError
+
+Json = dict[str, Any]
+
+_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+# Claude Code knows by these words that trying again is of no use.
+_NO_CREDIT = "Your credit balance is too low"
+
+
+def error_type(status: int) -> str:
+    """Return Anthropic's name for an HTTP status."""
+    return _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+
+
+def error_body(error: ApiError, request_id: str | None) -> Json:
+    """Return the object that a failing answer, or an ``error`` event, carries.
+
+    Our code, the field and the facts stand beside what Anthropic's own errors have.
+    """
+    message = error.message
+    if error.status == 402 and _NO_CREDIT.lower() not in message.lower():
+        message = f"{_NO_CREDIT}. {message}"
+    body = {"type": error_type(error.status), "message": message, "code": error.code}
+    if error.param is not None:
+        body["param"] = error.param
+    return {"type": "error", "error": {**body, **error.facts}, "request_id": request_id}

@@ -1,0 +1,108 @@
+"""What a model wrote, piece by piece, read from a chat message or the deltas of a stream."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from llmproxy.protocol.parsing import dumps
+
+Json = dict[str, Any]
+Kind = Literal["reasoning", "text", "refusal", "call"]
+
+_TEXT_OF = {"reasoning.text": "text", "reasoning.summary": "summary"}
+
+
+class Piece(NamedTuple):
+    """A piece of a block; pieces with the same ``key`` belong together.
+
+    ``detail`` has what an entry of ``reasoning_details`` says beside its text.
+    """
+
+    kind: Kind
+    key: str
+    text: str = ""
+    id: str = ""
+    name: str = ""
+    custom: bool = False
+    detail: Json | None = None
+
+
+class PieceReader:
+    """Reads the deltas of one choice, or its whole message.
+
+    Remembers which tool call an index stands for: some gateways use one index for several calls,
+    or leave it out.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[int, tuple[str, str]] = {}
+        self._last: tuple[str, str] | None = None
+        self._count = 0
+
+    def read(self, message: Json, *, whole: bool = False) -> Iterator[Piece]:
+        """Yield what a delta or a message says. ``whole``: each call in it is one of its own."""
+        yield from _reasoning(message, whole=whole)
+        yield from _content(message.get("content"))
+        if refusal := _text(message.get("refusal")):
+            yield Piece("refusal", "refusal", refusal)
+        calls = message.get("tool_calls")
+        for position, call in enumerate(calls if isinstance(calls, list) else []):
+            if isinstance(call, dict):
+                yield self._call(call, position, whole=whole)
+        if isinstance(legacy := message.get("function_call"), dict):
+            yield Piece("call", "function_call", _arguments(legacy), name=_text(legacy.get("name")))
+
+    def _call(self, call: Json, position: int, *, whole: bool) -> Piece:
+        given, index = _text(call.get("id")), call.get("index")
+        known = self._calls.get(index) if isinstance(index, int) else None
+        if not isinstance(index, int):
+            known = None if given and (self._last or ("", ""))[1] != given else self._last
+            index = position
+        if whole or known is None or (given and known[1] and given != known[1]):
+            known = (f"call-{self._count}", given)
+            self._count += 1
+        self._last = self._calls[index] = (known[0], known[1] or given)
+        custom = isinstance(call.get("custom"), dict)
+        said = call.get("custom") if custom else call.get("function")
+        said = said if isinstance(said, dict) else {}
+        text = _text(said.get("input")) if custom else _arguments(said)
+        return Piece("call", known[0], text, given, _text(said.get("name")), custom)
+
+
+def _reasoning(message: Json, *, whole: bool) -> Iterator[Piece]:
+    """Yield the structured reasoning where there is some; a plain text beside it repeats it."""
+    details = message.get("reasoning_details")
+    found = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    for position, detail in enumerate(found):
+        kind = _text(detail.get("type"))
+        name = _TEXT_OF.get(kind, "")
+        said = {key: value for key, value in detail.items() if key != name and value is not None}
+        key = f"{kind}-{position if whole else detail.get('index', detail.get('id'))}"
+        yield Piece("reasoning", key, _text(detail.get(name)), detail=said)
+    if not found and (plain := _text(message.get("reasoning") or message.get("reasoning_content"))):
+        yield Piece("reasoning", "reasoning", plain)
+
+
+def _content(content: Any) -> Iterator[Piece]:
+    """Yield the text. Mistral sends a list of parts, of which some are thinking."""
+    if isinstance(content, str):
+        if content:
+            yield Piece("text", "text", content)
+        return
+    for part in content if isinstance(content, list) else []:
+        if not isinstance(part, dict):
+            continue
+        if isinstance(thinking := part.get("thinking"), list):
+            for piece in _content(thinking):
+                yield Piece("reasoning", "reasoning", piece.text)
+        elif text := _text(part.get("text")):
+            yield Piece("text", "text", text)
+
+
+def _arguments(function: Json) -> str:
+    """Return a call's arguments as text; some servers send the object itself."""
+    arguments = function.get("arguments")
+    return dumps(arguments).decode() if isinstance(arguments, dict) else _text(arguments)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

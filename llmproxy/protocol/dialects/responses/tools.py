@@ -1,0 +1,185 @@
+"""Tools of Responses as functions of chat completions.
+
+A custom tool takes free text. Where the provider has none, it becomes a function of one string.
+A namespace's tools get its name before their own. ``ToolNames`` knows the way back.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from llmproxy.protocol.dialects.blocks import object_in
+from llmproxy.protocol.dialects.fields import Fields
+from llmproxy.protocol.parsing import dumps
+
+Json = dict[str, Any]
+
+_INPUT = "input"
+
+
+class ToolName(NamedTuple):
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+
+
+@dataclass
+class ToolNames:
+    """The tools of a request by their names in chat completions."""
+
+    by_chat: dict[str, ToolName] = field(default_factory=dict)
+
+    def add(self, tool: ToolName) -> str | None:
+        """Return the name for chat completions; None when another tool has it."""
+        chat = chat_name(tool.name, tool.namespace)
+        if self.by_chat.get(chat, tool) != tool:
+            return None
+        self.by_chat[chat] = tool
+        return chat
+
+    def of(self, chat: str) -> ToolName:
+        return self.by_chat.get(chat, ToolName(chat))
+
+
+def chat_name(name: str, namespace: str | None) -> str:
+    if not namespace:
+        return name
+    return f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
+
+
+def tools_of(fields: Fields, names: ToolNames) -> list[Json]:
+    """Translate the tools of a request."""
+    return [chat for tool in fields.objects("tools") for chat in _tool(tool, names)]
+
+
+def _tool(tool: Fields, names: ToolNames) -> list[Json]:
+    kind = tool.need("type", str)
+    if kind == "namespace":
+        return _namespace(tool, names)
+    if kind in ("function", "custom"):
+        return [_own(tool, kind, names, None)]
+    if tool.scope.target.hosted_tools == "refuse":
+        reason = f"the tool {kind!r} is not offered here: use functions or custom tools."
+        tool.refuse("type", reason)
+    tool.scope.omitted.append(tool.path)
+    return []
+
+
+def _namespace(space: Fields, names: ToolNames) -> list[Json]:
+    """Translate a namespace. What it says of itself is said with its first tool."""
+    name, about = space.need("name", str), space.take("description", str)
+    found = [_own(tool, tool.need("type", str), names, name) for tool in space.objects("tools")]
+    if not found:
+        space.refuse("tools", "it must not be empty.")
+    space.done()
+    said = found[0].get("function") or found[0]["custom"]
+    if about:
+        said["description"] = "\n\n".join(filter(None, (about, said.get("description"))))
+    return found
+
+
+def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Json:
+    """Translate a tool that the client runs itself."""
+    custom = kind == "custom"
+    if not custom and kind != "function":
+        tool.refuse("type", f"the tool {kind!r} is not offered here.")
+    given = tool.need("name", str)
+    name = names.add(ToolName(given, namespace, custom))
+    if name is None:
+        tool.refuse("name", "another tool has this name.")
+    tool.accept("defer_loading", False, reason="there is no search for tools.")
+    tool.accept("async", False, reason="tools are not called in the background.")
+    tool.accept("allowed_callers", ["direct"], reason="only the model itself can call a tool.")
+    if custom and tool.scope.target.custom_tools:
+        return _custom(tool, name)
+    said: Json = {"name": name} | tool.keep("description")
+    if custom:
+        said = _as_function(tool, said)
+    else:
+        said["parameters"] = tool.take("parameters", dict) or {"type": "object", "properties": {}}
+        said |= tool.keep("strict")
+    cached = tool.cache_control()
+    return {"type": "function", "function": said | tool.rest(), **cached}
+
+
+def _custom(tool: Fields, name: str) -> Json:
+    said: Json = {"name": name} | tool.keep("description")
+    if shape := tool.object("format"):
+        if shape.need("type", str) == "grammar":
+            grammar = {key: shape.need(key, str) for key in ("syntax", "definition")}
+            said["format"] = {"type": "grammar", "grammar": grammar}
+        else:
+            said["format"] = {"type": "text"}
+        shape.done()
+    return {"type": "custom", "custom": said | tool.rest()}
+
+
+def _as_function(tool: Fields, said: Json) -> Json:
+    """Describe a custom tool as a function of one string; its grammar is told in words."""
+    about = "The tool's whole input, as plain text."
+    if shape := tool.object("format"):
+        if shape.need("type", str) == "grammar":
+            syntax, grammar = shape.need("syntax", str), shape.need("definition", str)
+            about = f"{about} It must match this {syntax} grammar:\n{grammar}"
+        shape.done()
+    schema = {
+        "type": "object",
+        "properties": {_INPUT: {"type": "string", "description": about}},
+        "required": [_INPUT],
+        "additionalProperties": False,
+    }
+    return {**said, "parameters": schema}
+
+
+def tool_choice(fields: Fields, names: ToolNames) -> Any:
+    """Translate how tools are chosen; None when nothing is said about it."""
+    value = fields.peek("tool_choice")
+    if value is None or isinstance(value, str):
+        return fields.take("tool_choice")
+    choice = fields.object("tool_choice")
+    assert choice is not None
+    kind = choice.need("type", str)
+    if kind in ("function", "custom"):
+        found = _named(choice, kind)
+    elif kind == "allowed_tools":
+        tools = [_named(one, one.need("type", str)) for one in choice.objects("tools")]
+        allowed = {"mode": choice.need("mode", str), "tools": tools}
+        found = {"type": "allowed_tools", "allowed_tools": allowed}
+    else:
+        choice.refuse("type", f"the tool {kind!r} is not offered here.")
+    choice.done()
+    return found
+
+
+def _named(one: Fields, kind: str) -> Json:
+    """Name one tool. A custom tool is a function where the provider has no others."""
+    if kind not in ("function", "custom"):
+        one.refuse("type", f"the tool {kind!r} is not offered here.")
+    name = chat_name(one.need("name", str), one.take("namespace", str))
+    shape = "custom" if kind == "custom" and one.scope.target.custom_tools else "function"
+    one.done()
+    return {"type": shape, shape: {"name": name}}
+
+
+def call_of(call: Fields, *, custom: bool) -> Json:
+    """Translate a call of an earlier turn."""
+    name = chat_name(call.need("name", str), call.take("namespace", str))
+    call_id = call.need("call_id", str)
+    if not custom:
+        function = {"name": name, "arguments": call.need("arguments", str)}
+        return {"id": call_id, "type": "function", "function": function}
+    text = call.need("input", str)
+    if call.scope.target.custom_tools:
+        return {"id": call_id, "type": "custom", "custom": {"name": name, "input": text}}
+    arguments = dumps({_INPUT: text}).decode()
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def custom_input(text: str) -> str:
+    """Return a custom tool's input from the arguments of the function in its place."""
+    arguments = object_in(text)
+    if arguments is None:
+        return text
+    given = arguments.get(_INPUT)
+    if given is None and len(arguments) == 1:  # Models trained on the tool name it otherwise.
+        (given,) = arguments.values()
+    return given if isinstance(given, str) else text
