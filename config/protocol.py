@@ -53,7 +53,7 @@ class Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _client_is_gone(self) -> bool:
-        """Tell the request that is being answered, if there is one, that nobody reads its answer."""
+        """Tell the request that is being answered, if any, that nobody reads its answer."""
         cycle = self._answered
         if cycle is None or cycle.response_complete:
             return False
