@@ -23,7 +23,9 @@ class Migration(migrations.Migration):
             model_name="user",
             name="email",
             field=models.EmailField(
-                error_messages={"unique": "This email is taken."}, max_length=254, unique=True
+                error_messages={"unique": "This email is already in use."},
+                max_length=254,
+                unique=True,
             ),
         ),
         migrations.AlterField(

@@ -12,7 +12,7 @@ KINDS = ("500", "broken", "429", "timeout", "lost")
 class Fault:
     """``lost`` is the worst: it is done, but the answer never arrives.
 
-    A ``500`` is answered at the door; ``broken`` later, and so is kept under the idempotency key.
+    A ``500`` is answered at once; ``broken`` later, so it is stored under the idempotency key.
     """
 
     kind: str

@@ -14,7 +14,7 @@ A directive in any message (or legacy prompt, or embedding input) steers one req
     [[cost=0.0123]]                 report this ``usage.cost``, as OpenRouter does
     [[reasoning=20]]                20 ``reasoning`` tokens before the text
     [[tool]] or [[tool=NAME]]       call a tool that the request offers
-    [[later=2]]                     the later word comes at the third ask
+    [[later=2]]                     the usage lookup answers at the third request
     [[status=429,retry_after=3]]    an error status, with Retry-After
     [[fault=cut,after=5]]           break after five tokens (``faults`` lists the names)
     [[fault=gzip+crlf]]             several at once

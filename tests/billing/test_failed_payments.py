@@ -208,7 +208,7 @@ def test_a_smaller_plan_that_was_not_paid_for(
     change(caller, "enterprise")
     change(caller, "pro")
     client.force_login(user)
-    assert "After that your plan is Pro" in client.get("/billing/").content.decode()
+    assert "Then your plan changes to Pro" in client.get("/billing/").content.decode()
     shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
     shop.advance(days=31)
     shop.deliver()
