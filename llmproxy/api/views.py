@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from apikeys.models import Scope
 from core.decimals import plain
 from core.errors import UnsupportedMediaType
+from core.http.attribution import attribution
 from core.http.handlers import is_whole, when_client_leaves, whole_body
 from core.http.headers import add_plain
 from core.http.methods import insist_on
@@ -44,7 +45,8 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
         on_leave = partial(when_client_leaves, request)
-        return _response(await relay(call, caller, request.id, on_leave))  # type: ignore[attr-defined]
+        named = attribution(request.META, call.body)
+        return _response(await relay(call, caller, request.id, on_leave, named))  # type: ignore[attr-defined]
 
     return view
 
