@@ -40,6 +40,12 @@ class ApiKey(models.Model):
     monthly_token_budget = models.BigIntegerField(
         null=True, blank=True, help_text="Tokens of a calendar month (UTC)."
     )
+    session_budget = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens that one session may use."
+    )
+    task_budget = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens that one task may use."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -65,6 +71,10 @@ class ApiKey(models.Model):
                 name="api_key_limits_positive",
                 condition=models.Q(requests_per_minute__gte=1)
                 & models.Q(monthly_token_budget__gte=1),
+            ),
+            models.CheckConstraint(
+                name="api_key_budgets_positive",
+                condition=models.Q(session_budget__gte=1) & models.Q(task_budget__gte=1),
             ),
             models.CheckConstraint(
                 name="api_key_previous_secret_ends",

@@ -45,6 +45,21 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         help_text="Tokens of a calendar month (UTC).",
     )
 
+    session_budget = serializers.IntegerField(
+        min_value=1,
+        max_value=2**53,
+        allow_null=True,
+        default=None,
+        help_text="Tokens that one session may use.",
+    )
+    task_budget = serializers.IntegerField(
+        min_value=1,
+        max_value=2**53,
+        allow_null=True,
+        default=None,
+        help_text="Tokens that one task may use.",
+    )
+
     usage = serializers.SerializerMethodField()
 
     class Meta:
@@ -57,6 +72,8 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "allowed_ips",
             "requests_per_minute",
             "monthly_token_budget",
+            "session_budget",
+            "task_budget",
             "created_at",
             "expires_at",
             "last_used_at",

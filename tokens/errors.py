@@ -2,6 +2,7 @@
 
 ApiError
 ├── InsufficientTokens   402  needed, available, resets_at, upgrade_url
+├── SessionBudgetExceeded 402  session or task, budget, needed, available, resets_at, upgrade_url
 ├── KeyBudgetExceeded    429  budget, left, resets_at, retry_after
 ├── ReservationClosed    409
 ├── LimitReached         429  limit, retry_after, resets_at
@@ -58,6 +59,26 @@ class KeyBudgetExceeded(RateLimited):
             left=left,
             resets_at=resets_at,
             retry_after=retry_after,
+        )
+
+
+class SessionBudgetExceeded(ApiError):
+    """The user has tokens, but this session or task has used what it may. It never renews."""
+
+    status = 402
+    code = "session_budget_exceeded"
+
+    def __init__(self, *, kind: str, name: str, budget: int, available: int, needed: int) -> None:
+        super().__init__(
+            f"This request needs {needed} tokens; of the {budget} that one {kind} may use,"
+            f" {available} are left to {kind} {name}. Begin another one, or raise the budget.",
+            headers={"x-should-retry": "false"},
+            budget=budget,
+            needed=needed,
+            available=available,
+            resets_at=None,
+            upgrade_url="/api/subscriptions/plans",
+            **{kind: name},
         )
 
 

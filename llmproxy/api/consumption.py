@@ -16,7 +16,12 @@ from llmproxy.settlement.consumption import Consumption
 from tokens import idempotency
 from tokens.api.balance import WRITE, caller_id, context_of
 from tokens.api.serializers import WholeNumberField
-from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
+from tokens.errors import (
+    InsufficientTokens,
+    KeyBudgetExceeded,
+    ReservationClosed,
+    SessionBudgetExceeded,
+)
 from tokens.ledger import Settlement
 
 # More than any model takes or gives.
@@ -61,7 +66,14 @@ class ConsumeView(APIView):
     key_scope = WRITE
     apps_may = ("POST",)
 
-    @raises(InsufficientTokens, KeyBudgetExceeded, ReservationClosed, Conflict, NotFound)
+    @raises(
+        InsufficientTokens,
+        SessionBudgetExceeded,
+        KeyBudgetExceeded,
+        ReservationClosed,
+        Conflict,
+        NotFound,
+    )
     @extend_schema(
         tags=["tokens"],
         operation_id="consume_tokens",

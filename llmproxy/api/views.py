@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from core.errors import UnsupportedMediaType
+from core.http.attribution import attribution
 from core.http.handlers import is_whole, when_client_leaves, whole_body
 from core.http.headers import add_plain
 from core.http.methods import insist_on
@@ -28,7 +29,8 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
         on_leave = partial(when_client_leaves, request)
-        return _response(await relay(call, caller, request.id, on_leave))  # type: ignore[attr-defined]
+        named = attribution(request.META, call.body)
+        return _response(await relay(call, caller, request.id, on_leave, named))  # type: ignore[attr-defined]
 
     return view
 

@@ -28,6 +28,8 @@ class Caller:
     scopes: frozenset[str] | None = None
     allowed_ips: tuple[str, ...] = ()
     key_token_budget: int | None = None
+    session_budget: int | None = None
+    task_budget: int | None = None
 
     def require(self, scope: str) -> None:
         """Raise ``KeyScope`` unless this is a session, or a key with the scope."""
@@ -77,6 +79,8 @@ def _look_up(credential: Credential) -> Found[Caller]:
         allowed_ips=tuple(key.allowed_ips),
         key_requests_per_minute=key.requests_per_minute,
         key_token_budget=key.monthly_token_budget,
+        session_budget=key.session_budget,
+        task_budget=key.task_budget,
     )
     return Found(caller, key.user_id, auth.good_until(key, text))
 

@@ -40,13 +40,21 @@ class Exchange:
     """What is known of a request while it runs. ``close`` settles it, whatever happens after."""
 
     def __init__(
-        self, *, call: Call, model: ServedModel, hold: Hold, slot: Slot, request_id: str
+        self,
+        *,
+        call: Call,
+        model: ServedModel,
+        hold: Hold,
+        slot: Slot,
+        request_id: str,
+        session: str = "",
     ) -> None:
         self.call = call
         self.model = model
         self.hold = hold
         self.slot = slot
         self.request_id = request_id
+        self.session = session  # of this user; empty if the client names none
         self._report: Report | None = None
         self.usage_is_final = False
         self.tally = OutputTally()

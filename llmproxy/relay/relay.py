@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from core.errors import ApiError, Unavailable
+from core.http.attribution import Attribution
 from core.loops import ended
 from llmproxy.catalog.snapshot import ServedModel, ServedRoute, catalog
 from llmproxy.errors import (
@@ -63,7 +64,13 @@ class Answer(NamedTuple):
 OnLeave = Callable[[Callable[[], None]], None]
 
 
-async def relay(call: Call, caller: Caller, request_id: str, on_leave: OnLeave) -> Answer:
+async def relay(
+    call: Call,
+    caller: Caller,
+    request_id: str,
+    on_leave: OnLeave,
+    named: Attribution = Attribution(),  # noqa: B008 - it never changes
+) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
     model = await _resolve(call, caller)
     ceiling = _ceiling(call, caller, model)
@@ -74,7 +81,8 @@ async def relay(call: Call, caller: Caller, request_id: str, on_leave: OnLeave) 
         tokens=ceiling.amount,
     )
     try:
-        exchange = await _reserve(call, caller, request_id, model, ceiling, slot)
+        context = _context(call, caller, request_id, model, named)
+        exchange = await _reserve(call, model, ceiling, slot, context, caller.user_id)
         if not call.stream:  # Its provider works and bills on: it is read to its end.
             on_leave(exchange.leave)
         return await _serve(exchange, ceiling)
@@ -103,28 +111,50 @@ async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
     return Answer(exchange, body)
 
 
+def _context(
+    call: Call, caller: Caller, request_id: str, model: ServedModel, named: Attribution
+) -> HoldContext:
+    return HoldContext(
+        request_id=request_id,
+        api_key=caller.api_key,
+        key_budget=caller.key_token_budget,
+        endpoint=call.endpoint.path,
+        model=model.name,
+        session=named.session,
+        task=named.task,
+        session_budget=caller.session_budget,
+        task_budget=caller.task_budget,
+    )
+
+
 async def _reserve(
-    call: Call, caller: Caller, request_id: str, model: ServedModel, ceiling: Ceiling, slot: Slot
+    call: Call,
+    model: ServedModel,
+    ceiling: Ceiling,
+    slot: Slot,
+    context: HoldContext,
+    user_id: int,
 ) -> Exchange:
     """Hold what the request may cost. Whatever forbids it, the slot is free again."""
     try:
         hold = await ledger.areserve(
-            user_id=caller.user_id,
+            user_id=user_id,
             amount=ceiling.amount,
             minimum=ceiling.minimum,
             ttl=settings.RESERVATION_TTL,
-            context=HoldContext(
-                request_id=request_id,
-                api_key=caller.api_key,
-                key_budget=caller.key_token_budget,
-                endpoint=call.endpoint.path,
-                model=model.name,
-            ),
+            context=context,
         )
     except BaseException:
         slot.release(charged=0)
         raise
-    return Exchange(call=call, model=model, hold=hold, slot=slot, request_id=request_id)
+    return Exchange(
+        call=call,
+        model=model,
+        hold=hold,
+        slot=slot,
+        request_id=context.request_id,
+        session=f"{user_id}/{context.session}" if context.session else "",
+    )
 
 
 async def _json(exchange: Exchange, max_output: int) -> bytes:
@@ -193,7 +223,7 @@ def _room(prompt: int, context: int) -> int:
 async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
     """Ask the model's providers in turn, until one begins to answer."""
     last: UpstreamError = NoUpstream()
-    for route in health.askable(_routes(exchange)):
+    for route in health.askable(_routes(exchange), session=exchange.session):
         if exchange.client_left:
             break
         body = calls.for_upstream(

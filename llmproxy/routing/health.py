@@ -22,6 +22,7 @@ from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
 from llmproxy.models import ProviderState
 from llmproxy.providers import configured
+from llmproxy.routing import affinity
 from llmproxy.routing.breaker import Breaker, Fault, Limits
 from llmproxy.upstream.client import AttemptFailed
 
@@ -46,12 +47,15 @@ def limits() -> Limits:
     )
 
 
-def askable(routes: Iterable[ServedRoute]) -> Iterator[ServedRoute]:
+def askable(routes: Iterable[ServedRoute], *, session: str = "") -> Iterator[ServedRoute]:
     """Yield the routes to try, by priority, then by health, leaving out what is open.
 
-    Raises ``NoUpstream`` when there was none at all, with the time to try again.
+    Among equals a session keeps to one provider, whose cache knows its prompts; every worker
+    chooses the same. Raises ``NoUpstream`` when there was none at all, with the time to try again.
     """
-    ordered = sorted(routes, key=_rank) if settings.BREAKER_FAILURES else list(routes)
+    ordered = affinity.ordered(routes, session)
+    if settings.BREAKER_FAILURES:
+        ordered.sort(key=_rank)
     asked = False
     for route in ordered:
         breaker = breakers[route.provider.name]

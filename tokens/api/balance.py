@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.errors import Conflict, NotFound
+from core.http.attribution import attribution
 from core.http.openapi import raises
 from tokens import idempotency, ledger
 from tokens.api.serializers import (
@@ -15,7 +16,7 @@ from tokens.api.serializers import (
     ReceiptSerializer,
     ReserveSerializer,
 )
-from tokens.errors import InsufficientTokens, KeyBudgetExceeded
+from tokens.errors import InsufficientTokens, KeyBudgetExceeded, SessionBudgetExceeded
 from tokens.ledger import HoldContext, open_account
 from tokens.models import Reservation
 from tokens.usage import queries
@@ -37,6 +38,9 @@ def context_of(request: Request) -> HoldContext:
         request_id=str(getattr(request._request, "id", "")),  # noqa: SLF001 - there is no other way
         api_key=getattr(key, "pk", None),
         key_budget=getattr(key, "monthly_token_budget", None),
+        **attribution(request.META)._asdict(),
+        session_budget=getattr(key, "session_budget", None),
+        task_budget=getattr(key, "task_budget", None),
     )
 
 
@@ -67,7 +71,7 @@ class ReserveView(APIView):
     key_scope = WRITE
     apps_may = ("POST",)
 
-    @raises(InsufficientTokens, KeyBudgetExceeded, Conflict)
+    @raises(InsufficientTokens, SessionBudgetExceeded, KeyBudgetExceeded, Conflict)
     @extend_schema(
         tags=["tokens"],
         parameters=[idempotency.HEADER],

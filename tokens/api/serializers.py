@@ -163,6 +163,8 @@ class UsageRecordSerializer(serializers.ModelSerializer[UsageRecord]):
             "created_at",
             "cache_write_tokens",
             "surplus_tokens",
+            "session",
+            "task",
         )
         read_only_fields = fields
 

@@ -75,7 +75,11 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(max_length=64, required=False)
     key = serializers.UUIDField(required=False, help_text="The id of an API key.")
     status = serializers.ChoiceField(choices=UsageRecord.Status.choices, required=False)
-    group_by = serializers.ChoiceField(choices=["day", "model", "provider", "key"], required=False)
+    session = serializers.CharField(max_length=200, required=False)
+    task = serializers.CharField(max_length=200, required=False)
+    group_by = serializers.ChoiceField(
+        choices=["day", "model", "provider", "key", "session", "task"], required=False
+    )
 
     def get_fields(self) -> dict[str, Any]:
         since = MomentField(help_text="A day (UTC) or a moment; included.")

@@ -8,7 +8,12 @@ from typing import Any
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from tokens.errors import InsufficientTokens, KeyBudgetExceeded, ReservationClosed
+from tokens.errors import (
+    InsufficientTokens,
+    KeyBudgetExceeded,
+    ReservationClosed,
+    SessionBudgetExceeded,
+)
 from tokens.ledger.batching import Item
 from tokens.ledger.values import Correction, Hold, HoldContext, Receipt, Settlement
 from tokens.models import Balance
@@ -78,12 +83,15 @@ def settled(answer: dict[str, Any] | None) -> Settlement:
     return Settlement(**answer)
 
 
-def refused(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
+Refusal = InsufficientTokens | KeyBudgetExceeded | SessionBudgetExceeded
+
+
+def refused(item: Item, answer: dict[str, Any]) -> Refusal:
     """Say why a hold was refused; reads the balance."""
     return _too_much(item, answer, needed=item["minimum"])
 
 
-def not_charged(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyBudgetExceeded:
+def not_charged(item: Item, answer: dict[str, Any]) -> Refusal:
     """Say why what a client reported was refused; reads the balance.
 
     The figures include what the reservation itself holds.
@@ -91,9 +99,17 @@ def not_charged(item: Item, answer: dict[str, Any]) -> InsufficientTokens | KeyB
     return _too_much(item, answer, needed=item["charge"])
 
 
-def _too_much(
-    item: Item, answer: dict[str, Any], *, needed: int
-) -> InsufficientTokens | KeyBudgetExceeded:
+def _too_much(item: Item, answer: dict[str, Any], *, needed: int) -> Refusal:
+    for kind in ("session", "task") if needed <= answer["available"] else ():
+        of_kind = answer.get(f"{kind}_left")
+        if of_kind is not None and of_kind < needed:
+            return SessionBudgetExceeded(
+                kind=kind,
+                name=item[kind],
+                budget=answer[f"{kind}_budget"],
+                available=max(of_kind, 0),
+                needed=needed,
+            )
     left = answer["key_left"]
     if left is not None and left < needed <= answer["available"]:
         now = timezone.now().astimezone(UTC)

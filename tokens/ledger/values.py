@@ -33,6 +33,10 @@ class HoldContext(NamedTuple):
     key_budget: int | None = None
     endpoint: str = ""
     model: str = ""
+    session: str = ""
+    task: str = ""
+    session_budget: int | None = None
+    task_budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,6 +97,10 @@ _RULES = {
             ON u.api_key = k.api_key AND tokens_month(u.created_at) = k.month
          GROUP BY k.api_key, k.month, k.charged
         HAVING k.charged <> SUM(u.charged)""",
+    "what a session has spent equals its receipts": """
+        SELECT s.account, s.charged, tokens_session_counted(s.account, s.kind, s.name)
+          FROM tokens_sessionspending s
+         WHERE s.charged <> tokens_session_counted(s.account, s.kind, s.name)""",
     "what is over is free to nobody": """
         SELECT user_id, allocated + bonus - used - reserved, 0
           FROM tokens_balance

@@ -1,7 +1,15 @@
 """What users may spend and what they spent. Every amount is a whole number of LLM tokens."""
 
 from tokens.models.allowances import FreeAllowance, Mailbox, MailboxKey
-from tokens.models.balances import Adjustment, Balance, Entry, Grant, KeySpending, Reservation
+from tokens.models.balances import (
+    Adjustment,
+    Balance,
+    Entry,
+    Grant,
+    KeySpending,
+    Reservation,
+    SessionSpending,
+)
 from tokens.models.idempotency import IdempotentAnswer
 from tokens.models.tiers import Tier, any_model
 from tokens.models.usage import Aggregation, DailyTotal, DailyUsage, UsageRecord
@@ -20,6 +28,7 @@ __all__ = [
     "Mailbox",
     "MailboxKey",
     "Reservation",
+    "SessionSpending",
     "Tier",
     "UsageRecord",
     "any_model",

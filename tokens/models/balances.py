@@ -48,6 +48,12 @@ class Balance(models.Model):
     due_at = models.DateTimeField(
         null=True, help_text="When a period or a bonus ends next; nobody spends past it."
     )
+    session_budget = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens that one session may use. Empty: no cap."
+    )
+    task_budget = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens that one task may use. Empty: no cap."
+    )
     notified = models.SmallIntegerField(
         default=0, help_text="Percent used that the user was told of in this period."
     )
@@ -78,6 +84,10 @@ class Balance(models.Model):
             ),
             models.CheckConstraint(
                 name="balance_period_runs_forward", condition=Q(period_end__gt=F("period_start"))
+            ),
+            models.CheckConstraint(
+                name="balance_budgets_positive",
+                condition=Q(session_budget__gte=1) & Q(task_budget__gte=1),
             ),
         ]
         indexes = [models.Index(name="balance_by_due", fields=["due_at"])]
@@ -217,6 +227,8 @@ class Reservation(models.Model):
         max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
     )
     upstream_id = models.CharField(max_length=200, blank=True, db_default="")
+    session = models.CharField(max_length=200, blank=True, db_default="")
+    task = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -263,3 +275,23 @@ class KeySpending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charged} tokens in {self.month:%Y-%m}"
+
+
+class SessionSpending(models.Model):
+    """What a session or a task that has a budget has spent. Kept by the database."""
+
+    class Kind(models.TextChoices):
+        SESSION = "session"
+        TASK = "task"
+
+    pk = models.CompositePrimaryKey("account", "kind", "name")
+    account = models.BigIntegerField(help_text="The user's id.")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    name = models.CharField(max_length=200)
+    charged = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "session spendings"
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens in {self.kind} {self.name}"

@@ -122,6 +122,12 @@ class UsageRecord(models.Model):
         null=True, blank=True, help_text="How often the provider was asked for its later word."
     )
     ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
+    session = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+    )
+    task = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+    )
     first_byte_ms = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -162,6 +168,16 @@ class UsageRecord(models.Model):
             ),
             models.Index(name="usage_by_request", fields=["user", "request_id"]),
             models.Index(name="usage_by_time", fields=["created_at"]),
+            models.Index(
+                name="usage_of_session",
+                fields=["user", "session", "-created_at", "-id"],
+                condition=~Q(session=""),
+            ),
+            models.Index(
+                name="usage_of_task",
+                fields=["user", "task", "-created_at", "-id"],
+                condition=~Q(task=""),
+            ),
             models.Index(
                 name="usage_awaiting_word", fields=["created_at"], condition=Q(final=False)
             ),

@@ -59,7 +59,8 @@ BEGIN
                 'prompt_tokens', 0, 'completion_tokens', 0, 'cached_tokens', 0,
                 'reasoning_tokens', 0, 'charged', 0, 'attempts', '[]'::jsonb,
                 'available_before', room + hold.amount, 'available_after', room + hold.amount,
-                'duration_ms', 0, 'created_at', hold.created_at
+                'duration_ms', 0, 'created_at', hold.created_at,
+                'session', hold.session, 'task', hold.task
             ));
         END IF;
         IF over > 0 THEN

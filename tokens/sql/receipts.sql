@@ -8,7 +8,8 @@ BEGIN
     -- Not `(f(…)).*`, which calls the function once for every column.
     INSERT INTO tokens_usagerecord
     SELECT r.* FROM jsonb_populate_record(
-        NULL::tokens_usagerecord, '{"cache_write_tokens": 0, "surplus_tokens": 0}' || receipt
+        NULL::tokens_usagerecord,
+        '{"cache_write_tokens": 0, "surplus_tokens": 0, "session": "", "task": ""}' || receipt
     ) AS r;
 END $$;
 

@@ -6,9 +6,11 @@
 -- changed.
 
 -- Hold tokens. Each item: {id, user_id, minimum, amount, ttl (seconds), request_id, api_key,
--- key_budget, endpoint, model}. It holds `amount`, or what there is of it as long as that is
+-- key_budget, endpoint, model, session, task, session_budget, task_budget}. It holds `amount`, or what there is of it as long as that is
 -- `minimum`. Answers in the order of the items: {held, available, key_left}; held 0 = refused;
--- key_left = what the budget of the key leaves, null without one; null = no balance row.
+-- key_left = what the budget of the key leaves, null without one; null = no balance row. Where the
+-- session or the task has a budget, the key's or the user's, the smaller of them and what it leaves
+-- are answered, too: {session_budget, session_left, task_budget, task_left}.
 -- Of one user's items the earlier are served first. The same id holds once.
 CREATE OR REPLACE FUNCTION tokens_reserve(batch jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,19 +35,26 @@ DECLARE
     hold bigint := (wanted->'amount')::bigint;
     balance record;
 BEGIN
-    IF wanted->>'key_budget' IS NOT NULL THEN
+    IF wanted->>'key_budget' IS NOT NULL OR wanted->>'session_budget' IS NOT NULL
+        OR wanted->>'task_budget' IS NOT NULL
+    THEN
         RETURN NULL;
     END IF;
-    SELECT allocated + bonus - used - reserved AS room, due_at INTO balance
+    SELECT allocated + bonus - used - reserved AS room, due_at,
+           COALESCE(session_budget, task_budget) AS capped INTO balance
       FROM tokens_balance WHERE user_id = account FOR UPDATE;
-    IF NOT FOUND OR balance.due_at <= tokens_now() OR balance.room < hold THEN
+    IF NOT FOUND OR balance.due_at <= tokens_now() OR balance.room < hold
+        OR balance.capped IS NOT NULL
+    THEN
         RETURN NULL;
     END IF;
     INSERT INTO tokens_reservation (
-        id, user_id, amount, state, request_id, api_key, endpoint, model, created_at, expires_at
+        id, user_id, amount, state, request_id, api_key, endpoint, model, session, task,
+        created_at, expires_at
     ) VALUES (
         (wanted->>'id')::uuid, account, hold, 'held', wanted->>'request_id',
-        (wanted->>'api_key')::uuid, wanted->>'endpoint', wanted->>'model', clock_timestamp(),
+        (wanted->>'api_key')::uuid, wanted->>'endpoint', wanted->>'model',
+        COALESCE(wanted->>'session', ''), COALESCE(wanted->>'task', ''), clock_timestamp(),
         clock_timestamp() + make_interval(secs => (wanted->'ttl')::double precision)
     ) ON CONFLICT (id) DO NOTHING;
     IF NOT FOUND THEN -- Asked before.
@@ -66,11 +75,15 @@ DECLARE
     account bigint;
     room bigint;
     key_left bigint;
+    session_left bigint;
+    task_left bigint;
     taken bigint;
     answers jsonb[] := array_fill(NULL::jsonb, ARRAY[jsonb_array_length(batch)]);
     holds bigint[] := array_fill(NULL::bigint, ARRAY[jsonb_array_length(batch)]);
-    -- What the pass has let this user hold, and by which of their keys.
+    -- What the pass has let this user hold, by which of their keys, and for what.
     keys uuid[];
+    sessions text[];
+    tasks text[];
     amounts bigint[];
 BEGIN
     IF NOT tokens_lock(batch) THEN
@@ -78,17 +91,23 @@ BEGIN
     END IF;
 
     FOR item IN
-        SELECT wanted.*, b.allocated + b.bonus - b.used - b.reserved AS room,
+        SELECT wanted.id, wanted.user_id, wanted.minimum, wanted.amount, wanted.api_key,
+               wanted.key_budget, wanted.session, wanted.task, wanted.position,
+               LEAST(wanted.session_budget, b.session_budget) AS session_budget,
+               LEAST(wanted.task_budget, b.task_budget) AS task_budget,
+               b.allocated + b.bonus - b.used - b.reserved AS room,
                known.id AS known,
                CASE WHEN known.user_id = wanted.user_id AND known.state = 'held'
                     THEN known.amount ELSE 0 END AS known_amount
           FROM ROWS FROM (
             jsonb_to_recordset(batch) AS (
                 id uuid, user_id bigint, minimum bigint, amount bigint, api_key uuid,
-                key_budget bigint
+                key_budget bigint, session text, task text, session_budget bigint,
+                task_budget bigint
             )
         ) WITH ORDINALITY AS wanted(
-            id, user_id, minimum, amount, api_key, key_budget, position
+            id, user_id, minimum, amount, api_key, key_budget, session, task, session_budget,
+            task_budget, position
         )
           JOIN tokens_balance b ON b.user_id = wanted.user_id
           LEFT JOIN LATERAL (
@@ -101,6 +120,8 @@ BEGIN
             account := item.user_id;
             room := item.room;
             keys := '{}';
+            sessions := '{}';
+            tasks := '{}';
             amounts := '{}';
         END IF;
         key_left := NULL;
@@ -112,41 +133,55 @@ BEGIN
                  WHERE held.key = item.api_key
             );
         END IF;
+        session_left := tokens_session_left(account, 'session', item.session, item.session_budget);
+        IF session_left IS NOT NULL THEN
+            session_left := session_left - tokens_sum_of(sessions, amounts, item.session);
+        END IF;
+        task_left := tokens_session_left(account, 'task', item.task, item.task_budget);
+        IF task_left IS NOT NULL THEN
+            task_left := task_left - tokens_sum_of(tasks, amounts, item.task);
+        END IF;
         IF item.known IS NOT NULL THEN -- Asked before: then the first answer stands.
             taken := item.known_amount;
         ELSE
-            taken := LEAST(item.amount, room, key_left);
+            taken := LEAST(item.amount, room, key_left, session_left, task_left);
             IF taken < item.minimum THEN
                 taken := 0;
             ELSE
                 holds[item.position] := taken;
                 room := room - taken;
                 key_left := key_left - taken;
-                IF item.api_key IS NOT NULL THEN
-                    keys := keys || item.api_key;
-                    amounts := amounts || taken;
-                END IF;
+                keys := keys || item.api_key;
+                sessions := sessions || item.session;
+                tasks := tasks || item.task;
+                amounts := amounts || taken;
             END IF;
         END IF;
         answers[item.position] := jsonb_build_object(
             'held', taken, 'available', room, 'key_left', key_left
         );
+        IF session_left IS NOT NULL OR task_left IS NOT NULL THEN
+            answers[item.position] := answers[item.position] || jsonb_build_object(
+                'session_budget', item.session_budget, 'session_left', session_left,
+                'task_budget', item.task_budget, 'task_left', task_left
+            );
+        END IF;
     END LOOP;
 
     WITH held AS (
         INSERT INTO tokens_reservation (
-            id, user_id, amount, state, request_id, api_key, endpoint, model,
+            id, user_id, amount, state, request_id, api_key, endpoint, model, session, task,
             created_at, expires_at
         )
         SELECT id, user_id, holds[position], 'held', request_id, api_key, endpoint, model,
-               clock_timestamp(), clock_timestamp() + make_interval(secs => ttl)
+               COALESCE(session, ''), COALESCE(task, ''), clock_timestamp(), clock_timestamp() + make_interval(secs => ttl)
           FROM ROWS FROM (
             jsonb_to_recordset(batch) AS (
                 id uuid, user_id bigint, ttl double precision,
-                request_id text, api_key uuid, endpoint text, model text
+                request_id text, api_key uuid, endpoint text, model text, session text, task text
             )
         ) WITH ORDINALITY AS wanted(
-            id, user_id, ttl, request_id, api_key, endpoint, model, position
+            id, user_id, ttl, request_id, api_key, endpoint, model, session, task, position
         )
          WHERE holds[position] IS NOT NULL
         RETURNING user_id, amount
@@ -156,3 +191,11 @@ BEGIN
      WHERE b.user_id = sums.user_id;
     RETURN to_jsonb(answers);
 END $$;
+
+
+-- The sum of the amounts that go by a name.
+CREATE OR REPLACE FUNCTION tokens_sum_of(names text[], amounts bigint[], called text)
+RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT COALESCE(sum(amount), 0)::bigint
+      FROM unnest(names, amounts) AS held(name, amount) WHERE name = called;
+$$;

@@ -92,6 +92,8 @@ BEGIN
     receipt.available_before := room;
     receipt.available_after := GREATEST(room - charge, 0);
     receipt.created_at := hold.created_at;
+    receipt.session := hold.session;
+    receipt.task := hold.task;
     -- A process of an earlier version, and what it has left in the spool, leaves these out.
     receipt.cache_write_tokens := COALESCE(receipt.cache_write_tokens, 0);
     receipt.surplus_tokens := COALESCE(receipt.surplus_tokens, 0);

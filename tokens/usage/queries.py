@@ -16,7 +16,7 @@ from tokens.models import DailyUsage, UsageRecord
 from tokens.periods import midnight
 from tokens.usage.totals import closed_until
 
-Group = Literal["day", "model", "provider", "key"]
+Group = Literal["day", "model", "provider", "key", "session", "task"]
 
 PAGE = 2000
 # They have no index: clients ask within seconds.
@@ -35,6 +35,8 @@ _GROUPS = {
     "model": F("model"),
     "provider": F("provider"),
     "key": F("api_key"),
+    "session": F("session"),
+    "task": F("task"),
     "user": F("user_id"),
 }
 
@@ -49,6 +51,13 @@ class Filter:
     provider: str | None = None
     key: UUID | None = None
     status: str | None = None
+    session: str | None = None
+    task: str | None = None
+
+    @property
+    def is_of_records(self) -> bool:
+        """Tell whether the daily sums, which know no sessions and tasks, cannot answer."""
+        return bool(self.session or self.task)
 
 
 _LOOKUPS = {
@@ -58,6 +67,8 @@ _LOOKUPS = {
     "provider": "provider",
     "key": "api_key",
     "status": "status",
+    "session": "session",
+    "task": "task",
 }
 
 
@@ -98,10 +109,13 @@ def _lookups(wanted: Filter) -> dict[str, Any]:
 def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
     """Sum the records by day (UTC), the oldest first, or by what used the most.
 
-    Whole days that are closed are read from their sums, the rest from the records.
+    Whole days that are closed are read from their sums, the rest from the records; what is asked
+    by session or task only from the records, as long as these are kept.
     """
     merged: dict[Any, dict[str, Any]] = {}
-    for part in _parts(user_id, wanted):
+    of_records = wanted.is_of_records or group in ("session", "task")
+    parts = [_as_days(records(user_id, wanted))] if of_records else _parts(user_id, wanted)
+    for part in parts:
         for row in _by_group(part, group):
             key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
             merged[key] = _add(merged.get(key), row) | {"group": key}
@@ -213,7 +227,7 @@ def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
     ends at the first match that the daily sums know of, instead of at the user's first record.
     """
     found = records(user_id, wanted)
-    if _lookups(replace(wanted, since=None, until=None)):
+    if not wanted.is_of_records and _lookups(replace(wanted, since=None, until=None)):
         found = found.filter(created_at__gte=_first_match(user_id, wanted))
     return found.order_by("-created_at", "-id").values("created_at", "id")
 

@@ -1,0 +1,59 @@
+"""For which session and task a client says that a request is. Pure.
+
+Agents name them in many ways; the first of each list that says something is taken:
+
+    session     x-session-id, x-session-affinity, session-id, X-Claude-Code-Session-Id,
+                then in the body prompt_cache_key, user, metadata.user_id
+    task        x-task-id, thread-id
+
+A name is never an error. Of its characters those that can be shown are kept, and one that is longer
+than ``LONGEST`` ends with a digest of the whole, so that different names stay different.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+LONGEST = 200
+_DIGEST = 16
+
+_SESSION = (
+    "HTTP_X_SESSION_ID",
+    "HTTP_X_SESSION_AFFINITY",
+    "HTTP_SESSION_ID",
+    "HTTP_X_CLAUDE_CODE_SESSION_ID",
+)
+_TASK = ("HTTP_X_TASK_ID", "HTTP_THREAD_ID")
+_IN_BODY = ("prompt_cache_key", "user")
+
+
+class Attribution(NamedTuple):
+    """The names that the client gave; empty where it gave none."""
+
+    session: str = ""
+    task: str = ""
+
+
+def attribution(meta: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Attribution:
+    """Read the names from a request's WSGI-style headers and, after these, from its JSON body."""
+    said: Mapping[str, Any] = body or {}
+    metadata = said.get("metadata")
+    of_user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    in_body = [*(said.get(name) for name in _IN_BODY), of_user]
+    session = _first([*(meta.get(name) for name in _SESSION), *in_body])
+    return Attribution(session, _first([meta.get(name) for name in _TASK]))
+
+
+def _first(values: list[Any]) -> str:
+    return next((name for value in values if (name := named(value))), "")
+
+
+def named(value: Any) -> str:
+    """Return a name as it is kept; empty where it is none."""
+    if not isinstance(value, str):
+        return ""
+    name = "".join(filter(str.isprintable, value)).strip()
+    if len(name) <= LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{name[: LONGEST - _DIGEST - 1]}~{digest}"
