@@ -38,12 +38,12 @@ def begun(dev: Developer, server: WebServer) -> socket.socket:
     """Ask for a long stream, and return its connection when the answer has begun."""
     client = socket.create_connection(("127.0.0.1", server.port), timeout=20)
     client.sendall(request(dev, "[[n=500,d=50]]"))
-    client.recv(65_536)
+    assert b" 200 OK" in client.recv(65_536)
     return client
 
 
 def test_no_second_answer_is_written_into_the_first(developer: Make, server: WebServer) -> None:
-    with begun(developer(server=server), server) as client:
+    with begun(developer(10_000_000, server=server), server) as client:
         client.sendall(GARBAGE)
         rest = b""
         while part := client.recv(65_536):
@@ -57,7 +57,7 @@ def test_no_second_answer_is_written_into_the_first(developer: Make, server: Web
 def test_the_request_that_runs_is_settled_as_left(
     developer: Make, server: WebServer, log: Path, following: bytes
 ) -> None:
-    dev = developer(server=server)
+    dev = developer(10_000_000, server=server)
     with begun(dev, server) as client:
         client.sendall(following)
 
