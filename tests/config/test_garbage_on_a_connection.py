@@ -14,7 +14,7 @@ from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_settings
 
 GARBAGE = b"\0\1\2 not HTTP\r\n\r\n"
-NEXT = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+NEXT = b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def server(upstream: UpstreamProcess, log: Path, django_db_setup: None) -> Itera
 
 def request(dev: Developer, content: str) -> bytes:
     data = json.dumps({**body(content), "stream": True}).encode()
-    lines = [f"POST {CHAT} HTTP/1.1", "Host: x", f"Authorization: Bearer {dev.key}"]
+    lines = [f"POST {CHAT} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {dev.key}"]
     return "\r\n".join([*lines, f"Content-Length: {len(data)}", "", ""]).encode() + data
 
 
