@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import TruncHour
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -52,20 +52,15 @@ def send_due() -> int:
 
 def of(hour: datetime) -> Iterable[Runaway]:
     """Find whose hour is runaway, of those who may be told."""
-    spent = _sums(UsageRecord.objects.filter(created_at__gte=hour, created_at__lt=_after(hour)))
-    spent = spent.filter(total__gte=max(settings.RUNAWAY_FLOOR, 1))
-    for user_id, charged in spent.values_list("user_id", "total"):
+    after = hour + timedelta(hours=1)
+    records = UsageRecord.objects.filter(created_at__gte=hour, created_at__lt=after).order_by()
+    spent = records.values("user_id").annotate(total=Sum("charged"))
+    for user_id, charged in spent.filter(total__gte=max(settings.RUNAWAY_FLOOR, 1)).values_list(
+        "user_id", "total"
+    ):
         usual = _usual_hour(user_id, before=hour)
         if charged >= usual * settings.RUNAWAY_MULTIPLE:
             yield Runaway(user_id, hour, int(charged), usual)
-
-
-def _sums(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord, dict[str, int]]:
-    return records.order_by().values("user_id").annotate(total=Sum("charged"))
-
-
-def _after(hour: datetime) -> datetime:
-    return hour + timedelta(hours=1)
 
 
 def _usual_hour(user_id: int, *, before: datetime) -> int:

@@ -238,7 +238,7 @@ def test_a_weight_that_staff_set_stays_whatever_the_provider_lists(settings: Set
 
     weights = listed(settings, **CACHING | {"input_cache_read": "0.0000015"})
 
-    assert (weights.cache_read, weights.cache_write) == (0, Decimal("1.5"))
+    assert (weights.cache_read, weights.cache_write) == (Decimal(0), Decimal("1.5"))
 
 
 def test_the_provider_that_is_asked_first_decides(settings: Settings) -> None:
