@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
     "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
+    "notify-runaway-usage": {"task": "tokens.tasks.notify_runaway_usage", "schedule": 300.0},
     "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
     "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
     "sync-stripe": {
@@ -342,6 +343,13 @@ CORS_ALLOW_HEADERS = [
     "openai-project",
     "x-title",
     "x-request-id",
+    # Names of sessions and tasks: core/http/attribution.py.
+    "session-id",
+    "thread-id",
+    "x-claude-code-session-id",
+    "x-session-affinity",
+    "x-session-id",
+    "x-task-id",
     "x-requested-with",
     # Sent by the OpenAI SDKs, also in a browser.
     *(
@@ -452,6 +460,11 @@ MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=1_000_000)
 MAX_LLM_BODY_BYTES: int = env.int("MAX_LLM_BODY_BYTES", default=32_000_000)
 # core/http/handlers.py holds to both while the body comes in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LLM_BODY_BYTES
+
+# A user is told of an hour that costs so many times their usual one, and so many tokens at least.
+# 0 tells nobody.
+RUNAWAY_MULTIPLE: float = env.float("RUNAWAY_MULTIPLE", default=10.0)
+RUNAWAY_FLOOR: int = env.int("RUNAWAY_FLOOR", default=100_000)
 
 # Days after which the details of usage are deleted; their daily sums stay. 0 keeps all.
 USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=0)

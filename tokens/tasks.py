@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from tokens import idempotency, ledger, notices
+from tokens import idempotency, ledger, notices, runaway
 from tokens.ledger import allowances, free_allowance, spool
 from tokens.usage import aggregates, retention
 
@@ -39,6 +39,12 @@ def reset_allowances() -> int:
 def notify_low_balances() -> int:
     """Tell users who have used most or all of their allowance; returns how many."""
     return notices.send_due()
+
+
+@shared_task
+def notify_runaway_usage() -> int:
+    """Tell users whose hour costs far more than usual; returns how many."""
+    return runaway.send_due()
 
 
 def _all(some: Callable[..., int]) -> int:

@@ -22,6 +22,8 @@ SHOWN = {
     "allowed_ips",
     "requests_per_minute",
     "monthly_token_budget",
+    "session_budget",
+    "task_budget",
     "created_at",
     "expires_at",
     "last_used_at",
@@ -94,6 +96,8 @@ def test_scopes_and_expiry_as_asked(signed_in: APIClient) -> None:
         ("requests_per_minute", 0),
         ("requests_per_minute", 10**30),
         ("monthly_token_budget", 0),
+        ("session_budget", 0),
+        ("task_budget", 0),
         ("monthly_token_budget", "many"),
     ],
 )

@@ -1,5 +1,6 @@
 """Whose tokens were these: requests name their session and task, and these can have budgets."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -116,6 +117,18 @@ def test_beyond_its_budget_a_session_or_task_is_refused(
     assert chat(dev, **{kind: "other"}).status_code == 200
     assert chat(dev).status_code == 200
     assert dev.balance.reserved == 0
+    assert verify() == []
+
+
+def test_requests_that_race_pass_no_budget(developer: Make) -> None:
+    dev = developer()
+    Balance.objects.filter(user_id=dev.user_id).update(session_budget=200)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: chat(dev, session="s"), range(24)))
+
+    assert {answer.status_code for answer in answers} == {200, 402}
+    assert 0 < dev.balance.used <= 200
     assert verify() == []
 
 

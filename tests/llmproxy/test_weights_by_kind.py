@@ -18,7 +18,7 @@ from tokens import ledger
 from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
 
-WEIGHTS = {
+WEIGHTS: dict[str, Any] = {
     "weight_prompt": Decimal(2),
     "weight_completion": Decimal(5),
     "weight_cache_read": Decimal("0.2"),

@@ -58,6 +58,10 @@ class Balance(models.Model):
         default=0, help_text="Percent used that the user was told of in this period."
     )
 
+    alerted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the user was last told of runaway usage."
+    )
+
     class Meta:
         constraints = [
             models.CheckConstraint(

@@ -1,0 +1,97 @@
+"""Telling users that something of theirs spends far more than usual: an agent's loop, a lost key.
+
+An hour is *runaway* when it has cost RUNAWAY_MULTIPLE times the user's usual hour, and at least
+RUNAWAY_FLOOR tokens. The usual hour is the average of those of the last seven days in which they
+used anything. Whoever is told is not told again for a day.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Q, Sum
+from django.db.models.functions import TruncHour
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from tokens.models import Balance, UsageRecord
+from tokens.signals import usage_runaway
+
+log = structlog.get_logger("tokengate.tokens")
+
+_USUAL = timedelta(days=7)
+_QUIET = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Runaway:
+    """An hour of a user, what it has cost so far, and what their hours usually cost; in tokens."""
+
+    user_id: int
+    hour: datetime
+    charged: int
+    usual: int
+
+
+def send_due() -> int:
+    """Tell everyone whose running hour, or the one before, is runaway; returns how many were.
+
+    Two runs at once tell once. A letter that cannot be sent is given back for the next run.
+    """
+    if not settings.RUNAWAY_MULTIPLE:
+        return 0
+    now = timezone.now()
+    this = now.replace(minute=0, second=0, microsecond=0)
+    return sum(
+        _tell(found, now) for hour in (this - timedelta(hours=1), this) for found in of(hour)
+    )
+
+
+def of(hour: datetime) -> Iterable[Runaway]:
+    """Find whose hour is runaway, of those who may be told."""
+    after = hour + timedelta(hours=1)
+    records = UsageRecord.objects.filter(created_at__gte=hour, created_at__lt=after).order_by()
+    spent = records.values("user_id").annotate(total=Sum("charged"))
+    for user_id, charged in spent.filter(total__gte=max(settings.RUNAWAY_FLOOR, 1)).values_list(
+        "user_id", "total"
+    ):
+        usual = _usual_hour(user_id, before=hour)
+        if charged >= usual * settings.RUNAWAY_MULTIPLE:
+            yield Runaway(user_id, hour, int(charged), usual)
+
+
+def _usual_hour(user_id: int, *, before: datetime) -> int:
+    mine = UsageRecord.objects.filter(
+        user_id=user_id, created_at__gte=before - _USUAL, created_at__lt=before
+    )
+    hours = mine.order_by().annotate(hour=TruncHour("created_at")).values("hour")
+    sums = list(hours.annotate(total=Sum("charged")).values_list("total", flat=True))
+    return int(sum(sums)) // len(sums) if sums else 0
+
+
+def _tell(found: Runaway, now: datetime) -> bool:
+    before = Balance.objects.values_list("alerted_at", flat=True).get(pk=found.user_id)
+    quiet = Q(alerted_at=None) | Q(alerted_at__lte=now - _QUIET)
+    mine = Balance.objects.filter(quiet, pk=found.user_id, user__is_active=True)
+    if not mine.update(alerted_at=now):
+        return False
+    try:
+        _mail(found)
+    except OSError:  # smtplib's errors are OSErrors, too.
+        log.exception("runaway_mail_failed", user_id=found.user_id)
+        Balance.objects.filter(pk=found.user_id, alerted_at=now).update(alerted_at=before)
+        return False
+    facts = {"hour": found.hour, "charged": found.charged, "usual": found.usual}
+    usage_runaway.send_robust(Balance, user_id=found.user_id, **facts)
+    return True
+
+
+def _mail(found: Runaway) -> None:
+    balance = Balance.objects.select_related("user").get(pk=found.user_id)
+    facts = {"balance": balance, "found": found}
+    subject = render_to_string("tokens/runaway_subject.txt", facts).strip()
+    text = render_to_string("tokens/runaway.txt", facts)
+    send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [balance.user.email])
