@@ -29,6 +29,7 @@ def test_a_listed_session_can_be_revoked(api: APIClient, user: User) -> None:
         "last_used_at",
         "expires_at",
         "current",
+        "origin",
     }
 
     assert api.delete(f"/api/users/sessions/{listed[1]['id']}").status_code == 204

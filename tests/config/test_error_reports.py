@@ -31,7 +31,11 @@ Client(raise_request_exception=False).post(
     "/api/fails?code=secret-code",
     {"content": "my secret prompt"},
     "application/json",
-    headers={"Host": "localhost", "Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.secret.jwt", "X-Api-Key": "secret-key"},
+    headers={
+        "Host": "localhost",
+        "Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.secret.jwt",
+        "X-Api-Key": "secret-key",
+    },
 )
 sentry_sdk.flush(10)
 """
