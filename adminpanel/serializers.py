@@ -16,11 +16,20 @@ _DEFAULT_DAYS = 30
 _MOST_DAYS = 366
 
 
+_CENT = Decimal("0.01")
+_MOST_DECIMALS = 3
+
+
 class _MoneyField(serializers.DecimalField):
-    """Whole currency units, as a decimal string with the decimals that the currency has."""
+    """Whole currency units, as a decimal string with the decimals that the currency has.
+
+    Costs of models are fractions of a cent, and nothing is of no currency: both have two decimals.
+    """
 
     def quantize(self, value: Decimal) -> Decimal:
-        return value
+        exponent = value.as_tuple().exponent
+        is_of_a_currency = isinstance(exponent, int) and exponent >= -_MOST_DECIMALS
+        return value if value and is_of_a_currency else value.quantize(_CENT)
 
 
 def _money(**kwargs: Any) -> serializers.DecimalField:

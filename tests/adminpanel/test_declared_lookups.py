@@ -44,6 +44,9 @@ def listed(page_of: type[Model], root: User, /, **parameters: str) -> Any:
 def declared(model: type[Model], root: User) -> set[str]:
     shown = listed(model, root)
     named = {name for spec in shown.filter_specs for name in spec.expected_parameters()}
+    # A filter by related rows is left out of a page on which it would have one choice.
+    related = {spec[0] for spec in shown.list_filter if isinstance(spec, tuple)}
+    named |= {f"{name}{end}" for name in related for end in ("__id__exact", "__isnull")}
     hierarchy = shown.date_hierarchy
     return named | ({f"{hierarchy}__gte", f"{hierarchy}__lt"} if hierarchy else set())
 

@@ -22,6 +22,7 @@ from adminpanel.access import roles
 from billing.pricing.plans import seed_plans
 from core.admin import rank
 from core.admin.pages import Ranked
+from tests.accounts.signing_in import verify_address
 from tests.adminpanel.site import fill_site
 from tests.factories import UserFactory
 
@@ -77,6 +78,7 @@ def case(actor: str, target: str) -> Case:
     acting = give(fill_site(), actor)
     acted_on = acting if target == "oneself" else give(fill_site(), target)
     if acting != acted_on:  # who has a second factor is asked for it first
+        verify_address(acted_on)
         Authenticator.objects.create(user=acted_on, type="totp", data={"secret": "x"})
     browser, api = Client(), APIClient()
     browser.force_login(acting)

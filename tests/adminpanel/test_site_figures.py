@@ -88,7 +88,7 @@ def test_an_untouched_price_is_no_change(root: Client) -> None:
 def test_who_may_not_is_not_told_of_forms(db: None) -> None:
     page = signed_in("staff").get("/admin/billing/invoice/")
     assert page.status_code == 403
-    assert "no right" in page.text
+    assert "does not have access" in page.text
     assert "expired" not in page.text
 
 

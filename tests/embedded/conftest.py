@@ -63,7 +63,7 @@ def environment(data: Path) -> dict[str, str]:
     """Return our own environment less what the tests' own embedded servers put there."""
     unset = (
         *("DATABASE_URL", "REDIS_URL", "EMBEDDED_SERVERS"),
-        *("SECRET_KEY", "IDP_OIDC_PRIVATE_KEY"),
+        *("DEBUG", "SECRET_KEY", "IDP_OIDC_PRIVATE_KEY"),
     )
     return {k: v for k, v in os.environ.items() if k not in unset} | {"DATA_DIR": str(data)}
 

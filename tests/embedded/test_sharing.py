@@ -72,7 +72,7 @@ def test_many_starters_at_once_share_one_pair_of_servers(join: Join, data: Path)
 
 def test_only_what_no_variable_names_is_started(join: Join, data: Path) -> None:
     user = join(DATABASE_URL="postgresql://elsewhere/db")
-    assert list(user.joined()) == ["REDIS_URL"]
+    assert list(user.joined()) == ["REDIS_URL", "EMBEDDED_SERVERS"]
     postgres, valkey = pids(data)
     assert postgres is None
     assert valkey

@@ -124,7 +124,7 @@ def test_a_client_that_stops_reading_is_taken_to_be_gone(
         client.connect(("127.0.0.1", server.port))
         content = json.dumps({**body("[[n=50,d=100,fault=big_chunk,after=1]]"), "max_tokens": 5000})
         client.sendall(
-            f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {dev.key}\r\n"
+            f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {dev.key}\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}".encode()
         )
         wait_for(lambda: bool(dev.receipts))  # Its answer was read to the end without it.

@@ -45,7 +45,8 @@ def entries(message: Json) -> list[Json]:
     for detail in details:
         said = {key: value for key, value in detail.items() if value is not None}
         proves = "signature" in said or "data" in said
-        unsaid = {"index"} if proves else UNSAID
+        # An item of Responses has an id, also where the provider has not given one.
+        unsaid = {"index", "id"} if proves else UNSAID
         found.append({key: value for key, value in said.items() if key not in unsaid})
     return found
 
