@@ -67,7 +67,8 @@ class RelayedStream:
         self._plain = PlainChunks()
         self._error: UpstreamError | None = None
         exchange.content_began()
-        self._parts = self._relay(opening.block)
+        self._first = opening.block
+        self._parts = self._relay()
 
     def __aiter__(self) -> "RelayedStream":
         return self
@@ -86,8 +87,14 @@ class RelayedStream:
 
     async def drain(self) -> None:
         """Read to the end, or to an error, without anybody to send it to."""
+        if self._first:  # Nobody has begun to read: all of the answer may be in it.
+            self._pass(self._take_first())
         while not (self._done or self._error):
             self._pass(await self._next_block())
+
+    def _take_first(self) -> bytes:
+        block, self._first = self._first, b""
+        return block
 
     def let_go(self) -> None:
         """Let the provider's connection end by itself if its answer has, else cancel it."""
@@ -96,8 +103,8 @@ class RelayedStream:
         else:
             self._answer.close()
 
-    async def _relay(self, block: bytes) -> AsyncGenerator[bytes]:
-        passed = self._pass(block)
+    async def _relay(self) -> AsyncGenerator[bytes]:
+        passed = self._pass(self._take_first())
         self._exchange.write_down()
         while True:
             if passed:

@@ -92,9 +92,6 @@ def test_a_json_answer_is_read_to_its_end_and_charged_as_reported(
     assert verify() == []
 
 
-@pytest.mark.xfail(
-    strict=False, reason="now and then a stream left before its head is charged by the local count"
-)
 @pytest.mark.parametrize(
     ("directive", "events"),
     [("n=20,d=50,prompt=321", 3), ("n=20,first=800,prompt=321", 0)],
@@ -246,9 +243,6 @@ async def leave_at_random(dev: Developer, count: int, chance: random.Random) -> 
         await asyncio.gather(*(one() for _ in range(count)))
 
 
-@pytest.mark.xfail(
-    strict=False, reason="now and then a stream left before its head is charged by the local count"
-)
 @pytest.mark.parametrize("provider", ["demo", "openrouter"])
 def test_what_random_leavings_are_charged_equals_the_books_of_the_upstream(
     developer: Make, server: WebServer, upstream: UpstreamProcess, provider: str
