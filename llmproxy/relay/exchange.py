@@ -114,6 +114,17 @@ class Exchange:
         """Note that the client has gone: from now on nobody else is asked, nor told anything."""
         self.client_left = True
 
+    def give_slot_back(self) -> None:
+        """Let the user begin another request, while the usage of this one is still read.
+
+        What it holds counts in the minute's tokens: else whoever leaves early had no limit.
+        """
+        self.slot.release(charged=self.hold.amount)
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing is not None
+
     def content_began(self) -> None:
         """Note that the model has begun to answer: from here on the request costs something."""
         self.has_content = True

@@ -30,6 +30,7 @@ def read_on(exchange: Exchange, stream: RelayedStream) -> None:
     if exchange.can_be_asked or _is_full():
         _settle(exchange, stream)
     else:
+        exchange.give_slot_back()
         _begin(_drain(exchange, stream))
 
 
@@ -42,6 +43,8 @@ def open_on(exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) ->
     exchange.leave()
     if exchange.can_be_asked or _is_full():
         opening.cancel()
+    else:
+        exchange.give_slot_back()
     _begin(_open(exchange, opening, relay))
 
 

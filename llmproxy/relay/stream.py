@@ -80,6 +80,8 @@ class RelayedStream:
         """End the stream wherever it is. One that has not ended is read on, or cancelled."""
         await self._parts.aclose()
         if self._done or self._error:
+            if self._done and not self._exchange.is_closing:
+                self._exchange.leave()  # The client has gone before it was sent the end.
             self._close()
             self.let_go()
         else:

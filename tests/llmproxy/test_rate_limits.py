@@ -143,9 +143,6 @@ def test_the_tokens_of_50_requests_of_200(limited: Limited) -> None:
     assert dev.balance.used == 50 * held
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a left stream that is read on keeps its slot until it has ended"
-)
 def test_20_of_200_at_once_and_disconnects_give_them_back(limited: Limited) -> None:
     dev = limited(concurrent_requests=20)
     asked = body("[[n=900,d=1000]]", stream=True)
