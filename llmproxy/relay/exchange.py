@@ -15,6 +15,7 @@ from llmproxy.catalog.snapshot import ServedModel, ServedRoute
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.reports import Report, merged, usage_of
 from llmproxy.protocol.usage import OutputTally, Usage
+from llmproxy.settlement.figures import figures
 from tokens import ledger
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import Hold, Receipt, leases, spool
@@ -211,7 +212,9 @@ class Exchange:
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
-        weights, prices = self.model.weights, self._prices
+        told = figures(usage, self.model.weights, self._prices)
+        if source == Source.NONE:
+            told["cost"] = None
         return Receipt(
             model=self.model.name,
             status=status,
@@ -220,26 +223,10 @@ class Exchange:
             provider=self.provider,
             upstream_id=self.upstream_id,
             streamed=self.call.stream,
-            prompt_tokens=usage.prompt,
-            completion_tokens=usage.completion,
-            cached_tokens=usage.cache_read,
-            cache_write_tokens=usage.cache_write,
-            reasoning_tokens=usage.reasoning,
-            surplus_tokens=usage.surplus,
-            price_prompt=prices.prompt,
-            price_completion=prices.completion,
-            price_cached=prices.cached,
-            price_cache_write=prices.cache_write,
-            price_request=prices.request,
-            weight_prompt=weights.prompt,
-            weight_completion=weights.completion,
-            weight_cache_read=weights.of_reads,
-            weight_cache_write=weights.of_writes,
-            cost=None if source == Source.NONE else pricing.cost(usage, prices),
-            upstream_cost=usage.cost,
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
+            **told,
         )
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:

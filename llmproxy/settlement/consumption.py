@@ -15,10 +15,11 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from core.errors import NotFound
 from llmproxy.catalog import pricing
-from llmproxy.catalog.pricing import Weights
+from llmproxy.catalog.pricing import Prices, Weights
 from llmproxy.catalog.weights import weights_of
 from llmproxy.models import Alias, Model
 from llmproxy.protocol.usage import Usage
+from llmproxy.settlement.figures import figures
 from tokens import ledger
 from tokens.errors import ReservationClosed
 from tokens.ledger import Hold, HoldContext, Receipt, Settlement
@@ -104,14 +105,7 @@ def _charge(hold: Hold, used: Consumption, *, key_budget: int | None) -> Settlem
         model=used.model,
         provider=used.provider,
         source=UsageRecord.Source.CLIENT,
-        prompt_tokens=used.prompt_tokens,
-        completion_tokens=used.completion_tokens,
-        cached_tokens=used.cache_read_tokens,
-        cache_write_tokens=used.cache_write_tokens,
-        weight_prompt=weights.prompt,
-        weight_completion=weights.completion,
-        weight_cache_read=weights.of_reads,
-        weight_cache_write=weights.of_writes,
+        **figures(used.usage, weights, Prices()),
     )
     charge = pricing.charge(used.usage, weights)
     return ledger.settle_within(hold=hold, charge=charge, receipt=receipt, key_budget=key_budget)

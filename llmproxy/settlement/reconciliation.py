@@ -10,6 +10,7 @@ from llmproxy.catalog.weights import weights_of
 from llmproxy.models import Model, Route
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import Provider, configured
+from llmproxy.settlement.figures import figures
 from llmproxy.upstream import client
 from tokens import ledger
 from tokens.ledger import Correction
@@ -86,23 +87,7 @@ def _adjust(due: Due, usage: Usage) -> None:
         correction=Correction(
             provider=due.provider,
             upstream_id=due.upstream_id,
-            prompt_tokens=usage.prompt,
-            completion_tokens=usage.completion,
-            cached_tokens=usage.cache_read,
-            cache_write_tokens=usage.cache_write,
-            reasoning_tokens=usage.reasoning,
-            surplus_tokens=usage.surplus,
-            price_prompt=prices.prompt,
-            price_completion=prices.completion,
-            price_cached=prices.cached,
-            price_cache_write=prices.cache_write,
-            price_request=prices.request,
-            weight_prompt=weights.prompt,
-            weight_completion=weights.completion,
-            weight_cache_read=weights.of_reads,
-            weight_cache_write=weights.of_writes,
-            cost=pricing.cost(usage, prices),
-            upstream_cost=usage.cost,
+            **figures(usage, weights, prices),
         ),
     )
 
