@@ -73,11 +73,14 @@ async def open_stream(answer: UpstreamAnswer, deadline: Deadline) -> Opening:
 
 
 async def _first_bytes(answer: UpstreamAnswer, deadline: Deadline) -> bytes:
-    """Return the first bytes that say something, or b"" at the end."""
-    head = b""
+    """Return the first bytes that say something, or b"" at the end. Raises ``sse.TooLarge``."""
+    head, size = b"", 0
     while True:
         data = await answer.read(deadline.seconds_left)
         deadline.heard()
+        size += len(data)
+        if size > sse.LARGEST:
+            raise sse.TooLarge
         head = (head + data).removeprefix(_BOM).lstrip()
         if not data or (head and not _BOM.startswith(head)):
             return head
