@@ -8,6 +8,8 @@ from llmproxy.protocol.estimate import text_tokens
 # A count without a tokenizer must be past doubt before a stream is cut for it.
 _CHARACTERS = 4  # of a token
 _SOME = 64
+# Fewer events say too little: a large one may be a picture, or what a buffer has gathered.
+_LOOK_EVERY = 64
 _CLEARLY = 1.5
 _BY_FAR = 16
 
@@ -53,6 +55,7 @@ class OutputTally:
     def __init__(self) -> None:
         self._characters = 0
         self._events = 0
+        self._looked_at = 0
 
     def add(self, characters: int, *, events: int = 1) -> None:
         """Count what some events, or a whole answer, say."""
@@ -60,11 +63,14 @@ class OutputTally:
         self._events += events
 
     def passes(self, tokens: int) -> bool:
-        """Tell whether the output is clearly longer than so many tokens.
+        """Tell whether the output is clearly longer than so many tokens; looks now and then.
 
         A run of spaces or dashes is one token, however long. Most providers send each token as an
         event, so what has fewer events than that must be longer by far.
         """
+        if self._events - self._looked_at < _LOOK_EVERY:
+            return False
+        self._looked_at = self._events
         clearly = _CLEARLY if self._events > tokens else _BY_FAR
         return self._characters > _CHARACTERS * (tokens * clearly + _SOME)
 
