@@ -48,5 +48,5 @@ def _till(plan: Plan) -> str:
 def _source(plan: Plan) -> str:
     if plan.upstream is None:
         return "the providers in your environment"
-    kinds = {"demo": "the demo upstream, for no provider key is set", "local": "a local model"}
+    kinds = {"demo": "the demo upstream (no provider key set)", "local": "a local model"}
     return f"{kinds[plan.upstream.name]} ({plan.upstream.url})"
