@@ -70,8 +70,13 @@ def drf_exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 
 
 def body(error: ApiError, request: HttpRequest) -> bytes:
-    """Serialize the error object, with this request's id."""
-    return orjson.dumps(error.body(getattr(request, "id", None)), default=str)
+    """Serialize the error object, with this request's id.
+
+    A view whose clients expect another shape sets ``request.error_body``, a function of the error
+    and the id.
+    """
+    shape = getattr(request, "error_body", ApiError.body)
+    return orjson.dumps(shape(error, getattr(request, "id", None)), default=str)
 
 
 def to_api_error(exc: BaseException, request: HttpRequest) -> ApiError:

@@ -16,6 +16,7 @@ from devserver.upstream.errors import (
     wrong_method,
 )
 from devserver.upstream.faultbook import FaultBook
+from devserver.upstream.frames import Frames
 from devserver.upstream.job import Job
 from devserver.upstream.journal import Journal, Record
 from devserver.upstream.stream_delivery import Stream
@@ -82,8 +83,8 @@ class App:
             record.status = error.status
             self._journal.close(record, outcome="rejected")
             raise
-        if job.frames is not None or job.directive.fault or job.first or job.pace:
-            return self._deliver(job, out)
+        if job.streams or job.directive.fault or job.first or job.pace:
+            return self._deliver(job, endpoint.frames, out)
         json_delivery.answer_at_once(job, out)
         self._journal.close(record, outcome="finished")
         return None
@@ -94,12 +95,12 @@ class App:
         record.note(body)
         return endpoint.job(body, record=record, faults=self._faults, pace=self._pace)
 
-    async def _deliver(self, job: Job, out: Output) -> None:
+    async def _deliver(self, job: Job, frames: Frames | None, out: Output) -> None:
         """The client's leaving cancels this, wherever it is."""
         outcome = "cancelled"
         try:
-            if job.frames is not None:
-                outcome = await Stream(job, job.frames, out).run()
+            if job.streams and frames is not None:
+                outcome = await Stream(job, frames, out).run()
             else:
                 outcome = await json_delivery.answer(job, out)
         finally:

@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from devserver.upstream import directives, generation, prompts, validation
+from devserver.upstream import directives, generation, native_requests, prompts, validation
 from devserver.upstream.directives import Directive
 from devserver.upstream.errors import ApiError
 from devserver.upstream.faultbook import FaultBook
+from devserver.upstream.frames import Chunks, Frames
 from devserver.upstream.generation import Plan
 from devserver.upstream.job import Job
 from devserver.upstream.journal import Record
+from devserver.upstream.messages import MESSAGES
 from devserver.upstream.models import Model
-from devserver.upstream.shapes import CHAT, TEXT, Embeddings, Shape, StreamShape
+from devserver.upstream.responses import RESPONSES
+from devserver.upstream.shapes import CHAT, TEXT, Embeddings, Shape
 
 _DIMENSIONS = 1536
 
@@ -27,10 +30,13 @@ class Endpoint:
     texts: Callable[[dict[str, Any]], Iterable[str]]
     plan: Callable[[dict[str, Any], Model, Directive], Plan]
     shape: Callable[[dict[str, Any]], Shape]
-    frames: StreamShape | None
+    frames: Frames | None
+    as_chat: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def job(self, body: dict[str, Any], *, record: Record, faults: FaultBook, pace: float) -> Job:
         """What to answer; raises ApiError where OpenAI would refuse."""
+        if self.as_chat is not None:
+            body = self.as_chat(body)
         model = self.validate(body)
         fields = directives.read(self.texts(body))
         directive = faults.directive(model=model.id, fields=fields)
@@ -43,7 +49,7 @@ class Endpoint:
         return Job(
             plan=plan,
             shape=shape,
-            frames=self.frames if body.get("stream") else None,
+            streams=self.frames is not None and bool(body.get("stream")),
             directive=directive,
             record=record,
             identity={"id": record.id, "created": int(time.time()), "model": model.id},
@@ -79,6 +85,24 @@ def _embeddings(body: dict[str, Any]) -> Embeddings:
     )
 
 
+class _NativeShape(Shape, Frames, Protocol):
+    """The shape of a whole answer, and of its stream."""
+
+
+def _native(
+    path: str, shape: _NativeShape, as_chat: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Endpoint:
+    return Endpoint(
+        path=path,
+        validate=validation.chat,
+        texts=lambda body: prompts.chat_texts(body["messages"]),
+        plan=generation.plan_chat,
+        shape=lambda _: shape,
+        frames=shape,
+        as_chat=as_chat,
+    )
+
+
 ENDPOINTS = {
     endpoint.path: endpoint
     for endpoint in (
@@ -88,7 +112,7 @@ ENDPOINTS = {
             texts=lambda body: prompts.chat_texts(body["messages"]),
             plan=generation.plan_chat,
             shape=lambda _: CHAT,
-            frames=CHAT,
+            frames=Chunks(CHAT),
         ),
         Endpoint(
             path="/completions",
@@ -96,8 +120,10 @@ ENDPOINTS = {
             texts=lambda body: _inputs(body, "prompt"),
             plan=generation.plan_completion,
             shape=lambda _: TEXT,
-            frames=TEXT,
+            frames=Chunks(TEXT),
         ),
+        _native("/messages", MESSAGES, native_requests.of_messages),
+        _native("/responses", RESPONSES, native_requests.of_responses),
         Endpoint(
             path="/embeddings",
             validate=validation.embedding,

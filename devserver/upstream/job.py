@@ -6,17 +6,17 @@ from typing import Any
 from devserver.upstream.directives import Directive
 from devserver.upstream.generation import Plan
 from devserver.upstream.journal import Record
-from devserver.upstream.shapes import Shape, StreamShape
+from devserver.upstream.shapes import Shape
 from devserver.upstream.usage import emptied
 
 
 @dataclass(slots=True)
 class Job:
-    """``frames`` is the shape of a stream, or None where one JSON answer is wanted."""
+    """``streams`` tells whether a stream is wanted, instead of one JSON answer."""
 
     plan: Plan
     shape: Shape
-    frames: StreamShape | None
+    streams: bool
     directive: Directive
     record: Record
     identity: dict[str, Any]

@@ -26,18 +26,6 @@ class Shape(Protocol):
     def usage(self, plan: Plan, completion_tokens: int) -> dict[str, Any]: ...
 
 
-class StreamShape(Shape, Protocol):
-    """The choices in a stream's chunks."""
-
-    chunk: str  # the object of a chunk
-
-    def opening(self, index: int) -> dict[str, Any] | None: ...
-
-    def token(self, index: int, token: Token) -> dict[str, Any]: ...
-
-    def closing(self, index: int, finish: str) -> dict[str, Any]: ...
-
-
 class Chat:
     prefix = "chatcmpl-"
     chunk = "chat.completion.chunk"

@@ -2,28 +2,21 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator
-from typing import Any
-
-import orjson
 
 from devserver.upstream.breakage import (
     FLOOD,
     MEGABYTE,
     forever,
-    json_text,
-    odd_text,
     provider_error,
     strikes_before_head,
 )
 from devserver.upstream.faults import MIDWAY
+from devserver.upstream.frames import DONE, Frames
 from devserver.upstream.job import Job
-from devserver.upstream.shapes import StreamShape
 from devserver.upstream.splitting import split
 from devserver.upstream.wire import EVENTS, LAST_CHUNK, Output, chunk, head
 
 _COMMENT = b": OPENROUTER PROCESSING\n\n"
-_DONE = b"data: [DONE]\n\n"
 _GZIP = 31  # zlib's window bits for a gzip container
 _BETWEEN_WRITES = 0.001  # so that each write is a segment of its own
 
@@ -31,7 +24,7 @@ _BETWEEN_WRITES = 0.001  # so that each write is a segment of its own
 class Stream:
     """One stream to one client."""
 
-    def __init__(self, job: Job, frames: StreamShape, out: Output) -> None:
+    def __init__(self, job: Job, frames: Frames, out: Output) -> None:
         self._job = job
         self._frames = frames
         self._out = out
@@ -48,12 +41,12 @@ class Stream:
         if await strikes_before_head(job, self._out):
             return "fault"
         await self._open()
-        for tokens, event in self._events():
+        for tokens, event in self._frames.events(job, lambda: self._sent):
             if self._sent == self._strike_at and await self._strike():
                 return "fault"
             if tokens and self._sent and job.pace:
                 await asyncio.sleep(job.pace)
-            if event is _DONE and job.has("hang_on"):
+            if event is DONE and job.has("hang_on"):
                 await forever()
             await self._send(event)
             self._count(tokens)
@@ -76,49 +69,6 @@ class Stream:
     def _count(self, tokens: int) -> None:
         self._sent += tokens
         self._job.record.chunks_sent = self._job.record.completion_tokens = self._sent
-
-    def _events(self) -> Iterator[tuple[int, bytes]]:
-        """Every event with the tokens it carries: one or none."""
-        frames, plan = self._frames, self._job.plan
-        choices = range(plan.choices)
-        for index in choices:
-            if (choice := frames.opening(index)) is not None:
-                yield 0, self._event([choice])
-        for token in plan.tokens():
-            for index in choices:
-                odd = token._replace(text=odd_text(token.text, self._job))
-                yield 1, self._event([frames.token(index, odd)], tokens=1)
-        for index in choices:
-            last = index == plan.choices - 1
-            yield 0, self._closing(frames.closing(index, plan.finish), last=last)
-        yield from ((0, event) for event in self._usage_events())
-        yield 0, _DONE
-
-    def _closing(self, choice: dict[str, Any], *, last: bool) -> bytes:
-        if last and self._job.has("usage_twice"):
-            return self._event([choice], usage=self._job.usage(self._sent))
-        return self._event([choice])
-
-    def _usage_events(self) -> Iterator[bytes]:
-        job = self._job
-        always = job.directive.fault & {"usage_empty_choices", "usage_twice", "usage_zero"}
-        if not job.has("no_usage") and (job.include_usage or always):
-            yield self._event([], usage=job.usage(self._sent))
-
-    def _event(
-        self,
-        choices: list[dict[str, Any]],
-        *,
-        usage: dict[str, Any] | None = None,
-        tokens: int = 0,
-    ) -> bytes:
-        job = self._job
-        body = {**job.identity, "object": self._frames.chunk, "choices": choices}
-        if job.has("usage_every"):
-            body["usage"] = job.usage(self._sent + tokens)
-        elif usage is not None or job.include_usage:
-            body["usage"] = usage
-        return b"data: %b\n\n" % json_text(body)
 
     async def _send(self, event: bytes) -> None:
         job = self._job
@@ -153,7 +103,7 @@ class Stream:
         if job.has("stall_between"):
             await forever()
         if job.has("reset_mid_chunk"):
-            out.write(chunk(self._event([]))[:-20])
+            out.write(chunk(self._frames.nothing(job))[:-20])
             await out.drain()
             out.reset()
         elif job.has("cut_tcp"):
@@ -172,6 +122,4 @@ class Stream:
         if not job.directive.fault & {"error_chunk", "error_chunk_str"}:
             return
         error = provider_error("server_error" if job.has("error_chunk_str") else 502)
-        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-        body = {**job.identity, "object": self._frames.chunk, "error": error, "choices": [choice]}
-        await self._send(b"data: %b\n\n" % orjson.dumps(body))
+        await self._send(self._frames.error(job, error))

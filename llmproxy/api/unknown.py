@@ -4,9 +4,11 @@ from django.http import HttpRequest, HttpResponse
 
 from core.errors import NotFound
 from llmproxy.api.base import without_csrf
+from llmproxy.api.dialects import speaks
 
 _ENDPOINTS = (
-    "POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, GET /v1/models, "
+    "POST /v1/chat/completions, POST /v1/responses, POST /v1/messages, "
+    "POST /v1/messages/count_tokens, POST /v1/completions, POST /v1/embeddings, GET /v1/models, "
     "GET /v1/providers, GET /v1/key, GET /v1/credits, GET /v1/generation"
 )
 
@@ -21,6 +23,8 @@ async def base(request: HttpRequest) -> HttpResponse:
 
 @without_csrf
 async def endpoint(request: HttpRequest, rest: str) -> HttpResponse:
+    if rest.startswith("messages") or "HTTP_ANTHROPIC_VERSION" in request.META:
+        speaks("messages", request)
     raise NotFound(f"There is no endpoint {request.method} /{rest[:200]} here. {_EXISTING}")
 
 

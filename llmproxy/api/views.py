@@ -1,6 +1,7 @@
-"""The endpoints that ask a model: async views that parse, call and answer. OpenAI's shapes."""
+"""The endpoints that ask a model: async views that parse, call and answer."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -13,11 +14,12 @@ from core.http.handlers import is_whole, when_client_leaves, whole_body
 from core.http.headers import add_plain
 from core.http.methods import insist_on
 from llmproxy.api import encodings, uploads
-from llmproxy.api.base import authenticated, without_csrf
+from llmproxy.api.base import authenticated, json_answer, without_csrf
+from llmproxy.api.dialects import headers_for_provider, in_dialect
 from llmproxy.protocol import calls
 from llmproxy.protocol.calls import Call, Endpoint
 from llmproxy.relay.callers import Caller
-from llmproxy.relay.relay import Answer, relay
+from llmproxy.relay.relay import Answer, find_model, relay
 
 
 def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]:
@@ -28,6 +30,8 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         _insist_on_json(request)
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
+        if endpoint.dialect == "messages":
+            call = call._replace(headers=headers_for_provider(request))
         on_leave = partial(when_client_leaves, request)
         named = attribution(request.META, call.body)
         return _response(await relay(call, caller, request.id, on_leave, named))  # type: ignore[attr-defined]
@@ -38,6 +42,21 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
 chat_completions = _relayed(calls.CHAT)
 completions = _relayed(calls.COMPLETIONS)
 embeddings = _relayed(calls.EMBEDDINGS)
+messages = in_dialect("messages", _relayed(calls.MESSAGES))
+responses = in_dialect("responses", _relayed(calls.RESPONSES))
+
+
+async def _count_tokens(request: HttpRequest) -> HttpResponse:
+    """POST /messages/count_tokens: our estimate, which costs nothing and counts in no limit."""
+    insist_on(request, "POST")
+    caller = await authenticated(request)
+    _insist_on_json(request)
+    call = await _parse(calls.COUNT_TOKENS, await _body(request, caller))
+    await find_model(call, caller)
+    return json_answer({"input_tokens": call.prompt.likely})
+
+
+count_tokens = in_dialect("messages", _count_tokens)
 
 
 def _insist_on_json(request: HttpRequest) -> None:
@@ -83,4 +102,14 @@ def _response(answer: Answer) -> HttpResponseBase:
     add_plain(response, headers)
     if exchange.has_content:  # Else it is still being looked for.
         response.headers["x-llm-provider"] = exchange.provider
+        if exchange.omitted:
+            response.headers["x-omitted-fields"] = _listed(exchange.omitted)
     return response
+
+
+_MOST_LISTED = 1000
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    """Write the paths of fields, which a client has named, into a header."""
+    return re.sub(r"[^A-Za-z0-9_., -]", "?", ", ".join(paths))[:_MOST_LISTED]

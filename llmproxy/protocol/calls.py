@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.errors import InvalidRequest
-from llmproxy.protocol import inputs
+from llmproxy.protocol import hosted_tools, inputs
 from llmproxy.protocol.estimate import PromptSize, prompt_size
 
 Body = dict[str, Any]
@@ -31,7 +31,8 @@ class Call(NamedTuple):
     """A validated request. `max_output` is the client's own limit for each choice, if any.
 
     `choices` come in the answer; `drafts` are written, and charged. `echoed` is the part of the
-    output, in tokens, that only repeats the prompt.
+    output, in tokens, that only repeats the prompt. `omitted` names the fields that were left out;
+    `headers` are those of the client that its dialect has the provider read.
     """
 
     endpoint: "Endpoint"
@@ -45,11 +46,16 @@ class Call(NamedTuple):
     drafts: int = 1
     echoed: int = 0
     encode: Callable[[Any], bytes] = orjson.dumps
+    omitted: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One of OpenAI's paths: the kind of model it takes, and where prompt and answer stand."""
+    """One of the paths: the kind of model it takes, and where prompt and answer stand.
+
+    ``dialect`` is the name of the API that it belongs to (``llmproxy.protocol.dialects``).
+    """
 
     path: str
     kind: str
@@ -57,6 +63,7 @@ class Endpoint:
     answer: str
     limits: tuple[str, ...]
     read: Callable[[Body], dict[str, Any]]
+    dialect: str = "chat"
 
 
 def parse(endpoint: Endpoint, raw: bytes) -> Call:
@@ -65,25 +72,28 @@ def parse(endpoint: Endpoint, raw: bytes) -> Call:
     Takes its time over a large one: see ``is_large``.
     """
     body, encode = _object(raw)
-    options = _typed(body, "stream_options", dict) or {}
+    body, omitted = hosted_tools.left_out(body, endpoint.dialect)
     return Call(
         endpoint=endpoint,
         body=body,
         model=_typed(body, "model", str, required=True),
         stream=_typed(body, "stream", bool) or False,
-        wants_usage=options.get("include_usage") is True or _asks_as_openrouter(body),
+        wants_usage=_wants_usage(body, endpoint),
         encode=encode,
+        omitted=omitted,
         **endpoint.read(body),
     )
 
 
-def _asks_as_openrouter(body: Body) -> bool:
-    """Tell whether usage is asked for by ``"usage": {"include": true}``.
+def _wants_usage(body: Body, endpoint: Endpoint) -> bool:
+    """Tell whether a stream shows its usage, which is not a matter of choice in other dialects.
 
-    https://openrouter.ai/docs/use-cases/usage-accounting; its provider for the AI SDK does so.
+    ``"usage": {"include": true}`` is OpenRouter's way to ask for it, which its provider for the AI
+    SDK uses: https://openrouter.ai/docs/use-cases/usage-accounting.
     """
-    usage = body.get("usage")
-    return isinstance(usage, dict) and usage.get("include") is True
+    options, usage = _typed(body, "stream_options", dict) or {}, body.get("usage")
+    as_openrouter = isinstance(usage, dict) and usage.get("include") is True
+    return endpoint.dialect != "chat" or options.get("include_usage") is True or as_openrouter
 
 
 def is_large(raw: bytes) -> bool:
@@ -101,10 +111,32 @@ def for_upstream(call: Call, *, model: str, max_output: int, limit: str = "max_t
     ours = (limit,) if limit in limits else limits[:1]
     for key in [key for key in limits if body.get(key) is not None] or ours:
         given = body.get(key)
+        if given is not None and given > max_output:
+            _lower_thinking(body, max_output)
         body[key] = max_output if given is None else min(given, max_output)
-    if call.stream:
+    if call.stream and call.endpoint.dialect == "chat":
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return call.encode(body)
+
+
+# Anthropic takes no less: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+_LEAST_THINKING = 1024
+
+
+def _lower_thinking(body: Body, max_output: int) -> None:
+    """Keep the budget of thinking below an output limit that we lower, else it would be refused."""
+    for name, field in (("thinking", "budget_tokens"), ("reasoning", "max_tokens")):
+        settings = body.get(name)
+        if not isinstance(settings, dict):
+            continue
+        budget = settings.get(field)
+        if not isinstance(budget, int) or budget < max_output:
+            continue
+        rest = {key: value for key, value in settings.items() if key != field}
+        if max_output > _LEAST_THINKING:
+            body[name] = {**rest, field: max(max_output * 3 // 4, _LEAST_THINKING)}
+        else:
+            body[name] = {"type": "disabled"} if name == "thinking" else {**rest, "effort": "low"}
 
 
 def _chat(body: Body) -> dict[str, Any]:
@@ -143,6 +175,37 @@ def _embedding(body: Body) -> dict[str, Any]:
     return {"choices": 1, "max_output": 0, "prompt": size}
 
 
+def _messages(body: Body) -> dict[str, Any]:
+    limit = _whole(body, "max_tokens")
+    if limit is None:
+        raise InvalidRequest("max_tokens is required: send a whole number.", param="max_tokens")
+    return {**_counted(body), "max_output": limit}
+
+
+def _counted(body: Body) -> dict[str, Any]:
+    messages = _typed(body, "messages", list, required=True)
+    if not messages or not all(isinstance(message, dict) for message in messages):
+        raise InvalidRequest("messages must be a non-empty list of objects.", param="messages")
+    return {"choices": 1, "max_output": None, "prompt": prompt_size(body, _READ["messages"])}
+
+
+def _responses(body: Body) -> dict[str, Any]:
+    given = body.get("input")
+    if not isinstance(given, str | list) or not given:
+        raise InvalidRequest("input is required: send a string or a list of items.", param="input")
+    return {
+        "choices": 1,
+        "max_output": _whole(body, "max_output_tokens"),
+        "prompt": prompt_size(body, _READ["responses"]),
+    }
+
+
+# What of a request the model reads.
+_READ = {
+    "messages": ("system", "messages", "tools", "output_config", "output_format"),
+    "responses": ("instructions", "input", "tools", "text"),
+}
+
 CHAT = Endpoint(
     "chat/completions",
     "chat",
@@ -153,6 +216,21 @@ CHAT = Endpoint(
 )
 COMPLETIONS = Endpoint("completions", "chat", "prompt", "choices", ("max_tokens",), _completion)
 EMBEDDINGS = Endpoint("embeddings", "embedding", "input", "data", (), _embedding)
+MESSAGES = Endpoint(
+    "messages", "chat", "messages", "content", ("max_tokens",), _messages, dialect="messages"
+)
+COUNT_TOKENS = Endpoint(
+    "messages/count_tokens", "chat", "messages", "", (), _counted, dialect="messages"
+)
+RESPONSES = Endpoint(
+    "responses",
+    "chat",
+    "input",
+    "output",
+    ("max_output_tokens",),
+    _responses,
+    dialect="responses",
+)
 
 
 def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:

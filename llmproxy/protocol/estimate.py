@@ -41,9 +41,9 @@ class PromptSize(NamedTuple):
     prompts: int = 1
 
 
-def prompt_size(body: dict[str, Any]) -> PromptSize:
-    """Measure what the model will read of a request body."""
-    texts, scalars, found = _read([body[key] for key in _READ_BY_THE_MODEL if key in body])
+def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MODEL) -> PromptSize:
+    """Measure what the model will read of a request body, which is in those of its fields."""
+    texts, scalars, found = _read([body[key] for key in fields if key in body])
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
     return PromptSize(
@@ -83,7 +83,7 @@ def text_tokens(characters: int) -> int:
 
 
 def _messages(body: dict[str, Any]) -> int:
-    messages = body.get("messages")
+    messages = body.get("messages", body.get("input"))
     return len(messages) if isinstance(messages, list) else 1
 
 

@@ -35,16 +35,18 @@ class PlainChunks:
             return None
         return len(read) if read.isprintable() else None
 
-    def learn(self, event: bytes, chunk: dict[str, Any]) -> None:
-        """Remember what a chunk looks like that holds nothing but a piece of text.
+    def learn(self, event: bytes, delta: Any) -> None:
+        """Remember what a chunk looks like whose delta is nothing but a piece of text.
 
         Of a stream in which each chunk looks different (OpenAI's ``obfuscation``) no more is tried.
         """
-        delta = chunk["choices"][0].get("delta")
-        if self._misses >= _MOST_MISSES or type(delta) is not dict or len(delta) != 1:
+        if self._misses >= _MOST_MISSES or type(delta) is not dict:
+            return
+        written = [item for item in delta.items() if item[0] != "type"]
+        if len(written) != 1:
             return
         self._misses += 1
-        ((key, text),) = delta.items()
+        ((key, text),) = written
         field = b'"%b":"' % key.encode()
         if type(text) is not str or event.count(field) != 1:
             return

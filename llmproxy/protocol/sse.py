@@ -83,8 +83,13 @@ def events(block: bytes) -> Iterator[bytes]:
 
 def data(event: bytes) -> bytes:
     """Return an event's data, its lines joined; b"" for comments."""
-    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
-        return event[6:-2]  # As providers write it.
+    if b"\r" not in event and event.endswith(b"\n\n"):  # As providers write it.
+        first = event.find(b"\n")
+        if event.startswith(b"data: ") and first == len(event) - 2:
+            return event[6:-2]
+        named = event.startswith(b"event: ") and event.startswith(b"data: ", first + 1)
+        if named and event.find(b"\n", first + 1) == len(event) - 2:
+            return event[first + 7 : -2]
     return b"\n".join(_field(event, b"data"))
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from llmproxy.protocol import reports
+from llmproxy.protocol import hosted_tools, reports
+from llmproxy.protocol.dialects import PLAIN, Target
 from llmproxy.protocol.usage import Usage
 
 Entry = dict[str, Any]
@@ -134,12 +135,36 @@ COSTLY: Mapping[str, Refusal] = {
 }
 
 
+def only(*values: Any) -> Refusal:
+    """Refuse a field that has another value."""
+    return lambda value: value not in values
+
+
+# The same in the dialects that some providers speak beside chat completions.
+NATIVE_COSTLY: Mapping[str, Mapping[str, Refusal]] = {
+    "messages": {
+        "service_tier": only("auto", "standard_only"),
+        "speed": only("standard"),
+        "inference_geo": only("global"),
+        "container": always,
+        "mcp_servers": always,
+        "fallbacks": always,
+        "tools": lambda tools: not hosted_tools.are_of_client(tools, "messages"),
+    },
+    "responses": {
+        "tools": lambda tools: not hosted_tools.are_of_client(tools, "responses"),
+    },
+}
+
+
 @dataclass(frozen=True)
 class Dialect:
     """Where a provider differs from what most OpenAI-compatible servers do.
 
     ``limit`` is the field by which a chat request without a limit of its own is given ours.
     ``cost_in_usd`` tells that the unit of the costs that it reports is known: others have credits.
+    ``native`` names the dialects, beside chat completions, that it speaks itself; requests in the
+    others are translated for ``target``.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -150,10 +175,13 @@ class Dialect:
     later: LaterWord | None = None
     cost_in_usd: bool = False
     costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
+    native: frozenset[str] = frozenset()
+    target: Target = PLAIN
 
-    def refused_field(self, body: Entry) -> str | None:
+    def refused_field(self, body: Entry, dialect: str = "chat") -> str | None:
         """Return the first field of a request that it may not carry to this provider."""
-        for name, refuses in self.costly.items():
+        costly = {**self.costly, **NATIVE_COSTLY[dialect]} if dialect != "chat" else self.costly
+        for name, refuses in costly.items():
             if body.get(name) is not None and refuses(body[name]):
                 return name
         return None

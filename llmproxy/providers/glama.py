@@ -56,4 +56,5 @@ DIALECT = Dialect(
     embeddings=False,
     cost_in_usd=True,
     later=LaterWord("/completion-requests/", completion_request),
+    native=frozenset(("messages",)),
 )

@@ -6,6 +6,7 @@ https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts the
 what is billed.
 """
 
+from llmproxy.protocol.dialects import OPENROUTER
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
@@ -53,4 +54,6 @@ DIALECT = Dialect(
     cost_in_usd=True,
     later=LaterWord("/generation?id=", generation),
     costly=COSTLY,
+    native=frozenset(("messages", "responses")),
+    target=OPENROUTER,
 )

@@ -23,4 +23,5 @@ DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     listing=listing,
     cost_in_usd=True,
+    native=frozenset(("messages",)),
 )

@@ -60,6 +60,7 @@ class Exchange:
         self.usage_is_final = False
         self.tally = OutputTally()
         self.most_output = 0  # of all choices; as asked of the provider
+        self.omitted: tuple[str, ...] = ()  # fields of the request that the provider did not get
         self.attempts: list[dict[str, Any]] = []
         self.route: ServedRoute | None = None
         self.provider = ""

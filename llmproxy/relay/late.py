@@ -14,9 +14,10 @@ from core.errors import ApiError
 from core.loops import ended
 from llmproxy.errors import UpstreamError
 from llmproxy.protocol import sse
+from llmproxy.protocol.dialects import DIALECTS
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.relay.left import Relay, open_on
-from llmproxy.relay.stream import Opening, RelayedStream, told_of
+from llmproxy.relay.stream import Opening, RelayedStream, with_charge
 
 log = structlog.get_logger("tokengate.proxy")
 
@@ -64,7 +65,15 @@ class LateStream:
             self._failed = True
             self._exchange.close(Status.FAILED)
             await self._exchange.closed()
-            yield told_of(failure, self._exchange)
+            yield _failure(with_charge(failure, self._exchange), self._exchange)
             return
         async for part in self._stream:
             yield part
+
+
+def _failure(error: ApiError, exchange: Exchange) -> bytes:
+    """Return the event, in the client's dialect, of a stream that ends before its content."""
+    dialect = DIALECTS.get(exchange.call.endpoint.dialect)
+    if dialect is None:
+        return sse.event(error.body(exchange.request_id))
+    return dialect.failure(error, exchange.request_id)

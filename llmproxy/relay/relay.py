@@ -7,7 +7,7 @@ Nothing of the database is held while the network is waited for.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from django.conf import settings
@@ -26,25 +26,24 @@ from llmproxy.errors import (
     UpstreamTimeout,
     WrongKind,
 )
-from llmproxy.protocol import answers, calls
+from llmproxy.protocol import calls
 from llmproxy.protocol.calls import Call
-from llmproxy.protocol.output import output_characters
-from llmproxy.protocol.refusals import error_in
-from llmproxy.protocol.reports import Report, report_in
-from llmproxy.providers.base import printable
+from llmproxy.protocol.dialects import Untranslatable
+from llmproxy.protocol.reports import Report
 from llmproxy.relay.callers import Caller
 from llmproxy.relay.ceiling import LEAST_OUTPUT, Ceiling
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.relay.late import LateStream
 from llmproxy.relay.left import open_on, read_on
-from llmproxy.relay.opening import open_stream, read_whole
+from llmproxy.relay.opening import open_stream
 from llmproxy.relay.stream import Opening, RelayedStream
+from llmproxy.relay.wires import Wire, Wires
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from llmproxy.upstream.client import AttemptFailed
 from llmproxy.upstream.deadline import Deadline
 from tokens import ledger
-from tokens.ledger import HoldContext
+from tokens.ledger import Hold, HoldContext
 from tokens.limits import admission
 from tokens.limits.admission import Slot
 from tokens.tiers import allows
@@ -72,7 +71,9 @@ async def relay(
     named: Attribution = Attribution(),  # noqa: B008 - it never changes
 ) -> Answer:
     """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
-    model = await _resolve(call, caller)
+    model = await find_model(call, caller)
+    wires = Wires(call, model, request_id)
+    wires.insist(model.routes)
     ceiling = _ceiling(call, caller, model)
     slot = await admission.admit(
         user_id=caller.user_id,
@@ -82,23 +83,40 @@ async def relay(
     )
     try:
         context = _context(call, caller, request_id, model, named)
-        exchange = await _reserve(call, model, ceiling, slot, context, caller.user_id)
+        hold = await _reserve(ceiling, slot, context, caller.user_id)
+        session = f"{caller.user_id}/{context.session}" if context.session else ""
+        exchange = Exchange(
+            call=call,
+            model=model,
+            hold=hold,
+            slot=slot,
+            request_id=request_id,
+            session=session,
+        )
         if not call.stream:  # Its provider works and bills on: it is read to its end.
             on_leave(exchange.leave)
-        return await _serve(exchange, ceiling)
+        max_output = ceiling.output_within(hold.amount)
+        exchange.most_output = max_output * call.choices
+        return Answer(exchange, await _serve(_Asking(exchange, wires, max_output)))
     except ApiError as error:
         error.headers.update(slot.headers)
         raise
 
 
-async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
-    call = exchange.call
-    max_output = ceiling.output_within(exchange.hold.amount)
-    exchange.most_output = max_output * call.choices
+class _Asking(NamedTuple):
+    """What the providers are asked, each by its wire; ``max_output`` is of each choice."""
+
+    exchange: Exchange
+    wires: Wires
+    max_output: int
+
+
+async def _serve(asking: _Asking) -> bytes | RelayedStream | LateStream:
+    exchange = asking.exchange
     try:
-        body = await (_stream if call.stream else _json)(exchange, max_output)
+        return await (_stream if exchange.call.stream else _json)(asking)
     except asyncio.CancelledError:
-        if not call.stream:
+        if not exchange.call.stream:
             exchange.leave()
             exchange.close(Status.CANCELLED)
         raise
@@ -108,7 +126,6 @@ async def _serve(exchange: Exchange, ceiling: Ceiling) -> Answer:
         if isinstance(error, ApiError) and exchange.charged:
             error.facts["charged"] = exchange.charged
         raise
-    return Answer(exchange, body)
 
 
 def _context(
@@ -127,17 +144,10 @@ def _context(
     )
 
 
-async def _reserve(
-    call: Call,
-    model: ServedModel,
-    ceiling: Ceiling,
-    slot: Slot,
-    context: HoldContext,
-    user_id: int,
-) -> Exchange:
+async def _reserve(ceiling: Ceiling, slot: Slot, context: HoldContext, user_id: int) -> Hold:
     """Hold what the request may cost. Whatever forbids it, the slot is free again."""
     try:
-        hold = await ledger.areserve(
+        return await ledger.areserve(
             user_id=user_id,
             amount=ceiling.amount,
             minimum=ceiling.minimum,
@@ -147,31 +157,24 @@ async def _reserve(
     except BaseException:
         slot.release(charged=0)
         raise
-    return Exchange(
-        call=call,
-        model=model,
-        hold=hold,
-        slot=slot,
-        request_id=context.request_id,
-        session=f"{user_id}/{context.session}" if context.session else "",
-    )
 
 
-async def _json(exchange: Exchange, max_output: int) -> bytes:
-    body = await _first_that_answers(exchange, max_output)
+async def _json(asking: _Asking) -> bytes:
+    body = await _first_that_answers(asking)
     assert isinstance(body, bytes)
-    exchange.close(Status.OK)
-    await exchange.closed()
+    asking.exchange.close(Status.OK)
+    await asking.exchange.closed()
     return body
 
 
-async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateStream:
+async def _stream(asking: _Asking) -> RelayedStream | LateStream:
     """Return the events; after a while of silence, before it is known who will say them."""
+    exchange = asking.exchange
 
     def relayed(opening: Opening) -> RelayedStream:
-        return RelayedStream(exchange, opening, read_on)
+        return opening.stream(exchange, opening, read_on)
 
-    opening = asyncio.create_task(_opening(exchange, max_output))
+    opening = asyncio.create_task(_opening(asking))
     try:
         await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:
@@ -180,21 +183,22 @@ async def _stream(exchange: Exchange, max_output: int) -> RelayedStream | LateSt
     return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
 
 
-async def _opening(exchange: Exchange, max_output: int) -> Opening:
-    opening = await _first_that_answers(exchange, max_output)
+async def _opening(asking: _Asking) -> Opening:
+    opening = await _first_that_answers(asking)
     assert isinstance(opening, Opening)
     return opening
 
 
-async def _resolve(call: Call, caller: Caller) -> ServedModel:
+async def find_model(call: Call, caller: Caller) -> ServedModel:
+    """Return the model that is asked for.
+
+    Raises ``ModelNotFound``, ``ModelNotInPlan``, ``WrongKind``, or ``NoUpstream``.
+    """
     model = await catalog.find(call.model)
     if not allows(caller.allowed_models, model.name):
         raise ModelNotInPlan(model=model.name, plan=caller.plan)
     if model.kind != call.endpoint.kind:
         raise WrongKind(model=model.name, kind=model.kind, endpoint=call.endpoint.path)
-    for route in model.routes:
-        if field := route.provider.dialect.refused_field(call.body):
-            raise FieldRefused(field)
     return model
 
 
@@ -220,21 +224,14 @@ def _room(prompt: int, context: int) -> int:
     return max(context - prompt * 9 // 8, context // 16, LEAST_OUTPUT)
 
 
-async def _first_that_answers(exchange: Exchange, max_output: int) -> bytes | Opening:
+async def _first_that_answers(asking: _Asking) -> bytes | Opening:
     """Ask the model's providers in turn, until one begins to answer."""
+    exchange = asking.exchange
     last: UpstreamError = NoUpstream()
-    for route in health.askable(_routes(exchange), session=exchange.session):
-        if exchange.client_left:
-            break
-        body = calls.for_upstream(
-            exchange.call,
-            model=route.upstream_name,
-            max_output=max_output,
-            limit=route.provider.dialect.limit,
-        )
+    for route, wire in _askable(asking):
         began = time.perf_counter()
         try:
-            answer = await _attempt(exchange, route, body)
+            answer = await _attempt(asking, route, wire)
         except AttemptFailed as failure:
             last = failure.error
             exchange.note_usage(failure.report, final=_is_used(failure.report))
@@ -261,47 +258,59 @@ def _is_used(report: Report | None) -> bool:
     return report is not None and not report.says_nothing_used
 
 
-def _routes(exchange: Exchange) -> Iterable[ServedRoute]:
+def _askable(asking: _Asking) -> Iterator[tuple[ServedRoute, Wire]]:
+    """Yield whom to ask next, and by which wire, while the client is there."""
+    for route in health.askable(_routes(asking), session=asking.exchange.session):
+        if asking.exchange.client_left:
+            return
+        try:
+            wire = asking.wires.of(route)
+        except (Untranslatable, FieldRefused):
+            continue  # Another provider can be asked: see ``Wires.insist``.
+        yield route, wire
+
+
+def _routes(asking: _Asking) -> Iterable[ServedRoute]:
     """Return who may be asked, in order."""
-    if exchange.call.endpoint is calls.EMBEDDINGS:
-        return [route for route in exchange.model.routes if route.provider.dialect.embeddings]
-    return exchange.model.routes
+    routes = asking.exchange.model.routes
+    if asking.exchange.call.endpoint is calls.EMBEDDINGS:
+        return [route for route in routes if route.provider.dialect.embeddings]
+    return routes
 
 
-async def _attempt(exchange: Exchange, route: ServedRoute, body: bytes) -> bytes | Opening:
+async def _attempt(asking: _Asking, route: ServedRoute, wire: Wire) -> bytes | Opening:
+    exchange, deadline = asking.exchange, Deadline()
     exchange.asks(route)
-    path, deadline = f"/{exchange.call.endpoint.path}", Deadline()
+    exchange.omitted = wire.omitted
+    limit = route.provider.dialect.limit
+    body = wire.request(model=route.upstream_name, max_output=asking.max_output, limit=limit)
     try:
-        answer = await client.post(route.provider, path, body, deadline)
+        answer = await client.post(
+            route.provider, f"/{wire.path}", body, deadline, headers=wire.headers
+        )
         exchange.answered_by(route, answer.id)
         if exchange.client_left and exchange.call.stream and exchange.can_be_asked:
             answer.close()
             raise asyncio.CancelledError
         if exchange.call.stream:
-            return await open_stream(answer, deadline)
-        return await _read_json(exchange, answer)
+            return await open_stream(answer, deadline, wire)
+        return await _read_json(exchange, answer, wire)
     except TimeoutError as error:
         raise AttemptFailed(UpstreamTimeout(), outcome=deadline.missed) from error
 
 
-async def _read_json(exchange: Exchange, answer: client.UpstreamAnswer) -> bytes:
+async def _read_json(exchange: Exchange, answer: client.UpstreamAnswer, wire: Wire) -> bytes:
     """Read a whole JSON answer and what it used. Raises ``AttemptFailed`` if it is no answer."""
     try:
         body = await answer.read_all(timeout=settings.UPSTREAM_IDLE_TIMEOUT)
     finally:
         answer.close()
-    body, content = read_whole(body)
-    field = exchange.call.endpoint.answer
-    if error_in(content) or field not in content:
-        raise client.failure_in(body)
-    report = report_in(content)
-    if answers.is_empty(content, field):
-        raise client.empty(report)
-    exchange.upstream_id = answer.id or printable(content.get("id"))
+    whole = wire.read_whole(body)
+    exchange.upstream_id = answer.id or whole.id
     exchange.content_began()
-    exchange.tally.add(output_characters(content))
-    exchange.note_usage(report, final=True)
-    return body
+    exchange.tally.add(whole.characters)
+    exchange.note_usage(whole.report, final=True)
+    return whole.body
 
 
 def _note(

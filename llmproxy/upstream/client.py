@@ -131,13 +131,18 @@ class UpstreamAnswer:
         self._body.finish()
 
 
-async def post(provider: Provider, path: str, body: bytes, deadline: Deadline) -> UpstreamAnswer:
+Headers = tuple[tuple[str, str], ...]
+
+
+async def post(
+    provider: Provider, path: str, body: bytes, deadline: Deadline, *, headers: Headers = ()
+) -> UpstreamAnswer:
     """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else.
 
     Raises ``TimeoutError`` at the deadline, and ``Unavailable`` when all connections of this worker
     are in use: no provider is to blame.
     """
-    where = _target(provider.base_url + path, tuple(provider.headers.items()))
+    where = _target(provider.base_url + path, (*headers, *provider.headers.items()))
     patience = settings.UPSTREAM_CONNECT_TIMEOUT
     try:
         response = await _transport().post(
@@ -292,7 +297,7 @@ _transport = PerLoop(lambda: Transport(max_connections=settings.UPSTREAM_CONNECT
 
 
 @lru_cache(maxsize=64)
-def _target(url: str, headers: tuple[tuple[str, str], ...]) -> Target:
+def _target(url: str, headers: Headers) -> Target:
     return target("POST", url, {**dict(headers), **_PLAIN})
 
 

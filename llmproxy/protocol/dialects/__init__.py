@@ -1,14 +1,11 @@
-"""Translation between the dialects in which clients ask: chat completions, Messages, Responses."""
+"""The dialects in which clients ask, beside chat completions: Messages and Responses."""
 
-from llmproxy.protocol.dialects.base import Dialect, Exchange, Reply, StreamTranslator, UsageReader
-from llmproxy.protocol.dialects.chat import Chat
+from llmproxy.protocol.dialects.base import Dialect, Exchange, NativeReader, Reply, StreamTranslator
 from llmproxy.protocol.dialects.fields import OPENROUTER, PLAIN, Target, Untranslatable
 from llmproxy.protocol.dialects.messages import Messages
 from llmproxy.protocol.dialects.responses import Responses
 
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (Chat(), Messages(), Responses())
-}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (Messages(), Responses())}
 
 __all__ = [
     "DIALECTS",
@@ -16,9 +13,9 @@ __all__ = [
     "PLAIN",
     "Dialect",
     "Exchange",
+    "NativeReader",
     "Reply",
     "StreamTranslator",
     "Target",
     "Untranslatable",
-    "UsageReader",
 ]

@@ -1,11 +1,12 @@
-"""What the relay knows of a dialect: one interface for chat completions, Messages and Responses.
+"""What the relay knows of a dialect: one interface for Messages and Responses.
 
     dialect.exchange(request, target, reply)   the request in chat completions
         .chat, .omitted
         .answer(chat_answer)                   the JSON answer in the client's dialect
         .stream()                              the same for a stream, event by event
     dialect.error_body(error, request_id)      an error in the client's dialect
-    dialect.usage_reader()                     usage of a provider that speaks the dialect itself
+    dialect.failure(error, request_id)         the same as the event that ends a stream
+    dialect.native_reader()                    reads a provider that speaks the dialect itself
 
 All of it is pure: identifiers and times come in with ``Reply``.
 """
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import ApiError
-from llmproxy.protocol import sse
+from llmproxy.protocol import reports, sse
 from llmproxy.protocol.dialects.fields import Target
 from llmproxy.protocol.parsing import dumps
+from llmproxy.protocol.reports import Report
 
 Json = dict[str, Any]
 
@@ -70,11 +72,21 @@ class StreamTranslator(ABC):
         Raises ``sse.TooLarge``.
         """
         block = self._splitter.feed(data)
-        return self._read(block) if block else []
+        return self.read(block) if block else []
+
+    def read(self, block: bytes) -> list[bytes]:
+        """Do the same with a block of whole events."""
+        events: list[bytes] = []
+        for raw in sse.events(block):
+            if sse.data(raw) == b"[DONE]":
+                self.complete = True
+            elif not self.ended and (chunk := sse.payload(raw)) is not None:
+                events += self._translate(chunk)
+        return events
 
     def finish(self) -> list[bytes]:
         """Return the last events; those of an error when the upstream broke off."""
-        events = self._read(rest) if (rest := self._splitter.rest()) else []
+        events = self.read(rest) if (rest := self._splitter.rest()) else []
         if self.ended:
             return events
         if not self.complete:
@@ -93,15 +105,6 @@ class StreamTranslator(ABC):
         """Return what keeps a quiet connection open."""
         return sse.KEEP_ALIVE
 
-    def _read(self, block: bytes) -> list[bytes]:
-        events: list[bytes] = []
-        for raw in sse.events(block):
-            if sse.data(raw) == b"[DONE]":
-                self.complete = True
-            elif not self.ended and (chunk := sse.payload(raw)) is not None:
-                events += self._translate(chunk)
-        return events
-
     def _translate(self, chunk: Json) -> list[bytes]:
         if isinstance(chunk.get("error"), dict):
             return self.error(upstream_error(chunk["error"]))
@@ -117,14 +120,16 @@ class StreamTranslator(ABC):
     def _fail(self, error: ApiError) -> list[bytes]: ...
 
 
-class UsageReader(ABC):
+class NativeReader(ABC):
     """Reads a native answer or its events: usage, output, end and error. Nothing is changed.
 
     ``usage`` is an object in chat's own names, or None until the provider has reported it.
+    ``stopped`` tells that the model has come to its end, ``finished`` that the answer has.
     """
 
     def __init__(self) -> None:
         self.characters = 0
+        self.stopped = False
         self.finished = False
         self.failed: Json | None = None
 
@@ -132,9 +137,26 @@ class UsageReader(ABC):
     @abstractmethod
     def usage(self) -> Json | None: ...
 
+    @property
+    def report(self) -> Report | None:
+        """Return the figures so far, of which the prompt may come before the rest."""
+        return reports.read(self.usage)
+
     @abstractmethod
-    def add(self, payload: Json) -> None:
-        """Read one event, or a whole answer."""
+    def add(self, payload: Json) -> bool:
+        """Read one event, or a whole answer. Returns whether it says more than output."""
+
+    @abstractmethod
+    def cut_short(self) -> bytes:
+        """Return the events, but for the last, that end an answer at its token limit."""
+
+    @abstractmethod
+    def last_event(self) -> bytes:
+        """Return the event that ends the answer, where the provider does not send it."""
+
+    @abstractmethod
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        """Return the event that ends the stream with an error."""
 
 
 class Dialect(ABC):
@@ -151,7 +173,11 @@ class Dialect(ABC):
         """Return an error in the dialect's shape."""
 
     @abstractmethod
-    def usage_reader(self) -> UsageReader:
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        """Return the event of a stream that ends with an error before its first content."""
+
+    @abstractmethod
+    def native_reader(self) -> NativeReader:
         """Return a reader for one answer of a provider that speaks the dialect."""
 
 

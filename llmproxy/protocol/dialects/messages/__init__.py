@@ -6,10 +6,10 @@ https://platform.claude.com/docs/en/api/messages
 from typing import Any
 
 from core.errors import ApiError
-from llmproxy.protocol.dialects.base import Dialect, Exchange, Reply, UsageReader
+from llmproxy.protocol.dialects.base import Dialect, Exchange, NativeReader, Reply
 from llmproxy.protocol.dialects.fields import Scope, Target
 from llmproxy.protocol.dialects.messages.errors import error_body
-from llmproxy.protocol.dialects.messages.native import MessagesUsage
+from llmproxy.protocol.dialects.messages.native import NativeMessages
 from llmproxy.protocol.dialects.messages.request import translate
 from llmproxy.protocol.dialects.messages.stream import MessagesExchange
 
@@ -34,5 +34,8 @@ class Messages(Dialect):
     def error_body(self, error: ApiError, request_id: str | None) -> Json:
         return error_body(error, request_id)
 
-    def usage_reader(self) -> UsageReader:
-        return MessagesUsage()
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        return NativeMessages().failure(error, request_id)
+
+    def native_reader(self) -> NativeReader:
+        return NativeMessages()

@@ -1,10 +1,17 @@
-"""What a provider's own Messages answer says of its usage, output, end and errors."""
+"""What a provider's own Messages answer says of its usage, output, end and errors.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
 
 from typing import Any
 
-from llmproxy.protocol.dialects.base import UsageReader, count, part
+from core.errors import ApiError
+from llmproxy.protocol import reports
+from llmproxy.protocol.dialects.base import NativeReader, count, part, typed_event
 from llmproxy.protocol.dialects.counts import Counts
+from llmproxy.protocol.dialects.messages.errors import error_body
 from llmproxy.protocol.parsing import dumps
+from llmproxy.protocol.reports import Report
 
 Json = dict[str, Any]
 
@@ -12,13 +19,14 @@ _INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_token
 _DELTAS = ("text", "thinking", "partial_json")
 
 
-class MessagesUsage(UsageReader):
+class NativeMessages(NativeReader):
     """The counts come in two events, each cumulative: the later one decides."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: Json = {}
         self._final = False
+        self._open: int | None = None
 
     @property
     def usage(self) -> Json | None:
@@ -37,35 +45,62 @@ class MessagesUsage(UsageReader):
         return counts.as_chat() | beside
 
     @property
-    def prompt(self) -> int:
-        """Return the prompt's tokens as the start of a stream has them; 0 before that."""
-        return sum(count(self._seen.get(name)) for name in _INPUT)
+    def report(self) -> Report | None:
+        """Return the figures so far: of a stream that has begun, the prompt."""
+        if self._final or not self._seen:
+            return reports.read(self.usage)
+        prompt = sum(count(self._seen.get(name)) for name in _INPUT)
+        return Report(prompt=prompt) if prompt else None
 
-    def add(self, payload: Json) -> None:
+    def add(self, payload: Json) -> bool:
         kind = payload.get("type")
+        if kind == "content_block_delta":
+            delta = part(payload, "delta")
+            self.characters += sum(len(delta[n]) for n in _DELTAS if isinstance(delta.get(n), str))
+            return False
+        if kind == "content_block_start":
+            self.characters += _characters(part(payload, "content_block"))
+            self._open = payload.get("index")
+            return False
+        self._add_other(kind, payload)
+        return True
+
+    def _add_other(self, kind: Any, payload: Json) -> None:
         if kind == "message":
             self._add_answer(payload)
         elif kind == "message_start":
             self._merge(part(part(payload, "message"), "usage"))
-        elif kind == "content_block_start":
-            self.characters += _characters(part(payload, "content_block"))
-        elif kind == "content_block_delta":
-            delta = part(payload, "delta")
-            self.characters += sum(len(delta[n]) for n in _DELTAS if isinstance(delta.get(n), str))
+        elif kind == "content_block_stop":
+            self._open = None
         elif kind == "message_delta":
             self._merge(part(payload, "usage"))
-            self._final = True
+            self._final = bool(part(payload, "usage"))
+            self.stopped = True
         elif kind == "message_stop":
-            self.finished = True
-        elif kind == "error":
-            self.failed = part(payload, "error")
+            self.stopped = self.finished = True
+        elif kind == "error" or payload.get("error"):
+            self.failed = part(payload, "error") or payload
+
+    def cut_short(self) -> bytes:
+        stopped = {"type": "content_block_stop", "index": self._open}
+        end = typed_event(stopped) if self._open is not None else b""
+        usage = {"output_tokens": count(self._seen.get("output_tokens"))}
+        delta = {"stop_reason": "max_tokens", "stop_sequence": None}
+        return end + typed_event({"type": "message_delta", "delta": delta, "usage": usage})
+
+    def last_event(self) -> bytes:
+        return typed_event({"type": "message_stop"})
+
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        return typed_event(error_body(error, request_id))
 
     def _add_answer(self, answer: Json) -> None:
         self._merge(part(answer, "usage"))
-        self._final = self.finished = True
+        self._final = bool(self._seen)
         blocks = answer.get("content")
-        for block in blocks if isinstance(blocks, list) else []:
-            self.characters += _characters(block) if isinstance(block, dict) else 0
+        blocks = blocks if isinstance(blocks, list) else []
+        self.characters += sum(_characters(block) for block in blocks if isinstance(block, dict))
+        self.stopped = self.finished = bool(self.characters or answer.get("stop_reason"))
 
     def _merge(self, usage: Json) -> None:
         self._seen.update({name: value for name, value in usage.items() if value is not None})

@@ -6,9 +6,9 @@ https://platform.openai.com/docs/api-reference/responses
 from typing import Any
 
 from core.errors import ApiError
-from llmproxy.protocol.dialects.base import Dialect, Exchange, Reply, UsageReader
+from llmproxy.protocol.dialects.base import Dialect, Exchange, NativeReader, Reply
 from llmproxy.protocol.dialects.fields import Scope, Target
-from llmproxy.protocol.dialects.responses.native import ResponsesUsage
+from llmproxy.protocol.dialects.responses.native import NativeResponses
 from llmproxy.protocol.dialects.responses.request import translate
 from llmproxy.protocol.dialects.responses.stream import ResponsesExchange
 from llmproxy.protocol.dialects.responses.tools import ToolNames
@@ -29,5 +29,8 @@ class Responses(Dialect):
     def error_body(self, error: ApiError, request_id: str | None) -> Json:
         return error.body(request_id)
 
-    def usage_reader(self) -> UsageReader:
-        return ResponsesUsage()
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        return NativeResponses().failure(error, request_id)
+
+    def native_reader(self) -> NativeReader:
+        return NativeResponses()

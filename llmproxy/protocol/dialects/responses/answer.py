@@ -6,6 +6,7 @@ from core.errors import ApiError
 from llmproxy.protocol.dialects import counts, reasoning
 from llmproxy.protocol.dialects.base import Reply, choice_of, part
 from llmproxy.protocol.dialects.blocks import Block, blocks_of
+from llmproxy.protocol.dialects.responses.errors import error_of
 from llmproxy.protocol.dialects.responses.request import ENCRYPTED
 from llmproxy.protocol.dialects.responses.tools import ToolNames, custom_input
 
@@ -89,8 +90,7 @@ class Renderer:
     def failed(self, opened: Json, blocks: list[Block], error: ApiError) -> Json:
         """Return a response that broke off."""
         items = [self.item(block, "incomplete") for block in blocks if block.is_open]
-        told = {"code": _error_code(error), "message": error.message}
-        return {**opened, "status": "failed", "output": items, "error": told}
+        return {**opened, "status": "failed", "output": items, "error": error_of(error)}
 
     def item(self, block: Block, status: Status) -> Json:
         """Return a block as an item of the output; its text is empty while it is in progress."""
@@ -176,14 +176,6 @@ def _usage(used: counts.Counts) -> Json:
         "output_tokens_details": {"reasoning_tokens": used.reasoning},
         "total_tokens": used.prompt + used.completion,
     }
-
-
-def _error_code(error: ApiError) -> str:
-    """Return OpenAI's code for an error, of those that agents act on."""
-    codes = {402: "insufficient_quota", 429: "rate_limit_exceeded", 400: "invalid_prompt"}
-    if error.code == "context_length_exceeded":
-        return error.code
-    return codes.get(error.status, "server_error")
 
 
 _PREFIXES = {"text": "msg", "refusal": "msg", "reasoning": "rs", "call": "fc"}

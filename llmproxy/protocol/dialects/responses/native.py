@@ -1,47 +1,88 @@
-"""What a provider's own Responses answer says of its usage, output, end and errors."""
+"""What a provider's own Responses answer says of its usage, output, end and errors.
+
+https://platform.openai.com/docs/api-reference/responses-streaming
+"""
 
 from typing import Any
 
-from llmproxy.protocol.dialects.base import UsageReader, count, part
+from core.errors import ApiError
+from llmproxy.protocol import reports
+from llmproxy.protocol.dialects.base import NativeReader, count, part, typed_event
 from llmproxy.protocol.dialects.counts import Counts
+from llmproxy.protocol.dialects.responses.errors import error_of
+from llmproxy.protocol.reports import Report
 
 Json = dict[str, Any]
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
-class ResponsesUsage(UsageReader):
+class NativeResponses(NativeReader):
     """The last event has the whole response, with its usage."""
 
     def __init__(self) -> None:
         super().__init__()
         self._usage: Json | None = None
+        self._said: Json | None = None
+        self._opened: Json = {}
+        self._sequence: Any = -1
+        self._cut = False
 
     @property
     def usage(self) -> Json | None:
         return self._usage
 
-    def add(self, payload: Json) -> None:
+    @property
+    def report(self) -> Report | None:
+        return reports.read(self._said)
+
+    def add(self, payload: Json) -> bool:
         kind = payload.get("type")
+        self._sequence = payload.get("sequence_number", self._sequence)
         if payload.get("object") == "response":
             self.characters += sum(map(_characters, _items(payload)))
             self._end(payload)
         elif kind in _ENDS:
             self._end(part(payload, "response"))
-        elif kind == "error":
+        elif kind in ("response.created", "response.in_progress"):
+            self._opened = part(payload, "response")
+        elif kind == "error" or payload.get("error"):
             self.failed = part(payload, "error") or payload
         elif kind == "response.output_item.added":
             name = part(payload, "item").get("name")
             self.characters += len(name) if isinstance(name, str) else 0
-        elif isinstance(delta := payload.get("delta"), str):
-            self.characters += len(delta)
+            return False
+        else:
+            delta = payload.get("delta")
+            self.characters += len(delta) if isinstance(delta, str) else 0
+            return False
+        return True
+
+    def cut_short(self) -> bytes:
+        self._cut = True
+        return b""
+
+    def last_event(self) -> bytes:
+        status = "incomplete" if self._cut else "completed"
+        reason = {"reason": "max_output_tokens"} if self._cut else None
+        return self._closing({"status": status, "incomplete_details": reason})
+
+    def failure(self, error: ApiError, request_id: str | None) -> bytes:
+        return self._closing({"status": "failed", "error": error_of(error)})
+
+    def _closing(self, told: Json) -> bytes:
+        response = {"object": "response", "output": [], **self._opened, **told}
+        kind = f"response.{told['status']}"
+        number = self._sequence + 1 if isinstance(self._sequence, int) else 0
+        return typed_event({"type": kind, "sequence_number": number, "response": response})
 
     def _end(self, response: Json) -> None:
-        self.finished = True
         if response.get("status") == "failed":
             self.failed = part(response, "error")
         if usage := part(response, "usage"):
+            self._said = usage
             self._usage = _as_chat(usage)
+        self.stopped = self.finished = self.failed is None and response.get("status") is not None
 
 
 def _as_chat(usage: Json) -> Json:

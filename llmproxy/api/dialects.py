@@ -1,0 +1,78 @@
+"""What endpoints of other dialects have around their views: errors in their shape, and headers."""
+
+import re
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from core.http.headers import add_plain
+from core.http.rendering import error_response
+from llmproxy.api.base import without_csrf
+from llmproxy.protocol.dialects import DIALECTS
+
+View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
+
+_DURATION = re.compile(r"(?:(\d+)m(?!s))?(?:([\d.]+)(m?s))?")
+# A provider reads them, so nothing but what Anthropic's own values consist of is passed on.
+_PASSED_ON = ("anthropic-version", "anthropic-beta")
+_SANE = re.compile(r"[A-Za-z0-9._, -]{1,1000}")
+
+
+def speaks(dialect: str, request: HttpRequest) -> None:
+    """Have every error of this request written in the shape of a dialect."""
+    request.error_body = DIALECTS[dialect].error_body  # type: ignore[attr-defined]
+
+
+def in_dialect(dialect: str, view: View) -> View:
+    """Return a view whose errors have the shape of a dialect; Messages have Anthropic's headers."""
+
+    @without_csrf
+    async def spoken(request: HttpRequest) -> HttpResponseBase:
+        speaks(dialect, request)
+        try:
+            response = await view(request)
+        except Exception as error:  # noqa: BLE001 - as the handler does, but in this shape
+            response = error_response(error, request)
+        if dialect == "messages":
+            add_plain(response, _anthropic_headers(request, response))
+        return response
+
+    return spoken
+
+
+def headers_for_provider(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+    """Return the headers by which a client chooses a version of Anthropic's API."""
+    found = [(name, request.headers.get(name, "")) for name in _PASSED_ON]
+    return tuple((name, value) for name, value in found if _SANE.fullmatch(value))
+
+
+def _anthropic_headers(request: HttpRequest, response: HttpResponseBase) -> dict[str, str]:
+    """Return the headers that Anthropic's SDKs read.
+
+    https://platform.claude.com/docs/en/api/rate-limits#response-headers
+    """
+    headers = {"request-id": request.id}  # type: ignore[attr-defined]
+    for kind in ("requests", "tokens"):
+        told = {what: response.headers.get(f"x-ratelimit-{what}-{kind}") for what in _FIGURES}
+        if None in told.values():
+            continue
+        resets_at = timezone.now() + _duration(str(told.pop("reset")))
+        headers |= {f"anthropic-ratelimit-{kind}-{what}": str(told[what]) for what in told}
+        headers[f"anthropic-ratelimit-{kind}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
+    return headers
+
+
+_FIGURES = ("limit", "remaining", "reset")
+
+
+def _duration(text: str) -> timedelta:
+    """Read a time as OpenAI's headers write it."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        return timedelta()
+    minutes, amount, unit = match.groups(default="0")
+    scale = 0.001 if unit == "ms" else 1
+    return timedelta(minutes=int(minutes), seconds=float(amount) * scale)

@@ -1,0 +1,81 @@
+"""Messages and Responses, where the provider speaks them itself: bytes go through."""
+
+from typing import Any
+
+from llmproxy.errors import UpstreamError
+from llmproxy.protocol import calls, refusals, sse
+from llmproxy.protocol.calls import Call
+from llmproxy.protocol.dialects import DIALECTS, NativeReader
+from llmproxy.protocol.parsing import loads
+from llmproxy.providers.base import printable
+from llmproxy.relay.exchange import Exchange
+from llmproxy.relay.stream import Leave, Opening, RelayedStream
+from llmproxy.relay.wires.base import Beginning, Whole, Wire
+from llmproxy.relay.wires.native_stream import NativeStream, payload_of
+from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer, empty, failure_in, failure_of
+
+
+class NativeWire(Wire):
+    def __init__(self, call: Call) -> None:
+        self.path = call.endpoint.path
+        self.body = call.body
+        self.dialect = call.endpoint.dialect
+        self.headers = call.headers
+        self.omitted = call.omitted
+        self._call = call
+
+    def request(self, *, model: str, max_output: int, limit: str) -> bytes:
+        return calls.for_upstream(self._call, model=model, max_output=max_output)
+
+    def read_whole(self, body: bytes) -> Whole:
+        try:
+            content = loads(body)
+        except ValueError as error:
+            raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
+        if not isinstance(content, dict):
+            raise failure_in(body)
+        reader = DIALECTS[self.dialect].native_reader()
+        reader.add(content)
+        if reader.failed is not None:
+            raise failure(reader.failed)
+        if not reader.finished:
+            raise empty(reader.report) if content.get("type") == "message" else failure_in(body)
+        return Whole(body, reader.characters, reader.report, printable(content.get("id")))
+
+    def beginning(self) -> Beginning:
+        return _NativeBeginning(DIALECTS[self.dialect].native_reader(), self.dialect)
+
+    def streamed(self, answer: UpstreamAnswer, body: bytes) -> Opening:
+        answer.close()
+        self.read_whole(body)  # Says what is wrong with it, if it is an error.
+        raise AttemptFailed(UpstreamError(), outcome="not_streamed", status=200)
+
+
+class _NativeBeginning(Beginning):
+    def __init__(self, reader: NativeReader, dialect: str) -> None:
+        self._reader = reader
+        self._dialect = dialect
+
+    def look(self, block: bytes) -> bool:
+        for event in sse.events(block):
+            payload = payload_of(event)
+            if not payload:
+                continue
+            self._reader.add(payload)
+            if self._reader.failed is not None:
+                raise failure(self._reader.failed)
+            if self._reader.characters or self._reader.stopped:
+                return True
+        return False
+
+    def empty(self) -> AttemptFailed:
+        return empty(self._reader.report)
+
+    def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
+        reader = DIALECTS[self._dialect].native_reader()
+        return NativeStream(exchange, opening, leave, reader)
+
+
+def failure(said: dict[str, Any]) -> AttemptFailed:
+    """Turn an error that came in the dialect, with a 200, into a failed attempt."""
+    return failure_of(refusals.from_json({"error": said}))

@@ -1,0 +1,92 @@
+"""A stream of Messages or Responses, as its provider sends it: read, and passed on as it is."""
+
+from typing import Any
+
+from core.errors import ApiError
+from llmproxy.protocol import refusals, sse
+from llmproxy.protocol.dialects import NativeReader
+from llmproxy.protocol.parsing import loads
+from llmproxy.protocol.plain import PlainChunks
+from llmproxy.relay.exchange import Exchange
+from llmproxy.relay.stream import Leave, Opening, RelayedStream
+from llmproxy.upstream.client import failure_of
+
+_NO_JSON: dict[str, Any] = {}
+
+
+class NativeStream(RelayedStream):
+    def __init__(
+        self, exchange: Exchange, opening: Opening, leave: Leave, reader: NativeReader
+    ) -> None:
+        super().__init__(exchange, opening, leave)
+        self._reader = reader
+        self._last = b""
+        self._plain = PlainChunks()
+
+    @property
+    def _has_finished(self) -> bool:
+        return self._reader.stopped
+
+    def _read(self, block: bytes) -> bytes:
+        characters = self._plain.characters(block)
+        if characters is not None:
+            self._exchange.tally.add(characters, events=block.count(b"\n\n"))
+            return block
+        return b"".join([self._pass_event(event) for event in sse.events(block)])
+
+    def _pass_event(self, event: bytes) -> bytes:
+        if self._done or self._error:
+            return b""
+        payload = payload_of(event)
+        if payload is None:
+            return event if event.startswith(b":") else b""
+        if payload is _NO_JSON:
+            self._drop()
+            return b""
+        return self._pass_payload(event, payload)
+
+    def _pass_payload(self, event: bytes, payload: dict[str, Any]) -> bytes:
+        reader, before = self._reader, self._reader.characters
+        says_more = reader.add(payload)
+        self._exchange.tally.add(reader.characters - before)
+        if not says_more:
+            self._plain.learn(event, payload.get("delta"))
+            return event
+        if reader.failed is not None:
+            self._error = failure_of(refusals.from_json({"error": reader.failed})).error
+            self._exchange.note_usage(reader.report, final=False)
+            return b""
+        self._exchange.note_usage(reader.report, final=reader.stopped)
+        self._closes = reader.stopped
+        if reader.finished:
+            self._done, self._last = True, event
+            return b""
+        return event
+
+    def _cut_short(self) -> bytes:
+        return self._reader.cut_short()
+
+    def _last_event(self) -> bytes:
+        return self._last or self._reader.last_event()
+
+    def _failure(self, error: ApiError) -> bytes:
+        return self._reader.failure(error, self._exchange.request_id)
+
+
+def payload_of(event: bytes) -> dict[str, Any] | None:
+    """Return the object of an event; an empty one where it is not JSON, None where it has none.
+
+    ``[DONE]`` ends no stream of these dialects: some gateways send it after the last event.
+    """
+    content = sse.data(event).strip()
+    if not content or content == b"[DONE]":
+        return None
+    try:
+        value = loads(content)
+    except ValueError:
+        return _NO_JSON
+    if not isinstance(value, dict) or not value:
+        return _NO_JSON
+    if "type" not in value and sse.name(event):
+        value["type"] = sse.name(event).decode("utf-8", "replace")
+    return value

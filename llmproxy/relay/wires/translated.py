@@ -1,0 +1,64 @@
+"""Messages and Responses, where the provider speaks chat completions only: both ways translated."""
+
+from typing import Any
+
+from core.errors import ApiError
+from llmproxy.protocol import sse
+from llmproxy.protocol.calls import CHAT, Call
+from llmproxy.protocol.dialects import Exchange as Translation
+from llmproxy.protocol.dialects import StreamTranslator
+from llmproxy.protocol.parsing import dumps
+from llmproxy.relay.exchange import Exchange
+from llmproxy.relay.stream import Leave, Opening, RelayedStream
+from llmproxy.relay.wires.base import Beginning, Whole
+from llmproxy.relay.wires.chat import ChatBeginning, ChatWire
+from llmproxy.relay.wires.chat_stream import ChatStream
+
+
+class TranslatedWire(ChatWire):
+    def __init__(self, call: Call, translation: Translation) -> None:
+        super().__init__(call._replace(endpoint=CHAT, body=translation.chat))
+        self.omitted = (*call.omitted, *translation.omitted)
+        self._translation = translation
+
+    def _whole(self, body: bytes, content: dict[str, Any]) -> Whole:
+        whole = super()._whole(body, content)
+        return whole._replace(body=dumps(self._translation.answer(content)))
+
+    def beginning(self) -> Beginning:
+        return _TranslatedBeginning(self._translation)
+
+
+class _TranslatedBeginning(ChatBeginning):
+    def __init__(self, translation: Translation) -> None:
+        super().__init__()
+        self._translation = translation
+
+    def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
+        return TranslatedStream(exchange, opening, leave, self._translation.stream())
+
+
+class TranslatedStream(ChatStream):
+    def __init__(
+        self, exchange: Exchange, opening: Opening, leave: Leave, translator: StreamTranslator
+    ) -> None:
+        super().__init__(exchange, opening, leave)
+        self._translator = translator
+
+    def _read(self, block: bytes) -> bytes:
+        if block is sse.KEEP_ALIVE:
+            return self._translator.keep_alive()
+        return self._translated(super()._read(block))
+
+    def _cut_short(self) -> bytes:
+        return self._translated(super()._cut_short())
+
+    def _last_event(self) -> bytes:
+        self._translator.complete = True
+        return b"".join(self._translator.finish())
+
+    def _failure(self, error: ApiError) -> bytes:
+        return b"".join(self._translator.error(error))
+
+    def _translated(self, block: bytes) -> bytes:
+        return b"".join(self._translator.read(block)) if block else b""
