@@ -75,12 +75,7 @@ class Record:
             "faults": list(self.faults),
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
-            "reported": {
-                "prompt_tokens": reported.get("prompt_tokens", 0),
-                "completion_tokens": reported.get("completion_tokens", 0),
-            }
-            if reported
-            else None,
+            "reported": _counts(reported) if reported else None,
             "chunks_sent": self.chunks_sent,
             "headers": _headers(self.headers),
             "keys": self.keys,
@@ -88,6 +83,16 @@ class Record:
             "began": self.began,
             "ended": self.ended,
         }
+
+
+def _counts(reported: dict[str, Any]) -> dict[str, int]:
+    """What was reported, in chat's names: Messages and Responses have others."""
+    cached = ("cache_read_input_tokens", "cache_creation_input_tokens")
+    prompt = reported.get("prompt_tokens", reported.get("input_tokens", 0))
+    return {
+        "prompt_tokens": prompt + sum(reported.get(name, 0) for name in cached),
+        "completion_tokens": reported.get("completion_tokens", reported.get("output_tokens", 0)),
+    }
 
 
 def _headers(headers: dict[bytes, bytes]) -> dict[str, str]:
@@ -136,8 +141,8 @@ class Journal:
         self._running.remove(record.serial)
         self._totals[outcome] += 1
         if outcome == "finished" and record.reported:
-            self._totals["prompt_tokens"] += record.reported["prompt_tokens"]
-            self._totals["completion_tokens"] += record.reported.get("completion_tokens", 0)
+            for name, tokens in _counts(record.reported).items():
+                self._totals[name] += tokens
 
     def find(self, ident: str) -> Record | None:
         """By the answer's id or the request's id, which end in the same serial."""

@@ -69,10 +69,17 @@ class Responses:
         of, beside = _DELTAS[kind]
         at = {"item_id": added["id"], **place, **beside}
         written = texts[1:] if kind == "call" else texts
+        part_at = {key: value for key, value in at.items() if key != "logprobs"}
+        if kind != "call":
+            part = _part(kind, "")
+            yield 0, {"type": "response.content_part.added", **part_at, "part": part}
         for text in written:
             yield 1, {"type": f"{of}.delta", **at, "delta": odd_text(text, job)}
         field = "arguments" if kind == "call" else "text"
         yield 0, {"type": f"{of}.done", **at, field: "".join(written)}
+        if kind != "call":
+            part = _part(kind, "".join(written))
+            yield 0, {"type": "response.content_part.done", **part_at, "part": part}
         done = {**_whole(kind, texts), "status": "completed"}
         yield 0, {"type": "response.output_item.done", **place, "item": done}
 
@@ -112,11 +119,16 @@ def _whole(kind: str, texts: list[str]) -> Json:
         return {**call, **named, "status": "completed"}
     text = "".join(texts)
     if kind == "reasoning":
-        content = [{"type": "reasoning_text", "text": text}] if text else []
+        content = [_part(kind, text)] if text else []
         return {"id": "rs_demo0", "type": "reasoning", "summary": [], "content": content}
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     message = {"id": "msg_demo0", "type": "message", "role": "assistant", "status": "completed"}
-    return {**message, "content": [part] if text else []}
+    return {**message, "content": [_part(kind, text)] if text else []}
+
+
+def _part(kind: str, text: str) -> Json:
+    if kind == "reasoning":
+        return {"type": "reasoning_text", "text": text}
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def _items(plan: Plan) -> list[tuple[str, list[str]]]:

@@ -12,6 +12,7 @@ import orjson
 
 from core.errors import InvalidRequest
 from llmproxy.protocol import hosted_tools, inputs
+from llmproxy.protocol.dialects.responses.stored import refuse_stored
 from llmproxy.protocol.estimate import PromptSize, prompt_size
 
 Body = dict[str, Any]
@@ -190,6 +191,7 @@ def _counted(body: Body) -> dict[str, Any]:
 
 
 def _responses(body: Body) -> dict[str, Any]:
+    refuse_stored(body)
     given = body.get("input")
     if not isinstance(given, str | list) or not given:
         raise InvalidRequest("input is required: send a string or a list of items.", param="input")

@@ -5,6 +5,7 @@ from typing import Any
 from core.errors import InvalidRequest
 from llmproxy.protocol.dialects.conversation import Conversation
 from llmproxy.protocol.dialects.fields import Fields, Scope, fields_of
+from llmproxy.protocol.dialects.responses import stored
 from llmproxy.protocol.dialects.responses.items import add_item
 from llmproxy.protocol.dialects.responses.tools import ToolNames, tool_choice, tools_of
 from llmproxy.protocol.dialects.unknown import unknown_fields
@@ -26,15 +27,13 @@ _KEPT = (
     "prompt_cache_retention",
     "prompt_cache_options",
 )
-_KEEPS_NOTHING = "nothing is stored here: send the whole conversation in input with every request."
-_STORED = ("previous_response_id", "conversation", "store", "background")
 _HOSTED = ("prompt", "context_management", "moderation", "top_logprobs")
 
 
 def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
     """Translate a whole request; ``names`` learns its tools."""
     fields = Fields(request, "", scope)
-    fields.refuse_any(_STORED, _KEEPS_NOTHING)
+    fields.refuse_any(stored.FIELDS, stored.REASON)
     fields.refuse_any(_HOSTED, "this has no equivalent in chat completions.")
     tools = tools_of(fields, names)
     chat: Json = {"messages": _conversation(fields).messages, **fields.keep(*_KEPT)}
