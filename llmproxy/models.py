@@ -103,6 +103,12 @@ class Route(models.Model):
     price_request = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
     )
+    capabilities = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        editable=False,
+        help_text="Modalities and supported parameters, as the provider lists them.",
+    )
     priority = models.IntegerField(default=100)
     enabled = models.BooleanField(default=True)
     listed = models.BooleanField(

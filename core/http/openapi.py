@@ -67,11 +67,11 @@ def raises(*errors: type[ApiError]) -> Callable[[Method], Method]:
     return mark
 
 
-def error_answers(errors: Iterable[type[ApiError]]) -> dict[str, Answer]:
-    """Describe errors as OpenAPI responses, by status."""
+def error_answers(errors: Iterable[type[ApiError]], *, schema: str = "Error") -> dict[str, Answer]:
+    """Describe errors as OpenAPI responses, by status; ``schema`` names the shape of their body."""
     ordered = sorted(dict.fromkeys(errors), key=attrgetter("status", "code"))
     grouped = groupby(ordered, key=attrgetter("status"))
-    return {str(status): _answer(list(together)) for status, together in grouped}
+    return {str(status): _answer(list(together), schema) for status, together in grouped}
 
 
 class ErrorSchema(AutoSchema):
@@ -104,11 +104,11 @@ class ErrorSchema(AutoSchema):
         return told
 
 
-def _answer(errors: list[type[ApiError]]) -> Answer:
+def _answer(errors: list[type[ApiError]], schema: str) -> Answer:
     codes = sorted({error.code for error in errors})
     code = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
-    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, code]}
+    described = {"allOf": [{"$ref": f"#/components/schemas/{schema}"}, code]}
     return {
         "description": "\n\n".join(f"`{error.code}`: {error.message}" for error in errors),
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": {"schema": described}},
     }

@@ -72,9 +72,16 @@ _RATE_LIMIT_HEADERS = [
 
 
 def _relayed(
-    name: str, summary: str, request: str, answer: str, *, streams: bool
+    name: str,
+    summary: str,
+    request: str,
+    answer: str,
+    *,
+    streams: bool,
+    last: str = "[DONE]",
+    error: str = "Error",
 ) -> dict[str, Any]:
-    """Describe a route that relays to a model."""
+    """Describe a route that relays to a model; ``last`` is the last event of a stream."""
     events = {"text/event-stream": {"schema": {"type": "string"}}} if streams else {}
     headers = {
         name: {"schema": {"type": kind}}
@@ -82,11 +89,14 @@ def _relayed(
             ("x-tokens-reserved", "integer"),
             ("x-tokens-available", "integer"),
             ("x-llm-provider", "string"),
+            ("x-output-limit", "integer"),
+            ("x-output-limited-by", "string"),
+            ("x-omitted-fields", "string"),
             *_RATE_LIMIT_HEADERS,
             ("X-Request-ID", "string"),
         )
     }
-    told = "The answer, or with stream=true its events up to [DONE]." if streams else "The answer."
+    told = f"The answer, or with stream=true its events up to {last}." if streams else "The answer."
     return {
         "operationId": name,
         "summary": summary,
@@ -99,7 +109,7 @@ def _relayed(
                 "headers": headers,
                 "content": {**_json(answer), **events},
             },
-            **error_answers(_OF_A_CALL),
+            **error_answers(_OF_A_CALL, schema=error),
         },
     }
 
@@ -136,6 +146,50 @@ PROXY_PATHS: dict[str, Any] = {
             "ChatCompletionRequest",
             "ChatCompletion",
             streams=True,
+        )
+    },
+    "/api/llm/messages": {
+        "post": _relayed(
+            "messages",
+            "Ask a model in Anthropic's Messages, metered",
+            "MessagesRequest",
+            "Message",
+            streams=True,
+            last="message_stop",
+            error="MessagesError",
+        )
+    },
+    "/api/llm/messages/count_tokens": {
+        "post": {
+            "operationId": "messages_count_tokens",
+            "summary": "Estimate a prompt's tokens: free, and counted in no limit",
+            "tags": ["llm"],
+            "security": _SECURITY,
+            "requestBody": {"required": True, "content": _json("CountTokensRequest")},
+            "responses": {
+                "200": _answer("The estimate", _json("TokenCount")),
+                **error_answers(
+                    (
+                        *_OF_EVERY_ROUTE,
+                        ModelNotInPlan,
+                        ModelNotFound,
+                        PayloadTooLarge,
+                        UnsupportedMediaType,
+                        NoUpstream,
+                    ),
+                    schema="MessagesError",
+                ),
+            },
+        }
+    },
+    "/api/llm/responses": {
+        "post": _relayed(
+            "responses",
+            "Ask a model in OpenAI's Responses, metered",
+            "ResponsesRequest",
+            "Response",
+            streams=True,
+            last="response.completed",
         )
     },
     "/api/llm/completions": {

@@ -24,6 +24,8 @@ _INPUT: dict[str, Any] = {
     ],
 }
 
+_MESSAGES = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
         "type": "object",
@@ -46,6 +48,79 @@ PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletion": {
         "type": "object",
         "description": "OpenAI's chat completion object, as the provider sent it.",
+        "additionalProperties": True,
+    },
+    "MessagesRequest": {
+        "type": "object",
+        "description": "Anthropic's request; fields not named here pass through, or are named in"
+        " a 400 where the provider cannot be told of them. Errors have Anthropic's shape.",
+        "required": ["model", "max_tokens", "messages"],
+        "properties": {
+            "model": {"type": "string", "examples": ["anthropic/claude-sonnet-4.5"]},
+            "max_tokens": {"type": "integer", "minimum": 1},
+            "messages": _MESSAGES,
+            "stream": {"type": ["boolean", "null"], "default": False},
+        },
+        "additionalProperties": True,
+    },
+    "Message": {
+        "type": "object",
+        "description": "Anthropic's message object.",
+        "additionalProperties": True,
+    },
+    "MessagesError": {
+        "type": "object",
+        "description": "Anthropic's error object, with our code and facts beside its type.",
+        "required": ["type", "error", "request_id"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message", "code"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "message": {"type": "string"},
+                    "code": {"type": "string"},
+                    "param": {"type": "string"},
+                },
+                "additionalProperties": True,
+            },
+            "request_id": {"type": ["string", "null"]},
+        },
+    },
+    "CountTokensRequest": {
+        "type": "object",
+        "required": ["model", "messages"],
+        "properties": {"model": {"type": "string"}, "messages": _MESSAGES},
+        "additionalProperties": True,
+    },
+    "TokenCount": {
+        "type": "object",
+        "required": ["input_tokens"],
+        "properties": {"input_tokens": {"type": "integer"}},
+    },
+    "ResponsesRequest": {
+        "type": "object",
+        "description": "OpenAI's request; fields not named here pass through, or are named in a"
+        " 400 where the provider cannot be told of them. Nothing is stored: `store` and"
+        " `previous_response_id` are refused.",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
+            "input": {
+                "oneOf": [
+                    {"type": "string", "minLength": 1},
+                    {"type": "array", "minItems": 1, "items": {"type": "object"}},
+                ]
+            },
+            "max_output_tokens": {"type": ["integer", "null"], "minimum": 1},
+            "stream": {"type": ["boolean", "null"], "default": False},
+        },
+        "additionalProperties": True,
+    },
+    "Response": {
+        "type": "object",
+        "description": "OpenAI's response object.",
         "additionalProperties": True,
     },
     "CompletionRequest": {
@@ -104,6 +179,20 @@ PROXY_SCHEMAS: dict[str, Any] = {
                 "type": "integer",
                 "description": "The most output that the caller's plan and the model allow.",
             },
+            "architecture": {
+                "type": "object",
+                "description": "As the provider lists it; text alone where it does not say.",
+                "properties": {
+                    "modality": {"type": "string"},
+                    "input_modalities": {"type": "array", "items": {"type": "string"}},
+                    "output_modalities": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+            "supported_parameters": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Absent where the provider does not list them.",
+            },
             "top_provider": {
                 "type": "object",
                 "description": "OpenRouter's place for the same figures.",
@@ -127,6 +216,8 @@ PROXY_SCHEMAS: dict[str, Any] = {
                         "type": ["string", "null"],
                         "description": "For prompt tokens written to the provider's cache.",
                     },
+                    "input_cache_read": {"type": ["string", "null"]},
+                    "input_cache_write": {"type": ["string", "null"]},
                     "request": {"type": ["string", "null"], "description": "For each request."},
                 },
             },

@@ -90,6 +90,8 @@ def _response(answer: Answer) -> HttpResponseBase:
         **exchange.slot.headers,
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
+        "x-output-limit": str(exchange.output_limit.tokens),
+        "x-output-limited-by": exchange.output_limit.by,
         "Cache-Control": "no-store",
     }
     response: HttpResponseBase

@@ -18,6 +18,7 @@ from llmproxy.catalog.weights import weights_of
 from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.models import Alias, Model, ProviderState, Route
 from llmproxy.providers import Provider, configured
+from llmproxy.providers.capabilities import UNKNOWN, Capabilities
 
 log = structlog.get_logger("tokengate.proxy")
 
@@ -28,6 +29,7 @@ class ServedRoute:
     upstream_name: str
     prices: Prices
     priority: int = 100
+    capabilities: Capabilities = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def _route(route: Route, providers: dict[str, Provider]) -> ServedRoute:
         route.price_cache_write,
     )
     provider = providers[route.provider]
-    return ServedRoute(provider, route.upstream_name, prices, route.priority)
+    capabilities = Capabilities.from_json(route.capabilities)
+    return ServedRoute(provider, route.upstream_name, prices, route.priority, capabilities)
 
 
 def _model(model: Model, routes: list[ServedRoute]) -> ServedModel:

@@ -124,7 +124,8 @@ def _store_route(route: Route, listing: Listing | None, now: datetime) -> None:
             PriceChange.objects.create(**history, **prices)
         for name, price in prices.items():
             setattr(route, name, price)
+        route.capabilities = listing.capabilities.as_json()
         route.synced_at = now
     # Not what staff may be changing at this moment.
-    written = None if route.pk is None else [*PRICES, "listed", "synced_at"]
+    written = None if route.pk is None else [*PRICES, "capabilities", "listed", "synced_at"]
     route.save(update_fields=written)

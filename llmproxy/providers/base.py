@@ -10,6 +10,7 @@ from urllib.parse import quote
 from llmproxy.protocol import hosted_tools, reports
 from llmproxy.protocol.dialects import PLAIN, Target
 from llmproxy.protocol.usage import Usage
+from llmproxy.providers.capabilities import UNKNOWN, Capabilities, of_openrouter
 
 Entry = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Listing:
     price_cached: Decimal | None = None
     price_cache_write: Decimal | None = None
     price_request: Decimal | None = None
+    capabilities: Capabilities = UNKNOWN
 
 
 def price(value: Any) -> Decimal | None:
@@ -76,6 +78,7 @@ def listing(entry: Entry) -> Listing:
         price_cached=price(pricing.get("input_cache_read")),
         price_cache_write=price(pricing.get("input_cache_write")),
         price_request=price(pricing.get("request")),
+        capabilities=of_openrouter(entry),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
+from llmproxy.providers.capabilities import of_glama
 
 
 def completion_request(answer: Entry) -> Usage | None:
@@ -30,6 +31,8 @@ def completion_request(answer: Entry) -> Usage | None:
 def listing(entry: Entry) -> Listing:
     """Read an entry of Glama's `/models`; a price that it leaves out is looked up in our table."""
     read = base.listing(entry)
+    if entry.get("capabilities"):
+        read = replace(read, capabilities=of_glama(entry))
     known = _PRICES.get(_plain(read.name))
     if known is None or read.price_prompt is not None:
         return read

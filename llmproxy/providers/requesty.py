@@ -4,12 +4,16 @@ from dataclasses import replace
 
 from llmproxy.providers import base
 from llmproxy.providers.base import Dialect, Entry, Listing
+from llmproxy.providers.capabilities import UNKNOWN, of_requesty
 
 
 def listing(entry: Entry) -> Listing:
     """Read an entry of Requesty's `/models`."""
+    read = base.listing(entry)
+    said = of_requesty(entry)
     return replace(
-        base.listing(entry),
+        read,
+        capabilities=read.capabilities if said == UNKNOWN else said,
         context_length=base.size(entry.get("context_window")),
         max_output_tokens=base.size(entry.get("max_output_tokens")),
         price_prompt=base.price(entry.get("input_price")),

@@ -12,13 +12,24 @@ from llmproxy.catalog.pricing import Weights, most_charged, most_output
 LEAST_OUTPUT = 16
 
 
+class OutputLimit(NamedTuple):
+    """The output, of each choice, that a provider is asked for at most, and what sets the limit."""
+
+    tokens: int = 0
+    by: str = "request"
+
+
 class Ceiling(NamedTuple):
-    """`prompt` and `output` (of each choice) in LLM tokens; `amount` and `minimum` as charged."""
+    """`prompt` and `output` (of each choice) in LLM tokens; `amount` and `minimum` as charged.
+
+    ``limited_by`` names what limits the output: request, plan, model or context.
+    """
 
     prompt: int
     output: int
     choices: int
     weights: Weights
+    limited_by: str = "request"
 
     @property
     def amount(self) -> int:

@@ -15,6 +15,7 @@ from llmproxy.catalog.snapshot import ServedModel, ServedRoute
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.reports import Report, merged, usage_of
 from llmproxy.protocol.usage import OutputTally, Usage
+from llmproxy.relay.ceiling import OutputLimit
 from llmproxy.settlement.figures import figures
 from tokens import ledger
 from tokens.errors import LedgerUnavailable
@@ -60,6 +61,7 @@ class Exchange:
         self.usage_is_final = False
         self.tally = OutputTally()
         self.most_output = 0  # of all choices; as asked of the provider
+        self.output_limit = OutputLimit()
         self.omitted: tuple[str, ...] = ()  # fields of the request that the provider did not get
         self.attempts: list[dict[str, Any]] = []
         self.route: ServedRoute | None = None

@@ -31,7 +31,7 @@ from llmproxy.protocol.calls import Call
 from llmproxy.protocol.dialects import Untranslatable
 from llmproxy.protocol.reports import Report
 from llmproxy.relay.callers import Caller
-from llmproxy.relay.ceiling import LEAST_OUTPUT, Ceiling
+from llmproxy.relay.ceiling import LEAST_OUTPUT, Ceiling, OutputLimit
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.relay.late import LateStream
 from llmproxy.relay.left import open_on, read_on
@@ -97,6 +97,9 @@ async def relay(
             on_leave(exchange.leave)
         max_output = ceiling.output_within(hold.amount)
         exchange.most_output = max_output * call.choices
+        exchange.output_limit = OutputLimit(
+            max_output, ceiling.limited_by if max_output == ceiling.output else "balance"
+        )
         return Answer(exchange, await _serve(_Asking(exchange, wires, max_output)))
     except ApiError as error:
         error.headers.update(slot.headers)
@@ -204,7 +207,11 @@ async def find_model(call: Call, caller: Caller) -> ServedModel:
 
 def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
-    bounds = [caller.max_output_tokens, call.max_output, model.max_output_tokens]
+    bounds: dict[str, int | None] = {
+        "request": call.max_output,
+        "plan": caller.max_output_tokens,
+        "model": model.max_output_tokens,
+    }
     if model.context_length:
         each = call.prompt.likely // call.prompt.prompts
         if each > _MOST_OVERRATED * model.context_length:
@@ -214,9 +221,15 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
         if call.max_output is None:  # What the client asks for is the provider's to judge.
-            bounds.append(_room(each, model.context_length))
-    output = min(bound for bound in bounds if bound is not None)
-    return Ceiling(prompt=prompt, output=output, choices=call.drafts, weights=model.weights)
+            bounds["context"] = _room(each, model.context_length)
+    output, limited_by = min((cap, name) for name, cap in bounds.items() if cap is not None)
+    return Ceiling(
+        prompt=prompt,
+        output=output,
+        choices=call.drafts,
+        weights=model.weights,
+        limited_by=limited_by,
+    )
 
 
 def _room(prompt: int, context: int) -> int:

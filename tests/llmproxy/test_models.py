@@ -5,7 +5,8 @@ from decimal import Decimal
 from llmproxy.models import Alias, Model, Route
 from tests.developer import MODEL, Make
 from tests.factories import ModelFactory, RouteFactory
-from tokens.models import Tier
+from tests.tokens.accounts import ROOMY
+from tokens.models import Balance, Tier
 
 
 def test_a_model_is_listed_with_prices_weights_and_providers(
@@ -23,6 +24,8 @@ def test_a_model_is_listed_with_prices_weights_and_providers(
         "completion": None,
         "cached": None,
         "cache_write": None,
+        "input_cache_read": None,
+        "input_cache_write": None,
         "request": None,
     }
     assert model["weights"] == {
@@ -81,3 +84,61 @@ def test_an_alias_is_charged_as_its_model(developer: Make, catalog: Model) -> No
     Tier.objects.update(allowed_models=["fast"])
     dev = developer()
     assert dev.chat("[[n=3]]", model="fast").json()["error"]["model"] == MODEL
+
+
+def test_what_a_model_can_do_is_listed_as_the_provider_says(
+    developer: Make, catalog: Model
+) -> None:
+    (plain,) = developer().http.get("/v1/models").json()["data"]
+    assert plain["architecture"]["modality"] == "text->text"
+    assert "supported_parameters" not in plain
+
+    said = {
+        "input_modalities": ["text", "image"],
+        "output_modalities": ["text"],
+        "supported_parameters": ["tools", "reasoning"],
+    }
+    Route.objects.update(capabilities=said)
+
+    model = developer().http.get(f"/v1/models/{MODEL}").json()
+    assert model["architecture"] == {
+        "modality": "text+image->text",
+        "input_modalities": ["text", "image"],
+        "output_modalities": ["text"],
+    }
+    assert model["supported_parameters"] == ["tools", "reasoning"]
+
+
+def test_anthropics_shape_is_for_who_sends_anthropics_version(
+    developer: Make, catalog: Model
+) -> None:
+    RouteFactory.create(model=ModelFactory.create(name="a/model", title="A model"))
+    RouteFactory.create(model=ModelFactory.create(name="z/embeds", kind="embedding"))
+    http = developer().http
+    headers = {"anthropic-version": "2023-06-01"}
+
+    first = http.get("/v1/models?limit=1", headers=headers).json()
+    after = http.get("/v1/models?limit=1000&after_id=a/model", headers=headers).json()
+    one = http.get("/v1/models/a/model", headers=headers).json()
+    bad = http.get("/v1/models?limit=0", headers=headers)
+
+    assert (first["has_more"], first["first_id"], first["last_id"]) == (True, "a/model", "a/model")
+    assert first["data"] == [one]
+    assert (one["type"], one["display_name"]) == ("model", "A model")
+    assert ([model["id"] for model in after["data"]], after["has_more"]) == ([MODEL], False)
+    assert (bad.status_code, bad.json()["type"]) == (400, "error")
+
+
+def test_a_limit_of_the_plan_on_the_output_is_told(developer: Make, catalog: Model) -> None:
+    dev = developer()
+    capped = Tier.objects.create(name="capped", title="Capped", max_output_tokens=20, **ROOMY)
+    Balance.objects.filter(user_id=dev.user_id).update(tier=capped)
+
+    cut = dev.chat("Tell [[n=90]]", max_tokens=5000)
+    own = dev.chat("Tell [[n=90]]", max_tokens=10)
+
+    assert cut.json()["choices"][0]["finish_reason"] == "length"
+    limits = [
+        (one.headers["x-output-limit"], one.headers["x-output-limited-by"]) for one in (cut, own)
+    ]
+    assert limits == [("20", "plan"), ("10", "request")]

@@ -17,6 +17,7 @@ from llmproxy.catalog.sync import sync_models
 from llmproxy.models import Alias, Model, PriceChange, Route, WeightChange
 from llmproxy.providers import DIALECTS
 from llmproxy.providers.base import listing
+from llmproxy.providers.capabilities import Capabilities
 from tests.fakes.upstream_process import UpstreamProcess
 
 pytestmark = pytest.mark.django_db
@@ -275,3 +276,20 @@ def test_requesty_and_glama_tell_the_price_of_cache_writes() -> None:
 
     for name in ("requesty", "glama"):
         assert DIALECTS[name].listing(entry).price_cache_write == Decimal("0.00000375")
+
+
+def test_what_models_can_do_is_kept_as_each_provider_lists_it() -> None:
+    sync_models()
+
+    route = Route.objects.get(model="openai/gpt-5-mini")
+    assert "tools" in route.capabilities["supported_parameters"]
+    assert "text" in route.capabilities["input_modalities"]
+    read_by = {name: dialect.listing for name, dialect in DIALECTS.items()}
+    glama = {"id": "m", "capabilities": ["input:text", "input:image", "function_calling", 7]}
+    assert read_by["glama"](glama).capabilities == Capabilities(
+        ("text", "image"), (), ("max_tokens", "tools", "tool_choice")
+    )
+    requesty = {"id": "m", "supports_vision": True, "supports_reasoning": True}
+    assert read_by["requesty"](requesty).capabilities == Capabilities(
+        ("text", "image"), ("text",), ("max_tokens", "reasoning")
+    )
