@@ -69,7 +69,8 @@ class _NativeBeginning(Beginning):
         return False
 
     def empty(self) -> AttemptFailed:
-        return empty(self._reader.report)
+        # What a stream begins with is not yet what its provider bills.
+        return empty(self._reader.report if self._reader.usage else None)
 
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
         reader = DIALECTS[self._dialect].native_reader()

@@ -56,7 +56,7 @@ class NativeStream(RelayedStream):
             self._error = failure_of(refusals.from_json({"error": reader.failed})).error
             self._exchange.note_usage(reader.report, final=False)
             return b""
-        self._exchange.note_usage(reader.report, final=reader.stopped)
+        self._exchange.note_usage(reader.report, final=reader.stopped or reader.finished)
         self._closes = reader.stopped
         if reader.finished:
             self._done, self._last = True, event

@@ -77,7 +77,7 @@ class NativeMessages(NativeReader):
             self._final = bool(part(payload, "usage"))
             self.stopped = True
         elif kind == "message_stop":
-            self.stopped = self.finished = True
+            self.finished = True
         elif kind == "error" or payload.get("error"):
             self.failed = part(payload, "error") or payload
 
