@@ -11,7 +11,7 @@ CLIENTS := .clients/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients bench bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy tests
 
@@ -98,6 +98,9 @@ test-clients: $(DEV) $(CLIENTS) ## Test popular Python and Node clients (1 minut
 
 bench: $(DEV) ## Benchmark the proxy and others, and write docs/performance.md (ARGS=--quick writes nothing).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
+
+bench-dialects: $(DEV) ## Benchmark Messages and Responses beside chat completions (2 minutes).
+	@CI=true $(BIN)/python -m tests.load.dialects $(or $(ARGS),--write docs/performance.md)
 
 bench-ledger: $(DEV) ## Benchmark the ledger with and without micro-batches (2 minutes).
 	@CI=true $(BIN)/python -m tests.load.ledger $(or $(ARGS),--write docs/performance.md)

@@ -16,11 +16,12 @@ class PlainChunks:
     """What the plain chunks of one stream look like."""
 
     def __init__(self) -> None:
+        self.field = ""  # of the delta, in which the text stands
         self._before = self._after = b""
         self._misses = 0
 
-    def characters(self, block: bytes) -> int | None:
-        """Return how many characters the chunks of a block say; None if they must be parsed."""
+    def text(self, block: bytes) -> str | None:
+        """Return what the chunks of a block say, in one; None if they must be parsed."""
         before, after = self._before, self._after
         if not (before and block.startswith(before) and block.endswith(after)):
             return None
@@ -33,7 +34,7 @@ class PlainChunks:
             read = text.decode()
         except UnicodeDecodeError:
             return None
-        return len(read) if read.isprintable() else None
+        return read if read.isprintable() else None
 
     def learn(self, event: bytes, delta: Any) -> None:
         """Remember what a chunk looks like whose delta is nothing but a piece of text.
@@ -53,4 +54,4 @@ class PlainChunks:
         start = event.index(field) + len(field)
         end = start + len(orjson.dumps(text)) - 2
         if event[start - 1 : end + 1] == orjson.dumps(text):
-            self._before, self._after = event[:start], event[end:]
+            self._before, self._after, self.field = event[:start], event[end:], key

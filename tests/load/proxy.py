@@ -43,15 +43,16 @@ def gunicorn() -> list[str]:
 
 def environment(upstream_url: str) -> dict[str, str]:
     """Return the variables of a production server; its PORT is added by whoever starts it."""
-    # Django refuses to run in production on the servers that it started itself, which it knows by
-    # their addresses: a parameter makes them another's.
+    # A production server refuses to start on the embedded servers, which this names.
     return {
+        "EMBEDDED_SERVERS": "",
         "DATABASE_URL": f"{settings.DATABASE_URL}&application_name=bench",
         "REDIS_URL": settings.REDIS_URL.replace("db=0", "db=1"),
         "DEBUG": "false",
         "SECRET_KEY": settings.SECRET_KEY,
         "IDP_OIDC_PRIVATE_KEY": settings.IDP_OIDC_PRIVATE_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",  # The load comes as from behind a proxy that ends TLS.
         "WEB_CONCURRENCY": "1",
         "UPSTREAM_BASE_URL": upstream_url,
         "UPSTREAM_API_KEY": "any",

@@ -40,6 +40,7 @@ def database() -> Iterator[None]:
     _, core = cores()
     if core is not None:
         os.sched_setaffinity(0, {core})
-    with embedded.running():
+    with embedded.running() as variables:
+        os.environ.update(variables)
         django.setup()
         yield

@@ -9,10 +9,12 @@ import asyncio
 import os
 import re
 import sys
-from typing import cast
+from typing import NamedTuple, cast
 
 import orjson
 import uvloop
+
+from tests.load import native
 
 MODEL = "gpt-fake"
 USAGE = {"prompt_tokens": 19, "completion_tokens": 42, "total_tokens": 61}
@@ -21,6 +23,11 @@ _STEERING = re.compile(rb"\[\[n=(\d+),d=(\d+)\]\]")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream" *: *true')
 _TEXT = "The quick brown fox jumps over the lazy dog, and then it thinks about what it has done. "
+
+
+def _answer(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
 
 
 def _json() -> bytes:
@@ -36,8 +43,7 @@ def _json() -> bytes:
             "usage": USAGE,
         }
     )
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+    return _answer(body)
 
 
 def _event(**fields: object) -> bytes:
@@ -59,18 +65,44 @@ def _choice(delta: dict[str, str], finish: str | None) -> list[dict[str, object]
     return [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
 
 
-_ANSWER = _json()
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
-_TOKEN = _event(choices=_choice({"content": " token"}, None))
-_LAST = (
+
+
+class _Words(NamedTuple):
+    """The bytes of a whole answer; those of a stream before its tokens, of these, and after."""
+
+    whole: bytes
+    opening: bytes
+    tokens: list[bytes]
+    closing: bytes
+
+
+_CHAT = _Words(
+    _json(),
+    _HEAD,
+    [_event(choices=_choice({"content": " token"}, None))],
     _event(choices=_choice({}, "stop"))
     + _event(choices=[], usage=USAGE)
     + _chunk(b"data: [DONE]\n\n")
-    + b"0\r\n\r\n"
+    + b"0\r\n\r\n",
 )
+_BY_PATH = {
+    path: _Words(
+        _answer(orjson.dumps(said.whole)),
+        _HEAD + _chunk(said.opening),
+        [_chunk(token) for token in said.tokens],
+        _chunk(said.closing) + b"0\r\n\r\n",
+    )
+    for path, said in native.SAID.items()
+}
+
+
+def _words(request: bytes) -> _Words:
+    path = request[: request.find(b" HTTP/")]
+    return next((words for end, words in _BY_PATH.items() if path.endswith(end)), _CHAT)
 
 
 class Connection(asyncio.Protocol):
@@ -106,8 +138,9 @@ class Connection(asyncio.Protocol):
         steering = _STEERING.search(request)
         self._left, pause = (int(steering[1]), int(steering[2])) if steering else (20, 0)
         self._pause = pause / 1000
+        self._words = _words(request)
         if _STREAM.search(request):
-            self._write(_HEAD)
+            self._write(self._words.opening)
             self._later(self._stream)
         else:
             self._later(self._whole)
@@ -119,16 +152,16 @@ class Connection(asyncio.Protocol):
             step()  # type: ignore[operator]
 
     def _whole(self) -> None:
-        self._write(_ANSWER)
+        self._write(self._words.whole)
 
     def _stream(self) -> None:
         while self._left:
             self._left -= 1
-            self._write(_TOKEN)
+            self._write(self._words.tokens[self._left % len(self._words.tokens)])
             if self._pause:
                 self._later(self._stream)
                 return
-        self._write(_LAST)
+        self._write(self._words.closing)
 
     def _write(self, data: bytes) -> None:
         """Write at once: the event loop would join what is written in one turn."""

@@ -84,6 +84,14 @@ class StreamTranslator(ABC):
                 events += self._translate(chunk)
         return events
 
+    def chunk(self, chunk: Json) -> list[bytes]:
+        """Do the same with one chunk, as read."""
+        return [] if self.ended else self._translate(chunk)
+
+    def text(self, text: str) -> list[bytes]:
+        """Do the same with chunks that hold nothing but text of the answer."""
+        return [] if self.ended else self._text(text)
+
     def finish(self) -> list[bytes]:
         """Return the last events; those of an error when the upstream broke off."""
         events = self.read(rest) if (rest := self._splitter.rest()) else []
@@ -112,6 +120,9 @@ class StreamTranslator(ABC):
 
     @abstractmethod
     def _chunk(self, chunk: Json) -> list[bytes]: ...
+
+    @abstractmethod
+    def _text(self, text: str) -> list[bytes]: ...
 
     @abstractmethod
     def _end(self) -> list[bytes]: ...

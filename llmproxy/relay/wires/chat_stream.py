@@ -1,5 +1,6 @@
 """A stream of chat completions: bytes through in whole events, read only where it may matter."""
 
+from itertools import groupby
 from typing import Any
 
 from core.errors import ApiError
@@ -29,15 +30,24 @@ class ChatStream(RelayedStream):
         return len(self._finished) >= self._choices
 
     def _read(self, block: bytes) -> bytes:
-        characters = self._plain.characters(block)
-        if characters is not None:
-            self._closes = False
-            self._exchange.tally.add(characters, events=block.count(b"\n\n"))
-            return self._shown(block)
+        text = self._plain.text(block)
+        if text is not None:
+            return self._pass_plain(block, text)
+        if block.endswith(sse.DONE):
+            passed = self._read(rest) if (rest := block[: -len(sse.DONE)]) else b""
+            return passed + self._pass_event(sse.DONE)
         chunks = sse.objects(block)
-        if chunks is not None and not any(map(is_remarkable, chunks)):
-            return self._pass_simple(block, chunks)
-        return b"".join([self._pass_event(event) for event in sse.events(block)])
+        if chunks is None:
+            return b"".join([self._pass_event(event) for event in sse.events(block)])
+        if any(map(is_remarkable, chunks)):
+            return self._pass_mixed(block, chunks)
+        return self._pass_simple(block, chunks)
+
+    def _pass_plain(self, block: bytes, text: str) -> bytes:
+        """Count the output of chunks that differ from the one before in their text only."""
+        self._closes = False
+        self._exchange.tally.add(len(text), events=block.count(b"\n\n"))
+        return self._show_plain(block, text)
 
     def _pass_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
         """Count the output of chunks that hold nothing else, as nearly all do."""
@@ -46,9 +56,52 @@ class ChatStream(RelayedStream):
         self._last, self._closes = chunks[-1], False
         if len(chunks) == 1:
             self._plain.learn(block, chunks[0]["choices"][0].get("delta"))
-        return self._shown(block)
+        return self._show_simple(block, chunks)
 
-    def _shown(self, block: bytes) -> bytes:
+    def _pass_mixed(self, block: bytes, chunks: list[Chunk]) -> bytes:
+        """Do the same where some of the chunks hold more, as at the end of a stream."""
+        passed = []
+        for is_more, run in groupby(zip(sse.events(block), chunks, strict=True), key=_holds_more):
+            if self._done or self._error:
+                break
+            if is_more:
+                passed += [self._pass_event(event) for event, _ in run]
+            else:
+                passed.append(self._pass_run(*zip(*run, strict=True)))
+        return b"".join(passed)
+
+    def _pass_run(self, events: tuple[bytes, ...], chunks: tuple[Chunk, ...]) -> bytes:
+        block = b"".join(events)
+        text = self._plain.text(block)
+        if text is None:
+            self._plain.learn(events[0], chunks[0]["choices"][0].get("delta"))
+            text = self._plain.text(block)
+        if text is None:
+            return self._pass_simple(block, list(chunks))
+        self._last = chunks[-1]
+        return self._pass_plain(block, text)
+
+    def _show_plain(self, block: bytes, text: str) -> bytes:
+        """Return what the client gets of chunks that say so much text, and nothing else."""
+        return self._without_null_usage(block)
+
+    def _show_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
+        """Return what the client gets of chunks that hold output alone."""
+        return self._without_null_usage(block)
+
+    def _show_chunk(self, event: bytes, chunk: Chunk) -> bytes:
+        """Return what the client gets of a chunk that may hold usage, too."""
+        if self._shows_usage or "usage" not in chunk:
+            return events.canonical(event, chunk)
+        if not chunk.get("choices"):
+            return b""
+        return sse.event({key: value for key, value in chunk.items() if key != "usage"})
+
+    def _show_comment(self, event: bytes) -> bytes:
+        """Return what the client gets of a comment."""
+        return event
+
+    def _without_null_usage(self, block: bytes) -> bytes:
         return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:
@@ -64,7 +117,7 @@ class ChatStream(RelayedStream):
         elif isinstance(said, dict) and not (self._done or self._error):
             return self._pass_chunk(event, said)
         elif said is None and event.startswith(b":"):
-            return event
+            return self._show_comment(event)
         return b""
 
     def _pass_chunk(self, event: bytes, chunk: Chunk) -> bytes:
@@ -74,21 +127,22 @@ class ChatStream(RelayedStream):
         # What says nothing more after the finish is the end, if the provider forgets `[DONE]`.
         self._last, self._closes = chunk, self._has_finished and not characters
         self._exchange.note_usage(report_in(chunk), final=self._has_finished)
-        if self._shows_usage or "usage" not in chunk:
-            return events.canonical(event, chunk)
-        if not chunk.get("choices"):
-            return b""
-        return sse.event({key: value for key, value in chunk.items() if key != "usage"})
+        return self._show_chunk(event, chunk)
 
     def _cut_short(self) -> bytes:
         is_text = self._exchange.call.endpoint is COMPLETIONS
         nothing: dict[str, Any] = {"text": ""} if is_text else {"delta": {}}
         end = {**nothing, "logprobs": None, "finish_reason": "length"}
         ends = [{"index": index, **end} for index in range(self._choices)]
-        return sse.event({**self._last, "choices": ends})
+        chunk = {**self._last, "choices": ends}
+        return self._show_chunk(sse.event(chunk), chunk)
 
     def _last_event(self) -> bytes:
         return sse.DONE
 
     def _failure(self, error: ApiError) -> bytes:
         return sse.event(error.body(self._exchange.request_id))
+
+
+def _holds_more(told: tuple[bytes, Chunk]) -> bool:
+    return is_remarkable(told[1])

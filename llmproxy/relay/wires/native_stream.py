@@ -28,15 +28,19 @@ class NativeStream(RelayedStream):
         return self._reader.stopped
 
     def _read(self, block: bytes) -> bytes:
-        characters = self._plain.characters(block)
-        if characters is not None:
-            self._exchange.tally.add(characters, events=block.count(b"\n\n"))
+        text = self._plain.text(block)
+        if text is not None:
+            self._exchange.tally.add(len(text), events=block.count(b"\n\n"))
             return block
         return b"".join([self._pass_event(event) for event in sse.events(block)])
 
     def _pass_event(self, event: bytes) -> bytes:
         if self._done or self._error:
             return b""
+        text = self._plain.text(event)
+        if text is not None:
+            self._exchange.tally.add(len(text))
+            return event
         payload = payload_of(event)
         if payload is None:
             return event if event.startswith(b":") else b""

@@ -7,6 +7,7 @@ from llmproxy.protocol import sse
 from llmproxy.protocol.calls import CHAT, Call
 from llmproxy.protocol.dialects import Exchange as Translation
 from llmproxy.protocol.dialects import StreamTranslator
+from llmproxy.protocol.events import Chunk
 from llmproxy.protocol.parsing import dumps
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
@@ -48,10 +49,21 @@ class TranslatedStream(ChatStream):
     def _read(self, block: bytes) -> bytes:
         if block is sse.KEEP_ALIVE:
             return self._translator.keep_alive()
-        return self._translated(super()._read(block))
+        return super()._read(block)
 
-    def _cut_short(self) -> bytes:
-        return self._translated(super()._cut_short())
+    def _show_plain(self, block: bytes, text: str) -> bytes:
+        if self._plain.field != "content":
+            return b"".join(self._translator.read(block))
+        return b"".join(self._translator.text(text))
+
+    def _show_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
+        return b"".join([event for chunk in chunks for event in self._translator.chunk(chunk)])
+
+    def _show_chunk(self, event: bytes, chunk: Chunk) -> bytes:
+        return b"".join(self._translator.chunk(chunk))
+
+    def _show_comment(self, event: bytes) -> bytes:
+        return b""
 
     def _last_event(self) -> bytes:
         self._translator.complete = True
@@ -59,6 +71,3 @@ class TranslatedStream(ChatStream):
 
     def _failure(self, error: ApiError) -> bytes:
         return b"".join(self._translator.error(error))
-
-    def _translated(self, block: bytes) -> bytes:
-        return b"".join(self._translator.read(block)) if block else b""

@@ -26,7 +26,7 @@ from llmproxy.protocol.dialects.messages.answer import (
     usage_of,
 )
 from llmproxy.protocol.dialects.messages.errors import error_body
-from llmproxy.protocol.dialects.pieces import PieceReader
+from llmproxy.protocol.dialects.pieces import Piece, PieceReader
 
 Json = dict[str, Any]
 
@@ -66,6 +66,9 @@ class MessagesStream(StreamTranslator):
             self._ending = choice
         self._used = counts.of_chat(chunk) or self._used
         return events
+
+    def _text(self, text: str) -> list[bytes]:
+        return self._start({}) + self._events(self._sequencer.add(Piece("text", "text", text)))
 
     def _end(self) -> list[bytes]:
         events = self._start({}) + self._events(self._sequencer.close())

@@ -37,8 +37,11 @@ class NativeResponses(NativeReader):
         return reports.read(self._said)
 
     def add(self, payload: Json) -> bool:
-        kind = payload.get("type")
+        kind, delta = payload.get("type"), payload.get("delta")
         self._sequence = payload.get("sequence_number", self._sequence)
+        if isinstance(delta, str):  # As nearly all events.
+            self.characters += len(delta)
+            return False
         if payload.get("object") == "response":
             self.characters += sum(map(_characters, _items(payload)))
             self._end(payload)
@@ -53,8 +56,6 @@ class NativeResponses(NativeReader):
             self.characters += len(name) if isinstance(name, str) else 0
             return False
         else:
-            delta = payload.get("delta")
-            self.characters += len(delta) if isinstance(delta, str) else 0
             return False
         return True
 

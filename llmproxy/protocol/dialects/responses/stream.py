@@ -16,7 +16,7 @@ from llmproxy.protocol.dialects.base import (
     typed_event,
 )
 from llmproxy.protocol.dialects.blocks import Added, Block, Opened, Sequencer, Step
-from llmproxy.protocol.dialects.pieces import PieceReader
+from llmproxy.protocol.dialects.pieces import Piece, PieceReader
 from llmproxy.protocol.dialects.responses.answer import Renderer, content_part, is_summary
 from llmproxy.protocol.dialects.responses.tools import ToolNames
 
@@ -59,6 +59,9 @@ class ResponsesStream(StreamTranslator):
             self._ending = choice
         self._used = counts.of_chat(chunk) or self._used
         return events
+
+    def _text(self, text: str) -> list[bytes]:
+        return self._start({}) + self._events(self._sequencer.add(Piece("text", "text", text)))
 
     def _end(self) -> list[bytes]:
         events = self._start({}) + self._events(self._sequencer.close())
