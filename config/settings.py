@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "core.http.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
     "core.http.middleware.api_errors",
+    "core.http.middleware.plain_forms",
     "accounts.web.browsers.page_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
