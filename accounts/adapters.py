@@ -7,6 +7,7 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.exceptions import ValidationError
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.addresses import fold
-from accounts.flows import linking, passwords, reauthentication
+from accounts.flows import factor_secrets, linking, passwords, reauthentication
 from accounts.models import User
 from accounts.throttling.attempts import count_login, may_be_told
 from accounts.web import link_pages
@@ -137,3 +138,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         User.objects.select_for_update().get(pk=account.user_id)
         if linking.is_last_way_in(self.request, account):
             raise self.validation_error("no_password")
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second factors."""
+
+    def encrypt(self, text: str) -> str:
+        return factor_secrets.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return factor_secrets.decrypt(encrypted_text)

@@ -1,11 +1,11 @@
 """Celery tasks of accounts."""
 
 from celery import shared_task
-from django.contrib.sessions.backends.db import SessionStore
 
 from accounts import notices
-from accounts.flows import deletion, redemption
+from accounts.flows import deletion, factor_secrets, redemption
 from accounts.sessions import session_pairs
+from accounts.sessions.browser_store import SessionStore
 
 
 @shared_task
@@ -15,6 +15,12 @@ def forget_what_has_expired() -> None:
     session_pairs.forget_expired()
     SessionStore.clear_expired()
     deletion.mark_deleted()
+
+
+@shared_task
+def encrypt_second_factors() -> None:
+    """Encrypt with the present SECRET_KEY the secrets of second factors that are not."""
+    factor_secrets.encrypt_anew()
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "core.http.middleware.request_context",
     "corsheaders.middleware.CorsMiddleware",
     "core.http.middleware.api_errors",
+    "core.http.middleware.plain_forms",
     "accounts.web.browsers.page_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -169,6 +170,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "expire-reservations": {"task": "tokens.tasks.expire_reservations", "schedule": 15.0},
     "forget-expired": {"task": "accounts.tasks.forget_what_has_expired", "schedule": 3600.0},
+    "encrypt-second-factors": {"task": "accounts.tasks.encrypt_second_factors", "schedule": 3600.0},
     "reset-allowances": {"task": "tokens.tasks.reset_allowances", "schedule": 60.0},
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "notify-runaway-usage": {"task": "tokens.tasks.notify_runaway_usage", "schedule": 300.0},
@@ -240,6 +242,7 @@ REGISTER_RATE: str = env.str("REGISTER_RATE", "60/m" if DEBUG else "20/h")
 
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account_home"
+SESSION_ENGINE = "accounts.sessions.browser_store"
 SESSION_COOKIE_NAME = "tokengate_session"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -273,6 +276,7 @@ MFA_FORMS = {
     "authenticate": "accounts.web.forms.CodeForm",
     "reauthenticate": "accounts.web.forms.CodeAgainForm",
 }
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_TOTP_ISSUER = "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 # accounts/receivers.py asks for more: that the user's own address is verified. The library's rule

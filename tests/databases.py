@@ -60,6 +60,23 @@ def empty() -> None:
         cursor.execute(_EMPTY)
 
 
+def dump() -> str:
+    """Return every table of the database as text, as a backup would have them."""
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        assert len(tables) > 60
+        parts = []
+        for table in tables:
+            with cursor.cursor.copy(f"COPY {table} TO STDOUT") as copied:
+                parts += [bytes(part).decode() for part in copied]
+    return "".join(parts)
+
+
 # What receivers of post_migrate write.
 _EMPTY = """
     DO $$

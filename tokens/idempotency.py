@@ -22,6 +22,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core import encryption
 from core.errors import Conflict, InvalidRequest
 from tokens.models import IdempotentAnswer
 
@@ -34,6 +35,7 @@ HEADER = OpenApiParameter(
     "the same answer, and no other effect.",
 )
 
+_PURPOSE = "tokens.idempotency"
 _SANE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CLAIM = """
     INSERT INTO tokens_idempotentanswer (user_id, key, fingerprint, status, created_at)
@@ -83,8 +85,7 @@ def _first_answer(key: str, request: Request, act: Callable[[], Response]) -> Re
     if not claimed:
         return again(answer, fingerprint)
     response = act()
-    answer.status, answer.body = response.status_code, orjson.loads(orjson.dumps(response.data))
-    answer.save(update_fields=["status", "body"])
+    keep(answer, response)
     return response
 
 
@@ -95,11 +96,29 @@ def _claim(user_id: int, key: str, fingerprint: str) -> bool:
         return bool(cursor.rowcount)
 
 
+def keep(answer: IdempotentAnswer, response: Response) -> None:
+    """Store the response, encrypted: it may have a secret that its caller alone is to know."""
+    answer.status = response.status_code
+    answer.body = encryption.encrypt(orjson.dumps(response.data).decode(), purpose=_PURPOSE)
+    answer.save(update_fields=["status", "body"])
+
+
 def again(answer: IdempotentAnswer, fingerprint: str) -> Response:
     """Answer as before. Raises ``Conflict`` for a request that is not the same."""
     if answer.fingerprint != fingerprint:
         raise Conflict("This Idempotency-Key came with another request.", param="Idempotency-Key")
-    return Response(answer.body, status=answer.status, headers={"Idempotent-Replayed": "true"})
+    headers = {"Idempotent-Replayed": "true"}
+    return Response(_body_of(answer), status=answer.status, headers=headers)
+
+
+def _body_of(answer: IdempotentAnswer) -> Any:
+    """Return the stored body. Raises ``Conflict`` where no key reads it any more."""
+    if not isinstance(answer.body, str):  # a former version's, in the clear
+        return answer.body
+    try:
+        return orjson.loads(encryption.decrypt(answer.body, purpose=_PURPOSE))
+    except encryption.Unreadable as lost:
+        raise Conflict("The first answer cannot be repeated.", param="Idempotency-Key") from lost
 
 
 def fingerprint_of(request: Request) -> str:

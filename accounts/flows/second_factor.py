@@ -16,6 +16,7 @@ from accounts.errors import SecondFactorRequired
 from accounts.models import User
 from accounts.sessions.revocation import sign_out_everywhere
 from accounts.throttling.attempts import count_code
+from core import encryption
 
 
 def is_set_up(user: User) -> bool:
@@ -32,11 +33,19 @@ def prove(request: HttpRequest, user: User, *, code: str) -> None:
         raise SecondFactorRequired
     count_code(request, user=user)
     for authenticator in Authenticator.objects.filter(user=user):
-        if authenticator.wrap().validate_code(code):
+        if _is_good(authenticator, code):
             authenticator.record_usage()
             return
     security_log.note("second_factor_failed", user_id=user.pk, request=request)
     raise SecondFactorRequired("This code is incorrect or has already been used.")
+
+
+def _is_good(authenticator: Authenticator, code: str) -> bool:
+    try:
+        return bool(authenticator.wrap().validate_code(code))
+    except encryption.Unreadable:
+        security_log.note("second_factor_unreadable", user_id=authenticator.user_id)
+        return False
 
 
 @transaction.atomic

@@ -11,6 +11,9 @@ from accounts.addresses import fold
 from accounts.flows import passwords
 from accounts.models import User
 from accounts.throttling.attempts import count_code, count_password
+from core import encryption
+
+UNREADABLE = "Your second factor cannot be read. Ask support to remove it."
 
 
 class SignInForm(forms.LoginForm):  # type: ignore[misc]
@@ -33,6 +36,9 @@ class CodeForm(mfa.AuthenticateForm):  # type: ignore[misc]
         except ValidationError:
             security_log.note("second_factor_failed", user_id=self.user.pk, request=context.request)
             raise
+        except encryption.Unreadable as lost:
+            security_log.note("second_factor_unreadable", user_id=self.user.pk)
+            raise ValidationError(UNREADABLE) from lost
         return code
 
 

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.errors import SubscriptionBusy
-from tokens.idempotency import again, fingerprint_of, sane_key
+from tokens.idempotency import again, fingerprint_of, keep, sane_key
 from tokens.models import IdempotentAnswer
 
 _ABANDONED = timedelta(minutes=5)
@@ -45,8 +44,7 @@ def idempotent(method: View) -> View:
         except BaseException:
             mark.delete()
             raise
-        mark.status, mark.body = response.status_code, orjson.loads(orjson.dumps(response.data))
-        mark.save(update_fields=["status", "body"])
+        keep(mark, response)
         return response
 
     return once

@@ -88,6 +88,13 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of it
         """Name rows by their primary key only."""
         return to_field in ("pk", self.opts.pk.name)
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Model | None:
+        """Find a row by its key; an empty `_to_field` in the address names no column."""
+        found: Model | None = super().get_object(request, object_id, from_field or None)
+        return found
+
 
 class SuperuserAdmin(StaffAdmin):
     """Rows that give power over others: seen by whoever has the permission, changed by superusers.

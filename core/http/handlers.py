@@ -16,6 +16,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
@@ -38,6 +39,18 @@ class BoundedHandler(ASGIHandler):
     """Django's handler, with a bound on the body that no view can forget."""
 
     max_body = settings.MAX_BODY_BYTES
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request; give its database connection back whatever is raised.
+
+        Django does so only where there is a response or the client has gone. The connection belongs
+        to the request's thread, so nothing else would ever find it, and the pool would run empty.
+        """
+        try:
+            await super().handle(scope, receive, send)
+        except Exception:
+            await request_finished.asend(sender=self.__class__)
+            raise
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         """Read the body up to the limit. A longer one is dropped: `.too_large` is then true."""

@@ -27,6 +27,8 @@ access = logging.getLogger(ACCESS)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _API = "/api/"
+_OAUTH = "/identity/o/api/"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Handler = Callable[[HttpRequest], Any]
 
@@ -79,6 +81,26 @@ def api_errors(get_response: Handler) -> Handler:
 
     handler.process_exception = process_exception
     return handler  # type: ignore[no-any-return]
+
+
+def plain_forms(get_response: Handler) -> Handler:
+    """Refuse forms that no page sends: in another charset than UTF-8, or with a NUL byte.
+
+    No view has to think of them. PostgreSQL refuses NUL in text, and Django the charset, at
+    whatever place first looks at the form, which may be a page of errors. The endpoints of OAuth
+    answer in their own shape.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.content_type in _FORMS and not request.path.startswith(_OAUTH):
+            if (request.encoding or "utf-8").lower() != "utf-8":
+                return error_response(InvalidRequest("Forms must be in UTF-8."), request)
+            if any(nul in request.body for nul in (b"%00", b"\0")):
+                return error_response(InvalidRequest("The form contains a NUL byte."), request)
+        response: HttpResponseBase = get_response(request)
+        return response
+
+    return middleware
 
 
 def cors(get_response: Handler) -> Handler:

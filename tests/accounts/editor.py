@@ -15,11 +15,11 @@ import httpx
 from allauth.idp.oidc.internal.oauthlib import device_codes
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.core.handlers.wsgi import WSGIHandler
 
 from accounts.models import User
+from accounts.sessions.browser_store import SessionStore
 
 REDIRECT = "vscode://tokengate.tokengate/auth/callback"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"

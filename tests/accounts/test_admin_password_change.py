@@ -4,11 +4,12 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from accounts.errors import TokenRevoked
 from accounts.models import User
 from accounts.sessions import session_pairs
-from tests.accounts.signing_in import fresh_email
+from tests.accounts.signing_in import fresh_email, post, signed_in
 from tests.factories import PASSWORD, UserFactory
 
 NEW = "an entirely different staple"
@@ -79,6 +80,24 @@ def test_wrong_passwords_are_counted(client: Client, staff: User, path: str, fie
     assert client.post(path, right).status_code == 429
     staff.refresh_from_db()
     assert staff.check_password(PASSWORD)
+
+
+def test_wrong_passwords_of_the_pages_and_of_the_api_add_up(
+    api: APIClient, client: Client, staff: User
+) -> None:
+    client.force_login(staff)
+    staff.refresh_from_db()
+    signed_in(api, staff)
+    for _ in range(4):
+        client.post(CHANGE, {"oldpassword": "wrong", "password1": NEW, "password2": NEW})
+        client.post("/accounts/reauthenticate/", {"password": "wrong"})
+
+    guesses = [
+        post(api, "auth/password/change", current_password="wrong", new_password=NEW).status_code
+        for _ in range(3)
+    ]
+
+    assert guesses == [403, 403, 429]
 
 
 def test_logging_out_of_the_admin_needs_a_form(staff: User) -> None:

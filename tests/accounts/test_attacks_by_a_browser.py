@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
@@ -12,6 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.sessions import session_pairs
+from accounts.sessions.browser_store import SessionStore
 from tests.accounts.signing_in import verify_address
 from tests.factories import PASSWORD, UserFactory
 

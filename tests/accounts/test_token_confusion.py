@@ -48,8 +48,23 @@ class Forger:
         good = jwt.decode(self.good(), options={"verify_signature": False})
         return {key: value for key, value in {**good, **changed}.items() if value is not None}
 
-    def signed(self, **changed: Any) -> str:
-        return jwt.encode(self.claims(**changed), settings.SECRET_KEY, algorithm="HS256")
+    def signed(self, header: dict[str, Any] | None = None, **changed: Any) -> str:
+        """Sign with the right key, which the header names unless another header is given."""
+        headers = {"kid": self.kid()} if header is None else header
+        key = settings.SECRET_KEY
+        return jwt.encode(self.claims(**changed), key, algorithm="HS256", headers=headers)
+
+    def signed_as_it_is(self, **changed: Any) -> str:
+        """Sign what the library would not."""
+        text = json.dumps(self.claims(**changed)).encode()
+        header = {"kid": self.kid()}
+        return jwt.api_jws.encode(text, settings.SECRET_KEY, "HS256", headers=header)
+
+    def kid(self) -> str:
+        return str(jwt.get_unverified_header(self.good())["kid"])
+
+    def by_another_key(self, key: Any, algorithm: str) -> str:
+        return jwt.encode(self.claims(), key, algorithm, headers={"kid": self.kid()})
 
     def by_hand(self, header: Any, signature: str = "") -> str:
         return f"{_part(header)}.{_part(self.claims())}.{signature}"
@@ -58,7 +73,7 @@ class Forger:
         return self.good().rpartition(".")[2]
 
     def with_public_key_as_secret(self) -> str:
-        text = self.by_hand({"alg": "HS256", "typ": "JWT"}).removesuffix(".")
+        text = self.by_hand({"alg": "HS256", "kid": self.kid()}).removesuffix(".")
         return f"{text}.{_base64(hmac.digest(_PUBLIC, text.encode(), 'sha256'))}"
 
 
@@ -72,16 +87,19 @@ def _base64(data: bytes) -> str:
 
 FORGERIES: dict[str, Callable[[Forger], str]] = {
     "of the other kind": Forger.other_kind,
-    "alg none": lambda by: by.by_hand({"alg": "none", "typ": "JWT"}),
-    "alg None": lambda by: by.by_hand({"alg": "None"}),
-    "no alg": lambda by: by.by_hand({}),
-    "HS512": lambda by: jwt.encode(by.claims(), settings.SECRET_KEY * 2, algorithm="HS512"),
-    "RS256": lambda by: jwt.encode(by.claims(), _RSA, algorithm="RS256"),
+    "alg none": lambda by: by.by_hand({"alg": "none", "typ": "JWT", "kid": by.kid()}),
+    "alg None": lambda by: by.by_hand({"alg": "None", "kid": by.kid()}),
+    "no alg": lambda by: by.by_hand({"kid": by.kid()}),
+    "alg none without kid": lambda by: by.by_hand({"alg": "none"}),
+    "HS512": lambda by: by.by_another_key(settings.SECRET_KEY * 2, "HS512"),
+    "RS256": lambda by: by.by_another_key(_RSA, "RS256"),
     "HS256 with a public key": Forger.with_public_key_as_secret,
-    "another secret": lambda by: jwt.encode(by.claims(), secrets.token_hex(), algorithm="HS256"),
+    "another secret": lambda by: by.by_another_key(secrets.token_hex(), "HS256"),
     "no signature": lambda by: by.good().rpartition(".")[0] + ".",
     "two parts": lambda by: by.good().rpartition(".")[0],
-    "another token's signature": lambda by: by.by_hand({"alg": "HS256"}, by.signature()),
+    "another token's signature": lambda by: by.by_hand(
+        {"alg": "HS256", "kid": by.kid()}, by.signature()
+    ),
     "expired": lambda by: by.signed(exp=1_000_000_000),
     "of the future": lambda by: by.signed(iat=9_999_999_999),
     "no exp": lambda by: by.signed(exp=None),
@@ -99,6 +117,17 @@ FORGERIES: dict[str, Callable[[Forger], str]] = {
     "sub of another user": lambda by: by.signed(sub=str(by.user.pk + 1)),
     "no typ": lambda by: by.signed(typ=None),
     "another typ": lambda by: by.signed(typ="id"),
+    "no iss": lambda by: by.signed(iss=None),
+    "no aud": lambda by: by.signed(aud=None),
+    "another iss": lambda by: by.signed(iss="https://evil.example"),
+    "another aud": lambda by: by.signed(aud="tokengate-invoices"),
+    "other auds": lambda by: by.signed(aud=["a", "b"]),
+    "aud that is a number": lambda by: by.signed(aud=1),
+    "iss that is a list": lambda by: by.signed_as_it_is(iss=["tokengate"]),
+    "foreign kid": lambda by: by.signed({"kid": "1"}),
+    "kid that is a path": lambda by: by.signed({"kid": "../../dev/null"}),
+    "no kid": lambda by: by.signed({}),
+    "no kid, another iss": lambda by: by.signed({}, iss="https://evil.example", aud=None),
     "garbage": lambda _: "garbage",
     "dots": lambda _: "..",
     "not ASCII": lambda _: "é.é.é",
@@ -146,12 +175,34 @@ def test_claims_are_as_the_contract_says(user: User) -> None:
     session = Session.objects.get()
     for token, kind in ((pair.access, "access"), (pair.refresh, "refresh")):
         claims = jwt.decode(token, options={"verify_signature": False})
-        assert set(claims) == {"typ", "exp", "iat", "jti", "sub", "sid"}
+        assert set(claims) == {"typ", "exp", "iat", "jti", "sub", "sid", "iss", "aud"}
+        assert (claims["iss"], claims["aud"]) == ("tokengate", "tokengate-api")
         assert (claims["typ"], claims["sub"], claims["sid"]) == (
             kind,
             str(user.pk),
             str(session.pk),
         )
+
+
+_FORMER: dict[str, Any] = {"header": {}, "iss": None, "aud": None}
+
+
+def test_an_access_token_of_a_former_version_is_refused(user: User) -> None:
+    """It names neither its issuer nor its audience: its client refreshes."""
+    assert code(profile(Forger(user, "access").signed(**_FORMER))) == "invalid_token"
+
+
+def test_a_refresh_token_of_a_former_version_is_good_once(
+    api: APIClient, user: User, settings: Settings
+) -> None:
+    settings.REFRESH_GRACE_SECONDS = 0
+    former = Forger(user, "refresh").signed(**_FORMER)
+
+    renewed = refresh(api, former).json()
+
+    assert profile(renewed["access"]).status_code == 200
+    assert jwt.decode(renewed["refresh"], options={"verify_signature": False})["aud"]
+    assert code(refresh(api, former)) == "token_revoked"
 
 
 def test_suspended_and_deleted_users(api: APIClient, user: User) -> None:

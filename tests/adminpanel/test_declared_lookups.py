@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import RequestFactory
 from django.urls import reverse
@@ -129,6 +130,13 @@ def test_a_password_is_shown_masked(root: User) -> None:
 @pytest.mark.parametrize("popup", ["", "&_popup=1"])
 def test_the_site_answers_400(db: None, address: str, popup: str) -> None:
     assert signed_in("root").get(f"/admin/{address}{popup}").status_code == 400
+
+
+@pytest.mark.parametrize("what", ["change", "delete"])
+def test_an_empty_name_of_a_column_is_none(db: None, what: str) -> None:
+    group = Group.objects.create(name="a")
+    address = f"/admin/auth/group/{group.pk}/{what}/?_to_field="
+    assert signed_in("root").get(address).status_code == 200
 
 
 @pages

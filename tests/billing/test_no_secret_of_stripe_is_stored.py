@@ -1,7 +1,7 @@
 """After all that a customer can do, no secret of Stripe's is anywhere in the database."""
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 from djstripe.models import Account, APIKey, Customer, PaymentIntent, WebhookEndpoint
 from djstripe.models import Subscription as Mirrored
@@ -15,24 +15,8 @@ from billing.stripe import mirror
 from billing.stripe.mirror_secrets import without_secrets
 from tests.billing import checkout
 from tests.billing.shop import Shop, change, post, subscribe
+from tests.databases import dump
 from tests.factories import UserFactory
-
-
-def dump() -> str:
-    """Return every table of the database as text, as a backup would have them."""
-    connection.ensure_connection()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        assert len(tables) > 60
-        parts = []
-        for table in tables:
-            with cursor.cursor.copy(f"COPY {table} TO STDOUT") as copied:
-                parts += [bytes(part).decode() for part in copied]
-    return "".join(parts)
 
 
 def mirror_all() -> None:
@@ -79,8 +63,15 @@ def test_a_whole_journey(caller: APIClient, shop: Shop, settings: Settings) -> N
 
 
 def test_a_payment_that_waits_for_its_owner(caller: APIClient, shop: Shop) -> None:
-    answer = subscribe(caller, payment_method="pm_card_authenticationRequired")
+    headers = {"Idempotency-Key": "once"}
+    card = {"plan": "pro", "payment_method": "pm_card_authenticationRequired"}
+    answer, again = (
+        caller.post("/api/subscriptions/subscribe", card, format="json", headers=headers)
+        for _ in range(2)
+    )
     assert "_secret_" in answer.text
+    assert again.json() == answer.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
     shop.deliver()
     mirror_all()
     intent = Subscription.objects.get().invoices.get().payment_intent

@@ -30,6 +30,9 @@ REQUIRED = {
     "IDP_OIDC_PRIVATE_KEY": "example-key",
 }
 APPS = ["web", "worker", "beat", "migrate"]
+# Read by docker-compose.yml alone.
+OF_COMPOSE = {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD"}
+OF_COMPOSE |= {"PYTHON_IMAGE", "POSTGRES_IMAGE", "VALKEY_IMAGE"}
 # Of a checkout, or decided by the image and by docker-compose.yml itself.
 NOT_PASSED_ON = {"DATA_DIR", "NO_COLOR", "DEBUG", "HOST", "PORT", "GRACEFUL_TIMEOUT"}
 
@@ -88,7 +91,7 @@ def test_a_password_may_hold_any_character() -> None:
 
 
 def test_every_setting_reaches_all_that_run_the_image() -> None:
-    wanted = DOCUMENTED.keys() - NOT_PASSED_ON - {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD"}
+    wanted = DOCUMENTED.keys() - NOT_PASSED_ON - OF_COMPOSE
     given = {name: f"given {name}" for name in wanted}
 
     found = services(**given)
@@ -145,13 +148,38 @@ def test_data_outlives_its_containers() -> None:
 
 
 def test_foreign_images_are_pinned() -> None:
-    images = [*re.findall(r"^FROM (\S+:\S+)", DOCKERFILE, re.MULTILINE)]
+    images = [*re.findall(r"^ARG PYTHON_IMAGE=(\S+:\S+)", DOCKERFILE, re.MULTILINE)]
     images += [service["image"] for service in services().values() if "build" not in service]
 
     foreign = {image for image in images if image != "tokengate"}
 
     assert len(foreign) == 3
     assert all(re.search(r":\d+\.\d+", image) for image in foreign)
+
+
+def test_foreign_images_may_be_named_with_a_digest() -> None:
+    digest = f"@sha256:{'a' * 64}"
+    named = {
+        "POSTGRES_IMAGE": f"postgres:18.6-alpine{digest}",
+        "VALKEY_IMAGE": f"valkey/valkey:9.1.1-alpine{digest}",
+        "PYTHON_IMAGE": f"python:3.13.14-slim-trixie{digest}",
+    }
+
+    found = services(**named)
+
+    assert found["postgres"]["image"] == named["POSTGRES_IMAGE"]
+    assert found["redis"]["image"] == named["VALKEY_IMAGE"]
+    assert found["migrate"]["build"]["args"] == {"PYTHON_IMAGE": named["PYTHON_IMAGE"]}
+    froms = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert froms == ["${PYTHON_IMAGE}", "base", "base"]
+
+
+def test_the_page_about_images_names_those_that_are_used() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    used = {service["image"] for service in services().values() if "build" not in service}
+    used |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)", DOCKERFILE, re.MULTILINE))
+
+    assert [image for image in used - {"tokengate"} if f"_IMAGE={image}" not in page] == []
 
 
 def test_the_image_does_not_run_as_root() -> None:

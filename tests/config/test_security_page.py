@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.config.env_example import DOCUMENTED
 from tests.webserver import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -27,7 +28,9 @@ CHAPTERS = {
     "V16 Security Logging and Error Handling": 16,
     "V17 WebRTC": 7,
 }
-FILES = sorted(set(re.findall(r"`([a-z]+/[a-z_0-9]+\.py)`", PAGE)))
+# Files below tests/, some with the name of a test.
+NAMED = sorted(set(re.findall(r"`([a-z]+/[a-z_0-9]+\.py)(?:::(\w+))?`", PAGE)))
+SETTINGS = sorted(set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", PAGE)))
 
 
 def test_every_chapter_is_there_with_its_number_of_requirements() -> None:
@@ -37,9 +40,22 @@ def test_every_chapter_is_there_with_its_number_of_requirements() -> None:
     assert f"All {sum(CHAPTERS.values())} requirements" in PAGE
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_every_file_that_is_named_exists(file: str) -> None:
-    assert (ROOT / "tests" / file).is_file()
+@pytest.mark.parametrize(("file", "test"), NAMED)
+def test_every_test_that_is_named_exists(file: str, test: str) -> None:
+    text = (ROOT / "tests" / file).read_text()
+
+    assert not test or re.search(rf"def {test}\(", text)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_that_is_named_exists(name: str) -> None:
+    assert name in DOCUMENTED
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    text = PAGE + (ROOT / "SECURITY.md").read_text()
+
+    assert re.findall(r"(?i)placeholder|example\.(?:com|org)|todo|tbd|@", text) == []
 
 
 def test_every_chapter_that_holds_names_a_file() -> None:

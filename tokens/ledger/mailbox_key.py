@@ -6,60 +6,54 @@ made once, and kept in the database encrypted with SECRET_KEY: a copy of the dat
 nothing. After a rotation it is read by SECRET_KEY_FALLBACKS, and encrypted anew.
 """
 
-import base64
 import hashlib
 import hmac
 
 import structlog
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import Fernet
 
+from core import encryption
 from tokens.models import MailboxKey
 
 log = structlog.get_logger("tokengate.tokens")
 
-_PURPOSE = b"tokens.ledger.mailbox_key"
+_PURPOSE = "tokens.ledger.mailbox_key"
 
 
 def digest(address: str) -> str:
     """Return the keyed hash of a canonical address, in hexadecimal."""
-    return hmac.new(_key(), address.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_key().encode(), address.encode(), hashlib.sha256).hexdigest()
 
 
-def _key() -> bytes:
+def _key() -> str:
     row = MailboxKey.objects.first()
     if row is None:
-        wrapped = _newest().encrypt(Fernet.generate_key()).decode()
+        wrapped = _wrapped(_new())
         row, _ = MailboxKey.objects.get_or_create(id=1, defaults={"wrapped": wrapped})
-    return _unwrapped(row)
+    if encryption.is_by_present_key(row.wrapped, purpose=_PURPOSE):
+        return _unwrapped(row)
+    return _rewrapped(row)
 
 
-def _unwrapped(row: MailboxKey) -> bytes:
-    wrapped = row.wrapped.encode()
-    try:
-        return _newest().decrypt(wrapped)
-    except InvalidToken:
-        return _rewrapped(row, wrapped)
-
-
-def _rewrapped(row: MailboxKey, wrapped: bytes) -> bytes:
+def _rewrapped(row: MailboxKey) -> str:
     """Encrypt the key with today's SECRET_KEY; where it cannot be read any more, make another."""
-    former = [_fernet(each) for each in settings.SECRET_KEY_FALLBACKS]
     try:
-        key = MultiFernet([_newest(), *former]).decrypt(wrapped)
-    except InvalidToken:
+        key = _unwrapped(row)
+    except encryption.Unreadable:
         log.warning("mailbox_key_lost", hint="SECRET_KEY was replaced without a fallback")
-        key = Fernet.generate_key()
-    anew = _newest().encrypt(key).decode()
-    if not MailboxKey.objects.filter(id=1, wrapped=row.wrapped).update(wrapped=anew):
-        return _newest().decrypt(MailboxKey.objects.get(id=1).wrapped.encode())
+        key = _new()
+    if not MailboxKey.objects.filter(id=1, wrapped=row.wrapped).update(wrapped=_wrapped(key)):
+        return _unwrapped(MailboxKey.objects.get(id=1))
     return key
 
 
-def _newest() -> Fernet:
-    return _fernet(settings.SECRET_KEY)
+def _new() -> str:
+    return Fernet.generate_key().decode()
 
 
-def _fernet(secret: str) -> Fernet:
-    derived = hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).digest()
-    return Fernet(base64.urlsafe_b64encode(derived))
+def _wrapped(key: str) -> str:
+    return encryption.encrypt(key, purpose=_PURPOSE)
+
+
+def _unwrapped(row: MailboxKey) -> str:
+    return encryption.decrypt(row.wrapped, purpose=_PURPOSE)
