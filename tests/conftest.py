@@ -113,7 +113,7 @@ def developer(web: WebServer, catalog: Model) -> Iterator[Make]:
         user = account(tokens)
         _, key = keys.create(user=user, name="test", scopes=["llm", "tokens:read"])
         headers = {"Authorization": f"Bearer {key}"}
-        http = httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
+        http = httpx.Client(base_url=server.url, headers=headers, timeout=300, trust_env=False)
         made.append(Developer(user.pk, key, http))
         return made[-1]
 
