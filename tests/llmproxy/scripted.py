@@ -30,6 +30,8 @@ DONE = b"data: [DONE]\n\n"
 
 
 class _Handler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True  # A part does not wait until the one before is acknowledged.
+
     def handle(self) -> None:
         while (script := self._read()) is not None:
             if script.raw is not None:
