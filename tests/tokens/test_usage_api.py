@@ -5,6 +5,7 @@ import io
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -21,6 +22,13 @@ from tokens.usage import aggregates
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = uuid.uuid4()
+
+
+@pytest.fixture(autouse=True)
+def _in_march(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the sums made of ten days, and not of all since then."""
+    today = SimpleNamespace(now=lambda: MARCH + timedelta(days=9))
+    monkeypatch.setattr(aggregates, "timezone", today)
 
 
 @pytest.fixture
