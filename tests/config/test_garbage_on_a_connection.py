@@ -36,7 +36,7 @@ def request(dev: Developer, content: str) -> bytes:
 
 def begun(dev: Developer, server: WebServer) -> socket.socket:
     """Ask for a long stream, and return its connection when the answer has begun."""
-    client = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=120)
     client.sendall(request(dev, "[[n=500,d=50]]"))
     assert b" 200 OK" in client.recv(65_536)
     return client

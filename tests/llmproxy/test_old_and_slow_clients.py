@@ -21,7 +21,7 @@ def server(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServ
 
 def talk(server: WebServer, data: bytes) -> bytes:
     """Send bytes, and return all that comes until the server closes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as client:
         client.sendall(data)
         got = b""
         while part := client.recv(65_536):
