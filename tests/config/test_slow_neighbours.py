@@ -140,9 +140,10 @@ def test_webhooks_are_answered_while_the_queue_is_frozen(user: User, valkey: Val
 def test_a_queue_that_says_nothing_is_tried_once() -> None:
     """Each try is two seconds in which a request waits."""
     redis = SilentServer()
-    ours, silent = current_app._get_current_object(), Celery(set_as_current=False)
+    ours: Celery = current_app._get_current_object()  # type: ignore[attr-defined]
+    silent = Celery(set_as_current=False)
     silent.config_from_object("django.conf:settings", namespace="CELERY")
-    silent.conf.broker_url = f"redis://127.0.0.1:{redis.port}/0"
+    silent.conf.update(broker_url=f"redis://127.0.0.1:{redis.port}/0")
     silent.set_current()
     try:
         with redis:

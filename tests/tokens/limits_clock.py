@@ -13,8 +13,8 @@ _ASKS_REDIS = "call('TIME')"
 class LimitsClock:
     """Stands still until it is advanced. ``ms`` is its time in milliseconds."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.ms = 1_800_000_000_000
+    def __init__(self, patch: pytest.MonkeyPatch, *, ms: int = 1_800_000_000_000) -> None:
+        self.ms = ms
         self._patch = patch
         self._text = admission._SCRIPT.text
         assert self._text.count(_ASKS_REDIS) == 1
