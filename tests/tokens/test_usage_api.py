@@ -221,7 +221,7 @@ def exports(web: WebServer, transactional_db: None) -> Any:
             f"{web.url}/api/tokens/usage",
             params={"format": "csv", **query},
             headers={"Authorization": f"Bearer {access}"},
-            timeout=30,
+            timeout=120,
             trust_env=False,
         )
         assert answer.headers["Content-Disposition"] == 'attachment; filename="usage.csv"'
