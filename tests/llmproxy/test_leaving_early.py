@@ -124,7 +124,7 @@ def test_a_stream_of_a_provider_that_tells_nothing_later_is_read_to_its_end(
     ("directive", "events"),
     [
         ("n=200,d=20,prompt=321", 3),
-        ("n=200,d=20,first=20000,prompt=321", 0),
+        ("n=200,d=20,first=1500,prompt=321", 0),
         ("n=200,d=20,first=20000,prompt=321,fault=comments", 0),
     ],
     ids=["mid-stream", "before the head", "between head and content"],
