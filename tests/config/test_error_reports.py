@@ -37,7 +37,7 @@ Client(raise_request_exception=False).post(
         "X-Api-Key": "secret-key",
     },
 )
-sentry_sdk.flush(10)
+sentry_sdk.flush(120)
 """
 
 

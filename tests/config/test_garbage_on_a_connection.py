@@ -24,7 +24,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(upstream: UpstreamProcess, log: Path, django_db_setup: None) -> Iterator[WebServer]:
-    with log.open("wb") as file, WebServer(demo_settings(upstream), log=file) as server:
+    # What is left is settled at once, and not read on for ten seconds.
+    settings = {**demo_settings(upstream), "LEFT_STREAMS": "0"}
+    with log.open("wb") as file, WebServer(settings, log=file) as server:
         yield server
 
 
