@@ -13,7 +13,10 @@ CLIENTS := .clients/.installed
 .DELETE_ON_ERROR:
 .PHONY: help run run-llm coverage test-clients bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
-	release-migrations check-format check-deployment check-django check-deploy tests
+	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
+
+# Every process of the tests would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE =
 
 announce = @printf '\n── %s\n' "$(1)"
 
@@ -28,14 +31,22 @@ run: $(DEV) ## Start everything on http://127.0.0.1:8000 (PORT=… changes the p
 run-llm: $(DEV) $(LLM) ## The same with a small language model as the upstream.
 	@$(BIN)/python -m devserver.supervisor --llm $(ARGS)
 
-# Check. With CI set, .env is not read.
+# Check. With CI set, .env is not read. The checks that take long run beside the tests, and print what
+# they found when the tests have ended.
 
 test: export CI = true
 test: $(DEV) ## Run every check and test, as CI does.
-	@$(MAKE) --no-print-directory check-format lint types imports bandit check-deployment check-deploy
+	@$(MAKE) --no-print-directory check-format lint imports check-deployment
+	@log=$$(mktemp); trap 'kill $$checks 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
+	$(MAKE) --no-print-directory --keep-going check-slowly >$$log 2>&1 & checks=$$!; \
+	$(BIN)/python -m devserver.embedded --profile test -- \
+		$(MAKE) --no-print-directory check-django tests; tests=$$?; \
+	wait $$checks; checked=$$?; cat $$log; \
+	test $$tests = 0 || printf '\nThe tests failed: see above.\n'; \
+	test $$tests$$checked = 00
+
+check-slowly: types bandit check-deploy
 	@$(MAKE) --no-print-directory audit AUDIT=--optional
-	@$(BIN)/python -m devserver.embedded --profile test -- \
-		$(MAKE) --no-print-directory check-django tests
 
 check-format: $(DEV)
 	$(call announce,Format)

@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.models import User
 from apikeys import keys
@@ -52,6 +54,23 @@ def _quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for cost in ("time_cost", "memory_cost", "parallelism"):
             patch.setattr(Argon2PasswordHasher, cost, 8 if cost == "memory_cost" else 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_listed_once() -> Iterator[None]:
+    """Have each test client share one list of the static files, instead of reading the disk."""
+    list_files = WhiteNoiseMiddleware.add_files_from_finders
+    lists: dict[str, dict[str, Any]] = {}
+
+    def share(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in lists:
+            list_files(middleware)
+            lists[middleware.static_prefix] = middleware.files
+        middleware.files = lists[middleware.static_prefix]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", share)
         yield
 
 
@@ -113,7 +132,7 @@ def developer(web: WebServer, catalog: Model) -> Iterator[Make]:
         user = account(tokens)
         _, key = keys.create(user=user, name="test", scopes=["llm", "tokens:read"])
         headers = {"Authorization": f"Bearer {key}"}
-        http = httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
+        http = httpx.Client(base_url=server.url, headers=headers, timeout=300, trust_env=False)
         made.append(Developer(user.pk, key, http))
         return made[-1]
 

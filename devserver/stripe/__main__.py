@@ -36,6 +36,9 @@ def main() -> int:
             raise
         sys.stderr.write(f"{error.strerror}\n")
         return PORT_TAKEN
+    # asyncio does it for sockets of its own only. Without it each answer, whose head and body are
+    # written one after the other, comes 40 ms late.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with asyncio.Runner() as runner:
         runner.run(_serve(options, listening))
     return 0

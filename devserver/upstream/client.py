@@ -12,7 +12,7 @@ from tests.fakes.upstream_process import UpstreamProcess
 MODEL = "openai/gpt-5-mini"
 KEY = {"authorization": "Bearer sk-demo-1234"}
 # One for all: making a client, with its TLS settings, takes longer than a request.
-_HTTP = httpx.Client(trust_env=False, timeout=30)
+_HTTP = httpx.Client(trust_env=False, timeout=120)
 
 
 def chat(prompt: str, **fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 def race(action: Callable[[], T], *, runners: int = 8) -> list[T]:
     """Start all the runners at once; return what each got."""
-    start = Barrier(runners, timeout=30)
+    start = Barrier(runners, timeout=120)
 
     def run() -> T:
         try:

@@ -80,7 +80,7 @@ def _addresses_opened(page: Page) -> list[str]:
 
 
 def _until(page: Page, reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not reached():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)

@@ -84,7 +84,7 @@ def _start_linking(site: WebServer, user: User) -> str:
         f"{site.url}/api/users/oauth-accounts",
         json={"provider": "oidc"},
         headers={"Authorization": f"Bearer {access}"},
-        timeout=20,
+        timeout=120,
         trust_env=False,
     )
     url: str = answer.raise_for_status().json()["authorize_url"]

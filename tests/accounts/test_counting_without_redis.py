@@ -18,7 +18,7 @@ def valkey(
     monkeypatch.setattr(counting._away, "until", 0.0)
     process = ValkeyProcess(tmp_path)
     attempts = {**settings.CACHES["attempts"], "LOCATION": process.url}
-    options = {**attempts["OPTIONS"], "SOCKET_TIMEOUT": 0.2}
+    options = {**attempts["OPTIONS"], "SOCKET_TIMEOUT": 1.0}
     settings.CACHES = {**settings.CACHES, "attempts": {**attempts, "OPTIONS": options}}
     yield process
     process.close()

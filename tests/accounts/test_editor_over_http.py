@@ -17,7 +17,7 @@ def connect(web: WebServer, transactional_db: None) -> Iterator[Connect]:
     made: list[httpx.Client] = []
 
     def connect() -> httpx.Client:
-        made.append(httpx.Client(base_url=web.url, timeout=60, trust_env=False))
+        made.append(httpx.Client(base_url=web.url, timeout=120, trust_env=False))
         return made[-1]
 
     yield connect

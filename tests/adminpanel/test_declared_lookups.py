@@ -61,12 +61,24 @@ def columns(model: type[Model], *, related: bool = True) -> Iterator[str]:
             yield from (f"{field.name}__{name}" for name in theirs)
 
 
-def passes(model: type[Model], root: User, lookup: str) -> bool:
-    try:
-        listed(model, root, **{lookup: "1"})
-    except DisallowedModelAdminLookup:
+def refused(model: type[Model], root: User, lookups: set[str]) -> set[str]:
+    """Return those of the lookups that a list does not accept, tried one by one.
+
+    It is one list, given one address after the other: to make thousands takes four times as long.
+    """
+    request: Any = RequestFactory().get("/")
+    request.user = root
+    shown = admin.site._registry[model].get_changelist_instance(request)
+
+    def is_refused(lookup: str) -> bool:
+        shown.params, shown.filter_params = {lookup: "1"}, {lookup: ["1"]}
+        try:
+            shown.get_filters(request)
+        except DisallowedModelAdminLookup:
+            return True
         return False
-    return True
+
+    return {lookup for lookup in lookups if is_refused(lookup)}
 
 
 @pages
@@ -78,7 +90,7 @@ def test_every_page_is_one_of_ours(model: type[Model]) -> None:
 def test_undeclared_lookups_are_refused(model: type[Model], root: User) -> None:
     may = declared(model, root)
     tried = {name + lookup for name in columns(model) for lookup in LOOKUPS} | {"pk", "pk__gt"}
-    assert {name for name in tried - may if passes(model, root, name)} == set()
+    assert tried - may - refused(model, root, tried) == set()
 
 
 @pages

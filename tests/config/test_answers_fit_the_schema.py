@@ -86,7 +86,7 @@ def ask(operation: Any, examples: int, *, url: str, credential: str | None) -> I
         suppress_health_check=list(HealthCheck),
     )
     def once(case: Any) -> None:
-        answer = case.call(base_url=url, headers=headers, timeout=20)
+        answer = case.call(base_url=url, headers=headers, timeout=120)
         try:
             case.validate_response(answer, checks=PROMISES)
         except (Failure, FailureGroup) as broken:

@@ -24,7 +24,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(upstream: UpstreamProcess, log: Path, django_db_setup: None) -> Iterator[WebServer]:
-    with log.open("wb") as file, WebServer(demo_settings(upstream), log=file) as server:
+    # What is left is settled at once, and not read on for ten seconds.
+    settings = {**demo_settings(upstream), "LEFT_STREAMS": "0"}
+    with log.open("wb") as file, WebServer(settings, log=file) as server:
         yield server
 
 
@@ -36,7 +38,7 @@ def request(dev: Developer, content: str) -> bytes:
 
 def begun(dev: Developer, server: WebServer) -> socket.socket:
     """Ask for a long stream, and return its connection when the answer has begun."""
-    client = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=120)
     client.sendall(request(dev, "[[n=500,d=50]]"))
     assert b" 200 OK" in client.recv(65_536)
     return client

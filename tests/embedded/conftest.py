@@ -50,11 +50,11 @@ class User:
         return urls
 
     def leave(self) -> None:
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, errors
 
     def refusal(self) -> str:
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=120)
         assert self.process.returncode != 0
         return errors
 
@@ -76,7 +76,7 @@ def embedded(data: Path, *arguments: str, **variables: str) -> subprocess.Comple
         env=environment(data) | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

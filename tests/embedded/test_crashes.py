@@ -24,7 +24,7 @@ def kill_servers(data: Path) -> None:
         pid = server.pid()
         assert pid
         os.kill(pid, signal.SIGKILL)
-        assert wait_until(server.gone, seconds=10)
+        assert wait_until(server.gone, seconds=120)
 
 
 def crash(join: Join, data: Path) -> None:
@@ -97,7 +97,7 @@ def test_servers_killed_under_their_user_are_started_for_the_next_one(
 
 def test_a_start_killed_while_it_creates_the_cluster(join: Join, empty: Path) -> None:
     user = join(at=empty)
-    assert wait_until(lambda: any(empty.glob("postgres.new.*/PG_VERSION")), seconds=30)
+    assert wait_until(lambda: any(empty.glob("postgres.new.*/PG_VERSION")), seconds=120)
     user.process.kill()
     user.process.wait()
     after = join(at=empty)
@@ -110,7 +110,7 @@ def test_a_start_killed_while_it_creates_the_cluster(join: Join, empty: Path) ->
         return started.returncode == 0 and not any(empty.glob("postgres.new.*"))
 
     # An initdb that outlived its starter may write for a moment more.
-    assert wait_until(is_clean_after_a_start, seconds=30)
+    assert wait_until(is_clean_after_a_start, seconds=120)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

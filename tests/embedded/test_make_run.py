@@ -18,8 +18,8 @@ from devserver.supervisor.plan import PROVIDERS
 from devserver.supervisor.probes import first_free, is_free
 from tests.embedded.conftest import ROOT, embedded, environment
 
-_START_SECONDS = 120
-_STOP_SECONDS = 60
+_START_SECONDS = 300
+_STOP_SECONDS = 120
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="the banner says curl")
 
@@ -63,7 +63,7 @@ def paste(banner: str, after: str) -> str:
     found = re.search(rf"{after}:\n\n(.+?)\n\n", banner, re.DOTALL)
     assert found, banner
     command = ["bash", "-c", found.group(1)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def manage(data: Path, command: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +73,7 @@ def manage(data: Path, command: str) -> subprocess.CompletedProcess[str]:
         env=environment(data),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

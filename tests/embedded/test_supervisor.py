@@ -63,7 +63,7 @@ def family(programs: dict[str, str], *arguments: str) -> Iterator[Run]:
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
 
 
 def read_until(process: Run, *patterns: str) -> list[str]:
@@ -85,7 +85,7 @@ def the_rest(process: Run) -> list[str]:
 
 
 def is_gone(pid: int) -> bool:
-    return wait_until(lambda: "signal" not in command_line(pid), seconds=10)
+    return wait_until(lambda: "signal" not in command_line(pid), seconds=120)
 
 
 def test_each_line_says_whose_it_is() -> None:
@@ -108,7 +108,7 @@ def test_colours_are_for_terminals() -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", _FAMILY, json.dumps({"web": "print('hello')"})]
     variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    done = subprocess.run(command, cwd=ROOT, stdout=theirs, env=variables, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, stdout=theirs, env=variables, timeout=120)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # so a terminal ends
@@ -132,7 +132,7 @@ def test_when_one_falls_all_end(tmp_path: Path, end: str, how: str) -> None:
     worker = f"import os, time\nwhile not os.path.exists({str(up)!r}): time.sleep(0.01)\n{end}"
     with family({"web": web, "worker": worker}) as process:
         lines = read_until(process, f"worker {how}: stopping everything", r"web .*\d")
-        assert process.wait(timeout=30) == 1
+        assert process.wait(timeout=120) == 1
     pid = next(line.split("| ")[1] for line in lines if line.startswith("web"))
     assert is_gone(int(pid))
 
@@ -143,7 +143,7 @@ def test_asked_to_stop_they_end_in_reverse_order(number: int) -> None:
         read_until(process, "upstream .*hello", "web .*hello", "worker .*hello")
         process.send_signal(number)
         lines = the_rest(process)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     farewells = [line for line in lines if line.endswith("bye")]
     assert farewells == ["worker   | bye", "web      | bye", "upstream | bye"]
 
@@ -154,7 +154,8 @@ def test_asked_twice_nobody_is_waited_for() -> None:
         process.send_signal(signal.SIGINT)
         read_until(process, "never")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=5) == 0
+        assert not [line for line in the_rest(process) if "did not stop" in line]
+        assert process.wait(timeout=120) == 0
 
 
 def test_when_nobody_reads_any_more_they_end() -> None:
@@ -164,7 +165,7 @@ def test_when_nobody_reads_any_more_they_end() -> None:
         assert process.stdout
         process.stdout.close()
         process.stdout = None
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_descendants_end_too() -> None:
@@ -176,7 +177,7 @@ subprocess.run([sys.executable, "-uc", stubborn])
     with family({"worker": program}) as process:
         lines = read_until(process, "up")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     assert is_gone(int(lines[0].split("| ")[1]))
 
 
@@ -192,7 +193,7 @@ def test_a_killed_supervisor_leaves_nobody_behind() -> None:
 def test_a_refused_start_says_why_and_ends_what_ran() -> None:
     with family({"web": _WAIT}, "no way") as process:
         assert the_rest(process) == ["run      | no way"]
-        assert process.wait(timeout=30) == 1
+        assert process.wait(timeout=120) == 1
 
 
 def make_run(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -203,7 +204,7 @@ def make_run(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         env=environment(data) | variables,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 

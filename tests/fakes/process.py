@@ -13,8 +13,8 @@ from tests.ports import free_port
 _ROOT = Path(__file__).parents[2]
 _PORT_TAKEN = 98
 _ATTEMPTS = 20
-_START_SECONDS = 30.0
-_END_SECONDS = 5.0
+_START_SECONDS = 120.0
+_END_SECONDS = 60.0
 
 
 class FakeProcess:
@@ -27,7 +27,7 @@ class FakeProcess:
     name: ClassVar[str]
     module: ClassVar[str]
     controls: ClassVar[str]
-    patience: ClassVar[float] = 30.0
+    patience: ClassVar[float] = 120.0
 
     def __init__(self, *, options: tuple[str, ...] = (), port: int | None = None) -> None:
         self._options = options

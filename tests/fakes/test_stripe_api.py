@@ -119,7 +119,7 @@ def test_calls_fail_on_demand(fake: StripeProcess, shop: Shop) -> None:
     with pytest.raises(stripe.RateLimitError):
         shop.customer(None)
     fake.fail("timeout")
-    impatient = Shop(fake, http_client=stripe.HTTPXClient(timeout=0.3, allow_sync_methods=True))
+    impatient = Shop(fake, http_client=stripe.HTTPXClient(timeout=1, allow_sync_methods=True))
     with pytest.raises(stripe.APIConnectionError):
         impatient.customer(None)
 

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from devserver.upstream.client import MODEL, chat, events, post, tokens
+from devserver.upstream.app import App
+from devserver.upstream.client import MODEL, chat, events, open_stream, post, tokens
 from devserver.upstream.tokenizer import count
+from devserver.upstream.wire import Request
 from tests.fakes.upstream_process import UpstreamProcess
+from tests.fakes.virtual_time import seconds_of
 
 TOOLS: list[Any] = [
     {
@@ -238,9 +241,56 @@ def test_double_brackets_without_a_known_key_are_text(upstream: UpstreamProcess)
     assert "[[foo]]" in answer["choices"][0]["message"]["content"]
 
 
+class Kept:
+    """What was written to a client that is always ready."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    async def drain(self) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+def pauses(body: dict[str, Any], *, pace: float = 0.0) -> float:
+    """Return for how many seconds the upstream pauses while it answers."""
+    headers = {b"authorization": b"Bearer any"}
+    request = Request("POST", b"/v1/chat/completions", headers, json.dumps(body).encode())
+    out = Kept()
+
+    async def answered() -> None:
+        answering = App(pace=pace).answer(request, out)
+        if answering is not None:
+            await answering
+
+    seconds = seconds_of(answered())
+    assert out.written.startswith(b"HTTP/1.1 200 ")
+    return seconds
+
+
 def test_pace_spreads_the_tokens() -> None:
-    with UpstreamProcess(pace=10) as slow:
-        response = post(slow, chat("[[n=20]]", stream=True))
-        assert response.elapsed.total_seconds() >= 0.18
-        assert post(slow, chat("[[n=20]]")).elapsed.total_seconds() >= 0.18
-        assert post(slow, chat("[[n=20,d=0]]")).elapsed.total_seconds() < 0.18
+    assert pauses(chat("[[n=20]]", stream=True), pace=10) == pytest.approx(0.19)
+    assert pauses(chat("[[n=20]]"), pace=10) == pytest.approx(0.2)
+    assert pauses(chat("[[n=20,d=0]]"), pace=10) == 0
+    assert pauses(chat("[[n=20,d=30]]", stream=True)) == pytest.approx(0.57)
+
+
+def test_first_delays_the_head() -> None:
+    for stream in (True, False):
+        assert pauses(chat("[[n=1,first=120]]", stream=stream)) == pytest.approx(0.12)
+
+
+def test_the_pace_is_an_option_of_the_process() -> None:
+    an_hour = 3_600_000
+    with UpstreamProcess(pace=an_hour) as slow, open_stream(slow, chat("[[n=2]]")) as stream:
+        arriving = stream.iter_lines()
+        first = json.loads(next(arriving).removeprefix("data: "))
+        assert post(slow, chat("[[n=20,d=0]]")).is_success
+        (running,) = [each for each in slow.journal() if each["outcome"] == "running"]
+        assert running["chunks_sent"] == 1
+    assert first["object"] == "chat.completion.chunk"

@@ -2,7 +2,7 @@
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ SSE = "text/event-stream"
 class Script:
     """What the provider answers: each part is a chunk of the body; None cuts the connection."""
 
-    parts: list[bytes | None] = field(default_factory=list)
+    parts: Iterable[bytes | None] = ()
     status: int = 200
     kind: str | None = SSE
     raw: bytes | None = None  # Instead of all that.
@@ -30,6 +30,8 @@ DONE = b"data: [DONE]\n\n"
 
 
 class _Handler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True  # A part does not wait until the one before is acknowledged.
+
     def handle(self) -> None:
         while (script := self._read()) is not None:
             if script.raw is not None:

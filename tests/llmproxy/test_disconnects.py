@@ -4,13 +4,17 @@ import asyncio
 import json
 import random
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 from django.core.management import call_command
+from django.utils import timezone
 
 from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
+from tests.llmproxy.scripted import DONE, Script, event, scripted_upstream
 from tests.llmproxy.streams import CHAT, body, nothing_is_held
 from tests.waiting import wait_for
 from tests.webserver import WebServer, demo_server, demo_settings
@@ -66,15 +70,37 @@ def test_100_streams_whose_clients_leave_at_random_moments(developer: Make) -> N
 
 
 def test_a_stream_longer_than_its_hold_keeps_it(developer: Make, upstream: UpstreamProcess) -> None:
-    with demo_server(upstream, RESERVATION_TTL="0.6") as server:
+    goes_on = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield event({"choices": [{"index": 0, "delta": {"content": "Hello"}}]})
+        goes_on.wait(300)
+        yield event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 40}})
+        yield DONE
+
+    with (
+        scripted_upstream() as scripted,
+        demo_server(upstream, UPSTREAM_BASE_URL=scripted.url, RESERVATION_TTL="9") as server,
+    ):
+        scripted.plays(Script(parts()))
         dev = developer(server=server)
-        with dev.http.stream("POST", CHAT, json=body("[[n=40,d=50]]")) as answer:
-            for _ in answer.iter_lines():
+        with dev.http.stream("POST", CHAT, json=body("hello")) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            for _ in range(2):
+                _let_its_term_end_and_wait_for_the_next()
                 call_command("expire_reservations", verbosity=0)
+            goes_on.set()
+            assert "data: [DONE]" in list(lines)
 
     (receipt,) = dev.receipts
     assert (receipt.status, receipt.completion_tokens) == ("ok", 40)
     assert Reservation.objects.get(pk=receipt.id).state == "settled"
+
+
+def _let_its_term_end_and_wait_for_the_next() -> None:
+    Reservation.objects.update(expires_at=timezone.now())
+    wait_for(lambda: Reservation.objects.filter(expires_at__gt=timezone.now()).exists())
 
 
 def test_a_server_told_to_stop_lets_its_streams_end(

@@ -21,7 +21,7 @@ def two_providers(
     upstream: UpstreamProcess, second: UpstreamProcess, django_db_setup: None
 ) -> Iterator[WebServer]:
     other = {"GLAMA_BASE_URL": second.url, "GLAMA_API_KEY": "demo"}
-    with demo_server(upstream, **other, UPSTREAM_FIRST_BYTE_TIMEOUT="1") as server:
+    with demo_server(upstream, **other, UPSTREAM_FIRST_BYTE_TIMEOUT="2.5") as server:
         yield server
 
 

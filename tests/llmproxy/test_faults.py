@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import httpx
 import pytest
 
 from llmproxy.models import Route
@@ -47,10 +48,12 @@ COUNTED = Outcome(200, "counted", "ok", "estimated")
 FREE = Outcome(200, "nothing", "ok", "reported")
 
 # fault: (of a JSON answer, of a stream). Each breaks after 10 of 40 tokens.
-FAULTS: dict[str, tuple[Outcome, Outcome]] = {
-    "fault=refuse_headers": (nothing(502), nothing(502)),
+STALLS = {
     "fault=stall_first": (nothing(504), nothing(504)),
     "fault=stall_between": (nothing(504), broken("upstream_timeout")),
+}
+FAULTS: dict[str, tuple[Outcome, Outcome]] = {
+    "fault=refuse_headers": (nothing(502), nothing(502)),
     "fault=reset_mid_chunk": (nothing(502), broken("upstream_error")),
     "fault=cut": (nothing(502), broken("upstream_error")),
     "fault=cut_tcp": (nothing(502), broken("upstream_error")),
@@ -99,12 +102,19 @@ FAULTS: dict[str, tuple[Outcome, Outcome]] = {
 
 @pytest.fixture(scope="module")
 def server(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
-    deadlines = {"UPSTREAM_FIRST_BYTE_TIMEOUT": "1", "UPSTREAM_IDLE_TIMEOUT": "0.5"}
     nobody = {
         "REQUESTY_BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
         "REQUESTY_API_KEY": "demo",
     }
-    with demo_server(upstream, **deadlines, **nobody) as server:
+    with demo_server(upstream, **nobody) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hasty(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
+    """A server that does not wait long."""
+    deadlines = {"UPSTREAM_FIRST_BYTE_TIMEOUT": "1.5", "UPSTREAM_IDLE_TIMEOUT": "1.5"}
+    with demo_server(upstream, **deadlines) as server:
         yield server
 
 
@@ -139,7 +149,18 @@ def _told(events: str) -> str:
 def test_each_fault_is_answered_charged_and_recorded_as_listed(
     dev: Developer, directive: str
 ) -> None:
-    as_json, as_stream = FAULTS[directive]
+    _is_as_listed(dev, directive, FAULTS[directive])
+
+
+@pytest.mark.parametrize("directive", STALLS)
+def test_each_stall_is_answered_charged_and_recorded_as_listed(
+    developer: Make, hasty: WebServer, directive: str
+) -> None:
+    _is_as_listed(developer(server=hasty), directive, STALLS[directive])
+
+
+def _is_as_listed(dev: Developer, directive: str, listed: tuple[Outcome, Outcome]) -> None:
+    as_json, as_stream = listed
 
     assert seen(dev, directive, stream=False) == as_json
     assert seen(dev, directive, stream=True) == as_stream
@@ -171,17 +192,8 @@ def test_nonsense_before_the_content_is_dropped(dev: Developer) -> None:
     assert seen(dev, "fault=garbage,after=0", stream=True) == STREAM
 
 
-@pytest.fixture(scope="module")
-def patient(upstream: UpstreamProcess, django_db_setup: None) -> Iterator[WebServer]:
-    """A server with the deadlines of production."""
-    with demo_server(upstream) as server:
-        yield server
-
-
 @pytest.mark.parametrize("packed", ["", "+gzip"])
-def test_an_answer_without_bounds_is_left(patient: WebServer, developer: Make, packed: str) -> None:
-    dev = developer(server=patient)  # The fake has 100 MB to write, and to pack.
-
+def test_an_answer_without_bounds_is_left(dev: Developer, packed: str) -> None:
     assert seen(dev, f"fault=flood{packed}", stream=False) == nothing(502)
     assert seen(dev, f"fault=flood{packed}", stream=True) == broken("upstream_error")
     assert seen(dev, f"fault=flood{packed},after=0", stream=True) == nothing(502)
@@ -190,12 +202,8 @@ def test_an_answer_without_bounds_is_left(patient: WebServer, developer: Make, p
     assert outcomes == ["too_large", "ok", "too_large"]
 
 
-def test_a_stream_that_is_complete_is_not_held_up_for_its_last_word(
-    patient: WebServer, developer: Make
-) -> None:
-    dev = developer(server=patient)
-
-    # It would be two minutes, which is more than this client waits.
+def test_a_stream_that_is_complete_is_not_held_up_for_its_last_word(dev: Developer) -> None:
+    dev.http.timeout = httpx.Timeout(60)  # The deadline would be two minutes.
     assert seen(dev, "fault=hang_on", stream=True) == STREAM
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -116,7 +115,8 @@ def test_failing_providers_are_skipped_and_recover(
 def test_a_provider_that_staff_switched_off(dev: Developer) -> None:
     ProviderState.objects.create(name="demo", enabled=False)
 
-    assert dev.chat("[[n=1]]").headers["x-llm-provider"] == "glama"
+    # It may have failed before, and be left alone for a while.
+    wait_for(lambda: dev.chat("[[n=1]]").headers.get("x-llm-provider") == "glama")
     assert providers(dev)["demo"]["health"] == "down"
 
 
@@ -195,9 +195,9 @@ async def test_without_redis_each_goes_by_what_it_sees(
     sharing = asyncio.create_task(health.share_for_ever(pause=0.001))
     for _ in range(5):
         health.failed(route("a"), AttemptFailed(NoUpstream(), outcome="ConnectError"))
-    deadline = time.monotonic() + 10
-    while not caplog.records and time.monotonic() < deadline:  # noqa: ASYNC110 - no event to await
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(120):
+        while not caplog.records:  # noqa: ASYNC110 - no event to await
+            await asyncio.sleep(0.01)
     sharing.cancel()
 
     assert [record.getMessage() for record in caplog.records if "not_shared" in record.getMessage()]

@@ -25,7 +25,7 @@ async def ask_all_at_once(dev: Developer, body: dict[str, object]) -> list[httpx
         base_url=dev.http.base_url,
         headers={"Authorization": f"Bearer {dev.key}"},
         limits=httpx.Limits(max_connections=None),
-        timeout=60,
+        timeout=120,
         trust_env=False,
     ) as client:
         asked = [client.post("/api/llm/chat/completions", json=body) for _ in range(CALLERS)]

@@ -39,7 +39,8 @@ def server(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[WebServer]:
-    env = {"REDIS_URL": valkey.url, "RESERVATION_TTL": "2", "LIMITS_REDIS_TIMEOUT": "5"}
+    # A slow machine is no outage.
+    env = {"REDIS_URL": valkey.url, "LIMITS_REDIS_TIMEOUT": "30"}
     with (
         django_db_blocker.unblock(),
         demo_server(upstream, WEB_CONCURRENCY="4", **env) as four_workers,
@@ -73,7 +74,7 @@ async def client_of(dev: Developer) -> AsyncIterator[httpx.AsyncClient]:
         base_url=dev.http.base_url,
         headers={"Authorization": f"Bearer {dev.key}"},
         limits=httpx.Limits(max_connections=None),
-        timeout=60,
+        timeout=300,
         trust_env=False,
     ) as client:
         yield client
@@ -212,7 +213,7 @@ def test_redis_dies_and_comes_back_empty_under_load(
 
     async def some_are_answered() -> None:
         enough = len(codes) + 24
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while len(codes) < enough:  # noqa: ASYNC110 - the workers have no event to await
                 await asyncio.sleep(0.01)
 

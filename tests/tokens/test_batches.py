@@ -144,7 +144,7 @@ def test_a_hold_whose_answer_was_lost_is_released(
             lost = await reserved(admin) - 10
             path.loses_answers = False
             await settle(first, 7)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while await reserved(admin):  # noqa: ASYNC110 - it is another program's
                     await asyncio.sleep(0.02)
             await ledger.aclose()

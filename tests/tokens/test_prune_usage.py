@@ -45,6 +45,10 @@ def ada() -> User:
     user = account(1000)
     for charge, days_ago in ((1, 100), (2, 100), (4, 50), (8, 10), (16, 0)):
         spent(user, charge, days_ago=days_ago)
+    today = timezone.now().astimezone(UTC).date()
+    for days_ago in (100, 50, 10):  # as if it had run at all times: there is nothing between them
+        aggregates._make_anew(today - timedelta(days=days_ago))
+    Aggregation.objects.create(id=1, open_from=today)
     aggregates.aggregate()
     assert verify() == []
     return user

@@ -5,6 +5,7 @@ import io
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -21,6 +22,13 @@ from tokens.usage import aggregates
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = uuid.uuid4()
+
+
+@pytest.fixture(autouse=True)
+def _in_march(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the sums made of ten days, and not of all since then."""
+    today = SimpleNamespace(now=lambda: MARCH + timedelta(days=9))
+    monkeypatch.setattr(aggregates, "timezone", today)
 
 
 @pytest.fixture
@@ -213,7 +221,7 @@ def exports(web: WebServer, transactional_db: None) -> Any:
             f"{web.url}/api/tokens/usage",
             params={"format": "csv", **query},
             headers={"Authorization": f"Bearer {access}"},
-            timeout=30,
+            timeout=120,
             trust_env=False,
         )
         assert answer.headers["Content-Disposition"] == 'attachment; filename="usage.csv"'

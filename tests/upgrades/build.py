@@ -1,6 +1,13 @@
-"""``python -m tests.upgrades.build``: migrate as an upgrade does: first what is released."""
+"""``python -m tests.upgrades.build``: migrate as an upgrade does: first what is released.
+
+With ``--at-once``: migrate as a new installation does.
+"""
+
+import gc
+import sys
 
 import django
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -33,5 +40,11 @@ def _is_released(executor: MigrationExecutor, node: tuple[str, str]) -> bool:
 
 
 if __name__ == "__main__":
+    # Migrations make and drop 6,000 model classes. To look for garbage meanwhile takes a third of
+    # the time, and to keep it 250 MB.
+    gc.disable()
     django.setup()
-    migrate_as_an_upgrade_does()
+    if "--at-once" in sys.argv:
+        call_command("migrate", interactive=False, skip_checks=True, verbosity=0)
+    else:
+        migrate_as_an_upgrade_does()

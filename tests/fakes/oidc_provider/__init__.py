@@ -26,7 +26,7 @@ class OidcProvider:
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.fakes.oidc_provider", str(self.port)],
             cwd=ROOT,
@@ -68,4 +68,4 @@ class OidcProvider:
     ) -> None:
         self.http.close()
         self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=120)
