@@ -63,21 +63,23 @@ class KeyBudgetExceeded(RateLimited):
 
 
 class SessionBudgetExceeded(ApiError):
-    """The user has tokens, but this session or task has used what it may. It never renews."""
+    """The user has tokens, but this session or task has used its budget, which never renews."""
 
     status = 402
     code = "session_budget_exceeded"
 
     def __init__(self, *, kind: str, name: str, budget: int, available: int, needed: int) -> None:
+        url = f"{site_url()}/billing/"
         super().__init__(
-            f"This request needs {needed} tokens; of the {budget} that one {kind} may use,"
-            f" {available} are left to {kind} {name}. Begin another one, or raise the budget.",
+            f"This request needs {needed:,} tokens; the {kind} {name} has {available:,} of its "
+            f"budget of {budget:,} tokens left. The budget has no date of renewal: start another "
+            f"{kind}, or raise the budget (PATCH /api/tokens/budgets). Your plan: {url}",
             headers={"x-should-retry": "false"},
             budget=budget,
             needed=needed,
             available=available,
             resets_at=None,
-            upgrade_url="/api/subscriptions/plans",
+            upgrade_url=url,
             **{kind: name},
         )
 

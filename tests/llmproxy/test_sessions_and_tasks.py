@@ -113,6 +113,8 @@ def test_beyond_its_budget_a_session_or_task_is_refused(
     assert error[kind] == "one"
     assert error["available"] < error["needed"]
     assert refused.headers["x-should-retry"] == "false"
+    assert error["upgrade_url"].startswith("http")
+    assert error["upgrade_url"] in error["message"]
     assert used <= dev.balance.used <= 100
     assert chat(dev, **{kind: "other"}).status_code == 200
     assert chat(dev).status_code == 200
