@@ -159,7 +159,7 @@ release-migrations: $(DEV) ## At a release: record the new migrations, which mus
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients tests/clients/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 

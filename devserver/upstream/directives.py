@@ -12,6 +12,7 @@ from typing import Any
 
 from devserver.upstream.errors import ApiError
 from devserver.upstream.faults import FAULTS
+from devserver.upstream.scripts import Script, read_script
 
 _DIRECTIVE = re.compile(r"\[\[([a-z_]+(?:=[^\[\],=]*)?(?:,[a-z_]+(?:=[^\[\],=]*)?)*)\]\]")
 _MOST_TOKENS = 1_000_000
@@ -30,6 +31,7 @@ class Directive:
     cost: str | None = None
     reasoning: int = 0
     tool: str | None = None
+    script: Script = ()
     fault: frozenset[str] = frozenset()
     status: int = 0
     retry_after: str | None = None
@@ -118,6 +120,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "cost": lambda value: str(float(value)) and value,
     "reasoning": _whole(0, _MOST_TOKENS, default=12),
     "tool": str,
+    "script": read_script,
     "fault": _faults,
     "status": _whole(100, 599),
     "retry_after": str,

@@ -12,6 +12,7 @@ import orjson
 from devserver.upstream import phrases, prompts
 from devserver.upstream.directives import Directive, strip
 from devserver.upstream.models import Model
+from devserver.upstream.scripts import step_of
 from devserver.upstream.tokenizer import tokenize
 
 _LEGACY_LIMIT = 16
@@ -70,8 +71,12 @@ def plan_chat(body: dict[str, Any], model: Model, directive: Directive) -> Plan:
     plan.reasoning = phrases.passage(directive.reasoning)
     plan.choices = body.get("n") or 1
     plan.tells_cost |= body.get("usage") == {"include": True}
-    plan.tool = _called_tool(body, directive)
-    plan.content = _chat_content(body, plan.tool, directive)
+    step = step_of(directive.script, body)
+    if step is not None:
+        plan.tool, plan.content = step.tool, tuple(tokenize(step.text or step.arguments))
+    else:
+        plan.tool = _called_tool(body, directive)
+        plan.content = _chat_content(body, plan.tool, directive)
     if plan.tool is not None:
         plan.finish = "tool_calls"
     else:

