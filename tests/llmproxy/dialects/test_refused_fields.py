@@ -89,6 +89,15 @@ def test_an_unsayable_field_is_named(name: str, fields: Json, param: str, target
     assert param in caught.value.message
 
 
+def test_a_tool_that_is_found_later_is_refused_by_the_beta_that_claude_code_then_leaves_out() -> (
+    None
+):
+    tool = {"name": "t", "input_schema": {}, "defer_loading": True}
+
+    with pytest.raises(Untranslatable, match=r"advanced-tool-use-2025-11-20.*anthropic-beta"):
+        DIALECTS["messages"].exchange({**MESSAGES_REQUEST, "tools": [tool]}, OPENROUTER, REPLY)
+
+
 @pytest.mark.parametrize("field", ["previous_response_id", "store", "conversation", "background"])
 def test_what_needs_a_store_says_that_there_is_none(field: str) -> None:
     with pytest.raises(Untranslatable, match="nothing is stored here"):

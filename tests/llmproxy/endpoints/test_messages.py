@@ -176,7 +176,9 @@ def test_errors_have_anthropics_shape(dev: Developer) -> None:
     Balance.objects.filter(user_id=dev.user_id).update(used=1_000_000, bonus=0)
     empty = error(402, post("/v1/messages", json=ask()))
     assert empty["type"] == "billing_error"
-    assert empty["message"].startswith("Your credit balance is too low")
+    assert empty["message"].startswith("This request needs ")
+    assert "http" in empty["message"]
+    assert "credit balance" not in empty["message"]  # Claude Code would not show the rest.
 
 
 def test_the_headers_that_anthropics_sdk_reads(dev: Developer) -> None:

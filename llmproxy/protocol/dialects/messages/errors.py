@@ -20,8 +20,6 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-# Claude Code knows by these words that trying again is of no use.
-_NO_CREDIT = "Your credit balance is too low"
 
 
 def error_type(status: int) -> str:
@@ -32,12 +30,11 @@ def error_type(status: int) -> str:
 def error_body(error: ApiError, request_id: str | None) -> Json:
     """Return the object that a failing answer, or an ``error`` event, carries.
 
-    Our code, the field and the facts stand beside what Anthropic's own errors have.
+    Our code, the field and the facts stand beside what Anthropic's own errors have. The message of
+    a 402 is our own: in place of Anthropic's ("Your credit balance is too low …") Claude Code
+    shows words of its own, with neither figures nor our link.
     """
-    message = error.message
-    if error.status == 402 and _NO_CREDIT.lower() not in message.lower():
-        message = f"{_NO_CREDIT}. {message}"
-    body = {"type": error_type(error.status), "message": message, "code": error.code}
+    body = {"type": error_type(error.status), "message": error.message, "code": error.code}
     if error.param is not None:
         body["param"] = error.param
     return {"type": "error", "error": {**body, **error.facts}, "request_id": request_id}

@@ -6,6 +6,12 @@ from llmproxy.protocol.dialects.fields import Fields
 
 Json = dict[str, Any]
 
+# Claude Code leaves out the beta that a refusal names, and sends its tools as they are.
+_NO_SEARCH = (
+    "there is no search for tools. Leave out advanced-tool-use-2025-11-20 (anthropic-beta), and"
+    " send all tools."
+)
+
 
 def tool_of(tool: Fields) -> Json | None:
     """Translate one tool. Anthropic's own tools run on its servers, or are known to Claude only."""
@@ -19,7 +25,7 @@ def tool_of(tool: Fields) -> Json | None:
     if description := tool.take("description", str):
         function["description"] = description
     function["parameters"] = tool.need("input_schema", dict)
-    tool.accept("defer_loading", False, reason="there is no search for tools.")
+    tool.accept("defer_loading", False, reason=_NO_SEARCH)
     tool.accept("allowed_callers", ["direct"], reason="only the model itself can call a tool.")
     tool.skip("eager_input_streaming")  # A translated stream always comes as it is written.
     function |= tool.keep("strict")
