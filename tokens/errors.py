@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from core.errors import ApiError, Conflict, RateLimited, Unavailable
 from core.links import site_url
 
-# OpenAI's SDK for Node does not obey a longer `Retry-After`; `resets_at` says when exactly.
-LONGEST_RETRY_AFTER = 60
+# OpenAI's SDK for Node and the AI SDK obey only less than a minute; `resets_at` says when exactly.
+LONGEST_RETRY_AFTER = 59
 
 
 def moment(at: datetime) -> str:

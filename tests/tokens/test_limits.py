@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.tokens.limits_clock import LimitsClock
 from tests.valkey import ValkeyProcess
-from tokens.errors import ConcurrencyLimited, LimitReached
+from tokens.errors import ConcurrencyLimited, KeyBudgetExceeded, LimitReached
 from tokens.limits import admission, redis_link
 from tokens.limits.admission import Slot
 from tokens.limits.states import Limits, State, duration
@@ -389,3 +390,14 @@ async def test_frozen(
 )
 def test_resets_are_written_as_openai_does(ms: int, text: str) -> None:
     assert duration(ms) == text
+
+
+@pytest.mark.parametrize(("wait", "header"), [(7, "7"), (59, "59"), (60, "59"), (3600, "59")])
+def test_the_header_asks_for_less_than_a_minute_which_clients_obey(wait: int, header: str) -> None:
+    now = datetime.now(UTC)
+
+    limited = LimitReached(limit="requests_per_minute", retry_after=wait, resets_at=now, headers={})
+    spent = KeyBudgetExceeded(budget=1, left=0, resets_at=now, retry_after=wait)
+
+    assert {error.headers["Retry-After"] for error in (limited, spent)} == {header}
+    assert limited.facts["retry_after"] == spent.facts["retry_after"] == wait
