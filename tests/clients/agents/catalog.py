@@ -1,8 +1,9 @@
 """The agents, each with the settings that docs/clients.md gives."""
 
-import json
+from dataclasses import replace
 from typing import Any
 
+from tests.clients.agents.documented import arguments, exports, settings
 from tests.clients.agents.running import AIDER_BIN, DONE, WORDS, Agent, Place, binary, node
 from tests.llmproxy.endpoints.conftest import ROLES
 
@@ -19,10 +20,7 @@ CLAUDE_CODE = Agent(
     name="Claude Code",
     path="messages",
     environment=lambda place: {
-        "ANTHROPIC_BASE_URL": place.url,
-        "ANTHROPIC_AUTH_TOKEN": place.key,
-        "ANTHROPIC_MODEL": place.model,
-        "ANTHROPIC_DEFAULT_HAIKU_MODEL": place.model,
+        **exports("Claude Code", place),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
     },
@@ -37,24 +35,10 @@ CLAUDE_CODE = Agent(
 )
 
 
-def _codex_settings(place: Place) -> dict[str, str]:
-    return {
-        ".codex/config.toml": f"""
-model = "{place.model}"
-model_provider = "tokengate"
-[model_providers.tokengate]
-name = "Tokengate"
-base_url = "{place.url}/v1"
-env_key = "TOKENGATE_API_KEY"
-wire_api = "responses"
-"""
-    }
-
-
 CODEX = Agent(
     name="Codex",
     path="responses",
-    files=_codex_settings,
+    files=lambda place: {".codex/config.toml": settings("Codex", "toml", place)},
     environment=lambda place: {
         "CODEX_HOME": str(place.home / ".codex"),
         "TOKENGATE_API_KEY": place.key,
@@ -71,27 +55,10 @@ CODEX = Agent(
 )
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2)
-
-
-def _opencode_settings(place: Place) -> dict[str, Any]:
-    return {
-        "model": f"tokengate/{place.model}",
-        "provider": {
-            "tokengate": {
-                "npm": "@ai-sdk/openai-compatible",
-                "options": {"baseURL": f"{place.url}/v1", "apiKey": "{env:TOKENGATE_API_KEY}"},
-                "models": {place.model: {}},
-            }
-        },
-    }
-
-
 OPENCODE = Agent(
     name="opencode",
     path="chat/completions",
-    files=lambda place: {".config/opencode/opencode.json": _json(_opencode_settings(place))},
+    files=lambda place: {".config/opencode/opencode.json": settings("opencode", "json", place)},
     environment=lambda place: {
         "TOKENGATE_API_KEY": place.key,
         "OPENCODE_DISABLE_AUTOUPDATE": "1",
@@ -104,7 +71,7 @@ OPENCODE = Agent(
 KILO = Agent(
     name="Kilo CLI",
     path="chat/completions",
-    files=lambda place: {".config/kilo/opencode.json": _json(_opencode_settings(place))},
+    files=lambda place: {".config/kilo/opencode.json": settings("opencode", "json", place)},
     environment=lambda place: {
         "TOKENGATE_API_KEY": place.key,
         "KILO_DISABLE_AUTOUPDATE": "1",
@@ -117,11 +84,7 @@ KILO = Agent(
 QWEN_CODE = Agent(
     name="Qwen Code",
     path="chat/completions",
-    environment=lambda place: {
-        "OPENAI_BASE_URL": f"{place.url}/v1",
-        "OPENAI_API_KEY": place.key,
-        "OPENAI_MODEL": place.model,
-    },
+    environment=lambda place: exports("Qwen Code", place),
     command=lambda _, task: [
         *node("@qwen-code/qwen-code/cli-entry.js"),
         "--auth-type",
@@ -139,39 +102,17 @@ CLINE = Agent(
     environment=lambda _: {},
     before=lambda place: [
         *node("cline/bin/cline"),
-        "auth",
-        "openai",
-        "--baseurl",
-        f"{place.url}/v1",
-        "--apikey",
-        place.key,
-        "--modelid",
-        place.model,
+        *arguments("Cline CLI", "cline auth", place),
     ],
     command=lambda _, task: [*node("cline/bin/cline"), "--provider", "openai", task],
     steps=lambda _: _then_done("apply_patch", input=PATCH),
 )
 
 
-def _continue_settings(place: Place) -> str:
-    return f"""
-name: Tokengate
-version: 1.0.0
-schema: v1
-models:
-  - name: gpt-5-mini
-    provider: openai
-    model: {place.model}
-    apiBase: {place.url}/v1
-    apiKey: {place.key}
-    roles: [chat, edit]
-"""
-
-
 CONTINUE = Agent(
     name="Continue CLI",
     path="chat/completions",
-    files=lambda place: {".continue/config.yaml": _continue_settings(place)},
+    files=lambda place: {".continue/config.yaml": settings("Continue CLI", "yaml", place)},
     environment=lambda _: {"CONTINUE_TELEMETRY_ENABLED": "0"},
     command=lambda place, task: [
         *node("@continuedev/cli/dist/cn.js"),
@@ -187,10 +128,7 @@ CONTINUE = Agent(
 AIDER = Agent(
     name="aider",
     path="chat/completions",
-    environment=lambda place: {
-        "OPENAI_API_BASE": f"{place.url}/v1",
-        "OPENAI_API_KEY": place.key,
-    },
+    environment=lambda place: exports("aider", place),
     command=lambda place, task: [
         str(AIDER_BIN),
         "--model",
@@ -213,9 +151,67 @@ AGENTS = {
     for agent in (CLAUDE_CODE, CODEX, OPENCODE, KILO, QWEN_CODE, CLINE, CONTINUE, AIDER)
 }
 
+
+def _with_provider(agent: Agent, path: str, npm: str) -> Agent:
+    """Have opencode speak another dialect."""
+
+    def files(place: Place) -> dict[str, str]:
+        written = agent.files(place)
+        return {
+            name: text.replace("@ai-sdk/openai-compatible", npm) for name, text in written.items()
+        }
+
+    return replace(agent, name=f"{agent.name} by {path}", path=path, files=files)
+
+
+# The same agents, with a provider of their own for another dialect.
+BY_MESSAGES_OR_RESPONSES = {
+    agent.name: agent
+    for agent in (
+        _with_provider(OPENCODE, "messages", "@ai-sdk/anthropic"),
+        _with_provider(OPENCODE, "responses", "@ai-sdk/openai"),
+        replace(
+            CONTINUE,
+            name="Continue CLI by messages",
+            path="messages",
+            files=lambda place: {
+                name: text.replace("provider: openai", "provider: anthropic")
+                for name, text in CONTINUE.files(place).items()
+            },
+        ),
+        replace(
+            QWEN_CODE,
+            name="Qwen Code by messages",
+            path="messages",
+            environment=lambda place: {
+                "ANTHROPIC_BASE_URL": place.url,
+                "ANTHROPIC_API_KEY": place.key,
+                "ANTHROPIC_MODEL": place.model,
+            },
+            command=lambda place, task: [
+                "anthropic" if word == "openai" else word for word in QWEN_CODE.command(place, task)
+            ],
+        ),
+        replace(
+            AIDER,
+            name="aider by messages",
+            path="messages",
+            environment=lambda place: {
+                "ANTHROPIC_API_BASE": place.url,
+                "ANTHROPIC_API_KEY": place.key,
+            },
+            command=lambda place, task: [
+                word.replace("openai/openai/", "anthropic/openai/")
+                for word in AIDER.command(place, task)
+            ],
+        ),
+    )
+}
+
 # The dialects that a provider may not speak are asked both ways.
 CASES = [
     (name, way)
     for name, agent in AGENTS.items()
     for way in (ROLES if agent.path != "chat/completions" else ("native",))
 ]
+MORE_CASES = [(name, way) for name in BY_MESSAGES_OR_RESPONSES for way in ROLES]

@@ -3,7 +3,7 @@
 import pytest
 
 from devserver.upstream.scripts import write_script
-from tests.clients.agents.catalog import AGENTS, CASES
+from tests.clients.agents.catalog import AGENTS, BY_MESSAGES_OR_RESPONSES, CASES, MORE_CASES
 from tests.clients.agents.running import DONE, WORDS, Place, run
 from tests.developer import Developer
 from tests.fakes.upstream_process import UpstreamProcess
@@ -11,11 +11,11 @@ from tests.llmproxy.endpoints.conftest import book
 from tokens.ledger.verify import verify
 
 
-@pytest.mark.parametrize(("name", "way"), CASES, indirect=["way"])
+@pytest.mark.parametrize(("name", "way"), CASES + MORE_CASES, indirect=["way"])
 def test_an_agent_does_a_task_with_its_tools(
     name: str, place: Place, dev: Developer, upstream: UpstreamProcess, way: str
 ) -> None:
-    agent = AGENTS[name]
+    agent = {**AGENTS, **BY_MESSAGES_OR_RESPONSES}[name]
     upstream.set_fault(script=write_script(agent.steps(place)))
 
     outcome = run(agent, place)
