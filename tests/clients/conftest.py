@@ -7,11 +7,16 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from llmproxy.models import Model, Route
 from tests.clients.recorder import Recorder, recording
-from tests.developer import Developer, Make
+from tests.developer import MODEL, Developer, Make
+from tests.factories import RouteFactory
 from tests.fakes.upstream_process import UpstreamProcess
 from tests.llmproxy.endpoints.conftest import ROLES
 from tests.llmproxy.usage_lookup import PROVIDERS, environment
 from tests.webserver import WebServer, demo_server
+
+# Models whose names make agents offer other tools, and ask for more.
+CLAUDE = "anthropic/claude-sonnet-4.5"
+KNOWN_TO_CODEX = "openai/gpt-5.5"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,8 @@ def product(
 def way(request: pytest.FixtureRequest, catalog: Model) -> str:
     """How the provider is asked: natively or translated."""
     way: str = request.param
+    RouteFactory.create(model__name=CLAUDE)
+    RouteFactory.create(model__name=KNOWN_TO_CODEX, upstream_name=MODEL)
     Route.objects.update(provider=ROLES[way])
     return way
 

@@ -164,10 +164,18 @@ def _with_provider(agent: Agent, path: str, npm: str) -> Agent:
     return replace(agent, name=f"{agent.name} by {path}", path=path, files=files)
 
 
-# The same agents, with a provider of their own for another dialect.
-BY_MESSAGES_OR_RESPONSES = {
+# The same agents, by another dialect, or with a model that they know.
+VARIANTS = {
     agent.name: agent
     for agent in (
+        replace(CLAUDE_CODE, name="Claude Code with Sonnet", model="claude-sonnet-4-5"),
+        replace(CODEX, name="Codex with GPT-5.5", model="gpt-5.5"),
+        replace(
+            CODEX,
+            name="Codex with a custom tool",
+            model="gpt-5.5",
+            steps=lambda _: _then_done("apply_patch", input=PATCH),
+        ),
         _with_provider(OPENCODE, "messages", "@ai-sdk/anthropic"),
         _with_provider(OPENCODE, "responses", "@ai-sdk/openai"),
         replace(
@@ -214,4 +222,6 @@ CASES = [
     for name, agent in AGENTS.items()
     for way in (ROLES if agent.path != "chat/completions" else ("native",))
 ]
-MORE_CASES = [(name, way) for name in BY_MESSAGES_OR_RESPONSES for way in ROLES]
+MORE_CASES = [(name, way) for name in VARIANTS for way in ROLES]
+# The demo upstream calls functions only; a translation makes custom calls of them.
+MORE_CASES.remove(("Codex with a custom tool", "native"))

@@ -6,7 +6,7 @@ import platform
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Agent:
     command: Callable[[Place, str], list[str]]
     environment: Callable[[Place], dict[str, str]]
     steps: Callable[[Place], list[dict[str, Any]]]
+    model: str = ""  # for one that it knows
     before: Callable[[Place], list[str]] = field(default=lambda _: [])
     files: Callable[[Place], dict[str, str]] = field(default=lambda _: {})
 
@@ -70,6 +71,7 @@ def binary(package: str, path: str) -> list[str]:
 
 def start(agent: Agent, place: Place, task: str = TASK) -> "subprocess.Popen[str]":
     """Start the agent, with nothing of our own environment."""
+    place = replace(place, model=agent.model or place.model)
     for name, text in agent.files(place).items():
         path = place.home / name
         path.parent.mkdir(parents=True, exist_ok=True)

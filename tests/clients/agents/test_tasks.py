@@ -3,7 +3,7 @@
 import pytest
 
 from devserver.upstream.scripts import write_script
-from tests.clients.agents.catalog import AGENTS, BY_MESSAGES_OR_RESPONSES, CASES, MORE_CASES
+from tests.clients.agents.catalog import AGENTS, CASES, MORE_CASES, VARIANTS
 from tests.clients.agents.running import DONE, WORDS, Place, run
 from tests.developer import Developer
 from tests.fakes.upstream_process import UpstreamProcess
@@ -15,8 +15,8 @@ from tokens.ledger.verify import verify
 def test_an_agent_does_a_task_with_its_tools(
     name: str, place: Place, dev: Developer, upstream: UpstreamProcess, way: str
 ) -> None:
-    agent = {**AGENTS, **BY_MESSAGES_OR_RESPONSES}[name]
-    upstream.set_fault(script=write_script(agent.steps(place)))
+    agent = {**AGENTS, **VARIANTS}[name]
+    upstream.set_fault(script=write_script(agent.steps(place)), reasoning=5)
 
     outcome = run(agent, place)
 
