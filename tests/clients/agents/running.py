@@ -96,7 +96,13 @@ def start(agent: Agent, place: Place, task: str = TASK) -> "subprocess.Popen[str
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_as_at_a_terminal,
     )
+
+
+def _as_at_a_terminal() -> None:
+    """Let SIGINT end it: what a script started in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: "subprocess.Popen[str]", seconds: float = SECONDS) -> Outcome:
