@@ -18,7 +18,7 @@ AIDER_BIN = ROOT / ".clients/aider/bin/aider"
 WORDS = "twelve brave beetles"
 TASK = f"Create the file hello.txt with the words “{WORDS}”, then tell me that it is done."
 DONE = "All done: hello.txt holds the words."
-SECONDS = 150
+SECONDS = 240
 
 
 @dataclass(frozen=True)
