@@ -67,7 +67,7 @@ await play({
   },
   async cancelled() {
     const leaving = new AbortController();
-    const prompt = "Say a lot. [[n=2000,d=20]]";
+    const prompt = "Say a lot. [[n=200,d=20]]";
     const answer = streamText({ model, prompt, abortSignal: leaving.signal, onError() {} });
     for await (const _ of answer.textStream) {
       leaving.abort();

@@ -82,7 +82,7 @@ def embeddings() -> dict[str, Any]:
 
 
 def cancelled() -> dict[str, Any]:
-    parts = chat().stream("Say a lot. [[n=2000,d=20]]")
+    parts = chat().stream("Say a lot. [[n=200,d=20]]")
     next(parts)
     next(parts)
     parts.close()

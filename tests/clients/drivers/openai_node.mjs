@@ -70,7 +70,7 @@ await play({
     return { models: listed, tokens: 0 };
   },
   async cancelled() {
-    const stream = await ai.chat.completions.create(say("Say a lot. [[n=2000,d=20]]", { stream: true }));
+    const stream = await ai.chat.completions.create(say("Say a lot. [[n=200,d=20]]", { stream: true }));
     for await (const _ of stream) break;
     stream.controller.abort();
     return {};
