@@ -104,7 +104,7 @@ coverage: $(DEV) ## Run every test and report uncovered lines (takes 50 % longer
 	@CI=true $(BIN)/python -m devserver.embedded --profile test -- \
 		$(MAKE) --no-print-directory tests ARGS="--cov --cov-report=term $(ARGS)"
 
-test-clients: $(DEV) $(CLIENTS) $(AGENTS) ## Run real SDKs and coding agents against the product (15 minutes, 2.5 GB).
+test-clients: $(DEV) $(CLIENTS) $(AGENTS) ## Run real SDKs and coding agents against the product (30 minutes, 2.5 GB).
 	@CI=true TEST_CLIENTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
