@@ -89,7 +89,7 @@ def part(entry: Entry, key: str) -> Entry:
 
 
 @dataclass(frozen=True)
-class LaterWord:
+class UsageLookup:
     """Where a provider tells, later, what a request used, and how to read that.
 
     ``read`` returns None as long as it does not say.
@@ -175,7 +175,7 @@ class Dialect:
     id_header: str = "x-request-id"
     limit: str = "max_tokens"
     embeddings: bool = True
-    later: LaterWord | None = None
+    usage_lookup: UsageLookup | None = None
     cost_in_usd: bool = False
     costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
     native: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
-from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
+from llmproxy.providers.base import Dialect, Entry, Listing, UsageLookup, part
 from llmproxy.providers.capabilities import of_glama
 
 
@@ -58,6 +58,6 @@ DIALECT = Dialect(
     headers={"X-Glama-Metadata": '{"labels":["tokengate"]}'},
     embeddings=False,
     cost_in_usd=True,
-    later=LaterWord("/completion-requests/", completion_request),
+    usage_lookup=UsageLookup("/completion-requests/", completion_request),
     native=frozenset(("messages",)),
 )

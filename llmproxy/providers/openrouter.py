@@ -9,7 +9,7 @@ what is billed.
 from llmproxy.protocol.dialects import OPENROUTER
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
-from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
+from llmproxy.providers.base import Dialect, Entry, UsageLookup, always, is_served, part
 
 
 def generation(answer: Entry) -> Usage | None:
@@ -52,7 +52,7 @@ DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     id_header="x-generation-id",
     cost_in_usd=True,
-    later=LaterWord("/generation?id=", generation),
+    usage_lookup=UsageLookup("/generation?id=", generation),
     costly=COSTLY,
     native=frozenset(("messages", "responses")),
     target=OPENROUTER,

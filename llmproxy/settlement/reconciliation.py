@@ -53,7 +53,7 @@ def _reconcile_one(due: Due, away: set[str], report: Report) -> None:
     usage = None
     try:
         if provider and due.provider not in away:
-            usage = client.later_word(provider, due.upstream_id)
+            usage = client.final_usage(provider, due.upstream_id)
     except client.LookupFailed as error:
         away.add(due.provider)
         log.warning("later_word_failed", provider=due.provider, error=str(error))
@@ -74,7 +74,7 @@ def _has_nothing_to_wait_for(due: Due, provider: Provider | None) -> bool:
     """
     if due.record.status == UsageRecord.Status.ABANDONED:
         return False
-    return provider is None or provider.dialect.later is None or not due.upstream_id
+    return provider is None or provider.dialect.usage_lookup is None or not due.upstream_id
 
 
 def _adjust(due: Due, usage: Usage) -> None:

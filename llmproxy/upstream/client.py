@@ -266,15 +266,15 @@ def list_models(provider: Provider) -> list[Any]:
     return entries
 
 
-def later_word(provider: Provider, upstream_id: str) -> Usage | None:
+def final_usage(provider: Provider, upstream_id: str) -> Usage | None:
     """Return what a provider says, later, that a request used; None while it does not say.
 
     Raises ``LookupFailed`` when it cannot be asked.
     """
-    later = provider.dialect.later
-    if later is None or not upstream_id:
+    lookup = provider.dialect.usage_lookup
+    if lookup is None or not upstream_id:
         return None
-    url = provider.base_url + later.path_of(upstream_id)
+    url = provider.base_url + lookup.path_of(upstream_id)
     try:
         response = httpx.get(url, headers=provider.headers, timeout=10, trust_env=False)
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -283,7 +283,7 @@ def later_word(provider: Provider, upstream_id: str) -> Usage | None:
         answer = response.json()
     except (httpx.HTTPError, ValueError) as error:
         raise LookupFailed(repr(error)) from error
-    return later.read(answer) if isinstance(answer, dict) else None
+    return lookup.read(answer) if isinstance(answer, dict) else None
 
 
 async def aclose() -> None:
