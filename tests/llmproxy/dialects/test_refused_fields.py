@@ -91,7 +91,7 @@ def test_an_unsayable_field_is_named(name: str, fields: Json, param: str, target
 
 @pytest.mark.parametrize("field", ["previous_response_id", "store", "conversation", "background"])
 def test_what_needs_a_store_says_that_there_is_none(field: str) -> None:
-    with pytest.raises(Untranslatable, match="nothing is stored here"):
+    with pytest.raises(Untranslatable, match="responses are not stored"):
         DIALECTS["responses"].exchange({**RESPONSES_REQUEST, field: True}, OPENROUTER, REPLY)
 
 

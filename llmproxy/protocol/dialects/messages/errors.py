@@ -20,19 +20,19 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-# Claude Code knows by these words that trying again is of no use.
+# Claude Code does not retry an error with these words.
 _NO_CREDIT = "Your credit balance is too low"
 
 
 def error_type(status: int) -> str:
-    """Return Anthropic's name for an HTTP status."""
+    """Return Anthropic's error type for an HTTP status."""
     return _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
 def error_body(error: ApiError, request_id: str | None) -> Json:
-    """Return the object that a failing answer, or an ``error`` event, carries.
+    """Return the object of an error answer or an ``error`` event.
 
-    Our code, the field and the facts stand beside what Anthropic's own errors have.
+    Our code, the field and the facts are added to the fields of Anthropic's errors.
     """
     message = error.message
     if error.status == 402 and _NO_CREDIT.lower() not in message.lower():
