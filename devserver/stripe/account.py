@@ -1,4 +1,4 @@
-"""The account itself, its events, and where they are sent."""
+"""The account, its events, and its webhook endpoints."""
 
 import fnmatch
 

@@ -1,4 +1,4 @@
-"""Ending a subscription: at once, later, or because it never started."""
+"""Canceling a subscription: at once, at the end of a period, or because it was incomplete."""
 
 from devserver.stripe import invoices, items, lines, standing
 from devserver.stripe.store import Obj

@@ -1,4 +1,4 @@
-"""What a browser posts about a card."""
+"""The form with card data that a browser posts."""
 
 import re
 from datetime import UTC, datetime

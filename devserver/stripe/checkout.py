@@ -1,4 +1,4 @@
-"""Checkout sessions: made by the API, completed by whoever fills in the hosted page."""
+"""Checkout sessions: created by the API, completed on the hosted page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The time of the account: real, until a test moves it forward."""
+"""The account's clock: the real time, until a test moves it forward."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Coupons, promotion codes, and the discounts that customers have by them."""
+"""Coupons, promotion codes, and the discounts of customers."""
 
 import contextlib
 from decimal import ROUND_HALF_UP, Decimal

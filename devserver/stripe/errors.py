@@ -1,4 +1,4 @@
-"""What the API refuses, in the shape of Stripe's errors."""
+"""The errors of the API, in the shape of Stripe's errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which of the next API calls fail, and how."""
+"""The faults that tests set for the next API calls."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the API does with invoices."""
+"""The API endpoints for invoices."""
 
 from typing import Any
 

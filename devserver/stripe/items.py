@@ -1,4 +1,4 @@
-"""The items of a subscription, and the period that they are in."""
+"""The items of a subscription, and their period."""
 
 from devserver.stripe import periods
 from devserver.stripe.errors import invalid, required

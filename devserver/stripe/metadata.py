@@ -1,4 +1,4 @@
-"""Metadata: merged key by key, an empty value taking the key away."""
+"""Metadata: merged key by key. An empty value removes the key."""
 
 from devserver.stripe.errors import invalid
 from devserver.stripe.store import Obj
