@@ -1,4 +1,4 @@
-"""The catalog in the admin: weights, visibility and the order of providers are the staff's."""
+"""The catalog in the admin. Staff edit weights, visibility and the order of providers."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ class ModelAdmin(StaffAdmin):
 
 @admin.register(Route)
 class RouteAdmin(Priced, StaffAdmin):
-    """Who serves what, and where the provider's own costs drift from our prices."""
+    """The routes, with the drift of the provider's own costs from our prices."""
 
     list_display = (
         "model_id",
@@ -89,7 +89,7 @@ class AliasAdmin(StaffAdmin):
 
 @admin.register(PriceChange)
 class PriceChangeAdmin(ReadOnlyAdmin):
-    """What providers asked for, and when. Nobody edits history."""
+    """The history of the providers' prices, read-only."""
 
     list_display = ("since", "model", "provider", *_PRICES)
     fields = (
@@ -109,7 +109,7 @@ class PriceChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(WeightChange)
 class WeightChangeAdmin(ReadOnlyAdmin):
-    """What tokens were charged, and since when. Nobody edits history."""
+    """The history of the weights, read-only."""
 
     list_display = ("since", "model", *_WEIGHTS)
     search_fields = ("model__startswith",)

@@ -11,14 +11,14 @@ from core.decimals import plain
 
 
 class PriceField(forms.DecimalField):
-    """A price that is kept in dollars for one, and read and written for ``unit`` of them."""
+    """A price that is stored in dollars for one token, but shown and entered for ``unit``."""
 
     def __init__(self, *, unit: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.unit = unit
 
     def prepare_value(self, value: Any) -> Any:
-        """Say what the database has; what staff have just written stays as it is."""
+        """Format the stored value. A value that staff have just entered is unchanged."""
         return plain(value * self.unit) if isinstance(value, Decimal) else value
 
     def clean(self, value: Any) -> Decimal | None:
@@ -30,7 +30,7 @@ class PriceField(forms.DecimalField):
 
 
 def options_of(column: Field[Any, Any]) -> dict[str, Any]:
-    """Return what ``formfield`` is to be called with: per million tokens, or per request."""
+    """Return the arguments for ``formfield``: per million tokens, or per request."""
     if column.name == "price_request":
         return {"form_class": PriceField, "unit": 1, "min_value": 0}
     return {

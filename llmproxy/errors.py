@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a model.
+"""The errors of the proxy.
 
 ApiError
 ├── ModelNotFound           404
@@ -7,9 +7,9 @@ ApiError
 ├── WrongKind               400   model, kind
 ├── FieldRefused            400   param
 └── UpstreamError           502   the upstream failed; also in-band, mid-stream
-    ├── UpstreamRefusal     4xx   it found the client's own request bad: told as it is
+    ├── UpstreamRefusal     4xx   it refused the client's request; its message is passed on
     ├── UpstreamTimeout     504
-    └── NoUpstream          503   nobody serves the model now
+    └── NoUpstream          503   no provider serves the model now
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
     def __init__(self, model: str, *, nearest: Sequence[str] = ()) -> None:
-        """``nearest`` are names that exist and look like it."""
+        """``nearest`` are similar names that exist."""
         meant = f" Did you mean {', '.join(nearest)}?" if nearest else ""
         message = f"The model {model[:200]!r} does not exist.{meant} GET /v1/models lists them."
         super().__init__(message, param="model", nearest=list(nearest))
@@ -44,11 +44,11 @@ class ContextLengthExceeded(InvalidRequest):
 
 
 class WrongKind(InvalidRequest):
-    """The model is not one for this endpoint."""
+    """The endpoint does not support models of this kind."""
 
     def __init__(self, *, model: str, kind: str, endpoint: str) -> None:
         super().__init__(
-            f"The model {model!r} is of kind {kind!r}: {endpoint} does not take it.",
+            f"The model {model!r} is of kind {kind!r}, which {endpoint} does not support.",
             param="model",
             model=model,
             kind=kind,
@@ -56,10 +56,10 @@ class WrongKind(InvalidRequest):
 
 
 class FieldRefused(InvalidRequest):
-    """The field would spend the operator's money beyond the tokens that are metered."""
+    """The field would cause costs for the operator beyond the metered tokens."""
 
     def __init__(self, param: str) -> None:
-        super().__init__(f"{param} is not offered here, or not with this value.", param=param)
+        super().__init__(f"{param} is not supported, or not with this value.", param=param)
 
 
 class UpstreamError(ApiError):
@@ -82,7 +82,7 @@ class NoUpstream(UpstreamError):
 
 
 class UpstreamRefusal(UpstreamError):
-    """The provider found fault with the request itself; asking elsewhere would not help."""
+    """The provider refused the request as invalid, so other providers are not tried."""
 
     retryable = False
 

@@ -1,4 +1,4 @@
-"""The catalog: which models there are, at what weight, and who serves them at what price."""
+"""The catalog: the models with their weights, and the providers' routes with their prices."""
 
 from decimal import Decimal
 
@@ -75,7 +75,7 @@ class Model(models.Model):
 
 
 class Route(models.Model):
-    """One provider's way to serve a model. Lower priority is asked first."""
+    """A model at one provider. Routes with a lower priority number are tried first."""
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="routes")
     provider = models.CharField(max_length=64)
@@ -133,7 +133,7 @@ class Route(models.Model):
 
 
 class PriceChange(models.Model):
-    """What a provider's prices became, and when we learned of it. Outlives its route."""
+    """A change of a provider's prices, and its time. It is kept if the route is deleted."""
 
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64)
@@ -154,7 +154,7 @@ class PriceChange(models.Model):
 
 
 class WeightChange(models.Model):
-    """What a model's weights became, and since when. Outlives its model."""
+    """A change of a model's weights, and its time. It is kept if the model is deleted."""
 
     model = models.CharField(max_length=200)
     weight_prompt = models.DecimalField(max_digits=8, decimal_places=3)
@@ -171,7 +171,7 @@ class WeightChange(models.Model):
 
 
 class Alias(models.Model):
-    """Another name for a model: clients may ask for it, the plan and the receipt know the model."""
+    """Another name for a model. Clients can use it; plans and receipts have the model's name."""
 
     name = models.CharField(primary_key=True, max_length=200)
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="aliases")
@@ -184,7 +184,7 @@ class Alias(models.Model):
 
 
 class ProviderState(models.Model):
-    """The staff's word on a provider. One without a row is enabled."""
+    """Whether staff enabled a provider. A provider without a row is enabled."""
 
     name = models.CharField(primary_key=True, max_length=64)
     enabled = models.BooleanField(default=True, help_text="Uncheck, and it is asked no more.")

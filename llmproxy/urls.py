@@ -1,11 +1,11 @@
-"""The proxy's routes, which answer under several base URLs, and the reporting of usage."""
+"""The proxy's routes, under several base URLs, and the endpoint for reporting usage."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
 from llmproxy.api import catalog, consumption, lookups, unknown, views
 
-# Clients append different parts of the path by themselves: OpenAI's SDKs `/chat/completions`,
-# Anthropic's `/v1/messages`. A base URL with or without `v1` will do.
+# Clients append different parts of the path: OpenAI's SDKs `/chat/completions`, Anthropic's
+# `/v1/messages`. So base URLs with and without `v1` both work.
 BASES = ("api/llm/v1", "api/llm", "api/v1/llm", "v1")
 
 _ENDPOINTS = {

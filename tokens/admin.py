@@ -1,4 +1,4 @@
-"""Tokens in the admin: tiers can be edited; money can only be read."""
+"""Tokens in the admin. Tiers can be edited; balances and receipts are read-only."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from tokens.models import Adjustment, Balance, Entry, Grant, Reservation, Tier, 
 
 @admin.register(Tier)
 class TierAdmin(StaffAdmin):
-    """What a plan allows: limits, models, features. In force within seconds, for everyone on it."""
+    """The limits, models and features of a plan. Changes apply to its users within seconds."""
 
     list_display = (
         "name",
@@ -74,12 +74,12 @@ class AdjustmentAdmin(OfUsersAdmin):
 
 @admin.register(Reservation)
 class ReservationAdmin(OfUsersAdmin):
-    """The holds of requests that run now; any other by its id. Receipts say what they came to."""
+    """The reservations of running requests, and others by id. The charges are in the receipts."""
 
     list_display = ("id", "user", number("amount"), "state", "model", "created_at", "expires_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """List what is held, which an index knows."""
+        """List the held reservations, for which there is an index."""
         found: QuerySet[Any] = super().get_queryset(request)
         is_list = (getattr(request.resolver_match, "url_name", "") or "").endswith("_changelist")
         if is_list and not request.GET.get("q"):

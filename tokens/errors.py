@@ -1,4 +1,4 @@
-"""What can go wrong with tokens.
+"""The errors of tokens.
 
 ApiError
 ├── InsufficientTokens   402  needed, available, resets_at, upgrade_url
@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from core.errors import ApiError, Conflict, RateLimited, Unavailable
 from core.links import site_url
 
-# OpenAI's SDK for Node and the AI SDK obey only less than a minute; `resets_at` says when exactly.
+# OpenAI's SDK for Node and the AI SDK ignore a `Retry-After` of a minute or more. `resets_at` has the
+# exact time.
 LONGEST_RETRY_AFTER = 59
 
 
 def moment(at: datetime) -> str:
-    """Write a moment for a message: `1 December 2026, 10:00:00 UTC`."""
+    """Format a time for a message: `1 December 2026, 10:00:00 UTC`."""
     return f"{at.astimezone(UTC):%-d %B %Y, %H:%M:%S} UTC"
 
 
@@ -42,9 +43,9 @@ class InsufficientTokens(ApiError):
 
 
 class KeyBudgetExceeded(RateLimited):
-    """The user has tokens, but this key has spent its share of the month.
+    """The user has tokens, but this key has used its budget of the month.
 
-    OpenAI's SDKs try a 429 again by themselves, unless `x-should-retry` says that it is no use.
+    OpenAI's SDKs retry a 429 automatically, unless `x-should-retry` is false.
     """
 
     code = "key_budget_exceeded"
@@ -85,7 +86,7 @@ class SessionBudgetExceeded(ApiError):
 
 
 class ReservationClosed(Conflict):
-    message = "This reservation is not held any more."
+    message = "This reservation is closed."
 
 
 _PLAIN = {
@@ -97,7 +98,7 @@ _PLAIN = {
 
 
 class LimitReached(RateLimited):
-    """A limit of the plan, or of the key: which one, and when it is worth another try."""
+    """A limit of the plan or of the key was reached: which one, and when to retry."""
 
     def __init__(
         self, *, limit: str, retry_after: int, resets_at: datetime, headers: Mapping[str, str]
@@ -117,4 +118,4 @@ class ConcurrencyLimited(LimitReached):
 
 
 class LedgerUnavailable(Unavailable):
-    message = "The ledger cannot be reached; nothing was charged."
+    message = "The ledger is unavailable. Nothing was charged."

@@ -1,9 +1,9 @@
-"""`Idempotency-Key`: what is asked twice with one key happens once, and is answered alike.
+"""`Idempotency-Key`: a repeated request has no further effect and gets the first response again.
 
-https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/: another body with the
-same key is refused with 409. The mark of the key, the effect and the answer are one transaction:
-whoever comes meanwhile waits for it, and what dies halfway leaves nothing behind. Only answers
-that did something are kept: who was refused for want of tokens may try again.
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/: a different body with
+the same key is refused with 409. The key, the effect and the response are written in one
+transaction: concurrent repetitions wait for it, and a failure leaves nothing behind. Only
+successful responses are stored, so a request that was refused can be sent again.
 """
 
 import functools
@@ -31,8 +31,8 @@ HEADER = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="Of the caller's making, up to 255 characters: a repetition within 24 hours has "
-    "the same answer, and no other effect.",
+    description="Chosen by the caller, up to 255 characters. A repetition within 24 hours gets "
+    "the same response and has no further effect.",
 )
 
 _PURPOSE = "tokens.idempotency"
@@ -46,10 +46,10 @@ View = Callable[..., Response]
 
 
 def idempotent(method: View) -> View:
-    """Honour the header in a view's method, whose effects are all in the database.
+    """Support the header in a view's method, whose effects must all be in the database.
 
-    The method raises what it refuses. Raises ``InvalidRequest`` for an unfit key and ``Conflict``
-    for one that came with another request.
+    The method must raise its errors. Raises ``InvalidRequest`` for an invalid key and ``Conflict``
+    for a key that was used with another request.
     """
 
     @functools.wraps(method)
@@ -64,7 +64,7 @@ def idempotent(method: View) -> View:
 
 
 def sane_key(request: Request) -> str | None:
-    """Return the key of a request that has one. Raises ``InvalidRequest`` for an unfit one."""
+    """Return the key of a request, if any. Raises ``InvalidRequest`` for an invalid one."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _SANE_KEY.fullmatch(key):
         message = "Idempotency-Key must be 1 to 255 visible ASCII characters."
@@ -73,7 +73,7 @@ def sane_key(request: Request) -> str | None:
 
 
 def forget_old() -> int:
-    """Delete the answers that are older than a day; returns how many."""
+    """Delete stored responses that are older than a day; returns how many."""
     return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
@@ -90,40 +90,44 @@ def _first_answer(key: str, request: Request, act: Callable[[], Response]) -> Re
 
 
 def _claim(user_id: int, key: str, fingerprint: str) -> bool:
-    """Mark the key as used. A concurrent claim is waited for: until its transaction ends."""
+    """Mark the key as used. This waits for the transaction of a concurrent repetition."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [user_id, key, fingerprint, timezone.now()])
         return bool(cursor.rowcount)
 
 
 def keep(answer: IdempotentAnswer, response: Response) -> None:
-    """Store the response, encrypted: it may have a secret that its caller alone is to know."""
+    """Store the response, encrypted, because it may contain a secret of the caller."""
     answer.status = response.status_code
     answer.body = encryption.encrypt(orjson.dumps(response.data).decode(), purpose=_PURPOSE)
     answer.save(update_fields=["status", "body"])
 
 
 def again(answer: IdempotentAnswer, fingerprint: str) -> Response:
-    """Answer as before. Raises ``Conflict`` for a request that is not the same."""
+    """Return the stored response. Raises ``Conflict`` for a different request."""
     if answer.fingerprint != fingerprint:
-        raise Conflict("This Idempotency-Key came with another request.", param="Idempotency-Key")
+        raise Conflict(
+            "This Idempotency-Key was used with another request.", param="Idempotency-Key"
+        )
     headers = {"Idempotent-Replayed": "true"}
     return Response(_body_of(answer), status=answer.status, headers=headers)
 
 
 def _body_of(answer: IdempotentAnswer) -> Any:
-    """Return the stored body. Raises ``Conflict`` where no key reads it any more."""
-    if not isinstance(answer.body, str):  # a former version's, in the clear
+    """Return the stored body. Raises ``Conflict`` if no key can decrypt it."""
+    if not isinstance(answer.body, str):  # from an earlier version, not encrypted
         return answer.body
     try:
         return orjson.loads(encryption.decrypt(answer.body, purpose=_PURPOSE))
     except encryption.Unreadable as lost:
-        raise Conflict("The first answer cannot be repeated.", param="Idempotency-Key") from lost
+        raise Conflict(
+            "The stored response cannot be decrypted.", param="Idempotency-Key"
+        ) from lost
 
 
 def fingerprint_of(request: Request) -> str:
-    """Return what is the same for the same request only."""
+    """Return a digest that differs for different requests."""
     path = request.path.replace("/api/v1/", "/api/", 1)  # the same API
     asked = [request.method, path, request.data]
-    # Not by orjson, which knows no number beyond 64 bits and no half of a surrogate pair.
+    # Not by orjson, which refuses numbers beyond 64 bits and halves of surrogate pairs.
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

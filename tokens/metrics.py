@@ -1,4 +1,4 @@
-"""What operators see of the ledger, in Prometheus."""
+"""Prometheus metrics of the ledger."""
 
 from collections.abc import Iterator
 
@@ -15,17 +15,17 @@ BATCH_SIZE = Histogram(
 )
 BATCH_SECONDS = Histogram(
     "tokengate_ledger_batch_seconds",
-    "How long a statement took, to its commit.",
+    "Duration of a statement, including its commit.",
     ("function",),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
 LIMITS_HIT = Counter(
-    "tokengate_limits_hit_total", "Requests refused by a limit of plan or key.", ("limit",)
+    "tokengate_limits_hit_total", "Requests refused by a limit of the plan or the key.", ("limit",)
 )
 SPOOLED = Counter(
     "tokengate_spooled_settlements_total",
-    "What dead workers owed, by what came of it; refused ones wait for somebody to look.",
+    "Charges of dead workers, by result; refused ones need the operator.",
     ("outcome",),
 )
 
@@ -43,7 +43,7 @@ _HELD = """
 
 
 def stored() -> Iterator[Metric]:
-    """Tell what is held now; holds that are overdue for long mean that nobody sweeps."""
+    """Collects the held reservations. Old overdue ones mean that no periodic task runs."""
     with connection.cursor() as cursor:
         cursor.execute(_HELD)
         holds, tokens, overdue = cursor.fetchone()
@@ -51,12 +51,14 @@ def stored() -> Iterator[Metric]:
         connections = {"active": 0, "idle": 0, "in transaction": 0, **dict(cursor.fetchall())}
     for name, text, value in (
         ("reservations_open", "Requests that hold tokens.", holds),
-        ("reservations_overdue", "Holds past their deadline, not freed yet.", overdue),
-        ("tokens_held", "Tokens held for running requests.", tokens),
+        ("reservations_overdue", "Reservations past their deadline, not expired yet.", overdue),
+        ("tokens_held", "Tokens reserved for running requests.", tokens),
     ):
         yield GaugeMetricFamily(f"tokengate_{name}", text, value=int(value))
     family = GaugeMetricFamily(
-        "tokengate_database_connections", "To this database, of all servers.", labels=["state"]
+        "tokengate_database_connections",
+        "Connections of all servers to this database.",
+        labels=["state"],
     )
     for state, number in connections.items():
         family.add_metric([state], number)

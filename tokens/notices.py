@@ -1,7 +1,7 @@
-"""Telling users that their tokens run low: at 80 % and at 100 % used, once each a period.
+"""Emails to users who have used 80 % or 100 % of their tokens, once each in a period.
 
-Found by a look over the balances every few minutes, so settling a request pays nothing for it.
-The look is one pass over a narrow table; an index would have to be kept up by each request.
+A task scans the balances every few minutes, so settling a request takes no extra time. The scan is
+one pass over a narrow table; an index would have to be updated by each request.
 """
 
 import structlog
@@ -15,14 +15,14 @@ from tokens.signals import balance_low
 
 log = structlog.get_logger("tokengate.tokens")
 
-# The highest first: who leaps over both is told once.
+# The highest first: a user who passes both limits at once gets one email.
 LEVELS = (100, 80)
 
 
 def send_due() -> int:
-    """Tell everyone who is to be told; returns how many were. Two runs at once tell once.
+    """Send the emails that are due; returns how many. Concurrent runs do not send twice.
 
-    A letter that cannot be sent is given back for the next run.
+    An email that cannot be sent is left for the next run.
     """
     return sum(
         _tell(user_id, level)
@@ -32,9 +32,9 @@ def send_due() -> int:
 
 
 def _low(level: int) -> QuerySet[Balance]:
-    """Balances with so little left, bonus included, whose user has not been told.
+    """Balances with so little left, including bonus, whose user got no email yet.
 
-    Not those of suspended and deleted users, nor those without an allowance.
+    Suspended and deleted users and balances without an allowance are excluded.
     """
     left = F("allocated") + F("bonus") - F("used")
     few = Balance.objects.alias(left_percent=left * 100)
@@ -53,7 +53,7 @@ def _tell(user_id: int, level: int) -> bool:
     balance = Balance.objects.select_related("user", "tier").get(pk=user_id)
     try:
         _mail(balance, level)
-    except OSError:  # smtplib's errors are OSErrors, too.
+    except OSError:  # smtplib's errors are OSErrors.
         log.exception("balance_mail_failed", user_id=user_id)
         told = Balance.objects.filter(pk=user_id, notified=level)
         told.filter(period_start=balance.period_start).update(notified=before)

@@ -1,4 +1,4 @@
-"""What tokens do about what happens to accounts."""
+"""Receivers for the signals of accounts."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from tokens.ledger import free_allowance
 def follow_address(
     *, instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any
 ) -> None:
-    """Note the mailbox of the user's new address."""
+    """Record the mailbox of the user's new address."""
     if not created and (update_fields is None or "email" in update_fields):
         free_allowance.follow(instance)
 
 
 @receiver(account_deleted)
 def forget_mailbox(*, user: User, **_: Any) -> None:
-    """Cut the link between the account and what its mailbox was given."""
+    """Delete the link between the account and its mailbox."""
     free_allowance.forget(user)

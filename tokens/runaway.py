@@ -1,8 +1,8 @@
-"""Telling users that something of theirs spends far more than usual: an agent's loop, a lost key.
+"""Emails to users whose usage is much higher than usual, as by an agent's loop or a lost key.
 
-An hour is *runaway* when it has cost RUNAWAY_MULTIPLE times the user's usual hour, and at least
-RUNAWAY_FLOOR tokens. The usual hour is the average of those of the last seven days in which they
-used anything. Whoever is told is not told again for a day.
+An hour is *runaway* if it has cost RUNAWAY_MULTIPLE times the user's usual hour, and at least
+RUNAWAY_FLOOR tokens. The usual hour is the average of the hours with usage in the last seven days.
+A user gets at most one such email a day.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _QUIET = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Runaway:
-    """An hour of a user, what it has cost so far, and what their hours usually cost; in tokens."""
+    """An hour of a user: its cost so far and the cost of their usual hour, in tokens."""
 
     user_id: int
     hour: datetime
@@ -37,9 +37,9 @@ class Runaway:
 
 
 def send_due() -> int:
-    """Tell everyone whose running hour, or the one before, is runaway; returns how many were.
+    """Email each user whose current or previous hour is runaway; returns how many.
 
-    Two runs at once tell once. A letter that cannot be sent is given back for the next run.
+    Concurrent runs do not send twice. An email that cannot be sent is left for the next run.
     """
     if not settings.RUNAWAY_MULTIPLE:
         return 0
@@ -51,7 +51,7 @@ def send_due() -> int:
 
 
 def of(hour: datetime) -> Iterable[Runaway]:
-    """Find whose hour is runaway, of those who may be told."""
+    """Find users with a runaway hour who may get an email."""
     after = hour + timedelta(hours=1)
     records = UsageRecord.objects.filter(created_at__gte=hour, created_at__lt=after).order_by()
     spent = records.values("user_id").annotate(total=Sum("charged"))
@@ -80,7 +80,7 @@ def _tell(found: Runaway, now: datetime) -> bool:
         return False
     try:
         _mail(found)
-    except OSError:  # smtplib's errors are OSErrors, too.
+    except OSError:  # smtplib's errors are OSErrors.
         log.exception("runaway_mail_failed", user_id=found.user_id)
         Balance.objects.filter(pk=found.user_id, alerted_at=now).update(alerted_at=before)
         return False

@@ -1,8 +1,8 @@
-"""What tokens announce to the floors above. Nothing here depends on who listens."""
+"""Signals for the apps above. Correctness does not depend on their receivers."""
 
 from django.dispatch import Signal
 
-# Most or all of a period's allowance is used. Sent once a period and percentage, with
+# Most or all of a period's allowance is used. Sent once for each period and percentage, with
 # user_id (int), percent (80 or 100) and available (tokens).
 balance_low = Signal()
 

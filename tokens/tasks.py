@@ -1,4 +1,4 @@
-"""What Celery does for tokens."""
+"""Celery tasks of tokens."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,9 @@ _PRUNE_SECONDS = 240.0  # of the 300 that CELERY_TASK_TIME_LIMIT allows
 
 @shared_task
 def expire_reservations() -> int:
-    """Free every hold whose deadline has passed; returns how many.
+    """Expire every reservation whose deadline has passed; returns how many.
 
-    Before that, what dead workers of this machine have written down is settled.
+    Before that, the charges in the spool of dead workers of this machine are settled.
     """
     try:
         spool.replay_here()
@@ -31,19 +31,19 @@ def expire_reservations() -> int:
 
 @shared_task
 def reset_allowances() -> int:
-    """Renew every allowance and end every bonus whose time has come; returns how many balances."""
+    """Renew allowances and expire bonuses that are due; returns how many balances."""
     return _all(allowances.roll_due)
 
 
 @shared_task
 def notify_low_balances() -> int:
-    """Tell users who have used most or all of their allowance; returns how many."""
+    """Email users who have used most or all of their allowance; returns how many."""
     return notices.send_due()
 
 
 @shared_task
 def notify_runaway_usage() -> int:
-    """Tell users whose hour costs far more than usual; returns how many."""
+    """Email users whose hour costs far more than usual; returns how many."""
     return runaway.send_due()
 
 
@@ -57,15 +57,15 @@ def _all(some: Callable[..., int]) -> int:
 
 @shared_task
 def forget_idempotency_keys() -> int:
-    """Delete the answers that are kept for repetitions, a day after they were given."""
+    """Delete the stored responses of idempotency keys after a day."""
     return idempotency.forget_old()
 
 
 @shared_task
 def keep_free_allowances() -> int:
-    """Note the mailboxes that an earlier version did not, and forget what ended periods gave.
+    """Record mailboxes that an earlier version did not, and delete records of ended periods.
 
-    Returns how many mailboxes were noted.
+    Returns how many mailboxes were recorded.
     """
     noted = free_allowance.note_missing()
     free_allowance.forget_ended()
@@ -76,7 +76,7 @@ def keep_free_allowances() -> int:
 def prune_usage() -> int:
     """Delete usage older than USAGE_RETENTION_DAYS, if that is set; returns how many records.
 
-    What the task's time does not suffice for is left to the next night.
+    Records that do not fit into the task's time are left for the next night.
     """
     if not settings.USAGE_RETENTION_DAYS:
         return 0
@@ -85,5 +85,5 @@ def prune_usage() -> int:
 
 @shared_task
 def aggregate_usage() -> int:
-    """Bring the daily sums up to date; returns how many days were made anew."""
+    """Update the daily sums; returns how many days were recomputed."""
     return aggregates.aggregate()

@@ -1,4 +1,4 @@
-"""The tiers that a fresh installation starts with, and who is on which."""
+"""The initial tiers, and reading a tier's rules."""
 
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
@@ -30,23 +30,23 @@ DEFAULTS = {
 
 
 def seed_tiers() -> list[str]:
-    """Create the tiers that are missing; what staff changed stays. Returns the new names."""
+    """Create the missing tiers; changes by staff are kept. Returns the new names."""
     return [name for name in DEFAULTS if _seed(name)[1]]
 
 
 def default_tier() -> Tier:
-    """Return the tier of everyone without a plan, made when it is first asked for."""
+    """Return the tier of users without a plan. It is created on the first call."""
     return _seed(DEFAULT_TIER)[0]
 
 
 @lru_cache(maxsize=4096)
 def allows(patterns: tuple[str, ...], model: str) -> bool:
-    """Tell whether one of a tier's patterns (``openai/*``) covers the model."""
+    """Return whether one of a tier's patterns (``openai/*``) matches the model."""
     return any(fnmatchcase(model, pattern) for pattern in patterns)
 
 
 def limits_of(tier: Tier, *, key_requests_per_minute: int | None = None) -> Limits:
-    """Return what a tier allows in a minute and at once, and a key that has its own limit."""
+    """Return the limits of a tier per minute and at once, with a key's own limit if it has one."""
     return Limits(
         requests_per_minute=tier.requests_per_minute,
         tokens_per_minute=tier.tokens_per_minute,

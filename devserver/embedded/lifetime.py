@@ -1,8 +1,8 @@
 """Reference counting of the embedded servers: the first user starts them, the last one stops them.
 
-Each user holds a shared lock on a file, which the kernel drops even for a killed process. Starting,
-joining and leaving happen under a second, exclusive lock, so no two of them ever mix. Servers
-whose last user was killed live on; whoever comes next finds them, and stops them when it leaves.
+Each user holds a shared lock on a file, which the kernel releases even if the process is killed.
+Starting, joining and leaving are serialized by a second, exclusive lock. If the last user of the
+servers is killed, they keep running. The next user joins them, and stops them when it leaves.
 """
 
 import atexit
@@ -30,9 +30,9 @@ def servers(*, profile: Profile = "run") -> list[Server]:
 
 @contextmanager
 def running(*, profile: Profile = "run") -> Iterator[dict[str, str]]:
-    """Keep the servers running that no environment variable names, and yield variables.
+    """Run the servers whose environment variables are unset, and yield variables.
 
-    They are the servers' URLs and ``development_variables``, for ``os.environ.update``. Raises
+    These are the servers' URLs and ``development_variables``, for ``os.environ.update``. Raises
     EmbeddedError.
     """
     needed = [each for each in servers(profile=profile) if not env.str(each.variable, "")]
@@ -44,16 +44,16 @@ def running(*, profile: Profile = "run") -> Iterator[dict[str, str]]:
 
 
 def ensure(*, profile: Profile = "run") -> None:
-    """Run the servers for the rest of this process, and name them in ``os.environ``.
+    """Run the servers for the rest of this process, and set their URLs in ``os.environ``.
 
-    Does nothing where ``DATABASE_URL`` and ``REDIS_URL`` are set, by us or by anybody: it is safe
-    to call twice, and in child processes. Raises EmbeddedError.
+    Does nothing if ``DATABASE_URL`` and ``REDIS_URL`` are set, so it can be called twice and in
+    child processes. Raises EmbeddedError.
     """
     os.environ.update(_held.enter_context(running(profile=profile)))
 
 
 def stop(*, profile: Profile = "run") -> None:
-    """Stop the servers, whoever uses them."""
+    """Stop the servers, even if they are in use."""
     for server in servers(profile=profile):
         if server.places.home.exists():
             with _alone(server):
@@ -72,7 +72,7 @@ def _sharing(server: Server) -> Iterator[None]:
                 server.start()
             yield
         finally:
-            if os.getpid() == owner:  # a forked child leaves by this way too, and has no share
+            if os.getpid() == owner:  # a forked child also exits here, without a lock of its own
                 with _alone(server):
                     _stop_if_last(server, users)
 

@@ -1,7 +1,7 @@
 """Paths and URLs of a checkout's embedded servers.
 
 Everything here is a pure function of ``DATA_DIR`` and the profile: no server is needed, and nothing
-is created. Two profiles exist: ``run`` keeps its data, ``test`` is fast and may be thrown away.
+is created. There are two profiles: ``run`` keeps its data, ``test`` is fast and can be deleted.
 """
 
 import os
@@ -19,9 +19,10 @@ Profile = Literal["run", "test"]
 POSTGRES_SOCKET = ".s.PGSQL.5432"
 VALKEY_SOCKET = "valkey.sock"
 
-# sun_path holds 108 bytes on Linux and 104 on macOS.
+# sun_path has 108 bytes on Linux and 104 on macOS.
 _SOCKET_PATH_LIMIT = 100
-# libpq splits a host at commas and kombu decodes no percent signs: such paths are not for URLs.
+# libpq splits a host at commas, and kombu does not decode percent signs, so such paths cannot be
+# used in URLs.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 
 
@@ -42,7 +43,7 @@ class Places:
 
     @property
     def sockets(self) -> Path:
-        """A folder whose socket paths fit: in the data folder, or a short one of this data folder.
+        """A folder whose socket paths are short enough: in the data folder, or one in /tmp for it.
 
         The short one is in /tmp itself: TMPDIR may differ between two users of the same servers.
         """
@@ -65,16 +66,16 @@ def places(*, profile: Profile = "run") -> Places:
 
 
 def database_url(*, profile: Profile = "run") -> str:
-    """The URL of the embedded PostgreSQL, whether it runs or not."""
+    """The URL of the embedded PostgreSQL, even if it is not running."""
     return f"postgresql://tokengate@/tokengate?host={quote(str(places(profile=profile).sockets))}"
 
 
 def redis_url(*, profile: Profile = "run") -> str:
-    """The URL of the embedded Valkey, whether it runs or not."""
+    """The URL of the embedded Valkey, even if it is not running."""
     return f"unix://{quote(str(places(profile=profile).sockets / VALKEY_SOCKET))}?db=0"
 
 
 def is_embedded(url: str) -> bool:
-    """Whether a URL is that of an embedded server of this checkout."""
+    """Whether a URL belongs to an embedded server of this checkout."""
     profiles: tuple[Profile, ...] = ("run", "test")
     return any(url in (database_url(profile=p), redis_url(profile=p)) for p in profiles)

@@ -30,9 +30,9 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "128MB",
     "max_wal_size": "512MB",
-    "wal_level": "minimal",  # nobody replicates a development database
+    "wal_level": "minimal",  # a development database has no replicas
     "max_wal_senders": "0",
-    "jit": "off",  # it costs more than it saves on queries as short as ours
+    "jit": "off",  # it takes longer than it saves on short queries
     "synchronous_commit": "on",
 }
 _TEST_SETTINGS = {
@@ -42,8 +42,8 @@ _TEST_SETTINGS = {
     "synchronous_commit": "off",
 }
 
-# PostgreSQL refuses to be root. In a user namespace of its own it is somebody else, while its files
-# stay root's, so it works inside folders that only root can enter.
+# PostgreSQL refuses to run as root. In its own user namespace it has another user id, but its files
+# still belong to root, so it works inside folders that only root can access.
 _AS_SOMEBODY_ELSE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 
 
@@ -51,7 +51,7 @@ class Postgres(Server):
     name = "postgres"
     variable = "DATABASE_URL"
     stop_signals: ClassVar = (
-        (signal.SIGINT, 30.0),  # fast: ends the clients, writes everything down
+        (signal.SIGINT, 30.0),  # fast: disconnects the clients, writes everything to disk
         (signal.SIGQUIT, 5.0),  # at once: the next start recovers
     )
 
@@ -86,7 +86,7 @@ class Postgres(Server):
         return [part for item in settings.items() for part in ("-c", "=".join(item))]
 
     def _discard_what_is_not_to_be_trusted(self, binaries: Path) -> None:
-        """Start the tests' cluster anew after a crash: written without fsync, it may be torn."""
+        """Recreate the tests' cluster after a crash: it is written without fsync."""
         if self.places.profile == "run" or not self.data.exists():
             return
         crashed = (self.data / "postmaster.pid").exists()
@@ -94,15 +94,15 @@ class Postgres(Server):
             shutil.rmtree(self.data)
 
     def _discard_drafts(self) -> None:
-        """Remove what killed starts have left.
+        """Remove the files of killed starts.
 
-        An initdb that outlived its starter may still be writing there: then a later start will.
+        If an initdb survived its starter and is still writing there, a later start removes them.
         """
         for left in self.places.home.glob("postgres.new.*"):
             shutil.rmtree(left, ignore_errors=True)
 
     def _create_cluster(self, launcher: list[str], binaries: Path) -> None:
-        """Build it aside, and rename it when it is complete: a killed start leaves no half."""
+        """Build it in another folder, and rename that when it is complete."""
         draft = Path(mkdtemp(prefix="postgres.new.", dir=self.places.home))
         output_of([*launcher, str(binaries / "initdb"), *_INITDB, "-D", str(draft)])
         single = [str(binaries / "postgres"), "--single", "-D", str(draft), "postgres"]
@@ -125,10 +125,10 @@ class Postgres(Server):
             return ""
 
     def _remove_stale_locks(self) -> None:
-        """Remove the lock files of a crash: their pid may be anybody's by now.
+        """Remove the lock files of a crash, because their pid may belong to another process now.
 
-        None of our servers lives here. One that somebody started by hand keeps its lock, and
-        PostgreSQL itself then says so.
+        None of our servers is running here. A server that was started by hand keeps its lock, and
+        PostgreSQL then reports it.
         """
         lock = self.data / "postmaster.pid"
         if lock.exists() and self.owns(command_line(int(lock.read_text().split("\n")[0] or 0))):
@@ -153,6 +153,6 @@ def _launcher() -> list[str]:
 
 
 def _installed_version(binaries: Path) -> str:
-    """The major version, as PG_VERSION holds it."""
+    """The major version in PG_VERSION."""
     text = output_of([str(binaries / "postgres"), "--version"])
     return text.split()[-1].split(".")[0]

@@ -10,12 +10,12 @@ from devserver.embedded.errors import EmbeddedError
 
 
 def bare_environment() -> dict[str, str]:
-    """What a server needs of our environment: neither secrets nor anybody's PG* variables."""
+    """The part of our environment that a server needs, without secrets and PG* variables."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def output_of(command: list[str], *, stdin: str = "") -> str:
-    """Run a command in the bare environment. Raises EmbeddedError when it fails."""
+    """Run a command in the minimal environment. Raises EmbeddedError if it fails."""
     done = subprocess.run(  # nosec B603  # noqa: S603 - every command is ours
         command, input=stdin, capture_output=True, text=True, env=bare_environment(), check=False
     )
@@ -25,7 +25,7 @@ def output_of(command: list[str], *, stdin: str = "") -> str:
 
 
 def command_line(pid: int) -> str:
-    """The command line of a process, empty if there is none."""
+    """The command line of a process, empty if it does not exist."""
     if Path("/proc/self").exists():
         try:
             return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
@@ -38,7 +38,7 @@ def command_line(pid: int) -> str:
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Poll until the condition holds; False if it does not within the time."""
+    """Poll until the condition is true; False if the time is over."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -12,12 +12,12 @@ from devserver.embedded.places import data_dir
 
 
 def development_secret() -> str:
-    """A random secret, made once for each data folder: sessions outlive a restart."""
+    """A random secret, created once for each data folder, so that sessions survive a restart."""
     return _made_once("secret_key", lambda: secrets.token_urlsafe(48))
 
 
 def development_rsa_key() -> str:
-    """A private key in PEM, made once in the same way: it signs what editors are told of users."""
+    """A private key in PEM, created once in the same way. It signs the ID tokens for editors."""
     return _made_once("oidc_key.pem", _rsa_key)
 
 
@@ -25,7 +25,7 @@ def _made_once(name: str, make: Callable[[], str]) -> str:
     path = data_dir() / name
     make_private(path.parent)
     with path.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # two processes may be the first
+        fcntl.flock(file, fcntl.LOCK_EX)  # two processes may create it concurrently
         path.chmod(0o600)
         file.seek(0)
         secret = file.read() or make()

@@ -1,9 +1,9 @@
 """A server process that outlives the process that started it.
 
-The process inherits an open, locked file, and the kernel holds that lock as long as any process of
-the server lives. So "does it run?" has a true answer after every crash, where a pid in a file may
-by now belong to a stranger. The methods here expect the caller to hold the start lock of
-``lifetime``, except those that only look.
+The process inherits an open, locked file, and the kernel keeps the lock while any process of the
+server lives. So it is known after every crash whether the server is running. A pid in a file may
+belong to another process by then. The methods expect the caller to hold the start lock of
+``lifetime``, except those that only read.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from devserver.embedded.folders import make_private
 from devserver.embedded.places import Places
 from devserver.embedded.processes import bare_environment, command_line, wait_until
 
-_START_SECONDS = 120  # the recovery after a crash can take its time
+_START_SECONDS = 120  # the recovery after a crash can be slow
 _KILL_SECONDS = 10
 _LOG_BYTES = 5_000_000
 
@@ -29,9 +29,9 @@ class Server(ABC):
 
     name: ClassVar[str]
     variable: ClassVar[str]
-    """The environment variable that names another server instead of this one."""
+    """The environment variable that selects another server instead of this one."""
     stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
-    """What to send, and how many seconds each has, before SIGKILL."""
+    """The signals to send, and the seconds to wait after each, before SIGKILL."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
@@ -46,18 +46,18 @@ class Server(ABC):
 
     @abstractmethod
     def prepare(self) -> list[str]:
-        """Make the data folder fit to start on, and return the command to run."""
+        """Prepare the data folder, and return the command to run."""
 
     @abstractmethod
     def ready(self) -> bool:
-        """Whether the server answers now."""
+        """Whether the server accepts connections now."""
 
     @abstractmethod
     def owns(self, command: str) -> bool:
         """Whether this is the command line of this server, in this data folder."""
 
     def start(self) -> None:
-        """Return when the server answers: at once where it runs already."""
+        """Start the server, unless it is running, and return when it accepts connections."""
         if self.alive() and self._settled():
             return
         self.stop()
@@ -68,7 +68,7 @@ class Server(ABC):
             raise EmbeddedError(f"{self.name} did not start. {self.log} ends with:\n{self._tail()}")
 
     def stop(self) -> None:
-        """Return when no process of the server is left."""
+        """Stop the server, and return when none of its processes is left."""
         for number, seconds in (*self.stop_signals, (signal.SIGKILL, _KILL_SECONDS)):
             if not self.alive():
                 break
@@ -97,7 +97,7 @@ class Server(ABC):
         return not self.alive()
 
     def pid(self) -> int | None:
-        """The server's main process, if it is alive and can be seen from here."""
+        """The server's main process, if it is alive and visible from here."""
         if not self.alive():
             return None
         pid = int(self.life.read_text() or 0)
@@ -114,7 +114,7 @@ class Server(ABC):
                 cwd=self.places.home,
                 env=bare_environment(),
                 pass_fds=[life.fileno()],
-                start_new_session=True,  # a terminal's Ctrl-C is for our users, not for servers
+                start_new_session=True,  # Ctrl-C in a terminal must not stop the servers
             )
             life.truncate(0)
             life.write(str(self._child.pid).encode())

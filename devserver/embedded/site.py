@@ -1,7 +1,7 @@
 """The running site of this checkout, for commands that run at the same time.
 
-What its processes were told of the demo upstream and the fake Stripe stands in a file, which is
-good for as long as the lock on it is held: the kernel drops that even for a killed process.
+The variables of its processes for the demo upstream and the fake Stripe are in a file. The file is
+valid while its lock is held. The kernel releases the lock even if the process is killed.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from devserver.embedded.places import data_dir, database_url
 
 @contextmanager
 def announced(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let ``join_site`` find the variables for as long as this lasts."""
+    """Publish the variables for ``join_site`` while this context is open."""
     with _file().open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
@@ -26,9 +26,9 @@ def announced(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def join_site() -> None:
-    """Set what the running site's processes were told, but for what is set already.
+    """Set the running site's variables, except those that are already set.
 
-    Does nothing where no site runs, or with a database of one's own.
+    Does nothing if no site is running, or with another database.
     """
     if os.environ.get("DATABASE_URL") != database_url():
         return

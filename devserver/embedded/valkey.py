@@ -1,4 +1,4 @@
-"""The embedded Valkey, which stands in for Redis."""
+"""The embedded Valkey, which replaces Redis."""
 
 import signal
 import socket

@@ -20,7 +20,7 @@ PORT_TAKEN = 98
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to us, which end with status 0."""
+    """A server that leaves signals to us, so that the exit status is 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,7 +75,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
 
 
 def _register(world: World, *, url: str, secret: str | None) -> None:
-    """Have the one endpoint at ``url``, however often we were started with it."""
+    """Ensure that there is exactly one endpoint at ``url``, after any number of starts."""
     for endpoint in world.store.oldest_first("webhook_endpoint"):
         if endpoint["url"] == url:
             endpoint["_secret"] = secret or endpoint["_secret"]

@@ -65,7 +65,7 @@ class Answer:
 
 
 class Api:
-    """Answers requests; nothing here waits, so each is done before the next begins."""
+    """Answers requests. It never waits, so each request is complete before the next begins."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -89,7 +89,7 @@ class Api:
         return Answer(status, body, {**headers, **more})
 
     def keep(self, request: Request, status: int, body: Obj) -> None:
-        """Repeat this failure to whoever asks by the same key, as Stripe does for a day."""
+        """Repeat this failure for requests with the same key, as Stripe does for a day."""
         if key := request.headers.get("idempotency-key"):
             self._keep(key, {"path": request.path, "params": request.params()}, status, body)
 
@@ -121,7 +121,7 @@ class Api:
             self._world.store.add({**fields, **answer, "request": request})
 
     def _perform(self, request: Request, given: Obj) -> tuple[int, Obj]:
-        """Return status and body. Only what fails before it has begun raises: it is not kept."""
+        """Return status and body. Only errors before the operation raise; they are not stored."""
         found = routes.find(request.method, request.path)
         if found is None:
             raise unrecognized_url(request.method, request.path)
@@ -151,7 +151,7 @@ def _only_expand(given: Obj) -> Obj:
 
 
 def authenticate(request: Request) -> None:
-    """Take any secret key of test mode; raise ApiError for all others."""
+    """Accept any secret key of test mode; raise ApiError for all others."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

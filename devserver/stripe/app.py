@@ -23,11 +23,11 @@ Send = Callable[[Scope], Awaitable[None]]
 
 _LARGEST_BODY = 1_000_000
 _TICK_SECONDS = 1.0
-_SILENT_SECONDS = 90.0  # longer than any client waits
+_SILENT_SECONDS = 90.0  # longer than the timeout of any client
 
 
 class App:
-    """``state`` names a file to keep the account in; without it nothing is written."""
+    """``state`` is the file for the account. Without it, nothing is written."""
 
     def __init__(self, world: World, *, state: Path | None = None) -> None:
         self.world = world
@@ -44,7 +44,7 @@ class App:
             return
 
         async def send_saved(message: Scope) -> None:
-            """Answer only once what was done is kept."""
+            """Answer only after the change is written."""
             self._snapshot.write()
             await send(message)
 
@@ -87,14 +87,14 @@ class App:
         await _send_json(send, answer.status, answer.headers, answer.bytes())
 
     def start(self) -> None:
-        """Go on from the state that was kept."""
+        """Restore the stored state."""
         self._snapshot.read()
 
     def stop(self) -> None:
         self._snapshot.write()
 
     async def run(self) -> None:
-        """Deliver events and let time pass, for ever."""
+        """Deliver events and make due changes, forever."""
         await asyncio.gather(self.mail.run(), self._tick())
 
     async def _tick(self) -> None:
@@ -127,7 +127,7 @@ async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -
 
 
 async def _until_gone(receive: Receive) -> None:
-    """Say nothing until the client gives up."""
+    """Send nothing until the client times out."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_SILENT_SECONDS):
             while (await receive())["type"] != "http.disconnect":
@@ -135,7 +135,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _break_off(send: Send) -> None:
-    """Promise an answer and close the connection in the midst of it."""
+    """Begin an answer and close the connection before its end."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{", "more_body": True})

@@ -1,4 +1,4 @@
-"""Ending a subscription: at once, later, or because it never started."""
+"""Canceling a subscription: at once, at the end of a period, or because it was incomplete."""
 
 from devserver.stripe import invoices, items, lines, standing
 from devserver.stripe.store import Obj
@@ -56,7 +56,7 @@ def _credit(world: World, subscription: Obj, *, at_once: bool) -> None:
 
 
 def _stop_collecting(world: World, subscription: Obj) -> None:
-    """Drafts go no further and nothing is retried; what is open stays payable by hand."""
+    """Stop drafts and retries. Open invoices can still be paid manually."""
     for invoice in world.store.oldest_first("invoice"):
         if standing.of_invoice(world, invoice) is subscription and invoice["status"] in (
             "draft",
@@ -67,7 +67,7 @@ def _stop_collecting(world: World, subscription: Obj) -> None:
 
 
 def expire(world: World, subscription: Obj) -> None:
-    """The first payment did not come within 23 hours."""
+    """Expire it: the first payment was not made within 23 hours."""
     with standing.changing(world, subscription):
         subscription["status"] = "incomplete_expired"
         subscription["ended_at"] = world.now()
@@ -77,7 +77,7 @@ def expire(world: World, subscription: Obj) -> None:
 
 
 def plan(world: World, subscription: Obj, *, at: int | None, period_end: bool) -> None:
-    """Cancel later: at the period's end, or at ``at``; with neither, take that back."""
+    """Cancel at the period's end or at ``at``. With neither, undo a scheduled cancellation."""
     if period_end:
         at = items.period_of(world, subscription)[1]
     subscription["cancel_at"] = at

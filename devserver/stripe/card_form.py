@@ -1,4 +1,4 @@
-"""What a browser posts about a card."""
+"""The form with card data that a browser posts."""
 
 import re
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from devserver.stripe.world import World
 
 
 def read(world: World, given: dict[str, str], *, email: str | None) -> Obj:
-    """Return a payment method made of the fields; raise ApiError with words for the payer."""
+    """Create a payment method from the fields; raise ApiError with a message for the payer."""
     card = cards.by_number(given.get("cardNumber", ""))
     month, year = _expiry(given.get("cardExpiry", ""))
     today = datetime.fromtimestamp(world.now(), UTC)

@@ -14,7 +14,7 @@ CARD_DECLINED = "Your card was declined."
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a charge fails: Stripe's error code, its decline code, and the words for the payer."""
+    """Why a charge fails: Stripe's error code, its decline code, and the message for the payer."""
 
     code: str
     decline_code: str | None
@@ -103,7 +103,7 @@ _BY_NAME = {card.name: card for card in _ALL}
 
 
 def by_magic_id(ident: str) -> Card | None:
-    """Return the card of ``pm_card_visa`` or ``tok_visa`` and their like, if it is one."""
+    """Return the card for an id such as ``pm_card_visa`` or ``tok_visa``, if it exists."""
     for prefix in ("pm_card_", "tok_"):
         if ident.startswith(prefix):
             name = ident.removeprefix(prefix)
@@ -112,7 +112,7 @@ def by_magic_id(ident: str) -> Card | None:
 
 
 def by_number(number: str) -> Card:
-    """Return the card; raise ApiError for a number that is none, or one that may be real."""
+    """Return the card; raise ApiError for an invalid number, or one that may be real."""
     digits = re.sub(r"[\s-]", "", number)
     if not re.fullmatch(r"[0-9]{12,19}", digits) or not _luhn(digits):
         message = "Your card number is incorrect."

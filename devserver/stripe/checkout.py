@@ -1,4 +1,4 @@
-"""Checkout sessions: made by the API, completed by whoever fills in the hosted page."""
+"""Checkout sessions: created by the API, completed on the hosted page."""
 
 from typing import Any
 
@@ -171,7 +171,7 @@ def _off(world: World, given: Obj, subtotal: int) -> int:
 
 
 def apply_code(world: World, session: Obj, code: str) -> None:
-    """The payer typed a promotion code; raise ApiError for a void one."""
+    """Apply the promotion code that the payer entered; raise ApiError for an invalid one."""
     if not session["allow_promotion_codes"]:
         raise invalid("This code is invalid.")
     found = discounts.promotion_by_code(world, code)
@@ -223,9 +223,9 @@ def needs_authentication(method: Obj) -> bool:
 
 
 def complete(world: World, session: Obj, method: Obj, payer: Obj, *, authenticated: bool) -> str:
-    """Pay with ``method``; return where the browser goes. Raise ApiError for a declined card.
+    """Pay with ``method``; return the URL for the browser. Raise ApiError for a declined card.
 
-    Nothing is made of a session whose card declines: it stays open. ``payer`` has email and name.
+    If the card is declined, the session stays open. ``payer`` has email and name.
     """
     decline = payments.declined_by(method)
     if decline is not None and (

@@ -77,7 +77,7 @@ def _challenge(session: Obj, method: Obj) -> Page:
 
 
 def challenge(action: str, method: str) -> str:
-    """Return what the bank would show: pass, or fail."""
+    """Return the page of the bank, on which the authentication passes or fails."""
     return f"""<h1>Your bank asks: is it you?</h1><section>
 <p class="soft">This stands for 3D Secure. A real bank would send a code to your phone.</p>
 <form method="post" action="{action}"><input type="hidden" name="method" value="{escape(method)}">

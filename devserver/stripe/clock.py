@@ -1,4 +1,4 @@
-"""The time of the account: real, until a test moves it forward."""
+"""The account's clock: the real time, until a test moves it forward."""
 
 import time
 
@@ -14,5 +14,5 @@ class Clock:
         return int(time.time()) + self.offset
 
     def move_to(self, moment: int) -> None:
-        """Go forward to ``moment``; time never runs back."""
+        """Go forward to ``moment``, but never back."""
         self.offset += max(moment - self.now(), 0)

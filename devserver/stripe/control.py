@@ -63,7 +63,7 @@ class Control:
         return {"now": self._world.now()}
 
     async def _advance(self, given: Obj) -> Obj:
-        """Let time pass, and what falls due happen, each at its own time.
+        """Advance the clock, and make each due change at its own time.
 
         With ``settle`` (the default) the webhooks of each moment are delivered before the next.
         """
@@ -138,7 +138,7 @@ class Control:
         return {}
 
     async def _reset(self, given: Obj) -> Obj:
-        """Forget every object, fault and delivery; endpoints stay, and time goes on from now."""
+        """Delete all objects, faults and deliveries. Endpoints are kept, and the time is reset."""
         endpoints = self._world.store.oldest_first("webhook_endpoint")
         self._mail.reset()
         self._faults.clear()

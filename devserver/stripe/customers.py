@@ -107,7 +107,7 @@ def update(world: World, params: Obj, *, customer: str) -> Obj:
 
 
 def delete(world: World, params: Obj, *, customer: str) -> Obj:
-    """Delete it, as Stripe does: subscriptions end at once, and only a stub can be retrieved."""
+    """Delete it as Stripe does: subscriptions end at once, and only a stub can be retrieved."""
     found = world.store.get("customer", customer)
     for subscription in world.store.oldest_first("subscription"):
         if subscription["customer"] == customer and subscription["ended_at"] is None:

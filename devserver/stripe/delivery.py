@@ -1,4 +1,4 @@
-"""Sends events to webhook endpoints as Stripe does: signed, at least once, in no certain order."""
+"""Sends events to webhook endpoints as Stripe does: signed, at least once, in any order."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,13 @@ from devserver.stripe.world import World
 
 MODES = ("ordered", "shuffled", "duplicated", "delayed", "held")
 _ANSWER_SECONDS = 20.0
-_GATHERING_SECONDS = 0.05  # how long events are gathered before they are shuffled
+_GATHERING_SECONDS = 0.05  # how long events are collected before they are shuffled
 _IDLE_POLL_SECONDS = 0.005
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one endpoint.
+    """The delivery of one event to one endpoint.
 
     ``state`` is held, waiting, sending, retrying, delivered, failed (given up) or taken.
     """
@@ -48,7 +48,7 @@ class Delivery:
 
 
 class Mail:
-    """All deliveries. ``mode`` and what follows it may change at any time."""
+    """All deliveries. ``mode`` and the settings after it can change at any time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -59,7 +59,7 @@ class Mail:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every delivery, and be as at the start."""
+        """Delete every delivery, and reset the settings."""
         self.mode = "ordered"
         self.delay_seconds = 0.0
         self.retry_seconds = 1.0
@@ -97,7 +97,7 @@ class Mail:
         return delivery
 
     def again(self, ident: str) -> None:
-        """Send an event once more to all who listen, as the dashboard's Resend does."""
+        """Send an event again to all its endpoints, like Resend in Stripe's dashboard."""
         self.post(self._world.store.get("event", ident))
 
     def _later(self, seconds: float, delivery: Delivery) -> None:
@@ -118,7 +118,7 @@ class Mail:
         ]
 
     def release(self, *, order: list[str] | None = None) -> int:
-        """Let go of what is held: in the order of these event ids or types, or as it came."""
+        """Release held deliveries, in the order of these event ids or types, or of arrival."""
         held = [one for one in self._all if one.state == "held"]
         if order is not None:
             held = [
@@ -133,7 +133,7 @@ class Mail:
         return len(held)
 
     def take(self) -> list[Obj]:
-        """Hand over what is held as signed requests, for a test to deliver by itself."""
+        """Return the held deliveries as signed requests, for a test to deliver."""
         taken = []
         for delivery in self._all:
             if delivery.state == "held":
@@ -144,7 +144,7 @@ class Mail:
         return taken
 
     async def idle(self, *, seconds: float) -> bool:
-        """Wait until nothing is on its way; what is held or waits for a retry does not count."""
+        """Wait until no delivery is running, except held ones and those that wait for a retry."""
         deadline = time.monotonic() + seconds
         while any(one.state in ("waiting", "sending") for one in self._all):
             if time.monotonic() > deadline:
@@ -155,7 +155,7 @@ class Mail:
     # The sending.
 
     async def run(self) -> None:
-        """Send whatever comes, for ever."""
+        """Send deliveries, forever."""
         async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as client:
             while True:
                 batch = await self._next_batch()
@@ -191,7 +191,7 @@ class Mail:
         self._conclude(delivery, attempt["status"])
 
     def _conclude(self, delivery: Delivery, status: int | None) -> None:
-        if delivery.state == "failed":  # a reset came between
+        if delivery.state == "failed":  # reset meanwhile
             return
         done = len(delivery.attempts)
         if status is not None and 200 <= status < 300:

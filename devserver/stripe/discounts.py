@@ -1,4 +1,4 @@
-"""Coupons, promotion codes, and the discounts that customers have by them."""
+"""Coupons, promotion codes, and the discounts of customers."""
 
 import contextlib
 from decimal import ROUND_HALF_UP, Decimal
@@ -134,7 +134,7 @@ def list_promotion_codes(world: World, params: Obj) -> Obj:
 
 
 def promotion_by_code(world: World, code: str) -> Obj:
-    """Return the active promotion code that a payer typed; raise ApiError for none."""
+    """Return the active promotion code that a payer entered; raise ApiError if there is none."""
     for found in _with_code(world, code.strip()):
         with contextlib.suppress(ApiError):
             _check_promotion(world, found)
@@ -146,7 +146,7 @@ def promotion_by_code(world: World, code: str) -> Obj:
 
 
 def create(world: World, given: Obj, *, customer: str, subscription: str | None = None) -> Obj:
-    """Redeem ``given`` (a coupon, a promotion code or a discount); raise ApiError if it is void."""
+    """Redeem ``given`` (a coupon, promotion code or discount); raise ApiError if it is invalid."""
     if known := given.get("discount"):
         return world.store.get("discount", known, param="discounts")
     coupon, promotion = redeemable(world, given)
@@ -173,7 +173,7 @@ def create(world: World, given: Obj, *, customer: str, subscription: str | None 
 
 
 def redeemable(world: World, given: Obj) -> tuple[Obj, Obj | None]:
-    """Return the coupon, and the promotion code if it is one; raise ApiError if it is void."""
+    """Return the coupon and the promotion code, if any; raise ApiError if it is invalid."""
     if ident := given.get("promotion_code"):
         promotion = world.store.get("promotion_code", ident, param="discounts[0][promotion_code]")
         _check_promotion(world, promotion)
@@ -231,7 +231,7 @@ def coupon_of(world: World, discount: Obj) -> Obj:
 
 
 def share(coupon: Obj, amounts: list[int]) -> list[int]:
-    """Return what the coupon takes off each of ``amounts`` (cents; credits give it back)."""
+    """Return the coupon's reduction of each of ``amounts`` (in cents; negative for credits)."""
     if coupon["percent_off"] is not None:
         rate = Decimal(str(coupon["percent_off"])) / 100
         return [int((amount * rate).quantize(Decimal(1), ROUND_HALF_UP)) for amount in amounts]
@@ -244,7 +244,7 @@ def share(coupon: Obj, amounts: list[int]) -> list[int]:
 
 
 def end_once(world: World, subscription: Obj, used: list[Obj]) -> None:
-    """Let those that last for one invoice end with it."""
+    """End the discounts that apply to one invoice only."""
     spent = {one["id"] for one in used if coupon_of(world, one)["duration"] == "once"}
     if spent & set(subscription["discounts"]):
         with world.changing(subscription, "customer.subscription.updated"):
@@ -259,7 +259,7 @@ Shares = list[tuple[Obj, list[int]]]
 
 
 def shares(world: World, found: list[Obj], amounts: list[int]) -> Shares:
-    """Return what each discount takes off each amount, one after the other."""
+    """Return each discount's reduction of each amount, applied in sequence."""
     result: Shares = []
     left = list(amounts)
     for discount in found:

@@ -1,4 +1,4 @@
-"""What the API refuses, in the shape of Stripe's errors."""
+"""The errors of the API, in the shape of Stripe's errors."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ _TYPES = {429: "invalid_request_error", 402: "card_error"}
 
 
 class ApiError(Exception):
-    """An answer other than 2xx. ``extra`` holds what only some carry, such as ``decline_code``."""
+    """An answer other than 2xx. ``extra`` has fields of some errors, such as ``decline_code``."""
 
     def __init__(
         self,

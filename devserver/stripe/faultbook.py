@@ -1,4 +1,4 @@
-"""Which of the next API calls fail, and how."""
+"""The faults that tests set for the next API calls."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,16 @@ KINDS = ("500", "broken", "429", "timeout", "lost")
 
 @dataclass
 class Fault:
-    """``lost`` is the worst: it is done, but the answer never arrives.
+    """With ``lost``, the call is executed, but the answer never arrives.
 
-    A ``500`` is answered at once; ``broken`` later, so it is stored under the idempotency key.
+    A ``500`` is returned before execution; ``broken`` after it begins, so it is stored under the
+    idempotency key.
     """
 
     kind: str
     left: int
     method: str | None
-    path: str  # the beginning of it
+    path: str  # its prefix
 
 
 class FaultBook:
@@ -37,7 +38,7 @@ class FaultBook:
         self._faults.clear()
 
     def take(self, method: str, path: str) -> str | None:
-        """Return what becomes of this call, if anything."""
+        """Return the fault for this call, if any."""
         for fault in self._faults:
             if fault.left and fault.method in (None, method) and path.startswith(fault.path):
                 fault.left -= 1

@@ -9,7 +9,7 @@ _DEEPEST = 12
 
 
 def decode(text: str) -> dict[str, Any]:
-    """Return the parameters, all leaves as strings; raise ApiError on what is no such form."""
+    """Return the parameters, all leaves as strings; raise ApiError for an invalid form."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page at ``/``: what this is, and the test cards."""
+"""The page at ``/``: an introduction and the test cards."""
 
 from html import escape
 

@@ -76,7 +76,7 @@ def _confirm(world: World, intent: Obj, method: Obj | None, params: Obj) -> Obj:
 
 
 def after(world: World, intent: Obj, status: str, method: Obj) -> None:
-    """Save the card where that was wished, and tell the invoice."""
+    """Save the card if requested, and update the invoice."""
     customer = world.store.find("customer", intent["customer"])
     wished = status == "succeeded" and intent["setup_future_usage"]
     if customer is not None and method["customer"] is None and wished:
@@ -98,7 +98,7 @@ def refusal(world: World, intent: Obj) -> ApiError:
 
 
 def authenticate(world: World, intent: Obj, *, passes: bool) -> Obj:
-    """The payer passed, or failed, what the bank asked of them."""
+    """Record that the payer passed or failed the bank's authentication."""
     if intent["status"] != "requires_action":
         raise invalid("This payment does not wait for authentication.")
     method = world.store.objects[intent["payment_method"]]

@@ -1,4 +1,4 @@
-"""What the API does with invoices."""
+"""The API endpoints for invoices."""
 
 from typing import Any
 
@@ -144,7 +144,7 @@ def retrieve_item(world: World, params: Obj, *, item: str) -> Obj:
 
 
 def preview(world: World, params: Obj) -> Obj:
-    """Answer with the invoice to come, which leaves no trace."""
+    """Return a preview of the next invoice, without creating it."""
     details = params.get("subscription_details") or {}
     ident = params.get("subscription")
     if ident:

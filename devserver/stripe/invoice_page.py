@@ -1,4 +1,4 @@
-"""Hosted invoices: to be read, printed and paid; and what the bank asks while a payment waits."""
+"""Hosted invoices: reading, printing and paying them, and the bank's authentication page."""
 
 from html import escape
 

@@ -10,7 +10,7 @@ from devserver.stripe.lines import Line, Period
 from devserver.stripe.store import Obj, scramble
 from devserver.stripe.world import ACCOUNT_ID, World
 
-_SMALLEST = 50  # cents; less is not charged, but carried over to the next invoice
+_SMALLEST = 50  # cents; smaller amounts are carried over to the next invoice
 
 
 def draft(
@@ -24,7 +24,7 @@ def draft(
     period: Period | None = None,
     **given: Any,
 ) -> Obj:
-    """Make a draft without telling of it. ``period`` is that of usage: the one before."""
+    """Create a draft without an event. ``period`` is the period of usage: the previous one."""
     start, end = period or (world.now(), world.now())
     invoice = world.new(
         "invoice",
@@ -124,7 +124,7 @@ def _discount(world: World, invoice: Obj, used: list[Obj]) -> None:
 
 
 def add_up(world: World, invoice: Obj) -> None:
-    """Work out the totals; the customer's balance (a credit is negative) goes in too."""
+    """Compute the totals, including the customer's balance (a credit is negative)."""
     subtotal = sum(row["amount"] for row in lines_of(world, invoice))
     total = subtotal - sum(one["amount"] for one in invoice["total_discount_amounts"])
     due = max(total + invoice["starting_balance"], 0)
@@ -134,14 +134,14 @@ def add_up(world: World, invoice: Obj) -> None:
 
 
 def announce(world: World, invoice: Obj, *, finalizes_in: int | None = None) -> None:
-    """Tell of a draft, and for how long it stays one."""
+    """Send the event of a draft, and set when it is finalized."""
     if finalizes_in is not None:
         invoice["automatically_finalizes_at"] = world.now() + finalizes_in
     world.emit("invoice.created", invoice)
 
 
 def finalize(world: World, invoice: Obj, *, intends: bool = True) -> None:
-    """Give it its number and its PaymentIntent; what costs nothing is paid at once."""
+    """Assign the number and the PaymentIntent. An invoice of 0 is paid at once."""
     if invoice["status"] != "draft":
         message = "This invoice is already finalized, you can't re-finalize a non-draft invoice."
         raise invalid(message, code="invoice_not_editable")
@@ -214,7 +214,7 @@ def _method_id(world: World, invoice: Obj, customer: Obj) -> str | None:
 
 
 def method_of(world: World, invoice: Obj) -> Obj | None:
-    """Return the card that would be charged: the invoice's, the subscription's, the customer's."""
+    """Return the card to charge: the invoice's, else the subscription's, else the customer's."""
     customer = world.store.get("customer", invoice["customer"])
     return world.store.find("payment_method", _method_id(world, invoice, customer))
 
@@ -222,7 +222,7 @@ def method_of(world: World, invoice: Obj) -> Obj | None:
 def collect(
     world: World, invoice: Obj, *, method: Obj | None = None, authenticated: bool = False
 ) -> str:
-    """Charge it, and let everything follow from the outcome; return the PaymentIntent's status."""
+    """Charge it, and apply the consequences; return the PaymentIntent's status."""
     method = method or method_of(world, invoice)
     invoice["attempt_count"] += 1
     invoice["attempted"] = True
@@ -235,7 +235,7 @@ def collect(
 
 
 def follow(world: World, invoice: Obj, status: str) -> str:
-    """The PaymentIntent of an open invoice came to ``status``."""
+    """Apply the new ``status`` of the PaymentIntent of an open invoice."""
     if status == "succeeded":
         mark_paid(world, invoice)
         return status
@@ -257,7 +257,7 @@ def _plan_retry(world: World, invoice: Obj) -> None:
 
 
 def mark_paid(world: World, invoice: Obj, *, outside: bool = False) -> None:
-    """It is paid: by its PaymentIntent, by the balance, or ``outside`` of Stripe."""
+    """Mark it as paid: by its PaymentIntent, by the balance, or ``outside`` of Stripe."""
     invoice.update(
         status="paid",
         attempted=True,

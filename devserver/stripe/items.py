@@ -1,4 +1,4 @@
-"""The items of a subscription, and the period that they are in."""
+"""The items of a subscription, and their period."""
 
 from devserver.stripe import periods
 from devserver.stripe.errors import invalid, required
@@ -25,7 +25,7 @@ def period_of(world: World, subscription: Obj) -> Period:
 
 
 def asked_for(world: World, given: list[Obj], *, param: str = "items") -> list[Part]:
-    """Return what a new subscription is asked to consist of; raise ApiError if it cannot."""
+    """Return the parts of a new subscription; raise ApiError if they are invalid."""
     if not given:
         raise required(param)
     parts = [_part(world, entry, f"{param}[{index}]") for index, entry in enumerate(given)]
@@ -66,7 +66,7 @@ def rhythm(parts: list[Part]) -> tuple[str, int]:
 
 
 def changed_to(world: World, subscription: Obj, given: list[Obj]) -> list[Part]:
-    """Return what the subscription is to consist of after an update's ``items``."""
+    """Return the parts of the subscription after an update's ``items``."""
     parts = {part.item: part for part in parts_of(world, subscription)}
     added = []
     for index, entry in enumerate(given):
@@ -95,7 +95,7 @@ def _changed(world: World, part: Part, entry: Obj, param: str) -> Part:
 
 
 def replace(world: World, subscription: Obj, parts: list[Part]) -> None:
-    """Make the subscription consist of ``parts``, in its present period."""
+    """Set the subscription's ``parts`` in its current period."""
     old = {item["id"]: item for item in of(world, subscription)}
     period = period_of(world, subscription) if old else (world.now(), world.now())
     kept = {part.item for part in parts}
@@ -157,7 +157,7 @@ def start_period(world: World, subscription: Obj, start: int, *, reset: bool = F
 
 
 def stored(parts: list[Part]) -> list[Obj]:
-    """Return ``parts`` as plain data, to be kept in an object."""
+    """Return ``parts`` as plain data, to be stored in an object."""
     return [
         {"price": p.price["id"], "quantity": p.quantity, "item": p.item, "metadata": p.metadata}
         for p in parts

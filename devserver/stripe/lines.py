@@ -17,7 +17,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 @dataclass(frozen=True)
 class Line:
-    """One line to be. ``item`` is the subscription item's id, or "" for one not yet made."""
+    """One future line. ``item`` is the subscription item's id, or "" if it does not exist yet."""
 
     amount: int
     description: str
@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """What a subscription consists of: so many of a price. ``item`` as in Line."""
+    """A part of a subscription: a quantity of a price. ``item`` as in Line."""
 
     price: Obj
     quantity: int
@@ -93,7 +93,7 @@ def _rest(world: World, part: Part, period: Period, at: int, *, sign: int) -> Li
 
 
 def share(amount: int, *, left: int, whole: int) -> int:
-    """Return what ``left`` of ``whole`` seconds cost, in whole cents."""
+    """Return the cost of ``left`` of ``whole`` seconds, in whole cents."""
     exact = Decimal(amount) * Decimal(left) / Decimal(whole)
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
@@ -120,7 +120,7 @@ _SIGNS = {"usd": "$", "eur": "€", "gbp": "£"}
 
 
 def money(cents: int, currency: str) -> str:
-    """Return the amount for people: ``$20.00``, ``-€3.50``, ``12.00 CHF``."""
+    """Format the amount: ``$20.00``, ``-€3.50``, ``12.00 CHF``."""
     sign = _SIGNS.get(currency)
     amount = f"{abs(cents) / 100:,.2f}"
     minus = "-" if cents < 0 else ""

@@ -18,7 +18,7 @@ _COMPARE = {
 
 
 def page(world: World, found: Iterable[Obj], params: Obj, *, url: str) -> Obj:
-    """Return one page of ``found`` (newest first) as ``limit`` and the two cursors ask."""
+    """Return the page of ``found`` (newest first) for ``limit`` and the two cursors."""
     rows = [row for row in found if _made_then(row, params.get("created"))]
     rows, more = _window(rows, params)
     expand = _of_each(params.get("expand"))
@@ -61,7 +61,7 @@ def _of_each(expand: list[str] | None) -> list[str]:
 
 
 def matching(rows: Iterable[Obj], params: Obj, *fields: str) -> Iterable[Obj]:
-    """Return the rows whose ``fields`` are as the parameters of the same name ask, if they do."""
+    """Return the rows whose ``fields`` equal the parameters of the same name, if given."""
     wanted = {field: params[field] for field in fields if params.get(field) is not None}
     return (row for row in rows if all(row.get(key) == value for key, value in wanted.items()))
 

@@ -1,4 +1,4 @@
-"""Metadata: merged key by key, an empty value taking the key away."""
+"""Metadata: merged key by key. An empty value removes the key."""
 
 from devserver.stripe.errors import invalid
 from devserver.stripe.store import Obj
@@ -7,7 +7,7 @@ _MOST, _LONGEST_KEY, _LONGEST_VALUE = 50, 40, 500
 
 
 def merged(before: Obj | None, given: Obj | None) -> dict[str, str]:
-    """Return ``before`` with ``given`` laid over it; None clears all."""
+    """Return ``before`` updated with ``given``; None clears all."""
     if given is None:
         return {}
     for key, value in given.items():

@@ -1,4 +1,4 @@
-"""Which page a browser gets."""
+"""Routing of the pages for browsers."""
 
 import re
 from collections.abc import Callable

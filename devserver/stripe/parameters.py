@@ -1,7 +1,7 @@
-"""Which parameters an endpoint takes, and of what type.
+"""The parameters of endpoints, and their types.
 
-Read from the request types of the `stripe` package, which Stripe generates from its OpenAPI
-specification: an unknown, missing or ill-typed parameter is refused as Stripe refuses it.
+They are read from the request types of the `stripe` package, which Stripe generates from its
+OpenAPI specification. Unknown, missing and wrongly typed parameters are refused as by Stripe.
 """
 
 import importlib
@@ -25,9 +25,9 @@ _LARGEST = 2**63
 
 
 def read(name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what was given, typed as ``name`` says (``CustomerCreate``, ``checkout.SessionList``).
+    """Return the parameters, typed as in ``name`` (``CustomerCreate``, ``checkout.SessionList``).
 
-    What may be cleared by an empty string comes as None.
+    An empty string that clears a parameter becomes None.
     """
     return _read_object(_type_named(name), given, at="")
 
@@ -43,7 +43,7 @@ def _type_named(name: str) -> type:
 
 @cache
 def _fields(kind: type) -> dict[str, Any]:
-    # The request options name types that are imported for type checkers only.
+    # The request options use types that are imported only for type checkers.
     sent = {key: hint for key, hint in kind.__annotations__.items() if key not in _NOT_SENT}
     holder = types.SimpleNamespace(__annotations__=sent)
     return typing.get_type_hints(holder, vars(sys.modules[kind.__module__]))
@@ -101,7 +101,7 @@ def _read_union(hints: tuple[Any, ...], value: Any, *, at: str) -> Any:
 
 
 def _fitting(hints: list[Any], value: Any) -> Any:
-    """Return the type that the value may be of, by its form alone.
+    """Return the possible type of the value, by its form.
 
     The generated types end each union with a plain string, for values yet to come.
     """

@@ -1,4 +1,4 @@
-"""Payment methods: made of a test card's number, its magic id or its token."""
+"""Payment methods: created from a test card's number, id or token."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Charges, and how their money goes back: refunds and disputes."""
+"""Charges, refunds and disputes."""
 
 from devserver.stripe import listing, payments
 from devserver.stripe.errors import invalid, required

@@ -1,4 +1,4 @@
-"""How an object is shown: lists filled in, references expanded, our own keys left out."""
+"""Rendering objects: lists filled in, references expanded, internal keys left out."""
 
 import copy
 from collections.abc import Callable

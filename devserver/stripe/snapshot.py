@@ -1,4 +1,4 @@
-"""Keeps the account in a file between two runs, where one is asked for."""
+"""Keeps the account in a file between two runs, if one is configured."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""What `make run` calls: ``python -m devserver.supervisor [--llm] [-v]`` starts every process."""
+"""`make run`: ``python -m devserver.supervisor [--llm] [-v]`` starts every process."""

@@ -1,4 +1,4 @@
-"""``make run``: the embedded servers, the set-up, and every process, until Ctrl-C."""
+"""``make run``: runs the embedded servers, the setup, and every process, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -55,7 +55,7 @@ def _run(*, llm: bool, verbose: bool) -> int:
             with announced(plan.variables):
                 code = asyncio.run(_live(plan, verbose=verbose))
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)  # the embedded servers stop in peace
+                signal.signal(number, signal.SIG_IGN)  # let the embedded servers stop
             return code
 
 
@@ -66,7 +66,7 @@ async def _live(plan: Plan, *, verbose: bool) -> int:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the lock of this data folder. Raises StartError when somebody else does."""
+    """Hold the lock of this data folder. Raises StartError if another process holds it."""
     make_private(folder)
     with (folder / "run.lock").open("a+") as lock:
         try:

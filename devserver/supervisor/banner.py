@@ -1,4 +1,4 @@
-"""What `make run` prints when everything runs."""
+"""The text that `make run` prints when everything is running."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The steps of ``make run``, until the site answers."""
+"""The steps of ``make run`` until the site responds."""
 
 import asyncio
 import json
@@ -12,14 +12,14 @@ from devserver.supervisor.family import Family
 from devserver.supervisor.plan import Plan
 from devserver.supervisor.probes import get
 
-_UPSTREAM_SECONDS = 120.0  # a model has to be loaded
+_UPSTREAM_SECONDS = 120.0  # the model must be loaded
 _STRIPE_SECONDS = 60.0
 _READY_SECONDS = 120.0
 _PROBE_INTERVAL = 0.2
 
 
 class Boot:
-    """Starts what the plan says, in a family that ends together."""
+    """Starts the processes of the plan in a family, which ends together."""
 
     def __init__(self, family: Family, plan: Plan, *, verbose: bool) -> None:
         self._family = family
@@ -36,7 +36,7 @@ class Boot:
         await self._add("web", self._plan.web)
         await self._add("worker", self._plan.worker)
         await self._until(f"{self._plan.url}/api/health/ready", seconds=_READY_SECONDS)
-        await self._add("beat", self._plan.beat)  # not before: it would only slow the others down
+        await self._add("beat", self._plan.beat)  # last, because it slows down the others
         self._console.show(banner(self._plan, self._demo))
 
     async def _add(self, name: str, command: list[str]) -> None:
@@ -79,14 +79,14 @@ class Boot:
             self._demo = event["demo"]
 
     def _note_output(self, output: str, *, works: bool) -> None:
-        """Show it when asked for, and keep what a failure has to say."""
+        """Show the output if requested, and keep it for the message of a failure."""
         if output and self._verbose:
             self._console.show(output)
         if output and not (works and self._verbose):
             self._other_output.append(output)
 
     async def _until(self, url: str, *, seconds: float, key: str = "") -> None:
-        """Wait for a 200. Raises StartError when the time is over."""
+        """Wait for status 200. Raises StartError when the time is over."""
         started = time.monotonic()
         while True:
             status, body = await get(url, key=key)

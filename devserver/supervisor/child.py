@@ -15,7 +15,7 @@ Listener = Callable[[str], None]
 
 
 class Child:
-    """A running process, leader of a session of its own: the terminal's Ctrl-C is not for it."""
+    """A running process in its own session, so that it does not receive the terminal's Ctrl-C."""
 
     def __init__(self, name: str, process: Process, output: int, listener: Listener) -> None:
         self.name = name
@@ -32,7 +32,7 @@ class Child:
         listener: Listener,
     ) -> "Child":
         """Start a process; ``listener`` gets each line that it prints."""
-        # A pipe of our own: asyncio's is not done with a process before its descendants are.
+        # Our own pipe: asyncio waits for the descendants of a process, too.
         output, theirs = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -52,7 +52,7 @@ class Child:
         return cls(name, process, output, listener)
 
     async def stop(self, *, seconds: float) -> bool:
-        """Ask it to end, and kill what is left then. False if it did not end by itself in time."""
+        """Stop it, and kill the remaining processes. False if it did not stop in time."""
         if not self.ended.done():
             self._process.terminate()
             await asyncio.wait([self.ended], timeout=seconds)
@@ -62,12 +62,12 @@ class Child:
         return in_time
 
     def kill(self) -> None:
-        """Kill it, and every descendant that stayed in its group."""
+        """Kill it, and every descendant in its group."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        except PermissionError:  # macOS says so of a group that holds only zombies
+        except PermissionError:  # macOS raises this for a group with only zombies
             return
 
     async def _live(self, output: int, listener: Listener) -> int:
@@ -96,14 +96,14 @@ async def _read_lines(output: int, listener: Listener) -> None:
 
 
 def how_it_ended(code: int) -> str:
-    """A return code in words."""
+    """A description of a return code."""
     return (
         f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
     )
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """On Linux, have the kernel end the child when we are killed without a chance to do so."""
+    """On Linux, let the kernel end the child if this process is killed."""
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None), os.getpid()

@@ -8,7 +8,7 @@ _COLOURS = {"run": 1, "upstream": 36, "stripe": 34, "web": 32, "worker": 33, "be
 
 
 class Console:
-    """Standard output, shared by many speakers."""
+    """Standard output, shared by several processes."""
 
     def __init__(self) -> None:
         self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -20,20 +20,20 @@ class Console:
         self._write(f"{self._prefix(name)} {text}\n")
 
     def begin(self, step: str) -> None:
-        """Print the first half of a line: what is being done now."""
+        """Print the first half of a line: the current step."""
         self._end_line()
         self._write(f"{self._prefix('run')} {step} …")
         self._unfinished = step
 
     def finish(self, step: str, *, seconds: float) -> None:
-        """Print the other half, on a line of its own if somebody spoke meanwhile."""
+        """Print the other half, on its own line if another process printed meanwhile."""
         if not self._unfinished:
             self._write(f"{self._prefix('run')} {step} …")
         self._write(f" {seconds:.1f} s\n")
         self._unfinished = ""
 
     def show(self, block: str) -> None:
-        """Print a block as it is."""
+        """Print a block unchanged."""
         self._end_line()
         self._write(f"{block}\n")
 
@@ -50,6 +50,6 @@ class Console:
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
-        except OSError:  # nobody reads us any more (`make run | head`): leave in good order
+        except OSError:  # the reader has closed the pipe (`make run | head`): stop normally
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
             os.kill(os.getpid(), signal.SIGTERM)

@@ -2,4 +2,4 @@
 
 
 class StartError(Exception):
-    """Something stands in the way. Its text says what, and what to do about it."""
+    """The start failed. The message has the reason and what to do."""

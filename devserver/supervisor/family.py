@@ -12,7 +12,7 @@ _STOP_SECONDS = 15.0
 
 
 class Family:
-    """Starts children in order, and ends them in the reverse order."""
+    """Starts children in order, and stops them in reverse order."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -20,7 +20,7 @@ class Family:
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def live(self, boot: Callable[[], Awaitable[None]]) -> int:
-        """Run ``boot``, then wait for the end. The code is 0 if somebody asked for it, else 1."""
+        """Run ``boot``, then wait for the end. The code is 0 if the end was requested, else 1."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_end)
@@ -34,7 +34,7 @@ class Family:
     async def add(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str]
     ) -> None:
-        """Start a child that is expected to live as long as the family."""
+        """Start a child that should live as long as the family."""
         child = await self._start(name, command, environment, self._repeat(name))
         child.ended.add_done_callback(lambda ended: self._fell(name, ended.result()))
 
@@ -46,7 +46,7 @@ class Family:
         environment: Mapping[str, str],
         listener: Listener,
     ) -> int:
-        """Run a child to its end, and return its code."""
+        """Run a child until it exits, and return its code."""
         child = await self._start(name, command, environment, listener)
         return await asyncio.shield(child.ended)
 

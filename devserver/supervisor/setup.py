@@ -1,7 +1,7 @@
 """Applying migrations and seeding data in one process.
 
-Prints a line of JSON for each event; the last one carries what ``seed_demo`` tells. Run by the
-supervisor: ``python -m devserver.supervisor.setup``.
+Prints a line of JSON for each event; the last one has the result of ``seed_demo``. The supervisor
+runs it: ``python -m devserver.supervisor.setup``.
 """
 
 import io
@@ -45,14 +45,14 @@ def _run(step: str, options: dict[str, Any]) -> tuple[str, bool]:
     out = io.StringIO()
     try:
         call_command(step, stdout=out, stderr=out, no_color=True, **options)
-    except Exception:  # noqa: BLE001 - whatever it is, it is what the newcomer must see
+    except Exception:  # noqa: BLE001 - every error must be shown
         traceback.print_exc(file=out)
         return out.getvalue(), False
     return out.getvalue(), True
 
 
 def _await_the_worker() -> None:
-    """Let readiness wait for the new worker's first sign of life, not for beat's first round."""
+    """Make readiness wait for the new worker's first heartbeat, not for beat's first round."""
     from config.tasks import HEARTBEAT_KEY, heartbeat  # needs the apps
 
     cache.delete(HEARTBEAT_KEY)

@@ -1,4 +1,4 @@
-"""What the proxy's views share: who calls, and how JSON is answered."""
+"""Shared code of the proxy's views: authentication and JSON responses."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ View = TypeVar("View", bound=Callable[..., Awaitable[HttpResponseBase]])
 
 
 def without_csrf(view: View) -> View:
-    """Mark a view as ``csrf_exempt`` does, without another coroutine around each request."""
+    """Mark a view like ``csrf_exempt``, but without another coroutine for each request."""
     view.csrf_exempt = True  # type: ignore[attr-defined]
     return view
 

@@ -1,4 +1,4 @@
-"""What agents look up before they ask: the models, and how the providers are."""
+"""Endpoints that list the models and the health of the providers."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ from tokens.tiers import allows
 
 @without_csrf
 async def models(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/models: those of the caller's plan, or with ?all=1 every one.
+    """GET /api/llm/models: the models of the caller's plan, or all models with ?all=1.
 
-    Whoever sends `anthropic-version` gets Anthropic's shape, with the chat models alone.
+    Clients that send `anthropic-version` get Anthropic's shape, with only the chat models.
     """
     as_anthropic = _asks_as_anthropic(request)
     insist_on(request, "GET", "HEAD")
@@ -52,7 +52,7 @@ async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _asks_as_anthropic(request: HttpRequest) -> bool:
-    """Tell whether Anthropic's shapes are expected; errors have them from here on, too."""
+    """Return whether the client expects Anthropic's shapes. Errors then have them, too."""
     if "HTTP_ANTHROPIC_VERSION" not in request.META:
         return False
     speaks("messages", request)
@@ -61,7 +61,7 @@ def _asks_as_anthropic(request: HttpRequest) -> bool:
 
 @without_csrf
 async def providers(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/providers: how each is doing, as this worker and the others see it."""
+    """GET /api/llm/providers: the health of each provider, as seen by all workers."""
     insist_on(request, "GET", "HEAD")
     await authenticated(request)
     known = await catalog.snapshot()

@@ -1,4 +1,4 @@
-"""POST /api/tokens/consume. It stands here, and not in tokens, for the weights of the models."""
+"""POST /api/tokens/consume. It is in this app because it needs the weights of the models."""
 
 from typing import Any
 from uuid import UUID
@@ -24,13 +24,15 @@ from tokens.errors import (
 )
 from tokens.ledger import Settlement
 
-# More than any model takes or gives.
+# More than any model accepts or generates.
 _MOST = 1_000_000_000
 
 
 class ConsumeSerializer(serializers.Serializer[Any]):
     reservation = serializers.UUIDField(
-        default=None, allow_null=True, help_text="What was held for it; without one it is spent."
+        default=None,
+        allow_null=True,
+        help_text="The reservation to settle. Empty: charge the balance directly.",
     )
     model = serializers.CharField(max_length=200)
     provider = serializers.CharField(max_length=64, default="", allow_blank=True)
@@ -51,15 +53,15 @@ class ConsumeSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["cache_read_tokens"] + attrs["cache_write_tokens"] > attrs["prompt_tokens"]:
-            message = "Cached tokens are a part of prompt_tokens, which is less."
+            message = "Cached tokens are part of prompt_tokens and cannot exceed it."
             raise serializers.ValidationError({"prompt_tokens": message})
         return attrs
 
 
 class ConsumedSerializer(serializers.Serializer[Any]):
-    charged = serializers.IntegerField(help_text="By the model's weights.")
+    charged = serializers.IntegerField(help_text="Tokens charged, by the model's weights.")
     available = serializers.IntegerField()
-    request_id = serializers.CharField(help_text="Of the receipt, at /api/tokens/usage/…")
+    request_id = serializers.CharField(help_text="The id of the receipt at /api/tokens/usage/…")
 
 
 class ConsumeView(APIView):
@@ -80,7 +82,7 @@ class ConsumeView(APIView):
         parameters=[idempotency.HEADER],
         request=ConsumeSerializer,
         responses={200: ConsumedSerializer},
-        summary="Charge what a client has used at a provider by itself",
+        summary="Charge usage of a request that the client sent to a provider",
     )
     @idempotency.idempotent
     def post(self, request: Request) -> Response:

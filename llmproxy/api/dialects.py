@@ -1,4 +1,4 @@
-"""What endpoints of other dialects have around their views: errors in their shape, and headers."""
+"""Wrappers for the endpoints of other dialects: errors in their shape, and their headers."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -16,25 +16,25 @@ from llmproxy.protocol.dialects import DIALECTS
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
 _DURATION = re.compile(r"(?:(\d+)m(?!s))?(?:([\d.]+)(m?s))?")
-# A provider reads them, so nothing but what Anthropic's own values consist of is passed on.
+# They are sent to a provider, so only the characters of Anthropic's own values are allowed.
 _PASSED_ON = ("anthropic-version", "anthropic-beta")
 _SANE = re.compile(r"[A-Za-z0-9._, -]{1,1000}")
 
 
 def speaks(dialect: str, request: HttpRequest) -> None:
-    """Have every error of this request written in the shape of a dialect."""
+    """Set the dialect in whose shape the errors of this request are written."""
     request.error_body = DIALECTS[dialect].error_body  # type: ignore[attr-defined]
 
 
 def in_dialect(dialect: str, view: View) -> View:
-    """Return a view whose errors have the shape of a dialect; Messages have Anthropic's headers."""
+    """Return a view whose errors have a dialect's shape; Messages also has Anthropic's headers."""
 
     @without_csrf
     async def spoken(request: HttpRequest) -> HttpResponseBase:
         speaks(dialect, request)
         try:
             response = await view(request)
-        except Exception as error:  # noqa: BLE001 - as the handler does, but in this shape
+        except Exception as error:  # noqa: BLE001 - like the handler, but in this shape
             response = error_response(error, request)
         if dialect == "messages":
             add_plain(response, _anthropic_headers(request, response))
@@ -44,7 +44,7 @@ def in_dialect(dialect: str, view: View) -> View:
 
 
 def headers_for_provider(request: HttpRequest) -> tuple[tuple[str, str], ...]:
-    """Return the headers by which a client chooses a version of Anthropic's API."""
+    """Return the headers with which a client selects a version of Anthropic's API."""
     found = [(name, request.headers.get(name, "")) for name in _PASSED_ON]
     return tuple((name, value) for name, value in found if _SANE.fullmatch(value))
 
@@ -69,7 +69,7 @@ _FIGURES = ("limit", "remaining", "reset")
 
 
 def _duration(text: str) -> timedelta:
-    """Read a time as OpenAI's headers write it."""
+    """Parse a duration in the format of OpenAI's headers."""
     match = _DURATION.fullmatch(text)
     if match is None:
         return timedelta()

@@ -1,4 +1,4 @@
-"""Request bodies that a client has compressed, within the bound that plain ones have. Pure."""
+"""Decompressing request bodies, within the size limit for uncompressed bodies. Pure."""
 
 import zlib
 
@@ -6,24 +6,24 @@ from django.conf import settings
 
 from core.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
-# zlib's window bits: gzip alone, and zlib's own format, which HTTP calls deflate.
+# zlib's window bits: only gzip, and zlib's own format, which HTTP calls deflate.
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _UNDERSTOOD = "gzip, deflate, identity"
 _MOST_LAYERS = 3
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Return a body without its ``Content-Encoding``, of which the last was applied last.
+    """Decode a body according to its ``Content-Encoding``, whose last coding was applied last.
 
-    Raises ``UnsupportedMediaType``, which says what is understood, ``PayloadTooLarge``, or
-    ``InvalidRequest`` when the body is not encoded so.
+    Raises ``UnsupportedMediaType``, whose message lists the supported encodings,
+    ``PayloadTooLarge``, or ``InvalidRequest`` if the body does not have this encoding.
     """
     layers = [name for each in encoding.lower().split(",") if (name := each.strip()) != ""]
     if len(layers) > _MOST_LAYERS or not all(
         name in _WINDOWS or name == "identity" for name in layers
     ):
         raise UnsupportedMediaType(
-            f"Content-Encoding {encoding!r} is not understood: send {_UNDERSTOOD}.",
+            f"Content-Encoding {encoding!r} is not supported: send {_UNDERSTOOD}.",
             headers={"Accept-Encoding": _UNDERSTOOD},
         )
     for name in reversed(layers):
@@ -37,12 +37,12 @@ def _inflated(body: bytes, name: str) -> bytes:
     try:
         return _plain(body, _WINDOWS[name], most)
     except zlib.error as error:
-        if name == "deflate":  # Some send it bare, as browsers have learned to accept.
+        if name == "deflate":  # Some clients send raw deflate data, which browsers accept, too.
             try:
                 return _plain(body, -15, most)
             except zlib.error:
                 pass
-        raise InvalidRequest(f"The body is not {name}.") from error
+        raise InvalidRequest(f"The body is not valid {name}.") from error
 
 
 def _plain(body: bytes, window: int, most: int) -> bytes:
@@ -51,5 +51,5 @@ def _plain(body: bytes, window: int, most: int) -> bytes:
     if len(plain) > most:
         raise PayloadTooLarge
     if not inflater.eof or inflater.unused_data:
-        raise zlib.error("it does not end where the body does")
+        raise zlib.error("the compressed data and the body do not end together")
     return plain

@@ -1,6 +1,6 @@
-"""Models as clients list them: OpenAI's fields with OpenRouter's, or Anthropic's. Pure.
+"""The list of models, with OpenAI's and OpenRouter's fields, or in Anthropic's shape. Pure.
 
-What the caller's plan caps is shown capped: a client that asks for the most it is told gets it.
+Limits include the caps of the caller's plan, so clients can use the values that are listed.
 """
 
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ _PAGE, _LARGEST_PAGE = 20, 1000
 
 
 def in_openrouters_shape(model: ServedModel, caller: Caller) -> Json:
-    """Return a model as https://openrouter.ai/docs/api-reference/list-available-models has it."""
+    """Return a model as in https://openrouter.ai/docs/api-reference/list-available-models."""
     most_output = _most_output(model, caller)
     return {
         "id": model.name,
@@ -49,7 +49,7 @@ def in_openrouters_shape(model: ServedModel, caller: Caller) -> Json:
 
 
 def in_anthropics_shape(model: ServedModel, caller: Caller) -> Json:
-    """Return a model as https://platform.claude.com/docs/en/api/models-list has it."""
+    """Return a model as in https://platform.claude.com/docs/en/api/models-list."""
     return {
         "type": "model",
         "id": model.name,
@@ -98,7 +98,7 @@ def _most_output(model: ServedModel, caller: Caller) -> int:
 
 
 def _capabilities(model: ServedModel) -> Json:
-    """Return what the first provider that says something says; text alone where none does."""
+    """Return the first provider's capabilities that are known; else only text."""
     told = [route.capabilities for route in model.routes if route.capabilities != UNKNOWN]
     said = told[0] if told else UNKNOWN
     takes = list(said.input_modalities) or ["text"]

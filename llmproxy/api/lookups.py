@@ -1,7 +1,7 @@
-"""What agents look up about their key, balance and last request, in OpenRouter's shapes.
+"""Endpoints for the caller's key, balance and requests, in OpenRouter's shapes.
 
 https://openrouter.ai/docs/api-reference: `/key`, `/credits` and `/generation`. Amounts are tokens
-of the balance, where OpenRouter's are credits.
+of the balance; OpenRouter's are credits.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from tokens.usage import queries
 
 @without_csrf
 async def key(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/key: what the calling key may still spend; of a session, the balance."""
+    """GET /api/llm/key: the key's remaining tokens; for a session, the balance."""
     insist_on(request, "GET", "HEAD")
     caller = await authenticated(request)
     return json_answer({"data": await in_thread(_key, caller)})
@@ -29,7 +29,7 @@ async def key(request: HttpRequest) -> HttpResponse:
 
 @without_csrf
 async def credits_left(request: HttpRequest) -> HttpResponse:
-    """GET /api/llm/credits: the tokens of this period, and those used of them."""
+    """GET /api/llm/credits: the tokens of this period, and how many are used."""
     insist_on(request, "GET", "HEAD")
     caller = await authenticated(request)
     return json_answer({"data": await in_thread(_credits, caller)})
@@ -45,7 +45,7 @@ async def generation(request: HttpRequest) -> HttpResponse:
         raise InvalidRequest("id is required: the id of a request.", param="id")
     record = await in_thread(_record, caller, name)
     if record is None:
-        raise NotFound(f"There is no request {name[:128]!r} of yours.", param="id")
+        raise NotFound(f"You have no request {name[:128]!r}.", param="id")
     return json_answer({"data": _generation(record)})
 
 
@@ -75,7 +75,7 @@ def _credits(caller: Caller) -> dict[str, Any]:
 
 
 def _record(caller: Caller, name: str) -> UsageRecord | None:
-    """Find a receipt by our id of the request, its own id, or the provider's id of the answer."""
+    """Find a receipt by our request id, the receipt's id, or the provider's id of the answer."""
     return queries.receipt(caller.user_id, name) or queries.by_upstream_id(caller.user_id, name)
 
 

@@ -1,4 +1,4 @@
-"""The proxy's part of the OpenAPI document. Bodies are OpenAI's, so only our own is spelled out."""
+"""The proxy's part of the OpenAPI document. It describes only what we add to OpenAI's bodies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -62,8 +62,8 @@ def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-# Of two limits on requests (the plan's and the key's), the one with less left. A reset is the time
-# until nothing counts any more: "6ms", "59.95s", "1m0s".
+# With two limits on requests (the plan's and the key's), the one with fewer left. A reset is the
+# time until no request counts any more: "6ms", "59.95s", "1m0s".
 _RATE_LIMIT_HEADERS = [
     (f"x-ratelimit-{what}-{kind}", "string" if what == "reset" else "integer")
     for kind in ("requests", "tokens")
@@ -96,7 +96,7 @@ def _relayed(
             ("X-Request-ID", "string"),
         )
     }
-    told = f"The answer, or with stream=true its events up to {last}." if streams else "The answer."
+    told = f"The answer. With stream=true, its events up to {last}." if streams else "The answer."
     return {
         "operationId": name,
         "summary": summary,
@@ -122,7 +122,7 @@ def _looked_up(
     parameters: Sequence[dict[str, Any]] = (),
     errors: tuple[type[ApiError], ...] = (),
 ) -> dict[str, Any]:
-    """Describe a route that reads what is known."""
+    """Describe a route that only reads."""
     return {
         "get": {
             "operationId": name,
@@ -142,7 +142,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/chat/completions": {
         "post": _relayed(
             "chat_completions",
-            "Chat with a model, metered",
+            "Create a chat completion",
             "ChatCompletionRequest",
             "ChatCompletion",
             streams=True,
@@ -151,7 +151,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/messages": {
         "post": _relayed(
             "messages",
-            "Ask a model in Anthropic's Messages, metered",
+            "Create a message (Anthropic's Messages)",
             "MessagesRequest",
             "Message",
             streams=True,
@@ -162,7 +162,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/messages/count_tokens": {
         "post": {
             "operationId": "messages_count_tokens",
-            "summary": "Estimate a prompt's tokens: free, and counted in no limit",
+            "summary": "Estimate a prompt's tokens: free, and not counted in any limit",
             "tags": ["llm"],
             "security": _SECURITY,
             "requestBody": {"required": True, "content": _json("CountTokensRequest")},
@@ -185,7 +185,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/responses": {
         "post": _relayed(
             "responses",
-            "Ask a model in OpenAI's Responses, metered",
+            "Create a response (OpenAI's Responses)",
             "ResponsesRequest",
             "Response",
             streams=True,
@@ -195,7 +195,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/completions": {
         "post": _relayed(
             "completions",
-            "Complete a text, metered",
+            "Create a legacy text completion",
             "CompletionRequest",
             "Completion",
             streams=True,
@@ -203,13 +203,13 @@ PROXY_PATHS: dict[str, Any] = {
     },
     "/api/llm/embeddings": {
         "post": _relayed(
-            "embeddings", "Embed texts, metered", "EmbeddingRequest", "EmbeddingList", streams=False
+            "embeddings", "Create embeddings", "EmbeddingRequest", "EmbeddingList", streams=False
         )
     },
     "/api/llm/providers": {
         "get": {
             "operationId": "providers_list",
-            "summary": "How the providers are doing",
+            "summary": "Health of the providers",
             "tags": ["llm"],
             "security": _SECURITY,
             "responses": {
@@ -221,7 +221,7 @@ PROXY_PATHS: dict[str, Any] = {
     "/api/llm/models": {
         "get": {
             "operationId": "models_list",
-            "summary": "The models of the caller's plan",
+            "summary": "Models of the caller's plan",
             "tags": ["llm"],
             "security": _SECURITY,
             "parameters": [
@@ -229,7 +229,7 @@ PROXY_PATHS: dict[str, Any] = {
                     "name": "all",
                     "in": "query",
                     "schema": {"enum": ["1", "true"]},
-                    "description": "Also those that the plan does not include.",
+                    "description": "Also list models that the plan does not include.",
                 }
             ],
             "responses": {
@@ -254,7 +254,7 @@ PROXY_PATHS: dict[str, Any] = {
         }
     },
     "/api/llm/key": _looked_up(
-        "key_retrieve", "What the key may still spend, in OpenRouter's shape", "KeyStatus"
+        "key_retrieve", "The key's remaining tokens, in OpenRouter's shape", "KeyStatus"
     ),
     "/api/llm/credits": _looked_up(
         "credits_retrieve", "The tokens of this period, in OpenRouter's shape", "Credits"

@@ -1,10 +1,10 @@
-"""The JSON of the proxy's endpoints, for the OpenAPI document: only our own is spelled out."""
+"""The JSON of the proxy's endpoints for the OpenAPI document. It describes only what we add."""
 
 from typing import Any
 
 
 def _wrapped(properties: dict[str, Any]) -> dict[str, Any]:
-    """Describe what OpenRouter puts into `data`."""
+    """Describe an object that OpenRouter wraps in `data`."""
     inner = {"type": "object", "required": list(properties), "properties": properties}
     return {"type": "object", "required": ["data"], "properties": {"data": inner}}
 
@@ -29,7 +29,7 @@ _MESSAGES = {"type": "array", "minItems": 1, "items": {"type": "object"}}
 PROXY_SCHEMAS: dict[str, Any] = {
     "ChatCompletionRequest": {
         "type": "object",
-        "description": "OpenAI's chat completion request; fields not named here pass through.",
+        "description": "OpenAI's chat completion request; fields not listed here are passed on.",
         "required": ["model", "messages"],
         "properties": {
             "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
@@ -52,8 +52,8 @@ PROXY_SCHEMAS: dict[str, Any] = {
     },
     "MessagesRequest": {
         "type": "object",
-        "description": "Anthropic's request; fields not named here pass through, or are named in"
-        " a 400 where the provider cannot be told of them. Errors have Anthropic's shape.",
+        "description": "Anthropic's request; fields not listed here are passed on, or are named in"
+        " a 400 if they cannot be sent to the provider. Errors have Anthropic's shape.",
         "required": ["model", "max_tokens", "messages"],
         "properties": {
             "model": {"type": "string", "examples": ["anthropic/claude-sonnet-4.5"]},
@@ -70,7 +70,7 @@ PROXY_SCHEMAS: dict[str, Any] = {
     },
     "MessagesError": {
         "type": "object",
-        "description": "Anthropic's error object, with our code and facts beside its type.",
+        "description": "Anthropic's error object, with our code and facts in addition to its type.",
         "required": ["type", "error", "request_id"],
         "properties": {
             "type": {"const": "error"},
@@ -101,8 +101,8 @@ PROXY_SCHEMAS: dict[str, Any] = {
     },
     "ResponsesRequest": {
         "type": "object",
-        "description": "OpenAI's request; fields not named here pass through, or are named in a"
-        " 400 where the provider cannot be told of them. Nothing is stored: `store` and"
+        "description": "OpenAI's request; fields not listed here are passed on, or are named in a"
+        " 400 if they cannot be sent to the provider. Responses are not stored: `store` and"
         " `previous_response_id` are refused.",
         "required": ["model", "input"],
         "properties": {
@@ -125,7 +125,7 @@ PROXY_SCHEMAS: dict[str, Any] = {
     },
     "CompletionRequest": {
         "type": "object",
-        "description": "OpenAI's legacy completion request; fields not named here pass through.",
+        "description": "OpenAI's legacy completion request; fields not listed here are passed on.",
         "required": ["model", "prompt"],
         "properties": {
             "model": {"type": "string", "examples": ["openai/gpt-5-mini"]},
@@ -150,7 +150,7 @@ PROXY_SCHEMAS: dict[str, Any] = {
     },
     "EmbeddingRequest": {
         "type": "object",
-        "description": "OpenAI's embedding request; fields not named here pass through.",
+        "description": "OpenAI's embedding request; fields not listed here are passed on.",
         "required": ["model", "input"],
         "properties": {
             "model": {"type": "string", "examples": ["openai/text-embedding-3-small"]},
@@ -181,7 +181,7 @@ PROXY_SCHEMAS: dict[str, Any] = {
             },
             "architecture": {
                 "type": "object",
-                "description": "As the provider lists it; text alone where it does not say.",
+                "description": "As listed by the provider; only text if it lists none.",
                 "properties": {
                     "modality": {"type": "string"},
                     "input_modalities": {"type": "array", "items": {"type": "string"}},
@@ -191,11 +191,11 @@ PROXY_SCHEMAS: dict[str, Any] = {
             "supported_parameters": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Absent where the provider does not list them.",
+                "description": "Absent if the provider does not list them.",
             },
             "top_provider": {
                 "type": "object",
-                "description": "OpenRouter's place for the same figures.",
+                "description": "The same figures in OpenRouter's object.",
                 "properties": {
                     "context_length": {"type": ["integer", "null"]},
                     "max_completion_tokens": {"type": "integer"},
@@ -249,15 +249,15 @@ PROXY_SCHEMAS: dict[str, Any] = {
             "object": {"const": "provider"},
             "health": {
                 "enum": ["up", "degraded", "down"],
-                "description": "degraded: it failed of late; down: it is not asked now.",
+                "description": "degraded: recent requests failed; down: it gets no requests.",
             },
             "latency_ms": {
                 "type": ["integer", "null"],
-                "description": "Until an answer's first content, on the average of the last ones.",
+                "description": "Average time to the first content of recent answers.",
             },
             "last_error": {
                 "type": ["string", "null"],
-                "description": "Its class: status_503, ConnectTimeout, garbage …",
+                "description": "The kind of error: status_503, ConnectTimeout, garbage …",
             },
             "last_error_at": {"type": ["integer", "null"], "description": "Unix time."},
         },
@@ -281,7 +281,7 @@ PROXY_SCHEMAS: dict[str, Any] = {
     "KeyStatus": _wrapped(
         {
             "label": {"type": "string"},
-            "usage": {"type": "integer", "description": "Tokens charged: this month, of a key."},
+            "usage": {"type": "integer", "description": "Tokens charged; for a key, this month."},
             "limit": {"type": ["integer", "null"]},
             "limit_remaining": {"type": ["integer", "null"]},
             "is_free_tier": {"type": "boolean"},

@@ -1,4 +1,4 @@
-"""Paths below the proxy's base URLs where there is no endpoint: JSON that says which there are."""
+"""Unknown paths below the proxy's base URLs: a JSON 404 that lists the endpoints."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -15,7 +15,7 @@ _ENDPOINTS = (
 
 @without_csrf
 async def base(request: HttpRequest) -> HttpResponse:
-    """Answer the base URL itself, which some clients ask for to see whether the server is up."""
+    """Answer the base URL itself, which some clients request to check that the server is up."""
     if request.method == "HEAD":
         return HttpResponse(content_type="application/json")
     raise NotFound(f"This is a base URL. Its endpoints: {_ENDPOINTS}.")
@@ -25,7 +25,7 @@ async def base(request: HttpRequest) -> HttpResponse:
 async def endpoint(request: HttpRequest, rest: str) -> HttpResponse:
     if rest.startswith("messages") or "HTTP_ANTHROPIC_VERSION" in request.META:
         speaks("messages", request)
-    raise NotFound(f"There is no endpoint {request.method} /{rest[:200]} here. {_EXISTING}")
+    raise NotFound(f"There is no endpoint {request.method} /{rest[:200]}. {_EXISTING}")
 
 
-_EXISTING = f"These exist: {_ENDPOINTS}."
+_EXISTING = f"Endpoints: {_ENDPOINTS}."

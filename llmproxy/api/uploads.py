@@ -1,6 +1,7 @@
-"""How many bodies of a user are read at once, before anything is known of them but who sends them.
+"""A limit on the request bodies of a user that are read at once.
 
-The limits of a plan count a request when its tokens are known, which is when its body was read.
+The plan's limits count a request only after its body was read, because its tokens are not known
+before that.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The endpoints that ask a model: async views that parse, call and answer."""
+"""The endpoints that send requests to a model: async views that parse, call and respond."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ responses = in_dialect("responses", _relayed(calls.RESPONSES))
 
 
 async def _count_tokens(request: HttpRequest) -> HttpResponse:
-    """POST /messages/count_tokens: our estimate, which costs nothing and counts in no limit."""
+    """POST /messages/count_tokens: our estimate. It is free and does not count in any limit."""
     insist_on(request, "POST")
     caller = await authenticated(request)
     _insist_on_json(request)
@@ -60,7 +60,7 @@ count_tokens = in_dialect("messages", _count_tokens)
 
 
 def _insist_on_json(request: HttpRequest) -> None:
-    """Raise ``UnsupportedMediaType`` for a body that says to be something else."""
+    """Raise ``UnsupportedMediaType`` if the request has another content type."""
     if request.META.get("CONTENT_TYPE", "") not in ("application/json", ""):
         kind = request.content_type or ""  # without parameters, in lower case
         if kind != "application/json" and not kind.endswith("+json"):
@@ -68,7 +68,7 @@ def _insist_on_json(request: HttpRequest) -> None:
 
 
 async def _body(request: HttpRequest, caller: Caller) -> bytes:
-    """Return the body, decoded; of each user few that come in parts are read at once."""
+    """Return the decoded body. A user can send only a few bodies in parts at once."""
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "")
     if is_whole(request):
         raw = request.body
@@ -99,10 +99,10 @@ def _response(answer: Answer) -> HttpResponseBase:
         response = HttpResponse(body, content_type="application/json")
     else:
         response = StreamingHttpResponse(body, content_type="text/event-stream")
-        # Proxies in front of us must not gather the stream.
+        # Reverse proxies must not buffer the stream.
         headers["X-Accel-Buffering"] = "no"
     add_plain(response, headers)
-    if exchange.has_content:  # Else it is still being looked for.
+    if exchange.has_content:  # Otherwise no provider is known yet.
         response.headers["x-llm-provider"] = exchange.provider
         if exchange.omitted:
             response.headers["x-omitted-fields"] = _listed(exchange.omitted)
@@ -113,5 +113,5 @@ _MOST_LISTED = 1000
 
 
 def _listed(paths: tuple[str, ...]) -> str:
-    """Write the paths of fields, which a client has named, into a header."""
+    """Write the paths of fields to a header. The client chose their names."""
     return re.sub(r"[^A-Za-z0-9_., -]", "?", ", ".join(paths))[:_MOST_LISTED]

@@ -1,4 +1,4 @@
-"""An alarm for prices that have gone wrong: our computed costs against the providers' own."""
+"""Detecting wrong prices: comparing our computed costs with those that providers report."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,10 +18,10 @@ _MOST = Decimal("99999.999")
 
 
 def check_drift() -> int:
-    """Compare the last day's costs, and write each route's drift, in percent of ours.
+    """Compare the last day's costs, and store each route's drift in percent of ours.
 
-    More than 5 % either way is an error in the log; returns how many routes have that. A route of
-    which no provider told a cost has none.
+    More than 5 % in either direction is logged as an error; returns the number of such routes. A
+    route has no drift if its provider reported no cost.
     """
     drifts = _drifts()
     alarms = 0

@@ -1,4 +1,4 @@
-"""Names of models as clients spell them: without the vendor, with a date, dots as dashes. Pure.
+"""Short forms of model names: without the vendor or the date, dashes instead of dots. Pure.
 
 `claude-sonnet-4-5-20250929`, `claude-sonnet-4.5` and `anthropic/claude-sonnet-4.5` are one model.
 """
@@ -12,15 +12,15 @@ _MOST_COMPARED = 100
 
 
 def short_form(name: str) -> str:
-    """Return a name without vendor and date, in lower case, with dashes for dots."""
+    """Return a name without vendor and date, in lower case, with dashes instead of dots."""
     bare = name.lower().rpartition("/")[2]
     return _DATE.sub("", bare).replace(".", "-")
 
 
 def short_forms(models: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Return models by the short form of their names and aliases; those of several models are not.
+    """Return models by the short form of their names and aliases, without ambiguous forms.
 
-    A name without a date wins over one with: it is what its vendor calls the newest.
+    A name without a date has precedence over one with a date: it is the vendor's newest model.
     """
     found: dict[str, set[str]] = {}
     for name in models:
@@ -32,7 +32,7 @@ def short_forms(models: Iterable[str], aliases: Mapping[str, str]) -> dict[str, 
 
 
 def nearest(name: str, models: Iterable[str]) -> list[str]:
-    """Return the three names that look most like one that does not exist."""
+    """Return the three names that are most similar to an unknown one."""
     by_form: dict[str, str] = {}
     for model in models:
         by_form.setdefault(short_form(model), model)

@@ -1,4 +1,4 @@
-"""What usage costs: in tokens of the balance, by weight, and in USD, by price. Pure."""
+"""The cost of usage: in tokens of the balance, by weight, and in USD, by price. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ONE = Decimal(1)
 
 @dataclass(frozen=True)
 class Weights:
-    """Tokens charged for each token of a kind. None: as a prompt token."""
+    """Tokens charged for each token of a kind. None: same as a prompt token."""
 
     prompt: Decimal = ONE
     completion: Decimal = ONE
@@ -21,22 +21,22 @@ class Weights:
 
     @cached_property
     def of_reads(self) -> Decimal:
-        """What a token that was read from the cache is charged."""
+        """The charge for a token that was read from the cache."""
         return self.prompt if self.cache_read is None else self.cache_read
 
     @cached_property
     def of_writes(self) -> Decimal:
-        """What a token that was written to the cache is charged."""
+        """The charge for a token that was written to the cache."""
         return self.prompt if self.cache_write is None else self.cache_write
 
     @cached_property
     def greatest_of_prompt(self) -> Decimal:
-        """The most that a token of the prompt may be charged, whichever kind it turns out to be."""
+        """The highest charge for a token of the prompt, of any kind."""
         return max(self.prompt, self.of_reads, self.of_writes)
 
     @cached_property
     def are_one(self) -> bool:
-        """Whether tokens are charged as they are, which needs no decimals."""
+        """Whether every weight is 1, so that no decimals are needed."""
         return {self.prompt, self.completion, self.of_reads, self.of_writes} == {ONE}
 
 
@@ -45,7 +45,7 @@ class Prices:
     """USD per token, and per request; None = unknown.
 
     ``cached`` is for prompt tokens read from the provider's cache, ``cache_write`` for those that
-    were written to it; unknown, they cost like others.
+    were written to it. If unknown, such tokens cost the same as other prompt tokens.
     """
 
     prompt: Decimal | None = None
@@ -69,14 +69,14 @@ def charge(usage: Usage, weights: Weights) -> int:
 
 
 def most_charged(prompt: int, completion: int, weights: Weights) -> int:
-    """Return what so many tokens are charged at most, whatever of the prompt is cached."""
+    """Return the highest charge for so many tokens, however much of the prompt is cached."""
     if weights.are_one:
         return prompt + completion
     return math.ceil(prompt * weights.greatest_of_prompt + completion * weights.completion)
 
 
 def cost(usage: Usage, prices: Prices) -> Decimal | None:
-    """Return the USD that the tokens cost by the provider's list, or None without prices."""
+    """Return the cost in USD at the provider's listed prices, or None without prices."""
     if prices.prompt is None or prices.completion is None:
         return None
     used = billable(usage)
@@ -90,7 +90,7 @@ def cost(usage: Usage, prices: Prices) -> Decimal | None:
 
 
 def most_output(held: int, prompt: int, choices: int, weights: Weights) -> int:
-    """Return how many output tokens, for each choice, a hold covers beyond the prompt."""
+    """Return how many output tokens for each choice a reservation covers beyond the prompt."""
     if weights.are_one:
         return (held - prompt) // choices
     left = held - prompt * weights.greatest_of_prompt

@@ -1,7 +1,7 @@
-"""Which models there are, and who serves them now: a snapshot of the catalog in memory.
+"""A snapshot of the catalog in memory: the models, and the providers that serve them.
 
-A worker reads the catalog again when its snapshot is older than a few seconds, so what staff
-change is in force everywhere soon, and no request waits for the database.
+A worker reads the catalog again when its snapshot is older than a few seconds. So changes by staff
+take effect soon in every worker, and requests do not wait for the database.
 """
 
 import time
@@ -34,7 +34,7 @@ class ServedRoute:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that clients may ask for; `routes` in the order in which they are tried."""
+    """A model that clients can request; `routes` in the order in which they are tried."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was in the database: models by name, their other names, and whom staff switched off."""
+    """The contents of the database: models by name, aliases, and providers that staff disabled."""
 
     models: dict[str, ServedModel] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Snapshot:
 
     @cached_property
     def _short(self) -> dict[str, str]:
-        """Names by their short forms, where these are of one model only."""
+        """Names by their short forms, without ambiguous forms."""
         return names.short_forms(self.models, self.aliases)
 
     def named(self, name: str) -> ServedModel | None:
@@ -66,20 +66,20 @@ class Snapshot:
 
 
 class Catalog:
-    """The models, as they were when last read."""
+    """The catalog as of the last read."""
 
     def __init__(self) -> None:
         self._snapshot = Snapshot()
         self._read_at = float("-inf")
 
     async def models(self) -> dict[str, ServedModel]:
-        """Return every visible model, by name; some provider serves those that have routes."""
+        """Return every visible model by name. A model without routes has no provider."""
         return (await self.snapshot()).models
 
     async def snapshot(self) -> Snapshot:
-        """Return all that is known, a few seconds old at most."""
+        """Return the snapshot, at most a few seconds old."""
         if time.monotonic() - self._read_at > settings.CATALOG_SECONDS:
-            self._read_at = time.monotonic()  # The others go on with what there is.
+            self._read_at = time.monotonic()  # Other requests use the old one meanwhile.
             try:
                 self._snapshot = await in_thread(read)
             except Exception as error:
@@ -94,7 +94,7 @@ class Catalog:
     async def find(self, name: str) -> ServedModel:
         """Return one model, by its name or an alias.
 
-        Raises ``ModelNotFound``, or ``NoUpstream`` when nobody serves it.
+        Raises ``ModelNotFound``, or ``NoUpstream`` if no provider serves it.
         """
         known = await self.snapshot()
         model = known.named(name)
@@ -109,7 +109,7 @@ catalog = Catalog()
 
 
 def read() -> Snapshot:
-    """Read the visible models, and the routes to providers that are configured and not off."""
+    """Read the visible models, and the routes to providers that are configured and enabled."""
     providers = configured()
     off = frozenset(ProviderState.objects.filter(enabled=False).values_list("name", flat=True))
     routes: dict[str, list[ServedRoute]] = {}

@@ -1,4 +1,4 @@
-"""Bringing the catalog up to date with what the providers list."""
+"""Updating the catalog from the model lists of the providers."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,21 +21,21 @@ PRICES = (
     "price_cache_write",
     "price_request",
 )
-# A list that has shrunk below this part of what it was is rather broken than true.
+# A list that has shrunk below this fraction is probably incomplete.
 _LEAST_LEFT = 0.5
 _FEW = 10
 
 
 @dataclass
 class Report:
-    """What a synchronization did: models by provider, and the providers that gave no list."""
+    """The result of a synchronization: models by provider, and the providers that failed."""
 
     synced: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 def sync_models(*, dry_run: bool = False, accept_loss: bool = False) -> Report:
-    """Read every configured provider's list; one that fails keeps the models it had.
+    """Read every configured provider's list. If that fails, its models are unchanged.
 
     A list that has lost most of its models counts as failed, unless ``accept_loss``.
     """
@@ -58,7 +58,7 @@ def sync_models(*, dry_run: bool = False, accept_loss: bool = False) -> Report:
 def _listings(provider: Provider) -> list[Listing]:
     entries = [entry for entry in client.list_models(provider) if _is_sane(entry)]
     if not entries:
-        raise client.ListFailed("the list holds no models")
+        raise client.ListFailed("the list contains no models")
     listings = [provider.dialect.listing(entry) for entry in entries]
     return list({listing.name: listing for listing in listings}.values())
 
@@ -72,18 +72,19 @@ def _check_size(provider: Provider, listings: list[Listing]) -> None:
     before = Route.objects.filter(provider=provider.name, listed=True).count()
     if before >= _FEW and len(listings) < before * _LEAST_LEFT:
         raise client.ListFailed(
-            f"the list has shrunk from {before} to {len(listings)} models: if that is right, run"
+            f"the list has shrunk from {before} to {len(listings)} models: if this is correct, run"
             " sync_models --accept-loss"
         )
 
 
 @transaction.atomic
 def _store(provider: Provider, listings: list[Listing]) -> None:
-    """Write what the provider says; weights, visibility, order and aliases are the staff's.
+    """Write the provider's list. Weights, visibility, order and aliases are set by staff.
 
-    The weights of cached tokens that staff left empty follow the prices.
+    Weights of cached tokens that staff left empty follow the prices.
 
-    What it lists no more stays, unlisted: it may come back, and what staff set is not lost.
+    Models that are missing from the list are kept and marked as unlisted, because they may return
+    and have settings of staff.
     """
     now = timezone.now()
     routes = list(Route.objects.filter(provider=provider.name))
@@ -101,7 +102,7 @@ def _store(provider: Provider, listings: list[Listing]) -> None:
 
 
 def _store_model(listing: Listing) -> None:
-    """Make the model known; of one that is, only what nobody knew yet is filled in."""
+    """Create the model. If it exists, only its empty fields are filled in."""
     facts = {
         "context_length": listing.context_length,
         "max_output_tokens": listing.max_output_tokens,
@@ -115,7 +116,7 @@ def _store_model(listing: Listing) -> None:
 
 
 def _store_route(route: Route, listing: Listing | None, now: datetime) -> None:
-    """Write a route's prices, and remember that they changed."""
+    """Write a route's prices, and record a change."""
     route.listed = listing is not None
     if listing:
         prices = {name: getattr(listing, name) for name in PRICES}
@@ -126,6 +127,6 @@ def _store_route(route: Route, listing: Listing | None, now: datetime) -> None:
             setattr(route, name, price)
         route.capabilities = listing.capabilities.as_json()
         route.synced_at = now
-    # Not what staff may be changing at this moment.
+    # Not the fields that staff may be changing concurrently.
     written = None if route.pk is None else [*PRICES, "capabilities", "listed", "synced_at"]
     route.save(update_fields=written)

@@ -1,8 +1,9 @@
-"""What each kind of token is charged: as staff say, else by the ratio of the provider's prices.
+"""The weights of each kind of token: set by staff, else by the ratio of the provider's prices.
 
 A weight of cached tokens that staff leave empty follows the provider: its price of such a token
-divided by that of a prompt token, times the prompt's weight. Where it lists no price, or zero, they
-are charged as prompt tokens. What the weights become is kept (``WeightChange``), as prices are.
+divided by that of a prompt token, times the prompt's weight. If the provider lists no price, or
+zero, they are charged as prompt tokens. Changes of weights are recorded (``WeightChange``), like
+those of prices.
 """
 
 from collections.abc import Iterable
@@ -13,12 +14,12 @@ from llmproxy.models import Model, Route, WeightChange
 
 _THOUSANDTH = Decimal("0.001")
 _MILLIONTH = Decimal("0.000001")
-# What is dearer than so many prompt tokens is rather an error in the list.
+# A higher ratio is probably an error in the provider's list.
 _MOST = 100
 
 
 def weights_of(model: Model) -> Weights:
-    """Return what is charged for the tokens of a model."""
+    """Return the weights of a model's tokens."""
     return Weights(
         prompt=model.weight_prompt,
         completion=model.weight_completion,
@@ -36,7 +37,7 @@ def _weight(set_by_staff: Decimal | None, ratio: Decimal | None, model: Model) -
 
 
 def follow_prices() -> None:
-    """Bring every model's ratios up to date with the prices of its routes, in order of priority."""
+    """Update every model's ratios from the prices of its routes, in order of priority."""
     routes: dict[str, list[Route]] = {}
     for route in Route.objects.filter(enabled=True, listed=True).order_by("priority", "id"):
         routes.setdefault(route.model_id, []).append(route)
@@ -50,7 +51,7 @@ def follow_prices() -> None:
 
 
 def _ratios(routes: Iterable[Route]) -> tuple[Decimal | None, Decimal | None]:
-    """Return the ratios of cache reads and writes, of the first route whose prices tell any."""
+    """Return the ratios of cache reads and writes of the first route that has prices for them."""
     for route in routes:
         ratios = (_ratio(route.price_cached, route), _ratio(route.price_cache_write, route))
         if ratios != (None, None):
@@ -59,9 +60,9 @@ def _ratios(routes: Iterable[Route]) -> tuple[Decimal | None, Decimal | None]:
 
 
 def _ratio(price: Decimal | None, route: Route) -> Decimal | None:
-    """Return a price beside that of a prompt token; None where it is not listed, or makes no sense.
+    """Return the ratio of a price to a prompt token's; None if it is not listed or implausible.
 
-    Gateways list zero where a model has no cache.
+    Gateways list zero for models without a cache.
     """
     if not price or not route.price_prompt:
         return None
@@ -70,7 +71,7 @@ def _ratio(price: Decimal | None, route: Route) -> Decimal | None:
 
 
 def remember(models: Iterable[Model]) -> None:
-    """Note what the weights of some models are, unless that is what they were."""
+    """Record the weights of some models if they changed."""
     now = {model.name: weights_of(model) for model in models}
     changes = WeightChange.objects.filter(model__in=now).order_by("model", "-since", "-id")
     before = {change.model: _noted(change) for change in changes.distinct("model")}

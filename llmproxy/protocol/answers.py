@@ -1,6 +1,6 @@
-"""A whole answer as a stream of events, and a stream as a whole answer. Pure.
+"""Converting a whole answer to a stream of events, and a stream to a whole answer. Pure.
 
-Some providers send the one where the other was asked for.
+Some providers send one where the other was requested.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ _WHOLES = {"chat.completion.chunk": "chat.completion"}
 
 
 def is_empty(answer: Answer, field: str) -> bool:
-    """Tell whether an answer holds nothing in its ``field``.
+    """Return whether the ``field`` of an answer is empty.
 
-    That is no embedding, nor a choice that says something, or at least came to an end.
+    It is empty without an embedding, or without a choice that has content or a finish reason.
     """
     value = answer.get(field)
     if not isinstance(value, list) or not value:
@@ -27,7 +27,7 @@ def is_empty(answer: Answer, field: str) -> bool:
 
 
 def as_stream(answer: Answer) -> bytes:
-    """Write an answer as the events that a client expects who asked for a stream."""
+    """Write an answer as the events of a stream."""
     rest = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
     rest["object"] = _CHUNKS.get(str(answer.get("object")), answer.get("object"))
     choices = [one for one in answer.get("choices") or [] if isinstance(one, dict)]
@@ -58,7 +58,7 @@ def _end(choice: Answer) -> Answer:
 
 
 def as_answer(chunks: Iterable[Answer]) -> Answer:
-    """Put the chunks of a stream together to the answer that they are of."""
+    """Assemble the chunks of a stream into a whole answer."""
     answer: Answer = {}
     choices: dict[int, Answer] = {}
     for chunk in chunks:
@@ -73,7 +73,7 @@ def as_answer(chunks: Iterable[Answer]) -> Answer:
 
 
 def _add(whole: Answer, part: Answer) -> None:
-    """Add a part of a message: texts are joined, lists go by the ``index`` of their items."""
+    """Merge a part into a message: texts are joined, list items are matched by ``index``."""
     for key, value in part.items():
         before = whole.get(key)
         if key in _CONSTANT or before is None or type(before) is not type(value):
@@ -114,7 +114,7 @@ def _add_items(whole: list[Any], parts: list[Any]) -> None:
 
 
 def _same(whole: list[Any], part: Any) -> Answer | None:
-    """Return the item that a part goes on with: the one of the same ``index``."""
+    """Return the item that a part continues: the one with the same ``index``."""
     if not isinstance(part, dict) or not isinstance(part.get("index"), int):
         return None
     return next(

@@ -1,6 +1,6 @@
-"""A client's request to a model: read from its body, and written anew for a provider.
+"""A client's request to a model: parsed from its body, and serialized for a provider.
 
-Only what the proxy must know is read; everything else passes through untouched.
+The proxy reads only the fields that it needs. All others are passed on unchanged.
 """
 
 import json
@@ -19,21 +19,21 @@ Body = dict[str, Any]
 
 _MOST_CHOICES = 128
 _MOST_DRAFTS = 20
-# OpenAI's default for legacy completions, which not every provider shares.
+# OpenAI's default for legacy completions. Some providers have another.
 _SHORT = 16
-# Small texts that would be large objects.
+# Limits for small bodies that would become large objects.
 _MOST_PARTS = 500_000
 _MOST_COMMAS = 2_000_000
-_MOST_COMMAS_BESIDE_LONG = 400_000  # `json` takes five times as long
+_MOST_COMMAS_BESIDE_LONG = 400_000  # `json` is five times slower
 _LARGE = 200_000
 
 
 class Call(NamedTuple):
     """A validated request. `max_output` is the client's own limit for each choice, if any.
 
-    `choices` come in the answer; `drafts` are written, and charged. `echoed` is the part of the
-    output, in tokens, that only repeats the prompt. `omitted` names the fields that were left out;
-    `headers` are those of the client that its dialect has the provider read.
+    `choices` is how many choices the answer has; `drafts` is how many are generated and charged.
+    `echoed` is the part of the output, in tokens, that only repeats the prompt. `omitted` names
+    the fields that were left out; `headers` are the client's headers that its dialect passes on.
     """
 
     endpoint: "Endpoint"
@@ -53,9 +53,9 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One of the paths: the kind of model it takes, and where prompt and answer stand.
+    """One of the endpoints: the kind of model it takes, and the fields of prompt and answer.
 
-    ``dialect`` is the name of the API that it belongs to (``llmproxy.protocol.dialects``).
+    ``dialect`` is the name of its API (``llmproxy.protocol.dialects``).
     """
 
     path: str
@@ -68,9 +68,9 @@ class Endpoint:
 
 
 def parse(endpoint: Endpoint, raw: bytes) -> Call:
-    """Read a request body. Raises ``InvalidRequest`` with the name of the bad field.
+    """Parse a request body. Raises ``InvalidRequest`` with the name of the invalid field.
 
-    Takes its time over a large one: see ``is_large``.
+    This is slow for large bodies: see ``is_large``.
     """
     body, encode = _object(raw)
     body, omitted = hosted_tools.left_out(body, endpoint.dialect)
@@ -87,10 +87,10 @@ def parse(endpoint: Endpoint, raw: bytes) -> Call:
 
 
 def _wants_usage(body: Body, endpoint: Endpoint) -> bool:
-    """Tell whether a stream shows its usage, which is not a matter of choice in other dialects.
+    """Return whether the client wants usage in its stream. Other dialects always send it.
 
-    ``"usage": {"include": true}`` is OpenRouter's way to ask for it, which its provider for the AI
-    SDK uses: https://openrouter.ai/docs/use-cases/usage-accounting.
+    ``"usage": {"include": true}`` is OpenRouter's field for it, which its provider for the AI SDK
+    uses: https://openrouter.ai/docs/use-cases/usage-accounting.
     """
     options, usage = _typed(body, "stream_options", dict) or {}, body.get("usage")
     as_openrouter = isinstance(usage, dict) and usage.get("include") is True
@@ -98,14 +98,14 @@ def _wants_usage(body: Body, endpoint: Endpoint) -> bool:
 
 
 def is_large(raw: bytes) -> bool:
-    """Tell whether a body is better read off the event loop."""
+    """Return whether a body is so large that it should be parsed outside the event loop."""
     return len(raw) > _LARGE
 
 
 def for_upstream(call: Call, *, model: str, max_output: int, limit: str = "max_tokens") -> bytes:
-    """Write the body for a provider: its name of the model, our cap, and usage asked for.
+    """Serialize the body for a provider: its name of the model, our output cap, usage requested.
 
-    A chat request that has no limit of its own is given ours in the field ``limit``.
+    If a chat request has no output limit of its own, ours is written to the field ``limit``.
     """
     body = {**call.body, "model": model}
     limits = call.endpoint.limits
@@ -120,12 +120,12 @@ def for_upstream(call: Call, *, model: str, max_output: int, limit: str = "max_t
     return call.encode(body)
 
 
-# Anthropic takes no less: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+# Anthropic's minimum: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 _LEAST_THINKING = 1024
 
 
 def _lower_thinking(body: Body, max_output: int) -> None:
-    """Keep the budget of thinking below an output limit that we lower, else it would be refused."""
+    """Keep the thinking budget below a lowered output limit; the provider would refuse it."""
     for name, field in (("thinking", "budget_tokens"), ("reasoning", "max_tokens")):
         settings = body.get(name)
         if not isinstance(settings, dict):
@@ -171,7 +171,7 @@ def _completion(body: Body) -> dict[str, Any]:
 
 def _embedding(body: Body) -> dict[str, Any]:
     if body.get("stream"):
-        raise InvalidRequest("Embeddings do not stream.", param="stream")
+        raise InvalidRequest("Embeddings cannot be streamed.", param="stream")
     size = inputs.size(inputs.read(body, "input"))
     return {"choices": 1, "max_output": 0, "prompt": size}
 
@@ -202,7 +202,7 @@ def _responses(body: Body) -> dict[str, Any]:
     }
 
 
-# What of a request the model reads.
+# The fields of a request that the model reads.
 _READ = {
     "messages": ("system", "messages", "tools", "output_config", "output_format"),
     "responses": ("instructions", "input", "tools", "text"),
@@ -236,29 +236,29 @@ RESPONSES = Endpoint(
 
 
 def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
-    """Read a JSON object; also returns what writes it anew without loss."""
+    """Parse a JSON object. Also returns the function that serializes it without loss."""
     if raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS:
         raise InvalidRequest("The body has too many parts.")
     encode: Callable[[Any], bytes] = orjson.dumps
     try:
         body = orjson.loads(raw)
-        if _LONG in raw.translate(_DIGITS):  # orjson would turn it into a fraction.
+        if _LONG in raw.translate(_DIGITS):  # orjson would turn it into a float.
             if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
-                raise InvalidRequest("The body has too many parts beside a number so long.")
+                raise InvalidRequest("The body has too many parts for one with such a long number.")
             body, encode = json.loads(raw), _dumps_long
-        encode(body)  # It will be written anew for a provider.
+        encode(body)  # It is serialized again for the provider.
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise InvalidRequest("The body is nested too deeply.") from error
     except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
-    if "models" in body:  # OpenRouter would take one that the plan and the price are not of.
-        raise InvalidRequest("Name one model, in `model`.", param="models")
+    if "models" in body:  # OpenRouter could use one without our plan and price.
+        raise InvalidRequest("models is not supported: send one model in `model`.", param="models")
     return body, encode
 
 
-# Whole numbers of 19 digits and more may pass 64 bits.
+# Integers of 19 digits and more may exceed 64 bits.
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
 

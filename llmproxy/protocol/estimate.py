@@ -1,10 +1,11 @@
-"""How many tokens a prompt can have, without a tokenizer. Pure.
+"""Estimating the tokens of a prompt without a tokenizer. Pure.
 
-Two figures: what is likely, for a charge when nobody reports usage, and a ceiling, for the hold.
-How many characters make a token depends on their kind: of English prose it is four or five, of
-digits and punctuation one or two, of random letters hardly more than one. So each kind has its
-own figures, measured with OpenAI's tokenizers (tests/llmproxy/token_counts.json). Images and other
-media are counted as such (``llmproxy.protocol.media``), not by the length of their encoding.
+There are two figures: the likely number, for charges when the provider reports no usage, and a
+ceiling, for the reservation. The number of characters in a token depends on their kind: four or
+five in English prose, one or two in digits and punctuation, little more than one in random letters.
+So each kind has its own figures, measured with OpenAI's tokenizers
+(tests/llmproxy/token_counts.json). Images and other media are estimated by kind and size
+(``llmproxy.protocol.media``), not by the length of their encoding.
 """
 
 import math
@@ -15,7 +16,7 @@ from llmproxy.protocol import media
 
 PER_MESSAGE = 8
 PER_REQUEST = 8
-# Bytes of a kind, and the tokens of each: likely, and at most.
+# Bytes of a kind, and the tokens for each byte: likely, and at most.
 _KINDS: tuple[tuple[bytes, float, float], ...] = (
     (string.ascii_lowercase.encode(), 0.2, 0.34),
     (string.ascii_uppercase.encode(), 0.45, 1.1),
@@ -31,9 +32,9 @@ _ATTACHMENTS = frozenset(
 
 
 class PromptSize(NamedTuple):
-    """A prompt in tokens: about how many it has, and the most that it is expected to have.
+    """The tokens of a prompt: the likely number, and the most that is expected.
 
-    ``prompts`` tells how many it is made of: each has the model's context to itself.
+    ``prompts`` is how many prompts it contains. Each has the whole context of the model.
     """
 
     likely: int
@@ -42,7 +43,7 @@ class PromptSize(NamedTuple):
 
 
 def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MODEL) -> PromptSize:
-    """Measure what the model will read of a request body, which is in those of its fields."""
+    """Measure the part of a request body that the model reads: these fields."""
     texts, scalars, found = _read([body[key] for key in fields if key in body])
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
@@ -53,7 +54,7 @@ def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MOD
 
 
 def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
-    """Measure plain texts and lists of token ids, which are ``prompts`` in all."""
+    """Measure plain texts and lists of token ids, ``prompts`` in total."""
     likely, ceiling = _tokens(texts)
     return PromptSize(
         likely=likely + token_ids,
@@ -63,7 +64,7 @@ def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
 
 
 def _tokens(texts: list[str]) -> tuple[int, int]:
-    """Return how many tokens texts are likely to have, and at most, by kinds of character."""
+    """Return the likely and the largest number of tokens in texts, by kinds of character."""
     content = "".join(texts).encode("utf-8", "replace")
     likely = ceiling = 0.0
     rest = len(content)
@@ -78,7 +79,7 @@ def _tokens(texts: list[str]) -> tuple[int, int]:
 
 
 def text_tokens(characters: int) -> int:
-    """Return about how many tokens a text of that many characters has."""
+    """Return the approximate number of tokens in a text of that many characters."""
     return math.ceil(characters / 4)
 
 
@@ -88,11 +89,11 @@ def _messages(body: dict[str, Any]) -> int:
 
 
 def _read(left: list[Any]) -> tuple[list[str], int, list[media.Size]]:
-    """Return the texts, the number of scalars, and the media that the model reads."""
+    """Return the texts, the number of scalars and the media that the model reads."""
     texts: list[str] = []
     found: list[media.Size] = []
     scalars = 0
-    while left:  # Not by recursion: a client chooses how deep its JSON goes.
+    while left:  # Not recursive: the client controls the depth of its JSON.
         value = left.pop()
         if isinstance(value, str):
             texts.append(value)
@@ -107,9 +108,9 @@ def _read(left: list[Any]) -> tuple[list[str], int, list[media.Size]]:
 
 
 def _without_media(value: dict[str, Any], found: list[media.Size]) -> list[Any]:
-    """Return the parts of an object that are to be read on; adds its media to ``found``.
+    """Return the parts of an object to be read next, and add its media to ``found``.
 
-    A link to a medium is one, too: its provider fetches it.
+    A link to a medium counts as one, because the provider fetches it.
     """
     rest = []
     kind = value.get("type")

@@ -1,4 +1,4 @@
-"""What a single event of a provider's stream says. Pure."""
+"""Reading a single event of a provider's stream. Pure."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ Chunk = dict[str, Any]
 
 
 class _Sign:
-    """What an event says that is no object."""
+    """The results for an event whose data is not an object."""
 
 
 DONE: Final = _Sign()
@@ -19,7 +19,7 @@ NO_JSON: Final = _Sign()
 
 
 def read(event: bytes) -> Chunk | Refusal | _Sign | None:
-    """Return an event's chunk, or the error in it; ``DONE``, ``NO_JSON``, or None for no data."""
+    """Return an event's chunk or error; ``DONE``, ``NO_JSON``, or None without data."""
     content = sse.data(event)
     if sse.name(event) == b"error":
         return read_refusal(content)
@@ -35,7 +35,7 @@ def read(event: bytes) -> Chunk | Refusal | _Sign | None:
 
 
 def canonical(event: bytes, chunk: Chunk) -> bytes:
-    """Return an event as every client reads it: one line of data, and no other field."""
+    """Return an event in the form that every client can read: one line of data."""
     content = sse.data(event)
     plain = b"data: %b\n\n" % content
     if event == plain:

@@ -1,14 +1,15 @@
-"""Tools that a vendor's own servers run, and bill by the call. Pure.
+"""Tools that a vendor's own servers run and bill by the call. Pure.
 
-Agents offer them beside their own tools. They are left out then: the model uses the others. A
-request that has no other tool, or insists on one of these, is left as it is, to be refused.
+If a request also has tools that the client runs, the hosted tools are left out, and the model uses
+the others. A request without other tools, or one that requires a hosted tool, stays unchanged and
+is refused.
 """
 
 from typing import Any
 
 Body = dict[str, Any]
 
-# Their types begin with these words, and end with a date in Messages.
+# Their types begin with these words. In Messages they end with a date.
 _HOSTED = {
     "messages": ("web_search", "web_fetch", "code_execution", "tool_search", "mcp", "advisor"),
     "responses": (
@@ -20,7 +21,7 @@ _HOSTED = {
         "tool_search",
     ),
 }
-# Those that the client runs itself, though the vendor has defined some of them.
+# Tools that the client runs, although the vendor has defined some of them.
 _OF_CLIENT = {
     "messages": ("custom", "bash", "text_editor", "computer", "memory"),
     "responses": ("function", "custom", "namespace", "local_shell", "apply_patch", "computer"),
@@ -28,13 +29,13 @@ _OF_CLIENT = {
 
 
 def are_of_client(tools: Any, dialect: str) -> bool:
-    """Tell whether the client runs all of the tools itself."""
+    """Return whether the client runs all of the tools."""
     entries = tools if isinstance(tools, list) else []
     return all(_kind(tool).startswith(_OF_CLIENT[dialect]) for tool in entries)
 
 
 def left_out(body: Body, dialect: str) -> tuple[Body, tuple[str, ...]]:
-    """Return a request without its hosted tools, and the paths of those."""
+    """Return a request without its hosted tools, and their paths."""
     tools, hosted = body.get("tools"), _HOSTED.get(dialect)
     if hosted is None or not isinstance(tools, list):
         return body, ()
@@ -46,7 +47,7 @@ def left_out(body: Body, dialect: str) -> tuple[Body, tuple[str, ...]]:
 
 
 def _is_chosen(body: Body, hosted: list[Any]) -> bool:
-    """Tell whether the model must call one of them: by its name in Messages, else by its type."""
+    """Return whether the model must call one of them, by name in Messages, else by type."""
     choice = body.get("tool_choice")
     if not isinstance(choice, dict):
         return False

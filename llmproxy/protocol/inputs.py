@@ -1,4 +1,4 @@
-"""What a legacy completion or an embedding is made from: one text, several, or lists of token ids.
+"""The input of a legacy completion or an embedding: a text, several, or lists of token ids.
 
 https://platform.openai.com/docs/api-reference/completions and …/embeddings. Pure.
 """
@@ -16,7 +16,7 @@ MOST_INPUTS = 2048
 def read(body: dict[str, Any], name: str) -> list[Input]:
     """Return the inputs in a field, each a text or a list of token ids.
 
-    Raises ``InvalidRequest`` that names the field.
+    Raises ``InvalidRequest`` with the field's name.
     """
     value = body.get(name)
     if isinstance(value, str) or (isinstance(value, list) and value and _is_id(value[0])):
@@ -30,7 +30,7 @@ def read(body: dict[str, Any], name: str) -> list[Input]:
 
 
 def size(inputs: list[Input], *more: Any) -> PromptSize:
-    """Measure them, and other texts that are read with them. A token id is one token."""
+    """Measure the inputs, and other texts that the model reads. A token id is one token."""
     ids = sum(len(each) for each in inputs if isinstance(each, list))
     texts = [each for each in (*inputs, *more) if isinstance(each, str)]
     return text_size(texts, token_ids=ids, prompts=len(inputs))

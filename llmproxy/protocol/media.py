@@ -1,7 +1,7 @@
-"""Images, sound, films and documents in JSON: recognised, and counted by kind and size. Pure.
+"""Images, audio, video and documents in JSON: detecting them, and estimating their tokens. Pure.
 
-No tokenizer reads the base64 of a medium, so its length as text says nothing. Figures are in
-tokens; the size is that of the decoded bytes.
+Models do not read the base64 of a medium as text, so its length is no measure. Figures are in
+tokens; sizes are of the decoded bytes.
 
     image       1,000, at most 2,000, whatever its size: providers scale it down
     audio       one for each 1,500 bytes, at most two: 10 a second of compressed speech
@@ -17,7 +17,7 @@ SHORTEST = 256
 
 _DATA_URL = re.compile(r"data:([\w.+-]+)/([\w.+-]+)[^,]{0,200};base64,", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+", re.ASCII)
-# Where providers put a medium's bare base64.
+# The fields in which providers send a medium's plain base64.
 _FIELDS = frozenset(
     [
         "data",
@@ -43,7 +43,7 @@ _SAMPLE = 4096
 
 
 class Size(NamedTuple):
-    """Tokens that a medium is likely to have, and at most."""
+    """The likely and the largest number of tokens of a medium."""
 
     likely: int
     ceiling: int
@@ -55,9 +55,9 @@ IMAGE = Size(1000, 2000)
 
 
 def size_of(field: str, text: str, beside: dict[str, Any]) -> Size | None:
-    """Return the size of the medium that a text is; None if it is text.
+    """Return the size of the medium that a string encodes; None if it is text.
 
-    ``beside`` is the object that it stands in, as ``field``: it may say the medium's kind.
+    ``beside`` is the object that has the string in ``field``. It may have the medium's kind.
     """
     if len(text) < SHORTEST:
         return None
@@ -70,7 +70,7 @@ def size_of(field: str, text: str, beside: dict[str, Any]) -> Size | None:
 
 
 def has_data(part: Any) -> bool:
-    """Tell whether a part of a message carries the data of a medium, and does not only name it."""
+    """Return whether a part of a message contains a medium's data, not only a reference."""
     left = [part]
     while left:
         value = left.pop()
@@ -96,7 +96,7 @@ def _kind_of_type(main: str, sub: str) -> str:
 
 
 def _kind_beside(field: str, beside: dict[str, Any]) -> str:
-    """Tell the kind by what is said beside the data: a media type, a format, or a file's name."""
+    """Return the kind by the fields beside the data: a media type, format or file name."""
     said = [field]
     said += [
         value

@@ -1,14 +1,14 @@
-"""What a model wrote, in a chunk of a stream or in a whole answer, wherever it stands. Pure.
+"""Measuring a model's output in a chunk of a stream or in a whole answer. Pure.
 
-Providers add fields: whatever a delta or a message holds beside its structure was written by the
-model, and is charged for. What is told twice (``reasoning`` and ``reasoning_details``) counts once.
+Providers add fields: everything in a delta or a message except its structure is output of the model
+and is charged. Output that is sent twice (``reasoning`` and ``reasoning_details``) counts once.
 """
 
 from typing import Any
 
 from llmproxy.protocol import media
 
-# What is not written by a model, but says how the rest is to be read.
+# Fields that are not output, but describe it.
 _STRUCTURE = frozenset(
     [
         "role",
@@ -37,7 +37,7 @@ _STRUCTURE = frozenset(
     ]
 )
 _TEXTS = frozenset(("content", "text", "refusal", "reasoning", "reasoning_content"))
-# The same thoughts, told in several ways.
+# Several forms of the same reasoning.
 _THOUGHTS = frozenset(
     [
         "reasoning",
@@ -51,12 +51,12 @@ _THOUGHTS = frozenset(
 _CHARACTERS = 4  # of a token
 
 
-# Where errors and usage stand that are not in the usual places.
+# Unusual places of errors and usage.
 _ODD = frozenset(("error", "errors", "fault", "usageMetadata", "x_groq"))
 
 
 def is_remarkable(chunk: dict[str, Any]) -> bool:
-    """Tell whether a chunk of a stream may hold more than output: usage, an error or an end."""
+    """Return whether a chunk may contain more than output: usage, an error or an end."""
     choices = chunk.get("choices")
     if type(choices) is not list or not choices:
         return True
@@ -71,7 +71,7 @@ def is_remarkable(chunk: dict[str, Any]) -> bool:
 
 
 def finished_choices(chunk: dict[str, Any]) -> set[int]:
-    """Return the indexes of the choices that come to their end with this chunk."""
+    """Return the indexes of the choices that end with this chunk."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return set()
@@ -80,9 +80,9 @@ def finished_choices(chunk: dict[str, Any]) -> set[int]:
 
 
 def output_characters(answer: dict[str, Any] | None) -> int:
-    """Count the characters that a model wrote, in a chunk or in a whole answer.
+    """Count the characters of a model's output in a chunk or in a whole answer.
 
-    A medium counts as the characters that its tokens would have.
+    A medium counts as the characters of the same number of tokens.
     """
     choices = (answer or {}).get("choices")
     if not isinstance(choices, list):
@@ -96,7 +96,7 @@ def _written(choice: dict[str, Any]) -> int:
     message = choice.get("delta") or choice.get("message")
     if message is None:
         return sum(_size(choice[key], key, choice) for key in ("text", "content") if key in choice)
-    if type(message) is dict and len(message) == 1:  # One piece of text, as in nearly every chunk.
+    if type(message) is dict and len(message) == 1:  # One piece of text, as in most chunks.
         ((key, text),) = message.items()
         if key in _TEXTS and type(text) is str and len(text) < media.SHORTEST:
             return len(text)
@@ -106,7 +106,7 @@ def _written(choice: dict[str, Any]) -> int:
 def _size(value: Any, field: str, beside: dict[str, Any]) -> int:
     total = 0
     left = [(value, field, beside)]
-    while left:  # Not by recursion: a provider chooses how deep its JSON goes.
+    while left:  # Not recursive: the provider controls the depth of its JSON.
         value, field, beside = left.pop()
         if isinstance(value, str):
             medium = media.size_of(field, value, beside)

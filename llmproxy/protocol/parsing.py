@@ -1,4 +1,4 @@
-"""Reading and writing the JSON of providers, some of which is not quite JSON. Pure."""
+"""Parsing and serializing the JSON of providers, some of which is not valid. Pure."""
 
 import json
 from typing import Any, NoReturn
@@ -7,10 +7,10 @@ import orjson
 
 
 def loads(text: bytes) -> Any:
-    """Read what a provider wrote. Raises ``ValueError`` where it is no JSON.
+    """Parse a provider's JSON. Raises ``ValueError`` if it is not JSON.
 
-    Half of a surrogate pair, as a model may write an emoji in two chunks, is let pass: RFC 8259
-    (8.2) leaves that to the reader, and orjson refuses it.
+    Half of a surrogate pair is accepted, because a model may write an emoji in two chunks. RFC 8259
+    (8.2) leaves this to the parser, and orjson refuses it.
     """
     try:
         return orjson.loads(text)
@@ -24,7 +24,7 @@ def loads(text: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Write it anew, halves included."""
+    """Serialize it, with halves of surrogate pairs."""
     try:
         return orjson.dumps(value, default=str)
     except orjson.JSONEncodeError:
@@ -32,4 +32,4 @@ def dumps(value: Any) -> bytes:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

@@ -1,8 +1,8 @@
-"""Chunks that differ from the one before in their text only, as nearly all do: read unparsed. Pure.
+"""Reading chunks without parsing if they differ from the previous one only in their text. Pure.
 
-Of a chunk that was parsed the bytes before and after its text are remembered. What begins and ends
-with the same bytes, and has nothing between them that JSON would escape, is a chunk of the same
-kind: its JSON is right, and it holds no usage, no error and no end.
+Nearly all chunks do. The bytes before and after the text of a parsed chunk are kept. A chunk that
+begins and ends with the same bytes, and has no character between them that JSON would escape, is of
+the same kind: its JSON is valid, and it contains no usage, no error and no end.
 """
 
 from typing import Any
@@ -13,15 +13,15 @@ _MOST_MISSES = 16
 
 
 class PlainChunks:
-    """What the plain chunks of one stream look like."""
+    """The common bytes of the plain chunks of one stream."""
 
     def __init__(self) -> None:
-        self.field = ""  # of the delta, in which the text stands
+        self.field = ""  # of the delta that has the text
         self._before = self._after = b""
         self._misses = 0
 
     def text(self, block: bytes) -> str | None:
-        """Return what the chunks of a block say, in one; None if they must be parsed."""
+        """Return the joined text of a block's chunks; None if they must be parsed."""
         before, after = self._before, self._after
         if not (before and block.startswith(before) and block.endswith(after)):
             return None
@@ -37,9 +37,9 @@ class PlainChunks:
         return read if read.isprintable() else None
 
     def learn(self, event: bytes, delta: Any) -> None:
-        """Remember what a chunk looks like whose delta is nothing but a piece of text.
+        """Keep the bytes around the text of a chunk whose delta contains only text.
 
-        Of a stream in which each chunk looks different (OpenAI's ``obfuscation``) no more is tried.
+        This stops for a stream whose chunks all differ (OpenAI's ``obfuscation``).
         """
         if self._misses >= _MOST_MISSES or type(delta) is not dict:
             return

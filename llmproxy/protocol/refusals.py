@@ -1,9 +1,9 @@
-"""What providers say when they refuse or fail, in whatever shape, and what kind of trouble it is.
+"""Reading and classifying the errors of providers. Pure.
 
-Pure. Read are OpenAI's ``{"error": {…}}`` and ``{"error": "…"}``, a flat ``{"object": "error"}``
-or ``{"message": …}``, FastAPI's ``{"detail": …}``, Gemini's list, problem details (RFC 9457),
-``{"errors": […]}``, ``{"code": …, "msg": …}``, plain text and HTML. The words are kept: only they
-tell a user what is wrong with a request.
+These shapes are read: OpenAI's ``{"error": {…}}`` and ``{"error": "…"}``, a flat
+``{"object": "error"}`` or ``{"message": …}``, FastAPI's ``{"detail": …}``, Gemini's list, problem
+details (RFC 9457), ``{"errors": […]}``, ``{"code": …, "msg": …}``, plain text and HTML. The message
+is kept, because only the message explains to a user what is wrong with a request.
 """
 
 import html
@@ -17,7 +17,7 @@ _LONGEST = 2000
 
 
 class Kind(StrEnum):
-    """Whose trouble it is: the first two the user's, the next three the operator's."""
+    """The cause: the first two are the user's to fix, the next three the operator's."""
 
     CONTEXT = "context_length_exceeded"
     FILTER = "content_filter"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class Refusal(NamedTuple):
-    """What was said; each part empty if it was not."""
+    """The parts of an error. Missing parts are empty."""
 
     message: str = ""
     code: str = ""
@@ -38,17 +38,17 @@ class Refusal(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing was said at all."""
+        """Return whether all parts are missing."""
         return not (self.message or self.code or self.type)
 
     @property
     def status(self) -> int | None:
-        """Return the HTTP status that stands in for a code, as in an error within a 200."""
+        """Return the HTTP status for a code, such as in an error with status 200."""
         is_status = len(self.code) == 3 and self.code.isascii() and self.code.isdecimal()
         return int(self.code) if is_status and 400 <= int(self.code) < 600 else None
 
 
-# By code or type first, which are meant for programs; then by phrases that name nothing else.
+# First by code or type, which are meant for programs, then by unambiguous phrases.
 _CODES = {
     Kind.CONTEXT: ("context_length", "context_window", "string_above_max_length"),
     Kind.FILTER: ("content_filter", "content_policy", "responsibleai", "moderation"),
@@ -91,7 +91,7 @@ _PHRASES = {
 
 
 def kind_of(refusal: Refusal) -> Kind:
-    """Classify a refusal by its codes, else by its words."""
+    """Classify a refusal by its codes, else by its message."""
     named = f"{refusal.code} {refusal.type}".lower().replace("-", "_")
     for kind, codes in _CODES.items():
         if any(code in named for code in codes):
@@ -103,7 +103,7 @@ def kind_of(refusal: Refusal) -> Kind:
 
 
 def read(body: bytes) -> Refusal:
-    """Read the body of a refusal; its parts are empty when it says nothing."""
+    """Read the body of a refusal. Missing parts are empty."""
     try:
         value = loads(body)
     except ValueError:
@@ -112,7 +112,7 @@ def read(body: bytes) -> Refusal:
 
 
 def from_json(value: Any) -> Refusal:
-    """Read a refusal that is JSON."""
+    """Read a refusal in JSON."""
     if isinstance(value, str):
         return Refusal(_short(value))
     if isinstance(value, list):
@@ -128,9 +128,9 @@ def from_json(value: Any) -> Refusal:
 
 
 def error_in(answer: Any) -> Refusal | None:
-    """Find the error in what came with a 200, whole or as an event of a stream; None without one.
+    """Find the error in an answer with status 200, or in an event of a stream; None without one.
 
-    ``answer`` is JSON as it was read.
+    ``answer`` is parsed JSON.
     """
     if isinstance(answer, list):
         return next((one for item in answer if (one := error_in(item))), None)
@@ -154,7 +154,7 @@ def _has_answer(answer: dict[str, Any]) -> bool:
 
 
 def _of_choices(choices: Any) -> Refusal | None:
-    """Find a choice that ended with an error, as OpenRouter tells of one."""
+    """Find a choice that ended with an error, in OpenRouter's form."""
     for choice in choices if isinstance(choices, list) else []:
         if isinstance(choice, dict) and (
             choice.get("finish_reason") == "error" or choice.get("error")
@@ -199,7 +199,7 @@ def _from_object(value: dict[str, Any]) -> Refusal:
 
 
 def _said(value: Any) -> str:
-    """Return a message, which some providers wrap once more."""
+    """Return a message. Some providers wrap it in JSON."""
     if isinstance(value, str):
         text = value.strip()
         return _unwrapped(text) if text.startswith(("{", "[")) else text
@@ -214,7 +214,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _place(detail: Any) -> str | None:
-    """Return the field that FastAPI's list of details names first."""
+    """Return the first field in FastAPI's list of details."""
     first = detail[0] if isinstance(detail, list) and detail else None
     place = first.get("loc") if isinstance(first, dict) else None
     return ".".join(map(str, place[1:])) or None if isinstance(place, list) else None
@@ -232,7 +232,7 @@ _SCRIPTS = re.compile(r"<(script|style).*?</\1>", re.IGNORECASE | re.DOTALL)
 
 
 def _text(body: bytes) -> str:
-    """Return the words of plain text or of a page."""
+    """Return the text of plain text or of an HTML page."""
     text = body.decode("utf-8", "replace")
     if "<" in text and ">" in text:
         title = re.search(r"<(title|h1)[^>]*>(.*?)</\1", text, re.IGNORECASE | re.DOTALL)

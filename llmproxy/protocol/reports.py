@@ -1,6 +1,6 @@
-"""What providers report as used, under whatever names they give it. Pure.
+"""Reading the usage that providers report, under any of their names. Pure.
 
-OpenAI's names, Anthropic's, Gemini's and those of gateways are read alike:
+The names of OpenAI, Anthropic, Gemini and gateways are read:
 
     prompt          prompt_tokens, input_tokens, promptTokenCount
     completion      completion_tokens, output_tokens, candidatesTokenCount
@@ -9,8 +9,8 @@ OpenAI's names, Anthropic's, Gemini's and those of gateways are read alike:
     cache writes    cache_creation_input_tokens, *_details.cache_write_tokens, …
     reasoning       *_details.reasoning_tokens, reasoning_tokens, thoughtsTokenCount
 
-The total decides: what it has above the sum of its parts is output, of a kind that is not named.
-Reports of one stream complete each other; of each figure the greatest is meant.
+The total has precedence: tokens that it has above the sum of its parts are output of a kind that is
+not named. The reports of one stream are merged, with the greatest value of each figure.
 """
 
 import re
@@ -54,10 +54,10 @@ _COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
 
 
 class Report(NamedTuple):
-    """The figures of a provider; None for what it does not say. Cost in its own unit.
+    """The figures of a provider; None for missing ones. The cost is in the provider's unit.
 
-    ``cache_is_apart`` tells that the prompt does not include what was read from or written to the
-    cache, as Anthropic counts.
+    ``cache_is_apart``: the prompt excludes tokens read from or written to the cache, as in
+    Anthropic's counts.
     """
 
     prompt: int | None = None
@@ -71,12 +71,12 @@ class Report(NamedTuple):
 
     @property
     def says_nothing_used(self) -> bool:
-        """Tell whether it names no token at all."""
+        """Return whether it has no token count."""
         return not (self.prompt or self.completion or self.total)
 
 
 def report_in(answer: dict[str, Any]) -> Report | None:
-    """Read what an answer, or a chunk of a stream, says of its usage, wherever that stands."""
+    """Read the usage in an answer or a chunk, from any of the places where providers put it."""
     found = None
     for usage in _usages(answer):
         found = merged(found, read(usage))
@@ -84,7 +84,7 @@ def report_in(answer: dict[str, Any]) -> Report | None:
 
 
 def read(usage: Any) -> Report | None:
-    """Read a usage object; None when it is none, or has no count of tokens that makes sense."""
+    """Read a usage object; None if it is not one, or has no valid count of tokens."""
     if not isinstance(usage, dict):
         return None
     prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
@@ -105,16 +105,16 @@ def read(usage: Any) -> Report | None:
 
 
 def merged(one: Report | None, other: Report | None) -> Report | None:
-    """Return two reports of one answer as one, field by field the greatest."""
+    """Merge two reports of one answer: each figure is the greater one."""
     if one is None or other is None:
         return one or other
     return Report(*map(_greater, one, other))
 
 
 def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = True) -> Usage:
-    """Return what a report says was used; what it leaves out is as counted here, and marked so.
+    """Return the usage of a report. Missing figures are our own counts, marked as estimated.
 
-    ``prompt`` and ``completion`` are our own counts; ``writes`` is False of what has no output.
+    ``prompt`` and ``completion`` are our own counts; ``writes`` is False for models without output.
     """
     said = _prompt_said(report, writes=writes)
     written = _completion_said(report, said) if writes else 0
@@ -137,7 +137,7 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
 
 
 def _prompt_said(report: Report, *, writes: bool) -> int | None:
-    """Return the prompt as reported, or as the total and the completion leave it."""
+    """Return the reported prompt, else the total minus the completion."""
     if not writes:
         said = [one for one in (report.prompt, report.total) if one is not None]
         return max(said, default=None)
@@ -148,16 +148,16 @@ def _prompt_said(report: Report, *, writes: bool) -> int | None:
 
 
 def _completion_said(report: Report, prompt: int | None) -> int | None:
-    """Return the completion as reported, or as the total and the prompt leave it."""
+    """Return the reported completion, else the total minus the prompt."""
     if report.completion is None:
         return _left_of(report.total, prompt)
     if report.total is None and report.reasoning > report.completion:
-        return report.completion + report.reasoning  # Then it cannot be a part of it.
+        return report.completion + report.reasoning  # Reasoning that is larger is not part of it.
     return report.completion
 
 
 def _is_apart(report: Report, prompt: int, apart: int) -> bool:
-    """Tell whether cached tokens come on top of the prompt: by the total, by name, or by size."""
+    """Return whether the prompt excludes cached tokens: by the total, by name, or by size."""
     if not apart:
         return False
     if report.total is not None and report.completion is not None:
@@ -170,7 +170,7 @@ def _left_of(total: int | None, part: int | None) -> int | None:
 
 
 def _usages(answer: dict[str, Any]) -> Iterable[Any]:
-    """Return the places where providers put usage, of which Groq and Moonshot have their own."""
+    """Return the places where providers put usage. Groq and Moonshot have their own."""
     yield answer.get("usage")
     if "usageMetadata" in answer:
         yield answer["usageMetadata"]
@@ -202,7 +202,7 @@ def _greater(one: Any, other: Any) -> Any:
 
 
 def count(value: Any) -> int | None:
-    """Read a number of tokens: a whole number, also as a string or with a fraction of zero."""
+    """Read a number of tokens: an integer, also as a string or with a fraction of zero."""
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value.partition(".")[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -211,10 +211,10 @@ def count(value: Any) -> int | None:
 
 
 def _cost(usage: dict[str, Any]) -> Decimal | None:
-    """Return what the provider wants for it; None where it says nothing, or nothing but zero.
+    """Return the cost that the provider reports; None if it is missing or zero.
 
-    A zero may mean that the user's own key at the upstream is billed (OpenRouter's BYOK); then
-    what that costs stands beside it, or nowhere.
+    Zero may mean that another key at the upstream is billed (OpenRouter's BYOK). Its cost is then
+    in another field, or missing.
     """
     details = usage.get("cost_details")
     beside = money(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
@@ -225,7 +225,7 @@ def _cost(usage: dict[str, Any]) -> Decimal | None:
 
 
 def money(value: Any) -> Decimal | None:
-    """Read an amount; None unless it is finite, not negative, and of a believable size."""
+    """Read an amount; None unless it is finite, not negative, and of a plausible size."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Server-sent events as OpenAI-compatible upstreams send them. Pure.
+"""Parsing server-sent events of OpenAI-compatible upstreams. Pure.
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html: a byte order mark, any ends of
-lines, several `data:` lines in one event, and fields that are of no use here. Bytes are relayed in
-whole events, so that what a network splits (inside a character, inside `data:`) leaves here whole.
+https://html.spec.whatwg.org/multipage/server-sent-events.html: a byte order mark, any line endings,
+several `data:` lines in one event, and fields that are ignored. Bytes are relayed in whole events,
+so events that the network splits (inside a character, inside `data:`) reach the client whole.
 """
 
 import re
@@ -13,14 +13,14 @@ import orjson
 
 from llmproxy.protocol.parsing import dumps, loads
 
-# Bytes that one event may have. An image in one is a few million.
+# The largest event, in bytes. An event with an image has a few million.
 LARGEST = 32_000_000
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _BOM = b"\xef\xbb\xbf"
-# Two ends of lines in a row: CRLF, LF or CR, in any mixture.
+# Two consecutive line endings: CRLF, LF or CR, in any combination.
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -30,7 +30,7 @@ class TooLarge(Exception):
 
 
 class EventSplitter:
-    """Takes bytes as they come and gives them back in blocks of whole events."""
+    """Splits incoming bytes into blocks of whole events."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -39,7 +39,7 @@ class EventSplitter:
         self._is_first = True
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return everything up to the last whole event's end; b"" when none has ended yet.
+        """Return everything up to the end of the last whole event; b"" if none has ended yet.
 
         Raises ``TooLarge``.
         """
@@ -62,7 +62,7 @@ class EventSplitter:
         return block
 
     def rest(self) -> bytes:
-        """Return what came after the last whole event."""
+        """Return the bytes after the last whole event."""
         return b"".join(self._parts)
 
 
@@ -72,7 +72,7 @@ def split(block: bytes) -> list[bytes]:
 
 
 def events(block: bytes) -> Iterator[bytes]:
-    """Yield the single events of a block, each with its own end, as they are wanted."""
+    """Yield the single events of a block, each with its own end."""
     start = 0
     for end in _EVENT_END.finditer(block):
         yield block[start : end.end()]
@@ -83,7 +83,7 @@ def events(block: bytes) -> Iterator[bytes]:
 
 def data(event: bytes) -> bytes:
     """Return an event's data, its lines joined; b"" for comments."""
-    if b"\r" not in event and event.endswith(b"\n\n"):  # As providers write it.
+    if b"\r" not in event and event.endswith(b"\n\n"):  # The form that providers use.
         first = event.find(b"\n")
         if event.startswith(b"data: ") and first == len(event) - 2:
             return event[6:-2]
@@ -104,10 +104,10 @@ def _field(event: bytes, name: bytes) -> list[bytes]:
 
 
 def objects(block: bytes) -> list[dict[str, Any]] | None:
-    """Return the JSON objects of a block of plain ``data: {…}`` events; None if it has others."""
+    """Return the objects of a block of plain ``data: {…}`` events; None if it has others."""
     if not (block.startswith(b"data: {") and block.endswith(b"}\n\n")) or b"\r" in block:
         return None
-    # Then one array does, for JSON holds no bare line ends.
+    # One array is parsed: JSON contains no unescaped line ends.
     text = block[6:-2]
     several = b"\n" in text
     try:
@@ -120,7 +120,7 @@ def objects(block: bytes) -> list[dict[str, Any]] | None:
 
 
 def payload(event: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that an event carries, or None."""
+    """Return the JSON object of an event, or None."""
     try:
         value = loads(data(event))
     except ValueError:

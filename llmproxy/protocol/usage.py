@@ -1,25 +1,25 @@
-"""What a request used, and what of it is charged. Pure."""
+"""The usage of a request, and the part of it that is charged. Pure."""
 
 from decimal import Decimal
 from typing import NamedTuple
 
 from llmproxy.protocol.estimate import text_tokens
 
-# A count without a tokenizer must be past doubt before a stream is cut for it.
+# Thresholds for cutting a stream: a count without a tokenizer must clearly exceed the limit.
 _CHARACTERS = 4  # of a token
 _SOME = 64
-# Fewer events say too little: a large one may be a picture, or what a buffer has gathered.
+# Fewer events are not conclusive: a large one may be an image, or many buffered tokens.
 _LOOK_EVERY = 64
 _CLEARLY = 1.5
 _BY_FAR = 16
 
 
 class Usage(NamedTuple):
-    """What was used, in tokens, with the cost that a provider names in USD.
+    """The usage in tokens, with the cost in USD that the provider reports.
 
-    ``prompt`` includes what was read from (``cache_read``) and written to (``cache_write``) the
-    provider's cache; ``completion`` includes ``reasoning``, and the ``surplus`` that a reported
-    total has above its parts. ``estimated`` names the fields that were counted here.
+    ``prompt`` includes tokens read from (``cache_read``) and written to (``cache_write``) the
+    provider's cache; ``completion`` includes ``reasoning`` and the ``surplus`` that a reported
+    total has above its parts. ``estimated`` names the fields that are our own counts.
     """
 
     prompt: int = 0
@@ -33,7 +33,7 @@ class Usage(NamedTuple):
 
 
 class Billable(NamedTuple):
-    """The tokens of each kind that has a weight of its own; no token is of two kinds."""
+    """The tokens of each kind with its own weight. Each token is of exactly one kind."""
 
     prompt: int
     cache_read: int
@@ -42,7 +42,7 @@ class Billable(NamedTuple):
 
 
 def billable(usage: Usage) -> Billable:
-    """Return what is charged of each kind."""
+    """Return the tokens of each kind that are charged."""
     cache_read = min(usage.cache_read, usage.prompt)
     cache_write = min(usage.cache_write, usage.prompt - cache_read)
     rest = usage.prompt - cache_read - cache_write
@@ -50,7 +50,7 @@ def billable(usage: Usage) -> Billable:
 
 
 class OutputTally:
-    """Counts the output of an answer, for when its provider does not."""
+    """Counts the output of an answer, in case its provider does not report it."""
 
     def __init__(self) -> None:
         self._characters = 0
@@ -58,15 +58,15 @@ class OutputTally:
         self._looked_at = 0
 
     def add(self, characters: int, *, events: int = 1) -> None:
-        """Count what some events, or a whole answer, say."""
+        """Count the output in some events or a whole answer."""
         self._characters += characters
         self._events += events
 
     def passes(self, tokens: int) -> bool:
-        """Tell whether the output is clearly longer than so many tokens; looks now and then.
+        """Return whether the output clearly exceeds so many tokens. It is not checked every time.
 
         A run of spaces or dashes is one token, however long. Most providers send each token as an
-        event, so what has fewer events than that must be longer by far.
+        event, so an answer with fewer events must be much longer.
         """
         if self._events - self._looked_at < _LOOK_EVERY:
             return False
@@ -75,5 +75,5 @@ class OutputTally:
         return self._characters > _CHARACTERS * (tokens * clearly + _SOME)
 
     def tokens(self) -> int:
-        """Return how many tokens the output is likely to have."""
+        """Return the likely number of tokens in the output."""
         return text_tokens(self._characters)

@@ -1,4 +1,4 @@
-"""The providers, behind one table. A new one is a file with its dialect, and a line here."""
+"""The table of providers. A new provider needs a module with its dialect, and a line here."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ from llmproxy.providers.base import Dialect, Listing, Provider
 
 __all__ = ["DIALECTS", "Dialect", "Listing", "Provider", "configured"]
 
-# By the name in settings.UPSTREAMS; any other is OpenAI, or a server that is compatible with it.
+# By the name in settings.UPSTREAMS. Any other name is OpenAI or a compatible server.
 DIALECTS: dict[str, Dialect] = {
     "openrouter": openrouter.DIALECT,
     "glama": glama.DIALECT,
@@ -18,7 +18,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def configured() -> dict[str, Provider]:
-    """Return the providers that the operator has set up, by name, in order of preference."""
+    """Return the configured providers by name, in order of preference."""
     return {
         name: Provider(name, base_url.rstrip("/"), api_key, _dialect(name, base_url))
         for name, (base_url, api_key) in settings.UPSTREAMS.items()

@@ -1,4 +1,4 @@
-"""What every provider has in common: the OpenAI-compatible dialect that others vary."""
+"""The OpenAI-compatible dialect, which is the base for every provider."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _LEAST = Decimal("1e-12")
 
 @dataclass(frozen=True)
 class Listing:
-    """One model as a provider lists it; prices in USD per token."""
+    """One model in a provider's list; prices in USD per token."""
 
     name: str
     title: str = ""
@@ -40,12 +40,12 @@ def price(value: Any) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    # Twelve places are what the catalog keeps.
+    # The catalog stores twelve decimal places.
     return amount.quantize(_LEAST) if amount.is_finite() and 0 <= amount < 1 else None
 
 
 def printable(value: Any) -> str:
-    """Read a short text, without what cannot be stored."""
+    """Read a short text, without characters that cannot be stored."""
     return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
 
 
@@ -56,7 +56,7 @@ def size(value: Any) -> int | None:
 
 
 def kind(entry: Entry) -> str:
-    """Tell embedding models from chat models."""
+    """Distinguish embedding models from chat models."""
     architecture = entry.get("architecture")
     modalities = architecture.get("output_modalities") if isinstance(architecture, dict) else None
     listed = modalities if isinstance(modalities, list) else []
@@ -65,7 +65,7 @@ def kind(entry: Entry) -> str:
 
 
 def listing(entry: Entry) -> Listing:
-    """Read an entry of `/models`: OpenAI's fields, with OpenRouter's where they are given."""
+    """Read an entry of `/models`: OpenAI's fields, and OpenRouter's if they are present."""
     pricing, top, meta = (part(entry, key) for key in ("pricing", "top_provider", "meta"))
     return Listing(
         name=str(entry["id"]),
@@ -83,28 +83,28 @@ def listing(entry: Entry) -> Listing:
 
 
 def part(entry: Entry, key: str) -> Entry:
-    """Return an object within an object; empty when it is none."""
+    """Return an object within an object, or an empty one if it is missing."""
     value = entry.get(key)
     return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
-class LaterWord:
-    """Where a provider tells, later, what a request used, and how to read that.
+class UsageLookup:
+    """A provider's endpoint that reports the usage of a request afterwards.
 
-    ``read`` returns None as long as it does not say.
+    ``read`` returns None while the final usage is not available.
     """
 
     path: str
     read: Callable[[Entry], Usage | None]
 
     def path_of(self, upstream_id: str) -> str:
-        """Return the path, with its query, to ask for one request."""
+        """Return the path, with its query, for one request."""
         return self.path + quote(upstream_id, safe="")
 
 
 def usage_told(figures: Entry) -> Usage | None:
-    """Read figures that a provider tells later; None unless they are complete."""
+    """Build the usage from the figures of a usage lookup; None unless they are complete."""
     report = reports.read(figures)
     if report is None or report.prompt is None or report.completion is None:
         return None
@@ -115,23 +115,23 @@ Refusal = Callable[[Any], bool]
 
 
 def always(value: Any) -> bool:
-    """Refuse a field whatever it says."""
+    """Refuse a field with any value."""
     return True
 
 
 def costs_more(service_tier: Any) -> bool:
-    """Refuse OpenAI's dearer service: https://platform.openai.com/docs/guides/priority-processing."""
+    """Refuse priority tiers: https://platform.openai.com/docs/guides/priority-processing."""
     return service_tier not in ("auto", "default", "flex")
 
 
 def is_served(tools: Any) -> bool:
-    """Refuse tools that the provider itself runs, and bills by the call."""
+    """Refuse tools that the provider runs and bills by the call."""
     entries = tools if isinstance(tools, list) else []
     kinds = [entry.get("type") for entry in entries if isinstance(entry, dict)]
     return any(kind not in (None, "function", "custom") for kind in kinds)
 
 
-# Fields by which a client could spend the operator's money beyond the tokens that are metered.
+# Fields with which a client could cause costs for the operator beyond the metered tokens.
 COSTLY: Mapping[str, Refusal] = {
     "service_tier": costs_more,
     "web_search_options": always,
@@ -139,11 +139,11 @@ COSTLY: Mapping[str, Refusal] = {
 
 
 def only(*values: Any) -> Refusal:
-    """Refuse a field that has another value."""
+    """Refuse a field with any other value."""
     return lambda value: value not in values
 
 
-# The same in the dialects that some providers speak beside chat completions.
+# The same for the other dialects that some providers support.
 NATIVE_COSTLY: Mapping[str, Mapping[str, Refusal]] = {
     "messages": {
         "service_tier": only("auto", "standard_only"),
@@ -162,12 +162,12 @@ NATIVE_COSTLY: Mapping[str, Mapping[str, Refusal]] = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """Where a provider differs from what most OpenAI-compatible servers do.
+    """The differences of a provider from most OpenAI-compatible servers.
 
-    ``limit`` is the field by which a chat request without a limit of its own is given ours.
-    ``cost_in_usd`` tells that the unit of the costs that it reports is known: others have credits.
-    ``native`` names the dialects, beside chat completions, that it speaks itself; requests in the
-    others are translated for ``target``.
+    ``limit`` is the field for our output limit in chat requests without one of their own.
+    ``cost_in_usd``: the costs that it reports are in USD; other providers use credits.
+    ``native`` names the dialects that it supports besides chat completions. Requests in other
+    dialects are translated for ``target``.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -175,14 +175,14 @@ class Dialect:
     id_header: str = "x-request-id"
     limit: str = "max_tokens"
     embeddings: bool = True
-    later: LaterWord | None = None
+    usage_lookup: UsageLookup | None = None
     cost_in_usd: bool = False
     costly: Mapping[str, Refusal] = field(default_factory=lambda: COSTLY)
     native: frozenset[str] = frozenset()
     target: Target = PLAIN
 
     def refused_field(self, body: Entry, dialect: str = "chat") -> str | None:
-        """Return the first field of a request that it may not carry to this provider."""
+        """Return the first field of a request that must not be sent to this provider."""
         costly = {**self.costly, **NATIVE_COSTLY[dialect]} if dialect != "chat" else self.costly
         for name, refuses in costly.items():
             if body.get(name) is not None and refuses(body[name]):
@@ -199,6 +199,6 @@ class Provider:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Return what every request to this provider carries."""
+        """Return the headers of every request to this provider."""
         credentials = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return {**self.dialect.headers, **credentials}

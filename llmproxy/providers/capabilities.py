@@ -1,4 +1,4 @@
-"""What models can do, as providers list it: modalities, and the parameters that they take. Pure."""
+"""The capabilities of models that providers list: modalities and supported parameters. Pure."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,19 +11,19 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class Capabilities:
-    """In OpenRouter's terms; empty where the provider does not say."""
+    """Capabilities in OpenRouter's terms; empty if the provider does not list them."""
 
     input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()
     supported_parameters: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, list[str]]:
-        """Return them for the catalog."""
+        """Return the capabilities in the form that the catalog stores."""
         return {name: list(values) for name, values in asdict(self).items()}
 
     @classmethod
     def from_json(cls, said: Any) -> "Capabilities":
-        """Read what the catalog has, or a provider's entry with these fields."""
+        """Read the stored form, or a provider's entry with these fields."""
         known = said if isinstance(said, dict) else {}
         return cls(*(_names(known.get(name)) for name in cls.__dataclass_fields__))
 
@@ -54,7 +54,7 @@ def of_glama(entry: Entry) -> Capabilities:
 
 
 def of_requesty(entry: Entry) -> Capabilities:
-    """Read flags such as ``supports_vision``; every model takes and gives text."""
+    """Read flags such as ``supports_vision``. Every model has text input and output."""
 
     def can(name: str) -> bool:
         return entry.get(f"supports_{name}") is True
@@ -74,7 +74,7 @@ def _parameters(*, tools: bool, reasoning: bool) -> tuple[str, ...]:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """Return the names in a list, without what is none."""
+    """Return the names in a list, without values that are not names."""
     listed = value if isinstance(value, list) else []
     sane = (isinstance(one, str) and one.isprintable() and len(one) <= _LONGEST for one in listed)
     return tuple(one for one, is_sane in zip(listed, sane, strict=True) if is_sane)[:_MOST]

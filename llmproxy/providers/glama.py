@@ -1,6 +1,6 @@
 """Glama: https://glama.ai/gateway. It has no embeddings, and lists prices for some models only.
 
-What a request used can be asked for later, by the id in `x-request-id`; costs are strings.
+The usage lookup takes the id in `x-request-id`; costs are strings.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
-from llmproxy.providers.base import Dialect, Entry, LaterWord, Listing, part
+from llmproxy.providers.base import Dialect, Entry, Listing, UsageLookup, part
 from llmproxy.providers.capabilities import of_glama
 
 
@@ -29,7 +29,7 @@ def completion_request(answer: Entry) -> Usage | None:
 
 
 def listing(entry: Entry) -> Listing:
-    """Read an entry of Glama's `/models`; a price that it leaves out is looked up in our table."""
+    """Read an entry of Glama's `/models`. Missing prices are taken from our table."""
     read = base.listing(entry)
     if entry.get("capabilities"):
         read = replace(read, capabilities=of_glama(entry))
@@ -46,7 +46,7 @@ def listing(entry: Entry) -> Listing:
 
 
 def _plain(name: str) -> str:
-    """Return a model's name without its date, and with dashes alone."""
+    """Return a model's name without its date, with dashes as the only separator."""
     return re.sub(r"-(\d{8}|\d{4}-\d\d-\d\d)$", "", name).replace(".", "-")
 
 
@@ -58,6 +58,6 @@ DIALECT = Dialect(
     headers={"X-Glama-Metadata": '{"labels":["tokengate"]}'},
     embeddings=False,
     cost_in_usd=True,
-    later=LaterWord("/completion-requests/", completion_request),
+    usage_lookup=UsageLookup("/completion-requests/", completion_request),
     native=frozenset(("messages",)),
 )

@@ -1,6 +1,6 @@
 """OpenAI itself: https://platform.openai.com/docs/api-reference/chat/create.
 
-Its reasoning models refuse `max_tokens`; all its chat models take `max_completion_tokens`.
+Its reasoning models refuse `max_tokens`; all its chat models accept `max_completion_tokens`.
 """
 
 from llmproxy.providers.base import Dialect

@@ -1,15 +1,15 @@
 """OpenRouter.
 
 https://openrouter.ai/docs/api-reference/overview: prices are strings, USD per token. The id of
-a generation is in `X-Generation-Id`; what it used can be asked for later, and is a 404 until then:
-https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts the native one is
-what is billed.
+a generation is in `X-Generation-Id`. Its usage lookup returns 404 until the usage is available:
+https://openrouter.ai/docs/api-reference/get-a-generation. Of its two counts, the native one is
+billed.
 """
 
 from llmproxy.protocol.dialects import OPENROUTER
 from llmproxy.protocol.usage import Usage
 from llmproxy.providers import base
-from llmproxy.providers.base import Dialect, Entry, LaterWord, always, is_served, part
+from llmproxy.providers.base import Dialect, Entry, UsageLookup, always, is_served, part
 
 
 def generation(answer: Entry) -> Usage | None:
@@ -32,7 +32,7 @@ _ABOUT_PRIVACY = frozenset(("data_collection", "zdr", "require_parameters"))
 
 
 def chooses_the_price(provider: object) -> bool:
-    """Refuse routing preferences, but for those about privacy and features."""
+    """Refuse routing preferences, except those about privacy and features."""
     return not (isinstance(provider, dict) and provider.keys() <= _ABOUT_PRIVACY)
 
 
@@ -52,7 +52,7 @@ DIALECT = Dialect(
     headers={"HTTP-Referer": "https://tokengate.dev", "X-Title": "Tokengate"},
     id_header="x-generation-id",
     cost_in_usd=True,
-    later=LaterWord("/generation?id=", generation),
+    usage_lookup=UsageLookup("/generation?id=", generation),
     costly=COSTLY,
     native=frozenset(("messages", "responses")),
     target=OPENROUTER,

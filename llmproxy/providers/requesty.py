@@ -1,4 +1,4 @@
-"""Requesty: https://docs.requesty.ai. Its model list spells prices and sizes in its own way."""
+"""Requesty: https://docs.requesty.ai. Its model list has its own names for prices and sizes."""
 
 from dataclasses import replace
 

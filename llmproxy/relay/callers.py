@@ -1,4 +1,4 @@
-"""Who calls the proxy, and what they may do: from the credential, remembered for a moment."""
+"""Authentication of the proxy's callers, from the credential. The result is cached briefly."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ class Caller:
 
 
 async def identify(request: HttpRequest) -> Caller:
-    """Return who calls. Raises ``NotAuthenticated`` or one of its kinds."""
+    """Return the caller. Raises ``NotAuthenticated`` or a subclass of it."""
     caller = await remembered(_credential(request), _look_up)
     if caller.allowed_ips:
         auth.insist_on_address(caller.allowed_ips, client_address(request))
@@ -50,7 +50,7 @@ _KEY_HEADERS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in auth.K
 
 
 def _credential(request: HttpRequest) -> Credential:
-    """Return the key or token, from whichever header the client's SDK puts it in."""
+    """Return the key or token, from any of the headers that SDKs send it in."""
     for name in _KEY_HEADERS:
         if name in request.META and (key := request.META[name].strip()):
             return not _is_token(key), key
@@ -62,7 +62,7 @@ def _credential(request: HttpRequest) -> Credential:
 
 
 def _is_token(text: str) -> bool:
-    """Tell whether this is a JWT, which is three parts with dots between; no key has a dot."""
+    """Return whether this is a JWT: three parts separated by dots. Keys do not contain dots."""
     return text.count(".") == 2
 
 

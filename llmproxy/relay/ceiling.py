@@ -1,19 +1,19 @@
-"""How much a request may use at most, and so how much is held for it. Pure.
+"""The ceiling of a request: the most that it can use, which is reserved for it. Pure.
 
-What of the prompt will come from the provider's cache, or go into it, nobody knows before: its
-greatest weight is held.
+It is not known in advance how much of the prompt the provider reads from its cache or writes to
+it, so the prompt is reserved at its greatest weight.
 """
 
 from typing import NamedTuple
 
 from llmproxy.catalog.pricing import Weights, most_charged, most_output
 
-# Less than this is not worth asking a model for.
+# A request with less output than this is not worth sending.
 LEAST_OUTPUT = 16
 
 
 class OutputLimit(NamedTuple):
-    """The output, of each choice, that a provider is asked for at most, and what sets the limit."""
+    """The most output that a provider is asked for in each choice, and what sets the limit."""
 
     tokens: int = 0
     by: str = "request"
@@ -33,16 +33,16 @@ class Ceiling(NamedTuple):
 
     @property
     def amount(self) -> int:
-        """Return the hold that covers the whole request."""
+        """Return the reservation that covers the whole request."""
         return max(self._charge(self.output), 1)
 
     @property
     def minimum(self) -> int:
-        """Return the smallest hold that still allows a useful answer."""
+        """Return the smallest reservation that still allows a useful answer."""
         return max(self._charge(min(self.output, LEAST_OUTPUT)), 1)
 
     def output_within(self, held: int) -> int:
-        """Return the output limit, of each choice, that a hold covers."""
+        """Return the output limit of each choice that a reservation covers."""
         return min(self.output, most_output(held, self.prompt, self.choices, self.weights))
 
     def _charge(self, output: int) -> int:

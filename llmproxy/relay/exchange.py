@@ -1,4 +1,4 @@
-"""One admitted request, from its hold to its settlement, which always happens and only once."""
+"""One admitted request, from its reservation to its settlement, which happens exactly once."""
 
 import asyncio
 import time
@@ -28,10 +28,10 @@ log = structlog.get_logger("tokengate.proxy")
 Status = UsageRecord.Status
 Source = UsageRecord.Source
 
-# How long an answer waits for its settlement, which goes on without it when the ledger is away; by
-# then the spool has written down what was used.
+# How long an answer waits for its settlement. If the ledger is unavailable, the answer goes out
+# before it is settled; by then the spool contains the charge.
 _PATIENCE = 2 * spool.RENEWED_EVERY
-# The next request may come by another worker: its slot should be free by then, if Redis is there.
+# The next request may reach another worker. Its slot should be free by then, if Redis is available.
 _PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
 
@@ -39,7 +39,7 @@ _settling: set[asyncio.Task[None]] = set()
 
 
 class Exchange:
-    """What is known of a request while it runs. ``close`` settles it, whatever happens after."""
+    """The state of a running request. ``close`` starts its settlement, which cannot be stopped."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class Exchange:
         self.hold = hold
         self.slot = slot
         self.request_id = request_id
-        self.session = session  # of this user; empty if the client names none
+        self.session = session  # of this user; empty if the client sends none
         self._report: Report | None = None
         self.usage_is_final = False
         self.tally = OutputTally()
-        self.most_output = 0  # of all choices; as asked of the provider
+        self.most_output = 0  # of all choices, as requested from the provider
         self.output_limit = OutputLimit()
-        self.omitted: tuple[str, ...] = ()  # fields of the request that the provider did not get
+        self.omitted: tuple[str, ...] = ()  # fields that are not sent to the provider
         self.attempts: list[dict[str, Any]] = []
         self.route: ServedRoute | None = None
         self.provider = ""
@@ -81,7 +81,7 @@ class Exchange:
         leases.keep(hold.id)
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
-        """Note one attempt at a provider."""
+        """Record one attempt at a provider."""
         self.route = route
         self.provider = route.provider.name
         self._prices = route.prices
@@ -92,7 +92,7 @@ class Exchange:
         )
 
     def asks(self, route: ServedRoute) -> None:
-        """Note that an attempt begins: the provider before, if any, has failed."""
+        """Record that an attempt begins. The previous provider, if any, has failed."""
         self.upstream_id = ""
         self.accepted = self.usage_is_final = False
         self._report = None
@@ -101,7 +101,7 @@ class Exchange:
             leases.asks_another(self.hold.id, provider=route.provider.name)
 
     def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
-        """Note who has accepted the request, so that they can be asked if we die."""
+        """Record the provider that accepted the request: it is asked if this process dies."""
         self.accepted = True
         self.upstream_id = upstream_id
         if upstream_id:
@@ -110,18 +110,19 @@ class Exchange:
 
     @property
     def can_be_asked(self) -> bool:
-        """Tell whether who has accepted the request says later, if cancelled, what it used."""
-        later = self._asked and self._asked.provider.dialect.later
-        return self.accepted and bool(self.upstream_id) and later is not None
+        """Return whether the provider has a usage lookup that covers cancelled requests."""
+        lookup = self._asked and self._asked.provider.dialect.usage_lookup
+        return self.accepted and bool(self.upstream_id) and lookup is not None
 
     def leave(self) -> None:
-        """Note that the client has gone: from now on nobody else is asked, nor told anything."""
+        """Record that the client disconnected: no other provider is tried, and nothing is sent."""
         self.client_left = True
 
     def give_slot_back(self) -> None:
-        """Let the user begin another request, while the usage of this one is still read.
+        """Let the user begin another request while the usage of this one is still being read.
 
-        What it holds counts in the minute's tokens: else whoever leaves early had no limit.
+        The reservation counts in the minute's tokens. Otherwise clients that disconnect early
+        would not be limited.
         """
         self.slot.release(charged=self.hold.amount)
 
@@ -130,12 +131,12 @@ class Exchange:
         return self._closing is not None
 
     def content_began(self) -> None:
-        """Note that the model has begun to answer: from here on the request costs something."""
+        """Record that the model has begun to answer. From now on the request is charged."""
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
     def write_down(self) -> None:
-        """Have a stream charged as one that broke off, should this process be killed under it."""
+        """Write the charge so far to the spool, in case this process is killed."""
         spool.keep(self.hold.id, lambda: self._closing_by(self._receipt(self._if_killed)))
         spool.write(self.hold.id)
 
@@ -144,17 +145,17 @@ class Exchange:
         return Status.CANCELLED if self.client_left else Status.FAILED
 
     def note_usage(self, report: Report | None, *, final: bool) -> None:
-        """Note what the provider reports, and whether its answer has ended by now.
+        """Record the usage that the provider reports, and whether its answer has ended.
 
-        Reports complete each other. What is reported before the end may still grow.
+        Reports are merged. Figures that are reported before the end may still increase.
         """
         self._report = merged(self._report, report)
         self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
-        """Begin to settle; the first call decides. It goes on when the caller is cancelled.
+        """Start the settlement. Only the first call has an effect; cancellation does not stop it.
 
-        A request that its client has left is ``CANCELLED``, however its answer ended.
+        If the client disconnected, the status is ``CANCELLED``, however the answer ended.
         """
         if self._closing is None:
             ended = Status.CANCELLED if self.client_left else status
@@ -163,7 +164,7 @@ class Exchange:
             self._closing.add_done_callback(_settling.discard)
 
     async def closed(self) -> None:
-        """Wait for the settlement, but not for a ledger that is away."""
+        """Wait for the settlement, but only for a limited time if the ledger is unavailable."""
         if self._closing:
             await ended(self._closing, within=_PATIENCE)
 
@@ -182,7 +183,7 @@ class Exchange:
             leases.drop(self.hold.id)
 
     async def _write(self, receipt: Receipt) -> None:
-        """Settle; what this is cancelled for stays in the spool, for the next worker."""
+        """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
         closing = self._closing_by(receipt)
         spool.keep(self.hold.id, lambda: closing)
         await _until_settled(closing)
@@ -192,16 +193,17 @@ class Exchange:
         return ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
 
     def _counted(self, receipt: Receipt) -> int:
-        """Return what counts in the minute's tokens: of a left request its hold, until it is known.
+        """Return what counts in the minute's tokens.
 
-        Else whoever leaves early had no limit.
+        If the client disconnected and the usage is not final, this is the whole reservation.
+        Otherwise clients that disconnect early would not be limited.
         """
         charge = self._charge(receipt)
         return max(charge, self.hold.amount) if self.client_left and not receipt.final else charge
 
     @property
     def charged(self) -> int:
-        """Return the tokens that its settlement takes."""
+        """Return the tokens that the settlement charges."""
         return 0 if self.receipt is None else self._charge(self.receipt)
 
     def _charge(self, receipt: Receipt) -> int:
@@ -233,20 +235,20 @@ class Exchange:
         )
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
-        """Return the usage to charge, where it comes from, and whether that is the last word."""
+        """Return the usage to charge, its source, and whether it is final."""
         if self._report is not None and self.usage_is_final:
             usage = self._completed(self._report)
             return usage, Source.ESTIMATED if usage.estimated else Source.REPORTED, True
         if not self.has_content and not (self.accepted and self.client_left):
-            # Whoever was asked may yet say that it did begin.
+            # The provider may still report that it began to answer.
             return Usage(), Source.NONE, status != Status.CANCELLED or not self.attempts
         return self._counted_usage(), Source.ESTIMATED, status == Status.OK and not self.cut_short
 
     def _counted_usage(self) -> Usage:
-        """Return what the provider had said before it ended, completed by what was counted here.
+        """Return the usage that the provider reported before the end, completed by our own counts.
 
-        Of a stream that the provider broke off only the output is charged: whoever asks again,
-        as agents do, does not pay for the same prompt again and again.
+        Only the output of a stream that the provider breaks off is charged. Agents retry such
+        requests, and would otherwise pay for the same prompt each time.
         """
         counted = self._completed(self._report or Report())
         counted = counted._replace(completion=max(counted.completion, self._written))
@@ -255,7 +257,7 @@ class Exchange:
         return counted
 
     def _completed(self, report: Report) -> Usage:
-        """Return what was reported, and what is counted here where a figure is missing."""
+        """Return the reported usage. Our own counts replace missing figures."""
         usage = usage_of(
             report,
             prompt=self.call.prompt.likely,
@@ -267,7 +269,7 @@ class Exchange:
 
     @property
     def _written(self) -> int:
-        """Return the output as counted here: a guess, so never more than was asked for."""
+        """Return our own count of the output. It is an estimate, so at most the requested limit."""
         return max(min(self.tally.tokens() - self.call.echoed, self.most_output), 0)
 
     def _elapsed_ms(self) -> int:
@@ -280,13 +282,13 @@ async def _until_settled(closing: dict[str, Any]) -> None:
         try:
             await ledger.asettle(closing)
             return
-        except LedgerUnavailable:  # What was used stays known.
+        except LedgerUnavailable:  # The usage stays in the spool.
             await asyncio.sleep(pause)
             pause = min(pause * 2, _RETRY_AT_MOST)
 
 
 async def drain(timeout: float) -> None:
-    """Wait until every request is settled, as a worker does before it ends."""
+    """Wait until every request is settled. A worker does this before it exits."""
     deadline = time.monotonic() + timeout
     while leases.any_kept() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
         await asyncio.sleep(0.02)

@@ -1,7 +1,7 @@
-"""A stream that begins before its content: comments keep it alive while a provider thinks.
+"""A stream that begins before its content: comments keep it open while the provider is silent.
 
-Proxies and clients give up on a connection that says nothing for a minute. So after a while of
-silence the answer begins, with a comment; from then on what goes wrong is told in-band.
+Proxies and clients close a connection that is silent for a minute. So if no content has arrived
+after a while, the answer begins with a comment. Errors after that are sent in the stream.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ log = structlog.get_logger("tokengate.proxy")
 
 
 class LateStream:
-    """The events for the client. Whoever has one must ``aclose`` it: that settles the request.
+    """The events for the client. The caller must ``aclose`` it, which settles the request.
 
-    ``opening`` is the search for a provider, still under way; ``relay`` goes on from there.
+    ``opening`` is the running task that finds a provider; ``relay`` continues with its result.
     """
 
     def __init__(self, exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) -> None:
@@ -43,7 +43,7 @@ class LateStream:
         return await self._parts.__anext__()
 
     async def aclose(self) -> None:
-        """End the stream wherever it is. One that has not ended is read on, or cancelled."""
+        """End the stream. If the provider has not finished, it is read to the end or cancelled."""
         await self._parts.aclose()
         if self._stream is not None:
             await self._stream.aclose()
@@ -72,7 +72,7 @@ class LateStream:
 
 
 def _failure(error: ApiError, exchange: Exchange) -> bytes:
-    """Return the event, in the client's dialect, of a stream that ends before its content."""
+    """Return the event, in the client's dialect, that ends a stream before its content."""
     dialect = DIALECTS.get(exchange.call.endpoint.dialect)
     if dialect is None:
         return sse.event(error.body(exchange.request_id))

@@ -1,9 +1,9 @@
-"""Streams whose client has gone, while their provider goes on: read for the sake of their usage.
+"""Streams whose client has disconnected, which are read on for their usage.
 
-A provider that tells the usage of a cancelled request later (``Dialect.later``) is cancelled at
-once. The answer of any other is read on, its bytes thrown away, until its usage comes: at most
-``LEFT_STREAMS`` at a time in a worker, and for ``LEFT_STREAM_TIMEOUT`` seconds each. Past either
-bound the estimate of the prompt and the output counted here are charged.
+If the provider has a usage lookup (``Dialect.usage_lookup``), its request is cancelled at once.
+The answer of any other provider is read and discarded until it reports the usage: at most
+``LEFT_STREAMS`` at a time in a worker, for ``LEFT_STREAM_TIMEOUT`` seconds each. Beyond either
+limit, the estimate of the prompt and our own count of the output are charged.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _reading: set[asyncio.Task[None]] = set()
 
 
 def read_on(exchange: Exchange, stream: RelayedStream) -> None:
-    """Take over a stream that its client has left; this settles the request, at once or later."""
+    """Take over a stream whose client disconnected, and settle the request, now or later."""
     exchange.leave()
     if exchange.can_be_asked or _is_full():
         _settle(exchange, stream)
@@ -35,10 +35,10 @@ def read_on(exchange: Exchange, stream: RelayedStream) -> None:
 
 
 def open_on(exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) -> None:
-    """Take over a stream that was left while its first content was waited for.
+    """Take over a stream whose client disconnected before the first content.
 
-    Whether a provider has accepted the request is waited for in any case: only then is it known
-    whom to ask what it used.
+    This waits until a provider has accepted the request, because only then is it known which
+    provider to ask for the usage.
     """
     exchange.leave()
     if exchange.can_be_asked or _is_full():
@@ -49,7 +49,7 @@ def open_on(exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay) ->
 
 
 def give_up() -> None:
-    """Settle what is still being read by what was counted so far."""
+    """Settle the streams that are still being read, with the usage counted so far."""
     for task in _reading:
         task.cancel()
 
@@ -85,7 +85,7 @@ async def _open(exchange: Exchange, opening: asyncio.Task[Opening], relay: Relay
     finally:
         if not opening.done():
             opening.cancel()
-            await asyncio.wait({opening})  # By then the receipt knows of the last attempt.
+            await asyncio.wait({opening})  # The last attempt is in the receipt by then.
         _settle(exchange, stream or _opened(opening, relay))
 
 

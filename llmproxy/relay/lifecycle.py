@@ -1,4 +1,4 @@
-"""What runs beside the requests of a web worker, and how it ends."""
+"""Background tasks of a web worker: starting and stopping them."""
 
 import asyncio
 
@@ -13,15 +13,16 @@ from tokens.limits import admission
 
 _DRAIN_SECONDS = 8.0
 
-# Those of this worker process.
+# The tasks of this worker process.
 _background: list[asyncio.Task[None]] = []
 
 
 async def start() -> None:
-    """Begin what runs beside the requests.
+    """Start the background tasks.
 
-    Holds are renewed and traced, what running requests owe is written down, what we see of
-    providers is shared, changed callers are heard of, and what killed workers owe is settled.
+    They renew reservations and record the providers that answer them, write the charges of running
+    requests to the spool, share the health of providers, listen for changes of callers, and settle
+    the charges that killed workers left in the spool.
     """
     await admission.connect()
     works = (
@@ -36,7 +37,7 @@ async def start() -> None:
 
 
 async def stop() -> None:
-    """Let what is under way settle, then let go of every connection."""
+    """Settle the running requests, then close every connection."""
     await exchange.drain(_DRAIN_SECONDS / 2)
     left.give_up()
     await exchange.drain(_DRAIN_SECONDS / 2)

@@ -1,7 +1,7 @@
-"""What is remembered of callers, so that most requests ask the database nothing about them.
+"""A cache of callers, so that most requests need no database query to authenticate.
 
-The database announces whatever changes a caller (sql/callers.sql): they are forgotten at once.
-While this worker cannot be sure to hear that, it remembers nobody for longer than a moment.
+The database announces every change of a caller (sql/callers.sql), which removes them from the
+cache at once. While this worker cannot rely on announcements, entries expire within a second.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from core.database import Listener, in_thread
 
 T = TypeVar("T")
 
-# Is it a key or a session's token, and its text.
+# Whether it is a key or a session's token, and its text.
 Credential = tuple[bool, str]
 
 REMEMBER_SECONDS = 60.0
@@ -26,7 +26,7 @@ _MOST_REMEMBERED = 50_000
 
 @dataclass(frozen=True)
 class Found(Generic[T]):
-    """What a look-up found of a user, and when their credential ends by itself, if ever."""
+    """The result of looking up a user, and when their credential expires, if ever."""
 
     caller: T
     user_id: int
@@ -34,19 +34,19 @@ class Found(Generic[T]):
 
 
 class _Entry:
-    """A look-up, under way or done. All who ask meanwhile share it."""
+    """A lookup that is running or done. Concurrent callers share it."""
 
     def __init__(self, looking: asyncio.Task[Found[Any]]) -> None:
         self.began = time.monotonic()
         self.looking = looking
 
     def is_good(self) -> bool:
-        """Tell whether somebody who asks now may have what was found, or will be."""
+        """Return whether a request that arrives now may use the result, present or pending."""
         lifetime = REMEMBER_SECONDS if _listener.is_sure else Listener.SURE_SECONDS
         return time.monotonic() - self.began < lifetime and self.holds() and not self._has_ended()
 
     def holds(self) -> bool:
-        """Tell whether nobody has said that it has changed since it was begun."""
+        """Return whether no change has been announced since the lookup began."""
         if self.began <= _forgotten.everybody:
             return False
         if not self.looking.done():
@@ -64,7 +64,7 @@ class _Entry:
 
 @dataclass
 class _Forgotten:
-    """When somebody, or everybody, had to be looked up anew; as ``time.monotonic`` tells it."""
+    """When a user, or every user, last had to be looked up again, in ``time.monotonic`` seconds."""
 
     everybody: float = 0.0
     users: dict[int, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ _forgotten = _Forgotten()
 
 
 async def remembered(credential: Credential, look_up: Callable[[Credential], Found[T]]) -> T:
-    """Return what ``look_up`` (synchronous, run in a thread) finds, or found a while ago."""
+    """Return the cached result of ``look_up``, or run it (it is synchronous) in a thread."""
     while True:
         entry = _known.get(credential)
         if entry is None or not entry.is_good():
@@ -85,10 +85,10 @@ async def remembered(credential: Credential, look_up: Callable[[Credential], Fou
         try:
             found: Found[T] = entry.looking.result()
         except BaseException:
-            if _known.get(credential) is entry:  # Only good news is remembered.
+            if _known.get(credential) is entry:  # Failures are not cached.
                 del _known[credential]
             raise
-        if entry.holds():  # However long it took: those who queue would never be served.
+        if entry.holds():  # However long it took: else waiting requests never end.
             return found.caller
 
 
@@ -101,7 +101,7 @@ def _remember(credential: Credential, look_up: Callable[[Credential], Found[Any]
 
 
 def _forget(user_id: str | None) -> None:
-    """Have a user looked up anew, or everybody."""
+    """Remove a user, or every user, from the cache."""
     if not user_id or len(_forgotten.users) >= _MOST_REMEMBERED:
         _forgotten.everybody = time.monotonic()
         _forgotten.users.clear()

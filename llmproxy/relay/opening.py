@@ -1,7 +1,7 @@
-"""The beginning of a stream: whether there is one, and in which form it comes.
+"""The beginning of a provider's answer: whether it is a stream, and in which form.
 
-What a provider sends is looked at, whatever content type it says: some answer a request for a
-stream with one whole JSON answer.
+The body is inspected, whatever its content type: some providers answer a request for a stream with
+one whole JSON answer.
 """
 
 from llmproxy.errors import UpstreamError
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 async def open_stream(answer: UpstreamAnswer, deadline: Deadline, wire: Wire) -> Opening:
-    """Read until the model says something; until then another provider may still be asked.
+    """Read until the first content. Until then, another provider can still be tried.
 
     Role and comment events are held back. Raises ``AttemptFailed``, or ``TimeoutError`` at the
     deadline.
@@ -34,7 +34,7 @@ async def open_stream(answer: UpstreamAnswer, deadline: Deadline, wire: Wire) ->
 
 
 async def _first_bytes(answer: UpstreamAnswer, deadline: Deadline) -> bytes:
-    """Return the first bytes that say something, or b"" at the end. Raises ``sse.TooLarge``."""
+    """Return the first bytes with content, or b"" at the end. Raises ``sse.TooLarge``."""
     head, size = b"", 0
     while True:
         data = await answer.read(deadline.seconds_left)

@@ -1,8 +1,8 @@
-"""The story of one request to a model, from top to bottom.
+"""The steps of one request to a model, from top to bottom.
 
 authenticate (views) -> resolve the model -> estimate the ceiling -> admit (limits) -> reserve ->
 open an upstream, failing over until the first content byte -> relay -> settle, which always runs.
-Nothing of the database is held while the network is waited for.
+No database connection, transaction or lock is held during network calls.
 """
 
 import asyncio
@@ -48,18 +48,18 @@ from tokens.limits import admission
 from tokens.limits.admission import Slot
 from tokens.tiers import allows
 
-# No tokenizer needs so many times fewer tokens than the estimate: of Hindi it is three times.
+# The estimate is at most this many times a tokenizer's count. For Hindi it is three times.
 _MOST_OVERRATED = 4
 
 
 class Answer(NamedTuple):
-    """What goes to the client: a whole JSON body, or a stream that must be closed."""
+    """The answer to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange
     body: bytes | RelayedStream | LateStream
 
 
-# Sets what happens when the client leaves, instead of being cancelled.
+# If set, this is called when the client disconnects, instead of cancelling the request.
 OnLeave = Callable[[Callable[[], None]], None]
 
 
@@ -70,7 +70,7 @@ async def relay(
     on_leave: OnLeave,
     named: Attribution = Attribution(),  # noqa: B008 - it never changes
 ) -> Answer:
-    """Serve a request. Raises an ``ApiError`` while nothing is sent yet, nor charged."""
+    """Serve a request. Raises ``ApiError`` before anything is sent or charged."""
     model = await find_model(call, caller)
     wires = Wires(call, model, request_id)
     wires.insist(model.routes)
@@ -93,7 +93,7 @@ async def relay(
             request_id=request_id,
             session=session,
         )
-        if not call.stream:  # Its provider works and bills on: it is read to its end.
+        if not call.stream:  # The provider bills the whole answer, so it is read to its end.
             on_leave(exchange.leave)
         max_output = ceiling.output_within(hold.amount)
         exchange.most_output = max_output * call.choices
@@ -107,7 +107,7 @@ async def relay(
 
 
 class _Asking(NamedTuple):
-    """What the providers are asked, each by its wire; ``max_output`` is of each choice."""
+    """The requests to the providers, each with its wire; ``max_output`` is for each choice."""
 
     exchange: Exchange
     wires: Wires
@@ -148,7 +148,7 @@ def _context(
 
 
 async def _reserve(ceiling: Ceiling, slot: Slot, context: HoldContext, user_id: int) -> Hold:
-    """Hold what the request may cost. Whatever forbids it, the slot is free again."""
+    """Reserve the ceiling of the request. The slot is released if this fails."""
     try:
         return await ledger.areserve(
             user_id=user_id,
@@ -171,7 +171,7 @@ async def _json(asking: _Asking) -> bytes:
 
 
 async def _stream(asking: _Asking) -> RelayedStream | LateStream:
-    """Return the events; after a while of silence, before it is known who will say them."""
+    """Return the events. After a while without content, the stream begins without a provider."""
     exchange = asking.exchange
 
     def relayed(opening: Opening) -> RelayedStream:
@@ -193,7 +193,7 @@ async def _opening(asking: _Asking) -> Opening:
 
 
 async def find_model(call: Call, caller: Caller) -> ServedModel:
-    """Return the model that is asked for.
+    """Return the requested model.
 
     Raises ``ModelNotFound``, ``ModelNotInPlan``, ``WrongKind``, or ``NoUpstream``.
     """
@@ -220,7 +220,7 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
                 param=call.endpoint.prompt,
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
-        if call.max_output is None:  # What the client asks for is the provider's to judge.
+        if call.max_output is None:  # The provider decides whether the client's own limit is valid.
             bounds["context"] = _room(each, model.context_length)
     output, limited_by = min((cap, name) for name, cap in bounds.items() if cap is not None)
     return Ceiling(
@@ -233,12 +233,12 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
 
 
 def _room(prompt: int, context: int) -> int:
-    """Return the output that is likely to fit beside a prompt, however long that seems."""
+    """Return the output that is likely to fit in the context beside a prompt."""
     return max(context - prompt * 9 // 8, context // 16, LEAST_OUTPUT)
 
 
 async def _first_that_answers(asking: _Asking) -> bytes | Opening:
-    """Ask the model's providers in turn, until one begins to answer."""
+    """Try the model's providers in order, until one begins to answer."""
     exchange = asking.exchange
     last: UpstreamError = NoUpstream()
     for route, wire in _askable(asking):
@@ -267,24 +267,24 @@ async def _first_that_answers(asking: _Asking) -> bytes | Opening:
 
 
 def _is_used(report: Report | None) -> bool:
-    """Tell whether an answer that held nothing has cost something by its provider's own word."""
+    """Return whether the provider reports usage for an answer without content."""
     return report is not None and not report.says_nothing_used
 
 
 def _askable(asking: _Asking) -> Iterator[tuple[ServedRoute, Wire]]:
-    """Yield whom to ask next, and by which wire, while the client is there."""
+    """Yield the next route to try and its wire, until the client disconnects."""
     for route in health.askable(_routes(asking), session=asking.exchange.session):
         if asking.exchange.client_left:
             return
         try:
             wire = asking.wires.of(route)
         except (Untranslatable, FieldRefused):
-            continue  # Another provider can be asked: see ``Wires.insist``.
+            continue  # Another provider can be tried: see ``Wires.insist``.
         yield route, wire
 
 
 def _routes(asking: _Asking) -> Iterable[ServedRoute]:
-    """Return who may be asked, in order."""
+    """Return the routes that may be tried, in order."""
     routes = asking.exchange.model.routes
     if asking.exchange.call.endpoint is calls.EMBEDDINGS:
         return [route for route in routes if route.provider.dialect.embeddings]
@@ -313,7 +313,7 @@ async def _attempt(asking: _Asking, route: ServedRoute, wire: Wire) -> bytes | O
 
 
 async def _read_json(exchange: Exchange, answer: client.UpstreamAnswer, wire: Wire) -> bytes:
-    """Read a whole JSON answer and what it used. Raises ``AttemptFailed`` if it is no answer."""
+    """Read a whole JSON answer and its usage. Raises ``AttemptFailed`` if it is not an answer."""
     try:
         body = await answer.read_all(timeout=settings.UPSTREAM_IDLE_TIMEOUT)
     finally:

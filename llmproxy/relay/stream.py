@@ -1,4 +1,4 @@
-"""Relaying a stream: what is the same for every dialect, from the first event to the settlement."""
+"""Relaying a stream: the part that all dialects share, from the first event to the settlement."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
@@ -19,14 +19,14 @@ from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer
 log = structlog.get_logger("tokengate.proxy")
 
 
-# For the last event, when all else has been said: some providers never send it, and hang on.
+# How long to wait for the last event of a complete answer. Some providers never send it.
 _AFTER_ALL_SECONDS = 1.0
 
 
 class Opening(NamedTuple):
-    """A stream whose content has begun: what came so far, and the rest to be read.
+    """A stream whose content has begun: the events so far, and the body to be read.
 
-    ``stream`` makes the events for the client of it.
+    ``stream`` returns the events for the client.
     """
 
     answer: UpstreamAnswer
@@ -36,19 +36,21 @@ class Opening(NamedTuple):
 
 
 def with_charge(error: ApiError, exchange: Exchange) -> ApiError:
-    """Add to an error, with which a stream ends, what was charged for the request."""
+    """Add the charge of the request to the error that ends its stream."""
     receipt = exchange.receipt
     provisional = receipt is not None and not receipt.final
     error.facts.update(charged=exchange.charged, charge_is_provisional=provisional)
     error.message += f" {exchange.charged} tokens were charged"
-    error.message += ", until the provider tells its final usage." if provisional else "."
+    error.message += (
+        " provisionally, until the provider reports the final usage." if provisional else "."
+    )
     return error
 
 
 class RelayedStream(ABC):
-    """The events for the client. Whoever has one must ``aclose`` it: that settles the request.
+    """The events for the client. The caller must ``aclose`` it, which settles the request.
 
-    ``leave`` takes over what is closed before its end.
+    ``leave`` takes over a stream that is closed before its end.
     """
 
     def __init__(self, exchange: Exchange, opening: Opening, leave: "Leave") -> None:
@@ -66,23 +68,23 @@ class RelayedStream(ABC):
 
     @abstractmethod
     def _read(self, block: bytes) -> bytes:
-        """Take note of what whole events say; return what of them the client gets.
+        """Read whole events and return the bytes for the client.
 
-        Sets ``_done`` or ``_error`` at the end, and ``_closes`` when all else has been said.
+        Sets ``_done`` or ``_error`` at the end, and ``_closes`` if only the last event is missing.
         """
 
     @property
     @abstractmethod
     def _has_finished(self) -> bool:
-        """Tell whether the model has come to its end, though the stream may go on."""
+        """Return whether the model has finished, although the stream may continue."""
 
     @abstractmethod
     def _cut_short(self) -> bytes:
-        """Return the events that end the answer as one that has reached its token limit."""
+        """Return the events that end the answer with the reason that it reached its token limit."""
 
     @abstractmethod
     def _last_event(self) -> bytes:
-        """Return the event that ends a whole answer. It is sent after the settlement."""
+        """Return the event that ends a complete answer. It is sent after the settlement."""
 
     @abstractmethod
     def _failure(self, error: ApiError) -> bytes:
@@ -95,19 +97,19 @@ class RelayedStream(ABC):
         return await self._parts.__anext__()
 
     async def aclose(self) -> None:
-        """End the stream wherever it is. One that has not ended is read on, or cancelled."""
+        """End the stream. If the provider has not finished, it is read to the end or cancelled."""
         await self._parts.aclose()
         if self._done or self._error:
             if self._done and not self._exchange.is_closing:
-                self._exchange.leave()  # The client has gone before it was sent the end.
+                self._exchange.leave()  # The client disconnected before the end was sent.
             self._close()
             self.let_go()
         else:
             self._leave(self._exchange, self)
 
     async def drain(self) -> None:
-        """Read to the end, or to an error, without anybody to send it to."""
-        if self._first:  # Nobody has begun to read: all of the answer may be in it.
+        """Read to the end or to an error, and discard the events."""
+        if self._first:  # Reading has not begun, so this may contain the whole answer.
             self._pass(self._take_first())
         while not (self._done or self._error):
             self._pass(await self._next_block())
@@ -117,7 +119,7 @@ class RelayedStream(ABC):
         return block
 
     def let_go(self) -> None:
-        """Let the provider's connection end by itself if its answer has, else cancel it."""
+        """Finish the provider's answer if it is complete, else cancel it."""
         if self._done and not self._exchange.cut_short:
             self._answer.finish()
         else:
@@ -135,7 +137,7 @@ class RelayedStream(ABC):
         if self._error and self._exchange.route:
             broken = AttemptFailed(self._error, outcome="broke_off")
             health.failed(self._exchange.route, broken)
-        # Settled before the client hears of the end: they may leave, or ask for the balance, then.
+        # Settle before the end is sent: the client may then disconnect, or read its balance.
         self._close()
         await self._exchange.closed()
         if self._error:
@@ -148,7 +150,7 @@ class RelayedStream(ABC):
         self._exchange.close(Status.FAILED if self._error else Status.OK)
 
     async def _next_block(self) -> bytes:
-        """Return whole events, or a comment after a while of silence; sets how the stream ended."""
+        """Return whole events, or a comment after a while of silence. Sets how the stream ended."""
         try:
             pause = min(self._patience, settings.UPSTREAM_IDLE_TIMEOUT)
             data = await self._answer.read(timeout=pause)
@@ -164,7 +166,7 @@ class RelayedStream(ABC):
         if data:
             return self._whole(data)
         self._ends_here = True
-        return self._splitter.rest()  # It may hold the usage.
+        return self._splitter.rest()  # It may contain the usage.
 
     def _whole(self, data: bytes) -> bytes:
         try:
@@ -175,7 +177,7 @@ class RelayedStream(ABC):
 
     @property
     def _patience(self) -> float:
-        """How long a silence is waited out; what is complete only lacks its last event, if any."""
+        """How long to wait for the next bytes. A complete answer lacks at most its last event."""
         return _AFTER_ALL_SECONDS if self._is_complete else settings.KEEPALIVE_SECONDS
 
     @property
@@ -183,7 +185,7 @@ class RelayedStream(ABC):
         return self._closes and self._exchange.usage_is_final
 
     def _ended(self, error: UpstreamError) -> None:
-        """Note an end without a last event: right if the model had finished, else an error."""
+        """Handle an end without a last event: correct if the model had finished, else an error."""
         if self._has_finished and not self._error:
             self._done = True
             self._exchange.note_usage(None, final=True)
@@ -191,7 +193,7 @@ class RelayedStream(ABC):
             self._error = self._error or error
 
     def _pass(self, block: bytes) -> bytes:
-        """Read a block; return what of it the client gets, and the end if there has to be one."""
+        """Read a block; return the bytes for the client, and the end of the answer if it is due."""
         try:
             passed = self._read(block)
         except Exception:
@@ -206,7 +208,7 @@ class RelayedStream(ABC):
         return passed
 
     def _drop(self) -> None:
-        """Count an event that is not JSON: clients could not read it."""
+        """Count an event that is dropped because it is not JSON: clients could not read it."""
         of(metrics.DROPPED, self._exchange.provider).inc()
         log.warning(
             "frame_is_no_json",

@@ -1,8 +1,8 @@
-"""Which provider a session keeps to, so that the provider's cache knows its prompts. Pure.
+"""Assigning each session to one provider, so that its prompts are in the provider's cache. Pure.
 
-By rendezvous hashing: each provider has a score of its own for a session, and the highest wins. So
-every worker chooses the same one without memory or messages; when a provider is not to be asked,
-only its own sessions move, and they come back when it is well again.
+This is rendezvous hashing: each provider has a score for a session, and the highest is chosen. So
+all workers choose the same provider without shared state. When a provider is unavailable, only its
+own sessions move to others, and they return when it is available again.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from llmproxy.catalog.snapshot import ServedRoute
 
 
 def ordered(routes: Iterable[ServedRoute], session: str) -> list[ServedRoute]:
-    """Return the routes by priority; equals by their score, or without a session as they are."""
+    """Sort the routes by priority, then by score. Without a session, ties keep their order."""
     if not session:
         return list(routes)
     return sorted(routes, key=lambda route: (route.priority, -_score(session, route)))

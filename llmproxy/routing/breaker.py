@@ -1,8 +1,9 @@
-"""A circuit breaker: what one worker knows of a provider, and whether to ask it now. Pure.
+"""A circuit breaker: one worker's view of a provider, and whether to send requests to it. Pure.
 
-Closed, it lets every request through. It opens when most of the last requests failed, and at once
-when the provider refuses the operator's account. Then nobody asks, until the pause is over and one
-request may try: its success closes the breaker, its failure opens it for twice as long.
+A closed breaker allows every request. It opens when most of the recent requests failed, and at once
+when the provider refuses the operator's account. An open breaker allows no request until its pause
+is over. Then it is half-open and allows one: its success closes the breaker, and its failure opens
+it for twice as long.
 
 Times are seconds since the epoch, so that the workers can compare them.
 """
@@ -16,18 +17,18 @@ _REMEMBERED = 20
 _LONGEST_PAUSE = 300.0
 _REFUSED_PAUSE = 60.0
 _BUSY_PAUSE = 2.0
-# A request that tries out a provider is given up for lost after so long, and another may try.
+# A half-open breaker allows another request if the first has no result after so long.
 _TRIAL_SECONDS = 60.0
 _MOST_COOLING = 1000
 
 
 class Fault(StrEnum):
-    """How an attempt failed, as far as the breaker cares."""
+    """The kinds of failure that the breaker distinguishes."""
 
-    BROKEN = "broken"  # no connection, no answer in time, nonsense, 5xx
+    BROKEN = "broken"  # no connection, no answer in time, an invalid answer, 5xx
     REFUSED = "refused"  # 401, 402 and the like: the operator's account
     BUSY = "busy"  # 429: this model, for a while
-    UNKNOWN_MODEL = "unknown_model"  # 404: says nothing about the provider
+    UNKNOWN_MODEL = "unknown_model"  # 404: not a failure of the provider
 
 
 class Health(StrEnum):
@@ -38,7 +39,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """``failures`` within ``window`` seconds, being half of the requests, open for ``pause``."""
+    """``failures`` in ``window`` seconds, if half of the requests, open it for ``pause``."""
 
     failures: int = 5
     window: float = 30.0
@@ -46,7 +47,7 @@ class Limits:
 
 
 class Breaker:
-    """One provider. Belongs to one event loop."""
+    """The breaker of one provider, for use in one event loop."""
 
     def __init__(self) -> None:
         self.open_until = 0.0
@@ -61,7 +62,7 @@ class Breaker:
         self._cooling: dict[str, float] = {}
 
     def may_ask(self, model: str, now: float) -> bool:
-        """Tell whether to ask for a model now; a yes while it is open is the one trial."""
+        """Return whether to send a request for a model. If open, True starts the half-open test."""
         if self._cooling and self._cooling.get(model, 0.0) > now:
             return False
         if not self.open_until:
@@ -72,11 +73,11 @@ class Breaker:
         return True
 
     def free_at(self, model: str) -> float:
-        """Return when it may be asked again."""
+        """Return when requests are allowed again."""
         return max(self.open_until, self._cooling.get(model, 0.0))
 
     def succeeded(self, now: float, *, ms: float) -> None:
-        """Note an answer, and how long it took to begin."""
+        """Record an answer, and the time until it began."""
         self._recent.append((now, True))
         self.latency_ms = ms if self.latency_ms is None else self.latency_ms * 0.8 + ms * 0.2
         self.seen_at = now
@@ -94,7 +95,7 @@ class Breaker:
         limits: Limits,
         retry_after: float | None = None,
     ) -> None:
-        """Note a failure. ``retry_after`` is how many seconds the provider wants to be left."""
+        """Record a failure. ``retry_after`` is the pause in seconds that the provider requests."""
         self.last_error, self.last_error_at, self.seen_at = error, now, now
         if fault is Fault.UNKNOWN_MODEL:
             self.shows_nothing()
@@ -106,11 +107,11 @@ class Breaker:
             self._open_if_due(now, fault, limits, retry_after or 0.0)
 
     def shows_nothing(self) -> None:
-        """Note an attempt that says nothing of the provider, such as one whose client left."""
+        """Record an attempt without a result, such as one whose client disconnected."""
         self._trial_at = 0.0
 
     def health(self, now: float, limits: Limits) -> Health:
-        """Return what to tell people."""
+        """Return the state for the API and the admin site."""
         if self.open_until:
             return Health.DOWN
         failing = self.last_error_at > now - limits.window
@@ -136,7 +137,7 @@ class Breaker:
             self._cooling.clear()
         self._cooling[model] = until
 
-    # What the workers tell each other; the newer word counts.
+    # The state that workers exchange. The newer one has precedence.
 
     def state(self) -> dict[str, Any]:
         return {"at": self.changed_at, "until": self.open_until, "trips": self._trips}

@@ -1,8 +1,8 @@
-"""How the providers are: the breakers of this worker, what opens them, and whom to ask first.
+"""The health of the providers: this worker's breakers, and the order in which routes are tried.
 
-Nothing here waits: a request reads and writes this worker's own view. ``share_for_ever`` compares
-it, about once a second, with what the other workers know, through Redis. While Redis is away each
-worker goes by what it sees itself.
+Requests read and write only this worker's own view, so they do not wait. ``share_for_ever`` merges
+it with the views of other workers through Redis, about once a second. While Redis is unavailable,
+each worker uses only its own view.
 """
 
 import asyncio
@@ -41,17 +41,17 @@ _alerted_at: dict[str, float] = {}
 
 
 def limits() -> Limits:
-    """Return when a breaker opens."""
+    """Return the thresholds at which a breaker opens."""
     return Limits(
         settings.BREAKER_FAILURES, settings.BREAKER_WINDOW_SECONDS, settings.BREAKER_PAUSE_SECONDS
     )
 
 
 def askable(routes: Iterable[ServedRoute], *, session: str = "") -> Iterator[ServedRoute]:
-    """Yield the routes to try, by priority, then by health, leaving out what is open.
+    """Yield the routes to try, by priority and then by health, without open breakers.
 
-    Among equals a session keeps to one provider, whose cache knows its prompts; every worker
-    chooses the same. Raises ``NoUpstream`` when there was none at all, with the time to try again.
+    Among equal routes, a session always uses the same provider, whose cache has its prompts. Every
+    worker chooses the same one. Raises ``NoUpstream`` with the time to retry if there was no route.
     """
     ordered = affinity.ordered(routes, session)
     if settings.BREAKER_FAILURES:
@@ -79,17 +79,17 @@ def _retry_after(routes: list[ServedRoute]) -> dict[str, str]:
 
 
 def answered(route: ServedRoute, *, ms: float) -> None:
-    """Note that a provider began to answer."""
+    """Record that a provider began to answer."""
     breakers[route.provider.name].succeeded(time.time(), ms=ms)
 
 
 def shows_nothing(route: ServedRoute) -> None:
-    """Note an attempt that says nothing of the provider, such as one whose client left."""
+    """Record an attempt without a result, such as one whose client disconnected."""
     breakers[route.provider.name].shows_nothing()
 
 
 def failed(route: ServedRoute, failure: AttemptFailed) -> None:
-    """Note a failed attempt. A refusal of the user's own request is not the provider's fault."""
+    """Record a failed attempt. The refusal of an invalid request is not a failure."""
     name = route.provider.name
     if isinstance(failure.error, UpstreamRefusal):
         shows_nothing(route)
@@ -115,7 +115,7 @@ def _fault(status: int | None) -> Fault:
 
 
 def _alert(provider: str, status: int | None) -> None:
-    """Tell the operator that their account is the trouble; once a minute is enough."""
+    """Log a problem of the operator's account, at most once a minute."""
     now = time.time()
     if now - _alerted_at.get(provider, 0.0) >= _ALERT_SECONDS:
         _alerted_at[provider] = now
@@ -123,7 +123,7 @@ def _alert(provider: str, status: int | None) -> None:
 
 
 def describe(provider: str) -> dict[str, Any]:
-    """Return what people are told of a provider."""
+    """Return the state of a provider for the API and the admin site."""
     breaker = breakers[provider]
     latency = breaker.latency_ms
     return {
@@ -135,16 +135,16 @@ def describe(provider: str) -> dict[str, Any]:
 
 
 def states() -> dict[str, str]:
-    """Return how each provider is, as this worker sees it; "off" when staff switched it off."""
+    """Return the state of each provider in this worker's view; "off" if staff disabled it."""
     off = set(ProviderState.objects.filter(enabled=False).values_list("name", flat=True))
     return {name: "off" if name in off else describe(name)["health"] for name in configured()}
 
 
 def stored() -> Iterator[Metric]:
-    """Tell Prometheus how the providers are."""
+    """Collects the state of the providers for Prometheus."""
     family = GaugeMetricFamily(
         "tokengate_provider_up",
-        "1 when a provider is asked, 0 when its breaker is open or staff switched it off.",
+        "1 if requests are sent to a provider, 0 if its breaker is open or staff disabled it.",
         labels=["provider"],
     )
     for name, state in states().items():
@@ -153,7 +153,7 @@ def stored() -> Iterator[Metric]:
 
 
 async def share_for_ever(pause: float = 1.0) -> None:
-    """Keep this worker's view and the others' together."""
+    """Merge this worker's view with those of the others, regularly."""
     redis = Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
     away = False
     while True:
@@ -168,7 +168,7 @@ async def share_for_ever(pause: float = 1.0) -> None:
 
 
 async def share(redis: Redis) -> None:
-    """Take over what others know better, and tell what we do."""
+    """Read newer states of other workers, and publish this worker's."""
     found = await redis.hgetall(_KEY)
     told = {str(key, "utf-8"): orjson.loads(value) for key, value in cast("Raw", found).items()}
     news: dict[Any, Any] = {}

@@ -1,8 +1,8 @@
-"""Usage that clients report, who called a provider themselves: charged as the proxy charges.
+"""Charging the usage that clients report for requests that they sent to a provider themselves.
 
-The model's weights apply; one that the catalog does not know counts token for token. A client's
-report is charged up to its hold plus what the balance and the budget of its key allow; more than
-that is refused, and nothing is booked.
+The model's weights apply; unknown models have the weight 1. A report is charged up to its
+reservation plus the amount that the balance and the budget of its key allow. A larger report is
+refused, and nothing is charged.
 """
 
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ from tokens.ledger import Hold, HoldContext, Receipt, Settlement
 from tokens.models import Reservation, UsageRecord
 
 _TTL = 60.0
-# A receipt bears the day of its hold: by then that day's sums may be closed
+# A receipt has the date of its reservation. Later, the sums of that day may be closed
 # (tokens.usage.aggregates).
 _LATEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consumption:
-    """What a client has used. `provider` may be empty.
+    """The usage that a client reports. `provider` may be empty.
 
-    What was read from the provider's cache, and written to it, is part of `prompt_tokens`.
+    Tokens read from the provider's cache and written to it are part of `prompt_tokens`.
     """
 
     model: str
@@ -47,7 +47,7 @@ class Consumption:
 
     @property
     def usage(self) -> Usage:
-        """The same as the proxy knows it."""
+        """The same usage in the proxy's type."""
         return Usage(
             self.prompt_tokens,
             self.completion_tokens,
@@ -60,15 +60,15 @@ class Consumption:
 def settle(
     *, user_id: int, api_key: UUID | None, reservation_id: UUID, used: Consumption
 ) -> tuple[Settlement, str]:
-    """Charge what was used to a reservation of the client's own, also one that has expired.
+    """Charge usage to a reservation of the client, also one that has expired.
 
-    A key settles only what it has reserved itself; a session settles all reservations of its user.
-    Returns the request id of the reservation as well: its receipt goes by that. Raises
-    ``NotFound`` when the caller has no such reservation, ``ReservationClosed`` when it was settled
-    before, or expired more than a day ago, ``InsufficientTokens`` or ``KeyBudgetExceeded`` when it
-    is too much.
+    A key can settle only its own reservations; a session can settle all reservations of its user.
+    Also returns the request id of the reservation, which its receipt has. Raises ``NotFound`` if
+    the caller has no such reservation, ``ReservationClosed`` if it was settled before or expired
+    more than a day ago, and ``InsufficientTokens`` or ``KeyBudgetExceeded`` if the charge is too
+    large.
     """
-    mine = Reservation.objects.filter(user_id=user_id, endpoint="")  # not one of the proxy's
+    mine = Reservation.objects.filter(user_id=user_id, endpoint="")  # not the proxy's
     if api_key is not None:
         mine = mine.filter(api_key=api_key)
     held = mine.filter(pk=reservation_id).first()
@@ -85,14 +85,14 @@ def settle(
 
 @transaction.atomic
 def spend(*, user_id: int, used: Consumption, context: HoldContext) -> Settlement:
-    """Charge what was used, all or nothing. Raises as ``settle`` does for too much."""
+    """Charge usage in full or not at all. Raises as ``settle`` if the charge is too large."""
     amount = max(pricing.charge(used.usage, _weights(used.model)), 1)
     hold = ledger.reserve(user_id=user_id, amount=amount, ttl=_TTL, context=context)
     return _charge(hold, used, key_budget=context.key_budget)
 
 
 def _budget(api_key: UUID | None) -> int | None:
-    """Return the monthly budget of the key that holds; None without one."""
+    """Return the monthly budget of the reservation's key; None without one."""
     if api_key is None:
         return None
     keys = ApiKey.objects.filter(pk=api_key)

@@ -1,4 +1,4 @@
-"""The columns of a receipt that follow from usage, weights and prices. Pure."""
+"""Computing the columns of a receipt from usage, weights and prices. Pure."""
 
 from decimal import Decimal
 from typing import TypedDict
@@ -31,7 +31,7 @@ class Figures(TypedDict):
 
 
 def figures(usage: Usage, weights: Weights, prices: Prices) -> Figures:
-    """Return what a receipt says of this usage, charged by these weights and prices."""
+    """Return the columns for this usage, charged by these weights and prices."""
     return {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,

@@ -1,4 +1,4 @@
-"""The provider's later word: what makes provisional receipts final, and their charges exact."""
+"""Reconciliation: making provisional receipts final with the usage from providers' lookups."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _AT_A_TIME = 20
 
 @dataclass
 class Report:
-    """How many receipts the providers' words settled, were given up, and still wait."""
+    """How many receipts were corrected, became final without final usage, and still wait."""
 
     adjusted: int = 0
     concluded: int = 0
@@ -33,9 +33,9 @@ class Report:
 
 
 def reconcile(*, at_most: int = 500) -> Report:
-    """Ask for the word on every provisional receipt whose time has come.
+    """Look up the final usage of every provisional receipt that is due.
 
-    A provider that does not answer is asked no more in this run: its receipts come again.
+    If a provider does not answer, its other receipts wait for the next run.
     """
     report = Report()
     away: set[str] = set()
@@ -53,7 +53,7 @@ def _reconcile_one(due: Due, away: set[str], report: Report) -> None:
     usage = None
     try:
         if provider and due.provider not in away:
-            usage = client.later_word(provider, due.upstream_id)
+            usage = client.final_usage(provider, due.upstream_id)
     except client.LookupFailed as error:
         away.add(due.provider)
         log.warning("later_word_failed", provider=due.provider, error=str(error))
@@ -68,13 +68,13 @@ def _reconcile_one(due: Due, away: set[str], report: Report) -> None:
 
 
 def _has_nothing_to_wait_for(due: Due, provider: Provider | None) -> bool:
-    """Tell a receipt that nobody will say more about.
+    """Return whether no provider can report the final usage of a receipt.
 
-    The process of an abandoned one may live, and settle it as soon as it can.
+    The process of an abandoned request may be alive, and settle it as soon as it can.
     """
     if due.record.status == UsageRecord.Status.ABANDONED:
         return False
-    return provider is None or provider.dialect.later is None or not due.upstream_id
+    return provider is None or provider.dialect.usage_lookup is None or not due.upstream_id
 
 
 def _adjust(due: Due, usage: Usage) -> None:
@@ -93,7 +93,7 @@ def _adjust(due: Due, usage: Usage) -> None:
 
 
 def _weights(record: UsageRecord) -> Weights:
-    """Return the weights of then; for a request whose process died, those of now."""
+    """Return the weights of the receipt; if its process died, the current weights."""
     if record.weight_prompt is not None and record.weight_completion is not None:
         return Weights(
             record.weight_prompt,

@@ -1,8 +1,8 @@
-"""The wire to the providers; httpx's errors are mapped here.
+"""Requests to the providers. Errors of httpx are mapped here.
 
-AttemptFailed    one provider failed; `error` is what the client would be told
+AttemptFailed    one provider failed; `error` is the error for the client
 ListFailed       a model list could not be read
-LookupFailed     a later word could not be asked for
+LookupFailed     a usage lookup failed
 """
 
 import asyncio
@@ -35,25 +35,26 @@ log = structlog.get_logger("tokengate.proxy")
 _ERROR_BODY_BYTES = 65_536
 _MAX_JSON_BYTES = 64_000_000
 _LONGEST_WAIT = 3600.0
-# Statuses about our account or the provider's own state: another one is asked, and no user is told.
+# Statuses about our account or the provider's state. Another provider is tried, and users never
+# see these errors.
 _OPERATORS = frozenset((401, 402, 403, 404, 407, 412, 429))
-# What a client hears as it is; whatever else is wrong with a request is a 400.
+# Statuses that clients receive unchanged. Other errors of a request become 400.
 _TOLD = frozenset((413, 415))
 
 
 class ListFailed(Exception):
-    """A provider's model list could not be read; the message says why."""
+    """A provider's model list could not be read; the message has the reason."""
 
 
 class LookupFailed(Exception):
-    """A provider could not be asked for its later word; the message says why."""
+    """A usage lookup failed; the message has the reason."""
 
 
 class AttemptFailed(Exception):
-    """One provider failed before any content; `error` is what the client would be told.
+    """One provider failed before any content; `error` is the error for the client.
 
-    `retry_after` is how many seconds the provider wants to be left alone, if it says so; `report`
-    what it says an answer has used that held nothing.
+    `retry_after` is the pause in seconds that the provider requests, if any; `report` is the usage
+    that it reports for an answer without content.
     """
 
     def __init__(
@@ -74,21 +75,21 @@ class AttemptFailed(Exception):
 
 
 class UpstreamAnswer:
-    """A provider's successful answer, its body still to be read; must be closed or finished."""
+    """A provider's successful answer with an unread body. It must be closed or finished."""
 
     def __init__(self, response: Response, provider: Provider) -> None:
         self.id = printable(_text(response, provider.dialect.id_header))
         self._by = asyncio.get_running_loop().time() + settings.UPSTREAM_TOTAL_TIMEOUT
         self._body = response.body
-        # We ask for plain bytes; some compress all the same.
+        # We request no compression, but some providers compress anyway.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
         self._inflater = Inflater() if encoded else None
 
     async def read(self, timeout: float | None = None) -> bytes:
-        """Return the bytes that have come since, waiting for some; b"" at the end.
+        """Wait for bytes, and return those that have arrived; b"" at the end.
 
-        Raises ``TimeoutError`` after ``timeout`` seconds of silence (call again to wait on), and
-        ``AttemptFailed`` when the connection breaks, or when the answer takes longer than any may.
+        Raises ``TimeoutError`` after ``timeout`` seconds of silence (the body can be read again),
+        and ``AttemptFailed`` if the connection breaks or the answer exceeds its total time.
         """
         if asyncio.get_running_loop().time() > self._by:
             raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
@@ -108,7 +109,7 @@ class UpstreamAnswer:
         return plain
 
     async def read_all(self, timeout: float) -> bytes:
-        """Return the whole body. Raises ``AttemptFailed`` when it breaks off or falls silent."""
+        """Return the whole body. Raises ``AttemptFailed`` if it is incomplete or times out."""
         body = bytearray()
         while data := await self._read_on(timeout):
             body += data
@@ -123,11 +124,11 @@ class UpstreamAnswer:
             raise AttemptFailed(UpstreamTimeout(), outcome="idle_timeout") from error
 
     def close(self) -> None:
-        """Let go of the connection; an unfinished answer is cancelled at the provider."""
+        """Release the connection. An unfinished answer is cancelled at the provider."""
         self._body.leave()
 
     def finish(self) -> None:
-        """Let the last bytes of the answer come, so that its connection serves again."""
+        """Read the last bytes of the answer, so that its connection can be reused."""
         self._body.finish()
 
 
@@ -140,7 +141,7 @@ async def post(
     """Send a request and return the provider's 200. Raises ``AttemptFailed`` for anything else.
 
     Raises ``TimeoutError`` at the deadline, and ``Unavailable`` when all connections of this worker
-    are in use: no provider is to blame.
+    are in use, which is not a failure of the provider.
     """
     where = _target(provider.base_url + path, (*headers, *provider.headers.items()))
     patience = settings.UPSTREAM_CONNECT_TIMEOUT
@@ -169,10 +170,10 @@ def _text(response: Response, name: str) -> str | None:
 
 
 def refusal(status: int, said: Refusal, retry_after: float | None = None) -> AttemptFailed:
-    """Turn a provider's error status, and what it said, into a failed attempt.
+    """Turn a provider's error status and message into a failed attempt.
 
-    What it said decides before the status: some tell of a prompt that is too long by a 500, and of
-    an empty account of the operator's by a 400.
+    The message has precedence over the status: some providers report a prompt that is too long
+    with 500, and the operator's empty account with 400.
     """
     kind = kind_of(said)
     if kind in _USERS and status not in _NEVER_USERS:
@@ -193,11 +194,11 @@ def refusal(status: int, said: Refusal, retry_after: float | None = None) -> Att
     return AttemptFailed(_told(status if status in _TOLD else 400, kind, said), **facts)
 
 
-# The user's own trouble. With these statuses a provider means the operator's account all the same,
+# Errors of the request. With these statuses a provider still means the operator's account,
 # unless it says that a moderator flagged the prompt (OpenRouter's 403).
 _USERS = (Kind.CONTEXT, Kind.FILTER)
 _NEVER_USERS = frozenset((401, 402, 407, 429))
-# The operator's, of which some providers tell as if the request were bad.
+# Errors of the operator's account, which some providers report as an invalid request.
 _OF_OPERATOR = {Kind.RATE: 429, Kind.BALANCE: 402, Kind.AUTH: 401}
 
 
@@ -211,7 +212,7 @@ def _told(status: int, kind: Kind, said: Refusal) -> UpstreamRefusal:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Read `Retry-After`: seconds, or a date. None when there is none, or it makes no sense."""
+    """Read `Retry-After`: seconds or a date. None if it is missing or invalid."""
     try:
         seconds = float(header or "")
     except ValueError:
@@ -223,7 +224,7 @@ def _seconds(header: str | None) -> float | None:
 
 
 def failure_in(body: bytes) -> AttemptFailed:
-    """Turn a 200 that holds no answer (an error, or nonsense) into a failed attempt."""
+    """Turn a 200 without an answer (an error or an invalid body) into a failed attempt."""
     try:
         said = error_in(loads(body))
     except ValueError:
@@ -234,12 +235,12 @@ def failure_in(body: bytes) -> AttemptFailed:
 
 
 def empty(report: Report | None) -> AttemptFailed:
-    """Return the failure of an answer that holds nothing."""
+    """Return the failure of an answer without content."""
     return AttemptFailed(UpstreamError(), outcome="empty_answer", status=200, report=report)
 
 
 def failure_of(said: Refusal) -> AttemptFailed:
-    """Turn an error that came with a 200 into a failed attempt."""
+    """Turn an error with status 200 into a failed attempt."""
     if said.status is not None:
         return refusal(said.status, said)
     if said.type == "invalid_request_error":
@@ -266,15 +267,15 @@ def list_models(provider: Provider) -> list[Any]:
     return entries
 
 
-def later_word(provider: Provider, upstream_id: str) -> Usage | None:
-    """Return what a provider says, later, that a request used; None while it does not say.
+def final_usage(provider: Provider, upstream_id: str) -> Usage | None:
+    """Look up the final usage of a request; None while it is not available.
 
-    Raises ``LookupFailed`` when it cannot be asked.
+    Raises ``LookupFailed``.
     """
-    later = provider.dialect.later
-    if later is None or not upstream_id:
+    lookup = provider.dialect.usage_lookup
+    if lookup is None or not upstream_id:
         return None
-    url = provider.base_url + later.path_of(upstream_id)
+    url = provider.base_url + lookup.path_of(upstream_id)
     try:
         response = httpx.get(url, headers=provider.headers, timeout=10, trust_env=False)
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -283,11 +284,11 @@ def later_word(provider: Provider, upstream_id: str) -> Usage | None:
         answer = response.json()
     except (httpx.HTTPError, ValueError) as error:
         raise LookupFailed(repr(error)) from error
-    return later.read(answer) if isinstance(answer, dict) else None
+    return lookup.read(answer) if isinstance(answer, dict) else None
 
 
 async def aclose() -> None:
-    """Close the connections to the providers that this event loop holds."""
+    """Close this event loop's connections to the providers."""
     transport = _transport.pop()
     if transport:
         await transport.aclose()
@@ -316,7 +317,7 @@ def _mapped(error: Exception) -> AttemptFailed:
 
 
 async def _said(answer: UpstreamAnswer, deadline: Deadline) -> Refusal:
-    """Read what a failed answer says; empty when that is nothing, or does not come."""
+    """Read the body of an error; empty if it has none or does not arrive."""
     body = b""
     try:
         while len(body) < _ERROR_BODY_BYTES and (data := await answer.read(deadline.seconds_left)):

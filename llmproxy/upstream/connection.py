@@ -11,14 +11,14 @@ import httpx
 from llmproxy import metrics
 
 _AHEAD_BYTES = 1_000_000
-# What a provider may send that is no body: heads (also of many 1xx), and what frames chunks.
+# The most that a provider can send besides the body: heads (also of 1xx) and chunk framing.
 _MOST_HEAD_BYTES = 262_144
 _MOST_HEADERS = 1_000
 _STALE_SECONDS = 1.0
 
 
 class Connection(asyncio.Protocol):
-    """One connection: a request at a time, its response parsed as it comes."""
+    """One connection: a request at a time, and its response, parsed as it arrives."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._header_count = 0
-        self._unframed = 0  # bytes since the last of a body
+        self._unframed = 0  # bytes since the last byte of a body
         self._chunks: deque[bytes] = deque()
         self._ahead = 0
         self._paused = False
@@ -47,26 +47,26 @@ class Connection(asyncio.Protocol):
 
     @property
     def was_stale(self) -> bool:
-        """Tell whether the server had closed this connection before our request came.
+        """Return whether the server had closed this connection before it received our request.
 
-        Then it can be sent again (RFC 9112, 9.3.1). The end comes back within a round trip and
-        without a byte of a response; when it comes later, the server may have been at work, and
-        a POST must not be sent twice (RFC 9110, 9.2.2).
+        Then the request can be sent again (RFC 9112, 9.3.1). In this case the end arrives within a
+        round trip, without a byte of a response. If it arrives later, the server may have processed
+        the request, and a POST must not be sent twice (RFC 9110, 9.2.2).
         """
         return not self.heard and time.monotonic() - self._sent_at < _STALE_SECONDS
 
     @property
     def reusable(self) -> bool:
-        """Tell whether the last response is over, and the connection fit for another."""
+        """Return whether the last response is complete and the connection can be reused."""
         return self._over and self._keeps_alive and not self.closed and not self._chunks
 
     async def send(
         self, head: bytes, body: bytes, by: float | None
     ) -> tuple[int, dict[bytes, bytes]]:
-        """Send a request; returns status and headers of its response.
+        """Send a request. Returns the status and headers of its response.
 
-        Raises ``TimeoutError`` when they have not come by then, on the event loop's clock. Without
-        them, for whatever reason, the connection is cut.
+        Raises ``TimeoutError`` if they have not arrived at the given time of the event loop's
+        clock. The connection is closed if this fails for any reason.
         """
         self._reset()
         if self.closed or self._transport is None:
@@ -103,11 +103,11 @@ class Connection(asyncio.Protocol):
         return b""
 
     def when_over(self, callback: Any) -> None:
-        """Call back once, when the response is over or the connection lost."""
+        """Call back once, when the response is complete or the connection is lost."""
         self._when_over = callback
 
     def cut(self) -> None:
-        """Close at once; the other side learns of it."""
+        """Close at once. The other side is notified."""
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         metrics.CONNECTIONS.inc()
 
     def data_received(self, data: bytes) -> None:
-        if self._head is None or self._over:  # Nobody asked: not to be trusted any more.
+        if self._head is None or self._over:  # Bytes without a request: do not reuse it.
             self.cut()
             return
         self.heard = True
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
         self._chunks.append(data)
         self._ahead += len(data)
         if self._ahead > _AHEAD_BYTES and not self._paused and self._transport:
-            self._paused = True  # The client is slow: so are we.
+            self._paused = True  # The client is slow: stop reading.
             self._transport.pause_reading()
         self._wake()
 
@@ -205,7 +205,7 @@ class Connection(asyncio.Protocol):
     def _call_over(self) -> None:
         callback, self._when_over = self._when_over, None
         if callback is not None:
-            self._chunks.clear()  # Nobody will read them any more.
+            self._chunks.clear()  # They will not be read.
             callback()
 
 

@@ -1,4 +1,4 @@
-"""Inflating what a provider has compressed, piece by piece: a small input may be a huge output."""
+"""Decompressing a provider's answer in pieces: a small input can have a huge output."""
 
 import zlib
 
@@ -7,9 +7,9 @@ _GZIP_OR_ZLIB = 47
 
 
 class Inflater:
-    """Takes a compressed body as it comes and gives it back plain, ``AT_ONCE`` bytes at most.
+    """Decompresses a body as it arrives, at most ``AT_ONCE`` bytes for each call.
 
-    Its methods raise ``zlib.error`` when the body is not gzip or zlib.
+    Its methods raise ``zlib.error`` if the body is not gzip or zlib.
     """
 
     def __init__(self) -> None:
@@ -17,11 +17,11 @@ class Inflater:
         self._has_more = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the beginning of what the next bytes say, b"" if that is nothing yet."""
+        """Return the beginning of the output for the next bytes; b"" if there is none yet."""
         plain = self._zlib.decompress(data, AT_ONCE)
         self._has_more = len(plain) == AT_ONCE
         return plain
 
     def more(self) -> bytes:
-        """Return what comes after that; only when it is b"" may more be fed."""
+        """Return the next output. More input is allowed only after this returned b""."""
         return self.feed(self._zlib.unconsumed_tail) if self._has_more else b""

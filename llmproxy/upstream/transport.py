@@ -1,11 +1,11 @@
 """A fast and complete httpx transport, over ``llmproxy.upstream.connection``.
 
-httpx's default transport costs a request more than all the rest of this proxy, and slows down
-with every open connection. This one keeps httpx's types (`Request`, `Response`, its errors) and
-brings what a proxy needs: pooled connections by origin with a limit, TLS, timeouts to connect and
-to wait for the pool, one retry when a pooled connection turns out to be stale, a body that is read
-with a timeout of one's own, bounded memory, and a connection that is cut at once when its
-request is cancelled.
+httpx's default transport takes more time for each request than the rest of this proxy, and becomes
+slower with each open connection. This one keeps httpx's types (`Request`, `Response`, its errors)
+and has the features that a proxy needs: pooled connections by origin with a limit, TLS, timeouts to
+connect and to wait for the pool, one retry if a pooled connection is stale, a body with a timeout
+for each read, bounded memory, and connections that are closed at once when their request is
+cancelled.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ Origin = tuple[bytes, bytes, int | None]
 
 
 class Target(NamedTuple):
-    """Where requests of a kind go, and their head, which lacks but the length of the body."""
+    """The origin and the head of requests of one kind. Only the body's length is missing."""
 
     origin: Origin
     head: bytes
 
 
 def target(method: str, url: str, headers: Mapping[str, str]) -> Target:
-    """Write, once, what all requests of a kind have in common, as httpx would."""
+    """Serialize the common head of requests of one kind, once, as httpx would."""
     return _target(httpx.Request(method, url, headers=headers))
 
 
@@ -48,7 +48,7 @@ def _target(request: httpx.Request) -> Target:
 
 
 class Response(NamedTuple):
-    """A response's head, its names in lower case, and its body, still to be read."""
+    """A response's head, with names in lower case, and its unread body."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -58,7 +58,7 @@ class Response(NamedTuple):
 class Transport(httpx.AsyncBaseTransport):
     """One pool of connections for the event loop that uses it.
 
-    ``post`` is the short way in for what is sent again and again; httpx's own comes to the same.
+    ``post`` is a faster way to send requests with the same head; httpx's interface is equivalent.
     """
 
     def __init__(self, *, max_connections: int = 1000) -> None:
@@ -67,7 +67,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._tls = ssl.create_default_context()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Do as ``post``, with httpx's types; its timeouts for pool and connect are heeded."""
+        """Send a request with httpx's types, and its timeouts for pool and connect."""
         response = await self.post(
             _target(request), request.content, **_timeouts(request.extensions.get("timeout", {}))
         )
@@ -83,11 +83,11 @@ class Transport(httpx.AsyncBaseTransport):
         connect_timeout: float | None = None,
         head_by: float | None = None,
     ) -> Response:
-        """Send a request; returns when the response's head is there. Times in seconds.
+        """Send a request. Returns when the response's head has arrived. Times in seconds.
 
-        ``head_by`` is on the event loop's clock; ``TimeoutError`` says that it has passed.
-        Raises ``httpx.PoolTimeout``, ``ConnectTimeout``, ``ConnectError``, or
-        ``RemoteProtocolError`` and ``ReadError`` when the connection ends before a response.
+        Raises ``TimeoutError`` at ``head_by`` (the event loop's clock), ``httpx.PoolTimeout``,
+        ``ConnectTimeout``, ``ConnectError``, or ``RemoteProtocolError`` and ``ReadError`` if the
+        connection ends before a response.
         """
         if self._slots.locked():
             await _within(pool_timeout, self._slots.acquire(), httpx.PoolTimeout)
@@ -100,7 +100,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise
 
     async def aclose(self) -> None:
-        """Close what is idle; what is in use closes when it is given back."""
+        """Close the idle connections. Those in use are closed when they are returned."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.cut()
@@ -144,7 +144,7 @@ class Transport(httpx.AsyncBaseTransport):
         return None
 
     def give_back(self, connection: Connection, origin: Origin) -> None:
-        """Take a connection whose response is over, one way or another."""
+        """Take back a connection whose response has ended."""
         self._slots.release()
         if connection.reusable:
             connection.idle_since = time.monotonic()
@@ -154,7 +154,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class Body(httpx.AsyncByteStream):
-    """A response's body. Whoever has it must ``aclose`` or ``finish`` it."""
+    """A response's body. The caller must ``aclose`` or ``finish`` it."""
 
     def __init__(self, connection: Connection, transport: Transport, origin: Origin) -> None:
         self._connection = connection
@@ -163,9 +163,9 @@ class Body(httpx.AsyncByteStream):
         self._open = True
 
     async def read(self, timeout: float | None = None) -> bytes:
-        """Return what has come since, waiting for some; b"" at the end.
+        """Wait for bytes, and return those that have arrived; b"" at the end.
 
-        Raises ``TimeoutError`` (the body can be read on), ``httpx.ReadError`` or
+        Raises ``TimeoutError`` (the body can be read again), ``httpx.ReadError`` or
         ``httpx.RemoteProtocolError``.
         """
         return await self._connection.read(timeout)
@@ -178,13 +178,13 @@ class Body(httpx.AsyncByteStream):
         self.leave()
 
     def leave(self) -> None:
-        """Give the connection back if the body is over, else cut it."""
+        """Return the connection to the pool if the body is complete, else close it."""
         if self._open:
             self._open = False
             self._transport.give_back(self._connection, self._origin)
 
     def finish(self) -> None:
-        """Let an almost finished body run out by itself, for the sake of its connection."""
+        """Read the rest of an almost complete body, so that its connection can be reused."""
         if self._connection.reusable:
             self.leave()
             return

@@ -148,8 +148,8 @@ def test_a_provider_that_is_away_is_asked_once_a_run(developer: Make, settings: 
     ],
 )
 def test_nonsense_is_no_word(provider: str, answer: dict[str, object]) -> None:
-    later = DIALECTS[provider].later
+    lookup = DIALECTS[provider].usage_lookup
 
-    assert later
-    assert later.read(answer) is None
-    assert later.path_of("a/b?c").endswith("a%2Fb%3Fc")
+    assert lookup
+    assert lookup.read(answer) is None
+    assert lookup.path_of("a/b?c").endswith("a%2Fb%3Fc")

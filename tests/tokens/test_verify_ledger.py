@@ -46,7 +46,7 @@ def busy() -> int:
 def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("verify_ledger")
 
-    assert "The ledger is right: 1 balances checked." in capsys.readouterr().out
+    assert "The ledger is consistent: 1 balances checked." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str])
             "reserved equals the sum of the held reservations",
         ),
         ("UPDATE tokens_grant SET remaining = 9", "bonus equals what is left of the grants"),
-        ("DELETE FROM tokens_balance", "whoever holds or is charged has a balance"),
+        ("DELETE FROM tokens_balance", "every user with reservations or charges has a balance"),
         ("UPDATE tokens_usagerecord SET charged = 31", "a receipt's charge equals its entries"),
         (
             "UPDATE tokens_usagerecord SET cached_tokens = 20",
@@ -70,7 +70,7 @@ def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str])
         ),
         ("DELETE FROM tokens_usagerecord", "every charge has a receipt"),
         ("DELETE FROM tokens_usagerecord", "every settled reservation has a receipt"),
-        ("UPDATE tokens_balance SET lapsing = 1", "what is over is free to nobody"),
+        ("UPDATE tokens_balance SET lapsing = 1", "tokens past their time are not available"),
         (
             "UPDATE tokens_balance SET due_at = NULL",
             "a balance falls due when its period or a bonus ends",
@@ -87,7 +87,7 @@ def test_consistent_balances_pass(busy: int, capsys: pytest.CaptureFixture[str])
         ("UPDATE tokens_adjustment SET amount = -6", "an adjustment equals its entry"),
         (
             "DELETE FROM tokens_adjustment",
-            "every plan change and refund in the books has its adjustment",
+            "every plan change and refund in the entries has its adjustment",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a user may spend, and what they spent: /api/tokens/*, and /api/auth/me."""
+"""A user's balance, reservations and receipts: /api/tokens/*, and /api/auth/me."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -32,7 +32,7 @@ def caller_id(request: Request) -> int:
 
 
 def context_of(request: Request) -> HoldContext:
-    """Say who holds tokens by this request: an API key, or a session, which is no row of a key."""
+    """Return the caller of a reservation: an API key, or a session without one."""
     key = request.auth
     return HoldContext(
         request_id=str(getattr(request._request, "id", "")),  # noqa: SLF001 - there is no other way
@@ -47,7 +47,7 @@ def context_of(request: Request) -> HoldContext:
 class BalanceView(APIView):
     key_scope = READ
 
-    @extend_schema(tags=["tokens"], responses=BalanceSerializer, summary="What is left to spend")
+    @extend_schema(tags=["tokens"], responses=BalanceSerializer, summary="The balance")
     def get(self, request: Request) -> Response:
         return Response(BalanceSerializer(open_account(caller_id(request))).data)
 
@@ -77,7 +77,7 @@ class ReserveView(APIView):
         parameters=[idempotency.HEADER],
         request=ReserveSerializer,
         responses={201: HeldSerializer},
-        summary="Hold tokens for a request that the client makes itself",
+        summary="Reserve tokens for a request that the client sends to a provider",
     )
     @idempotency.idempotent
     def post(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class ReceiptView(APIView):
         tags=["tokens"], responses=ReceiptSerializer, summary="The receipt of one request"
     )
     def get(self, request: Request, request_id: str) -> Response:
-        """Find it by the request's id, the latest if that was used again, or by its own `id`."""
+        """Find it by the request's id (the latest, if the id was reused) or by its own `id`."""
         receipt = queries.receipt(caller_id(request), request_id)
         if receipt is None:
             raise NotFound("There is no receipt for this request id.")

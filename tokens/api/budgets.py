@@ -1,4 +1,4 @@
-"""/api/tokens/budgets: what one session, and one task, of a user may use."""
+"""/api/tokens/budgets: the budgets of a user's sessions and tasks."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -52,6 +52,6 @@ class BudgetsView(APIView):
         asked = BudgetsSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
         user_id = open_account(caller_id(request)).pk
-        if asked.validated_data:  # No other column: requests change those at this moment.
+        if asked.validated_data:  # No other column, because running requests change them.
             Balance.objects.filter(pk=user_id).update(**asked.validated_data)
         return Response(BudgetsSerializer(Balance.objects.get(pk=user_id)).data)

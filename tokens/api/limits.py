@@ -1,4 +1,4 @@
-"""GET /api/tokens/limits: how near a caller is to their limits."""
+"""GET /api/tokens/limits: the remaining limits of a caller."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,11 +21,11 @@ from tokens.tiers import limits_of
 class LimitsView(APIView):
     key_scope = READ
 
-    @extend_schema(tags=["tokens"], responses=LimitsNowSerializer, summary="What is left of limits")
+    @extend_schema(tags=["tokens"], responses=LimitsNowSerializer, summary="Remaining limits")
     def get(self, request: Request) -> Response:
         user_id, key = caller_id(request), request.auth
         tier = open_account(user_id).tier
-        # A session is neither a row with an id nor limited.
+        # A session has no key with an id and a limit.
         allowed = limits_of(tier, key_requests_per_minute=getattr(key, "requests_per_minute", None))
         key_id = key.pk if allowed.key_requests_per_minute is not None else None
         state = admission.peek(user_id=user_id, api_key=key_id, limits=allowed)

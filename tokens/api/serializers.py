@@ -1,4 +1,4 @@
-"""What the tokens API answers. Serializers shape and validate; the ledger alone writes."""
+"""The responses of the tokens API. Serializers validate and format; only the ledger writes."""
 
 import re
 from typing import Any
@@ -7,16 +7,16 @@ from rest_framework import serializers
 
 from tokens.models import Balance, Reservation, Tier, UsageRecord
 
-# What a JSON number holds exactly in every client.
+# The largest integer that JSON numbers represent exactly in every client.
 MOST_TOKENS = 2**53 - 1
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A count: a whole number, or one in ASCII digits, as forms send it.
+    """A count: an integer, or a string of ASCII digits, which forms send.
 
-    ``int`` would also read 12.0, 1_2 and the digits of other scripts.
+    ``int`` would also accept 12.0, 1_2 and the digits of other scripts.
     """
 
     def to_internal_value(self, data: Any) -> int:
@@ -53,7 +53,7 @@ class ReserveSerializer(serializers.Serializer[Any]):
         min_value=1,
         max_value=3600,
         default=300,
-        help_text="Seconds until the tokens are free again, unless they were consumed.",
+        help_text="Seconds until the reservation expires, unless it is consumed.",
     )
 
 
@@ -79,7 +79,7 @@ class LimitsSerializer(serializers.ModelSerializer[Tier]):
 
 
 class WindowSerializer(serializers.Serializer[Any]):
-    """What is left of a minute. `resets_at`: when all of it is free again, if nothing comes."""
+    """The remaining limits of a minute. `resets_at`: when all of it is available again."""
 
     limit = serializers.IntegerField()
     remaining = serializers.IntegerField()
@@ -92,14 +92,14 @@ class SlotsSerializer(serializers.Serializer[Any]):
 
 
 class LimitsNowSerializer(serializers.Serializer[Any]):
-    """The limits of plan and key, and what is left of them now. Reading counts for nothing."""
+    """The limits of plan and key, and what remains of them now. Reading them is not counted."""
 
     plan = serializers.CharField()
     requests_per_minute = WindowSerializer()
     tokens_per_minute = WindowSerializer()
     concurrent_requests = SlotsSerializer()
     key_requests_per_minute = WindowSerializer(
-        allow_null=True, help_text="Null for a session, and for a key without a limit of its own."
+        allow_null=True, help_text="Null for a session, and for a key without its own limit."
     )
     max_output_tokens = serializers.IntegerField()
     allowed_models = serializers.ListField(child=serializers.CharField())
@@ -120,7 +120,7 @@ class CallerSerializer(serializers.Serializer[Any]):
 
 
 class MeSerializer(serializers.Serializer[Any]):
-    """All that an editor shows, in one answer."""
+    """Everything that an editor shows, in one response."""
 
     user = CallerSerializer()
     plan = TierSerializer()
@@ -136,7 +136,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
 
 
 class UsageRecordSerializer(serializers.ModelSerializer[UsageRecord]):
-    """One request. `final` false: the provider's word on what was used is still awaited."""
+    """One request. If `final` is false, the provider may still report the final usage."""
 
     settlement = serializers.SerializerMethodField()
     streamed = serializers.BooleanField(read_only=True)
@@ -180,7 +180,7 @@ class KindSerializer(serializers.Serializer[Any]):
 
 
 class KindsSerializer(serializers.Serializer[Any]):
-    """A receipt's tokens by kind; no token is of two. `charged` is their weighted sum, rounded up.
+    """A receipt's tokens; each is of one kind. `charged` is their weighted sum, rounded up.
 
     `completion` includes reasoning; `surplus` is what a reported total has above its parts.
     """
@@ -229,9 +229,9 @@ class UsagePageSerializer(serializers.Serializer[Any]):
 
 
 class UsageSumSerializer(serializers.Serializer[Any]):
-    """What a day, a model, a provider or a key has used; cost in USD, null where none is known."""
+    """The usage of a day, a model, a provider or a key; cost in USD, null if it is unknown."""
 
-    group = serializers.CharField(allow_null=True, help_text="null: by a session, of no key.")
+    group = serializers.CharField(allow_null=True, help_text="Null: by a session, without a key.")
     requests = serializers.IntegerField()
     prompt_tokens = serializers.IntegerField()
     completion_tokens = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""GET /api/tokens/usage: what was used, as records, as sums, or as CSV."""
+"""GET /api/tokens/usage: usage as records, as sums, or as CSV."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -43,13 +43,13 @@ _FORMAT = OpenApiParameter(
     "format",
     OpenApiTypes.STR,
     enum=["json", "csv"],
-    description="csv: all that matches, on no pages. `Accept: text/csv` says the same.",
+    description="csv: all matching records, without pages. `Accept: text/csv` is equivalent.",
 )
 
 
 @extend_schema_field({"type": "string", "examples": ["2026-03-01", "2026-03-01T12:00:00Z"]})
 class MomentField(serializers.Field[datetime, str, str, Any]):
-    """A day, or a moment with its offset; of a day its start, or with ``end`` its end."""
+    """A day, or a time with its offset. A day means its start, or its end with ``end``."""
 
     def __init__(self, *, end: bool = False, **kwargs: Any) -> None:
         super().__init__(required=False, **kwargs)
@@ -65,7 +65,7 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
             return start + timedelta(days=1) if self._end else start
         if moment is None or moment.tzinfo is None:
             raise serializers.ValidationError(
-                "Write a day or a moment with its offset: 2026-03-01, 2026-03-01T12:00:00Z."
+                "Send a day, or a time with its offset: 2026-03-01, 2026-03-01T12:00:00Z."
             )
         return in_utc(moment)
 
@@ -82,9 +82,9 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
     )
 
     def get_fields(self) -> dict[str, Any]:
-        since = MomentField(help_text="A day (UTC) or a moment; included.")
-        until = MomentField(end=True, help_text="A day, included; or a moment, excluded.")
-        return {"from": since, "to": until, **super().get_fields()}  # `from` is a Python word
+        since = MomentField(help_text="A day (UTC) or a time, inclusive.")
+        until = MomentField(end=True, help_text="A day, inclusive, or a time, exclusive.")
+        return {"from": since, "to": until, **super().get_fields()}  # `from` is a Python keyword
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         group = attrs.pop("group_by", None)
@@ -95,7 +95,7 @@ class UsageQuerySerializer(serializers.Serializer[Any]):
 
 
 class CsvRenderer(BaseRenderer):
-    """So that DRF knows the format; the view writes it."""
+    """Registers the format with DRF. The view writes it."""
 
     media_type = "text/csv"
     format = "csv"
@@ -112,16 +112,20 @@ class UsageView(APIView):
     key_scope = READ
     renderer_classes = (JSONRenderer, CsvRenderer)
 
-    @raises(NotFound)  # a page, or a format, that there is not
+    @raises(NotFound)  # for unknown pages and formats
     @extend_schema(
         tags=["tokens"],
         operation_id="usage",
-        summary="What was used: records, newest first, or with `group_by` their sums",
+        summary="Usage: records, newest first, or their sums with `group_by`",
         parameters=[
             UsageQuerySerializer,
             _FORMAT,
-            OpenApiParameter("cursor", OpenApiTypes.STR, description="Of the answer's links."),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="On a page: 50, at most 500."),
+            OpenApiParameter("cursor", OpenApiTypes.STR, description="From a response's links."),
+            OpenApiParameter(
+                "limit",
+                OpenApiTypes.INT,
+                description="Records on a page: 50 by default, at most 500.",
+            ),
         ],
         responses={
             (200, "application/json"): PolymorphicProxySerializer(
@@ -149,7 +153,7 @@ class UsageView(APIView):
         return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
-        # An error is no spreadsheet; and for a format that there is not, DRF has set neither.
+        # Errors are not CSV, and DRF sets no renderer for unknown formats.
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
@@ -165,7 +169,7 @@ def _sums_as_csv(rows: Any) -> HttpResponse:
 
 
 async def _records_as_csv(user_id: int, wanted: Filter) -> AsyncIterator[str]:
-    """Write page by page, so that an export of any length needs little memory and no cursor."""
+    """Write page by page, so that long exports need little memory and no cursor."""
     yield as_csv([UsageRecordSerializer().fields])
     pages = queries.pages(user_id, wanted)
     while text := await in_thread(_next_page, pages):

@@ -1,9 +1,9 @@
-"""The only writer of money: grant, reserve, settle, adjust, release, renew, expire.
+"""The only writer of balances: grant, reserve, settle, adjust, release, renew, expire.
 
-Each use case stands behind two doors, synchronous (in the caller's transaction, over Django's
-connection) and asynchronous (``areserve`` …, in micro-batches); both call the same SQL function
-of ``tokens/sql``. All amounts are whole LLM tokens. Everything may be repeated: a grant by its
-source, a reservation and its settlement by the reservation's id.
+There are two interfaces: synchronous (Django's connection, the caller's transaction) and
+asynchronous (``areserve`` …, in micro-batches). Both call the same SQL functions of ``tokens/sql``.
+All amounts are whole LLM tokens. Every operation is idempotent: grants by their source,
+reservations and settlements by the reservation's id.
 """
 
 from tokens.ledger.accounts import grant, open_account

@@ -1,4 +1,4 @@
-"""Accounts and what is given to them."""
+"""Accounts and grants."""
 
 from datetime import datetime
 
@@ -14,10 +14,10 @@ from tokens.tiers import default_tier
 
 
 def open_account(user_id: int) -> Balance:
-    """Return the user's balance, up to date: nothing in it is past its time.
+    """Return the user's balance, with all due renewals and expiries applied.
 
-    The first call puts them on the default tier and grants its tokens, as far as their mailbox has
-    not had them in this period.
+    The first call puts the user on the default tier and grants its tokens, minus those that their
+    mailbox was already granted in this period.
 
     Raises ``User.DoesNotExist`` for an unknown user.
     """
@@ -59,10 +59,10 @@ def grant(
     expires_at: datetime | None = None,
     note: str = "",
 ) -> bool:
-    """Give tokens, once per kind and source; False when they were given before.
+    """Grant tokens once for each kind and source; False if they were granted before.
 
-    ``source`` names the cause (an invoice id, a staff action). An allowance counts for the running
-    period; a bonus stays until it is spent or expires. Raises ``ValueError`` unless amount > 0.
+    ``source`` names the cause (an invoice id, a staff action). An allowance is valid in the running
+    period; a bonus is valid until it is used or expires. Raises ``ValueError`` unless amount > 0.
     """
     if amount <= 0:
         raise ValueError("a grant needs a positive amount")

@@ -1,8 +1,8 @@
-"""What becomes of an allowance: it renews, its plan changes, a refund takes it back.
+"""Changes of an allowance: renewals, plan changes and refunds.
 
-The other door to the books, beside ``tokens.ledger``; the rules stand in
-``tokens/sql``. Each act happens once by its ``source`` (an invoice, a refund,
-a staff action), in the caller's transaction.
+This module and ``tokens.ledger`` are the interface of the ledger; the rules are in ``tokens/sql``.
+Each operation is idempotent by its ``source`` (an invoice, a refund, a staff action) and runs in
+the caller's transaction.
 """
 
 from datetime import UTC, datetime
@@ -28,13 +28,13 @@ def renew_period(
     end: datetime | None = None,
     renews_by: str = INVOICE,
 ) -> bool:
-    """Begin a period with the tier's allowance; True when it began now.
+    """Begin a period with the tier's allowance; True if it began now.
 
-    False, and nothing given, for a source that was here before, for a period that runs already,
-    and for one that a later invoice has followed. ``end`` is a month after ``start`` unless given.
-    With ``renews_by=INVOICE`` the next period waits for the next call; with ``SCHEDULE`` (a plan
-    paid for a year) the months after this one begin by themselves. Raises ``Tier.DoesNotExist``,
-    ``User.DoesNotExist``, and ``ValueError`` unless the period runs forward.
+    Returns False and grants nothing for a source that was used before, for a period that is
+    already running, and for a period before that of a later invoice. ``end`` is a month after
+    ``start`` by default. With ``renews_by=INVOICE``, the next period begins with the next call;
+    with ``SCHEDULE`` (a plan paid for a year), the following months begin automatically. Raises
+    ``Tier.DoesNotExist``, ``User.DoesNotExist``, and ``ValueError`` unless ``end`` > ``start``.
     """
     end = end or months_after(start.astimezone(UTC), 1)
     if end <= start:
@@ -47,12 +47,12 @@ def renew_period(
 def change_tier(
     *, user_id: int, tier: str, source: str, renews_by: str | None = None, note: str = ""
 ) -> int:
-    """Put the user on a tier within their period; return the tokens given, negative if taken.
+    """Put the user on a tier within their period; return the tokens granted, negative if removed.
 
-    That is the difference between the two allowances for the rest of the period, and of what
-    would be taken only what is unspent and not held. The same source changes nothing again and
-    returns the same. Without ``renews_by`` the renewer stays. A period that has ended already is
-    followed at once by one of the new tier if the schedule renews it from now on. Raises
+    This is the difference between the two allowances for the rest of the period. Only tokens that
+    are unused and not reserved are removed. A repeated source changes nothing and returns the same
+    result. Without ``renews_by``, the way of renewal is unchanged. If the period has already ended
+    and is now renewed by the schedule, one of the new tier follows at once. Raises
     ``Tier.DoesNotExist`` or ``User.DoesNotExist``.
     """
     _check(user_id, tier)
@@ -61,10 +61,11 @@ def change_tier(
 
 @transaction.atomic
 def take_back(*, user_id: int, amount: int, source: str, note: str = "") -> int:
-    """Take up to ``amount`` unspent tokens for a refund or a dispute; return how many it took.
+    """Remove up to ``amount`` unused tokens for a refund or a dispute; return how many.
 
-    From the allowance first, then from bonus; never what is held. The same source takes nothing
-    again and returns the same. Raises ``ValueError`` unless amount > 0, ``User.DoesNotExist``.
+    The allowance is used first, then the bonus; reserved tokens are never removed. A repeated
+    source removes nothing and returns the same result. Raises ``ValueError`` unless amount > 0,
+    and ``User.DoesNotExist``.
     """
     if amount <= 0:
         raise ValueError("only a positive amount can be taken back")
@@ -73,15 +74,15 @@ def take_back(*, user_id: int, amount: int, source: str, note: str = "") -> int:
 
 
 def roll_due(*, at_most: int = 1000) -> int:
-    """Renew and expire what is due; returns how many balances. Those being used are left out.
+    """Renew and expire what is due; returns how many balances. Locked balances are skipped.
 
-    Correctness does not wait for this: a due balance is brought up to date before it is used.
+    Correctness does not depend on this: a due balance is updated before it is used.
     """
     return int(call("tokens_roll_due", at_most))
 
 
 def count_due() -> int:
-    """Return how many balances ``roll_due`` would bring up to date now."""
+    """Return how many balances ``roll_due`` would update now."""
     now = call("tokens_now")
     return Balance.objects.filter(due_at__lte=now, user__is_active=True).count()
 

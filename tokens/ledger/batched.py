@@ -1,4 +1,4 @@
-"""The asynchronous door: the hot path, in micro-batches (``tokens.ledger.batching``)."""
+"""The asynchronous interface for the hot path, in micro-batches (``tokens.ledger.batching``)."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ log = structlog.get_logger("tokengate.tokens")
 
 _RETRY_AT_MOST = 10.0  # seconds
 
-# The columns of a receipt into which an upstream could have put odd words, as they are without.
+# The columns of a receipt that contain text of an upstream, with their empty values.
 _WITHOUT_ODD_WORDS: dict[str, Any] = {
     "upstream_id": "",
     "attempts": [],
@@ -39,8 +39,8 @@ async def areserve(
 ) -> Hold:
     """Do as ``reserve``; also raises ``LedgerUnavailable``.
 
-    What is held all the same, because only the answer was lost, is released as soon as the ledger
-    is back. A caller that is cancelled meanwhile holds nothing either.
+    If the tokens were reserved and only the answer was lost, they are released as soon as the
+    ledger is available. They are also released if the caller is cancelled meanwhile.
     """
     item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
     answer = await _ask_for_hold(item)
@@ -54,15 +54,15 @@ async def areserve(
 
 
 def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
-    """Return what ``settle`` would do, for ``asettle`` to carry out, also in another process."""
+    """Return the settlement as data, for ``asettle`` in this or another process."""
     return items.to_close(hold, charge, receipt)
 
 
 async def asettle(closing: Item) -> Settlement:
-    """Do as ``settle``; also raises ``LedgerUnavailable``: then it may be called again.
+    """Do as ``settle``; also raises ``LedgerUnavailable``, after which it can be repeated.
 
-    A receipt that is refused, for some odd word of the upstream's, is written without such words:
-    the charge is what matters.
+    If the database refuses a receipt because of text of the upstream, it is written without that
+    text, so that the charge is not lost.
     """
     submit = _doors().settle.submit
     try:
@@ -76,7 +76,7 @@ async def asettle(closing: Item) -> Settlement:
 
 
 async def aclose() -> None:
-    """Finish what is in flight on this event loop and close the ledger's connections."""
+    """Finish the running statements of this event loop and close the ledger's connections."""
     doors = _doors.pop()
     if doors:
         await doors.aclose()
@@ -88,13 +88,13 @@ async def _ask_for_hold(item: Item) -> Answer:
     try:
         return await asked
     except asyncio.CancelledError:
-        if not asked.cancelled() and not asked.exception():  # It came in the same moment.
+        if not asked.cancelled() and not asked.exception():  # It arrived in the same moment.
             doors.give_back(item, asked.result())
         raise
 
 
 class _Doors:
-    """The batchers of one event loop, and the holds that nobody has."""
+    """The batchers of one event loop, and the reservations to be released."""
 
     def __init__(self) -> None:
         self.reserve = Batcher("tokens_reserve", unclaimed=self.give_back, in_doubt=self.let_go)
@@ -108,19 +108,19 @@ class _Doors:
         await self.settle.close()
 
     def give_back(self, item: Item, answer: Answer) -> None:
-        """Release what was held for a caller that had gone by then; failing that, it expires."""
+        """Release the reservation of a cancelled caller. If this fails, it expires."""
         if answer and answer["held"]:
             closing = items.to_close(items.held(item, answer), 0, None)
             self.settle.submit(closing).add_done_callback(lambda closed: closed.exception())
 
     def let_go(self, lost: list[Item]) -> None:
-        """Release what callers were told that they do not have, once the ledger is back."""
+        """Release reservations that were reported as failed, once the ledger is available."""
         task = asyncio.create_task(self._until_let_go(lost))
         self._letting_go.add(task)
         task.add_done_callback(self._letting_go.discard)
 
     async def _until_let_go(self, lost: list[Item]) -> None:
-        """Ask until the ledger answers; by itself, a hold ends after its time to live."""
+        """Retry until the ledger answers. Without this, a reservation expires."""
         closing = [items.to_close(Hold(one["id"], one["user_id"], 0, 0), 0, None) for one in lost]
         loop = asyncio.get_running_loop()
         pause, until = 0.1, loop.time() + max(one["ttl"] for one in lost)

@@ -1,7 +1,7 @@
-"""Micro-batches: callers that arrive while a statement is in flight share the next one.
+"""Micro-batches: calls that arrive while a statement is running share the next one.
 
-Alone, a caller pays one round trip and waits for nobody. Under load a batch carries as many
-callers as came in the meantime, so one commit to disk serves them all.
+A single call takes one round trip without waiting. Under load, a batch contains the calls that
+arrived meanwhile, so they share one commit to disk.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ Waiting = tuple[Item, asyncio.Future[Answer]]
 
 MAX_BATCH = 256
 ATTEMPTS = 3
-# The server itself gives up earlier: core.database sets its timeouts.
+# The server's own timeouts are shorter: see core.database.
 SILENCE_SECONDS = 8.0
 
 _FAULTS_OF_AN_ITEM = (psycopg.DataError, psycopg.IntegrityError)
@@ -41,12 +41,12 @@ log = structlog.get_logger("tokengate.tokens")
 
 
 def as_json(items: list[Item]) -> str:
-    """Write items as the SQL functions read them; decimals as text, which keeps them exact."""
+    """Serialize items for the SQL functions. Decimals are strings, which are exact."""
     return as_bytes(items).decode()
 
 
 def as_bytes(items: list[Item]) -> bytes:
-    """Do as ``as_json``, encoded."""
+    """Return ``as_json``, encoded."""
     return orjson.dumps(items, default=_decimal)
 
 
@@ -57,22 +57,22 @@ def _decimal(value: Any) -> str:
 
 
 def _nobody_minds(item: Item, answer: Answer) -> None:
-    """Leave it at that: the answer changes nothing for a caller who has gone."""
+    """Ignore it: the caller has gone, and the answer does not matter."""
 
 
 def _to_be_asked_again(items: list[Item]) -> None:
-    """Leave it at that: whoever is told of the outage asks again."""
+    """Ignore it: callers repeat their calls after an outage."""
 
 
 class Batcher:
     """Sends items to one SQL function of the ledger (JSON array in, JSON array out).
 
-    The function must be safe to repeat: after a lost connection the batch is sent again. Belongs
-    to the event loop that first uses it, and holds one database connection, none while idle for
-    a request: nothing of a caller's is kept while the caller streams.
+    The function must be idempotent, because the batch is sent again after a lost connection. A
+    batcher belongs to the event loop that first uses it. It has one database connection, which is
+    not bound to any caller between statements.
 
-    ``unclaimed`` is called with item and answer when the caller had been cancelled by then;
-    ``in_doubt`` with the items that were sent and never answered: the database may have taken them.
+    ``unclaimed`` is called with item and answer if the caller was cancelled meanwhile; ``in_doubt``
+    with the items that were sent and never answered: the database may have processed them.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Batcher:
         self._runner: asyncio.Task[None] | None = None
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
-        """Send one item with the next batch; the future holds its own answer.
+        """Send one item with the next batch; the future gets its answer.
 
-        It is sent also when the future is cancelled meanwhile.
-        It fails with ``LedgerUnavailable`` when the database cannot be reached, and with the
-        ``psycopg.Error`` of this very item when it alone is at fault.
+        The item is sent even if the future is cancelled meanwhile. The future fails with
+        ``LedgerUnavailable`` if the database is unavailable, and with the ``psycopg.Error`` of
+        this item if only this item caused it.
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
@@ -105,7 +105,7 @@ class Batcher:
         return future
 
     async def close(self) -> None:
-        """Finish what waits, then close the connection."""
+        """Finish the waiting items, then close the connection."""
         if self._runner:
             await asyncio.wait([self._runner])
         self._disconnect()
@@ -121,11 +121,11 @@ class Batcher:
         except _FAULTS_OF_AN_ITEM as error:
             if len(batch) == 1:
                 _fail(batch, error)
-            for one in batch if len(batch) > 1 else []:  # One bad item undid them all.
+            for one in batch if len(batch) > 1 else []:  # One invalid item rolled back all.
                 await self._serve([one])
         except psycopg.errors.LockNotAvailable as error:
             await self._serve_those_not_locked(batch, error)
-        except Exception:  # A caller must never wait for ever.
+        except Exception:  # No call may wait without a limit.
             log.exception("ledger_unavailable", callers=len(batch))
             _fail(batch, LedgerUnavailable())
         else:
@@ -139,7 +139,7 @@ class Batcher:
                 self._unclaimed(item, answer)
 
     async def _serve_those_not_locked(self, batch: list[Waiting], error: Exception) -> None:
-        """Somebody keeps a balance locked: its user waits longer, the others do not."""
+        """Handle a locked balance: only its user's items wait longer."""
         by_user: dict[int, list[Waiting]] = {}
         for waiting in batch:
             by_user.setdefault(waiting[0]["user_id"], []).append(waiting)
@@ -190,7 +190,7 @@ def _fail(batch: list[Waiting], error: Exception) -> None:
 
 
 def _is_lost(error: Exception, statement: PreparedStatement | None) -> bool:
-    """Tell a lost or unreachable server, which is asked again, from a bad item."""
+    """Return whether the server is unavailable, so that the batch is retried."""
     if statement is None or statement.closed:
         return True
     return isinstance(error, _WORTH_ANOTHER_TRY)

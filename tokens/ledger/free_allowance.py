@@ -1,9 +1,9 @@
 """One free allowance for each mailbox and period, also after an account was deleted.
 
 An account belongs to a mailbox: the keyed hash of its canonical address (``accounts.canonical``).
-What the mailbox was given for free in its period stands in ``FreeAllowance``, which outlives its
-accounts and then has no link to them; the SQL of ``tokens/sql/free_allowances.sql`` decides by it,
-under its lock. A second account is welcome, and gets what is left of the allowance.
+``FreeAllowance`` records the free tokens that the mailbox was granted in its period. The row is
+kept after the accounts are deleted, without a link to them. ``tokens/sql/free_allowances.sql``
+reads it under its lock. A second account of the mailbox gets the rest of the allowance.
 """
 
 from django.utils import timezone
@@ -18,21 +18,21 @@ _BATCH = 1000
 
 
 def note(user: User) -> None:
-    """Note which mailbox a new account belongs to; none for one that was deleted."""
+    """Record the mailbox of a new account, unless the account was deleted."""
     if user.is_deleted:
         return
     Mailbox.objects.update_or_create(user_id=user.pk, defaults={"digest": _digest_of(user)})
 
 
 def follow(user: User) -> None:
-    """Follow a new address of the account. What its former mailbox was given stays noted there."""
+    """Record the account's new mailbox. The grants of the former mailbox stay recorded."""
     known = Mailbox.objects.filter(user_id=user.pk)
     if known.exists():
         known.update(digest=_digest_of(user))
 
 
 def forget(user: User) -> None:
-    """Forget whose mailbox it was: the account is deleted. What the mailbox was given stays."""
+    """Delete the link to the mailbox of a deleted account. The mailbox's grants are kept."""
     if not Mailbox.objects.filter(user_id=user.pk).exists():
         call("tokens_note_mailbox", user.pk, _digest_of(user))
     Mailbox.objects.filter(user_id=user.pk).delete()
@@ -40,12 +40,12 @@ def forget(user: User) -> None:
 
 
 def forget_ended() -> int:
-    """Delete what was given in periods that have ended; returns how many there were."""
+    """Delete the records of periods that have ended; returns how many."""
     return FreeAllowance.objects.filter(period_end__lt=timezone.now()).delete()[0]
 
 
 def note_missing() -> int:
-    """Note the mailboxes of accounts that were opened by an earlier version."""
+    """Record the mailboxes of accounts that were created by an earlier version."""
     noted = 0
     while batch := _without_mailbox():
         for user in batch:
@@ -63,6 +63,6 @@ def _without_mailbox() -> list[User]:
 def _digest_of(user: User) -> str:
     try:
         address = canonical(user.email)
-    except ValueError:  # an address from before such were refused
+    except ValueError:  # an address that is refused today
         address = user.email
     return digest(address)

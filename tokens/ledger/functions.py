@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def call(function: str, *arguments: Any) -> Any:
-    """Call one function over Django's connection and return what it answers."""
+    """Call one function over Django's connection and return its result."""
     places = ", ".join(["%s"] * len(arguments))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}({places})", arguments)

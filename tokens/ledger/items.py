@@ -1,4 +1,4 @@
-"""One item of a batch, as the SQL functions read it, and what their answers mean."""
+"""The items of a batch for the SQL functions, and reading the functions' answers."""
 
 import math
 import uuid
@@ -30,12 +30,12 @@ def to_hold(
     reservation_id: uuid.UUID | None,
     context: HoldContext | None,
 ) -> Item:
-    """Ask for a hold; without a minimum it is all or nothing. Raises ``ValueError``."""
+    """Build a reservation; without a minimum it is all or nothing. Raises ``ValueError``."""
     minimum = amount if minimum is None else minimum
     if not 0 < minimum <= amount:
         raise ValueError("a reservation needs 0 < minimum <= amount")
     return {
-        # In the order of time, so that neighbours in time are neighbours in the indexes.
+        # Ordered by time, so that new rows are close together in the indexes.
         "id": reservation_id or uuid7(),
         "user_id": user_id,
         "minimum": minimum,
@@ -46,26 +46,29 @@ def to_hold(
 
 
 def held(item: Item, answer: dict[str, Any]) -> Hold:
-    """Read the answer to what was not refused."""
+    """Read the answer to an accepted reservation."""
     return Hold(item["id"], item["user_id"], answer["held"], answer["available"])
 
 
 def to_close(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
-    """Ask to settle a hold, or without a receipt to release it. Raises ``ValueError``."""
+    """Build a settlement, or a release without a receipt. Raises ``ValueError``."""
     if charge < 0:
         raise ValueError("a charge cannot be negative")
     return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": _columns(receipt)}
 
 
 def to_close_within(hold: Hold, charge: int, receipt: Receipt, *, key_budget: int | None) -> Item:
-    """Ask to settle a hold, if balance and budget allow the charge. Raises ``ValueError``."""
+    """Build a settlement that balance and budget must cover. Raises ``ValueError``."""
     return to_close(hold, charge, receipt) | {"bounded": True, "key_budget": key_budget}
 
 
 def to_adjust(
     record_id: uuid.UUID, user_id: int, charge: int | None, correction: Correction | None
 ) -> Item:
-    """Ask to make a receipt final; without a charge, as it stands. Raises ``ValueError``."""
+    """Build the correction that makes a receipt final, unchanged without a charge.
+
+    Raises ``ValueError``.
+    """
     if charge is not None and charge < 0:
         raise ValueError("a charge cannot be negative")
     columns = _columns(correction) or {}
@@ -77,7 +80,7 @@ def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
 
 
 def settled(answer: dict[str, Any] | None) -> Settlement:
-    """Read the answer to either. Raises ``ReservationClosed`` where there is no such thing."""
+    """Read the answer to either. Raises ``ReservationClosed`` if it does not exist."""
     if answer is None:
         raise ReservationClosed("There is no such reservation.")
     return Settlement(**answer)
@@ -87,14 +90,14 @@ Refusal = InsufficientTokens | KeyBudgetExceeded | SessionBudgetExceeded
 
 
 def refused(item: Item, answer: dict[str, Any]) -> Refusal:
-    """Say why a hold was refused; reads the balance."""
+    """Return the error for a refused reservation. This reads the balance."""
     return _too_much(item, answer, needed=item["minimum"])
 
 
 def not_charged(item: Item, answer: dict[str, Any]) -> Refusal:
-    """Say why what a client reported was refused; reads the balance.
+    """Return the error for a refused report of a client. This reads the balance.
 
-    The figures include what the reservation itself holds.
+    The figures include the reservation's own tokens.
     """
     return _too_much(item, answer, needed=item["charge"])
 

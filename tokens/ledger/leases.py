@@ -1,8 +1,8 @@
-"""Holds as leases: a running request's deadline is pushed out while its process lives.
+"""Reservations as leases: the deadline of a running request is extended while its process lives.
 
-So a hold can be short without cutting long streams, and what a killed process held is free again
-within one term. Of a request that takes longer than a moment it is also noted who answers it:
-should the process die, the provider can still be asked what was used.
+So reservations can be short without interrupting long streams, and those of a killed process expire
+within one term. The provider of a request that runs for more than one turn is also recorded. If the
+process dies, the usage can still be looked up.
 """
 
 import asyncio
@@ -17,42 +17,42 @@ from tokens.limits import admission
 log = structlog.get_logger("tokengate.tokens")
 
 _running: set[UUID] = set()
-# (provider, upstream id) of running requests: what is known since the last turn, and what is to be
-# noted in the next one, for it was known before.
+# (provider, upstream id) of running requests: those that became known since the last turn, and
+# those that became known before and are recorded in the next one.
 _new: dict[UUID, tuple[str, str]] = {}
 _due: dict[UUID, tuple[str, str]] = {}
 
 
 def keep(reservation_id: UUID) -> None:
-    """Renew this hold until ``drop``."""
+    """Renew this reservation until ``drop``."""
     _running.add(reservation_id)
 
 
 def drop(reservation_id: UUID) -> None:
-    """Stop renewing this hold."""
+    """Stop renewing this reservation."""
     _running.discard(reservation_id)
     _new.pop(reservation_id, None)
     _due.pop(reservation_id, None)
 
 
 def answered_by(reservation_id: UUID, *, provider: str, upstream_id: str) -> None:
-    """Remember who answers a running request, and by what id of theirs."""
+    """Record the provider that answers a running request, and its id for the request."""
     _new[reservation_id] = (provider, upstream_id)
 
 
 def asks_another(reservation_id: UUID, *, provider: str) -> None:
-    """Forget who was to answer: there it failed, which is never the user's to pay for."""
+    """Discard the recorded provider: its attempt failed, so the user is not charged for it."""
     _new.pop(reservation_id, None)
     _due[reservation_id] = (provider, "")
 
 
 def any_kept() -> bool:
-    """Tell whether some request of this process is not settled yet."""
+    """Return whether a request of this process is not settled yet."""
     return bool(_running)
 
 
 async def renew_for_ever(ttl: float) -> None:
-    """Renew what is kept, three times in each term; a failure is made good by the next turn."""
+    """Renew the reservations three times in each term. A failure is repeated in the next turn."""
     while True:
         await asyncio.sleep(ttl / 3)
         await _renew_slots()
@@ -64,7 +64,7 @@ async def renew_for_ever(ttl: float) -> None:
 
 
 async def trace_for_ever(pause: float = 2.0) -> None:
-    """Note who answers the requests that have run for a whole turn; most are over by then."""
+    """Record the providers of requests that have run for a whole turn. Most end before that."""
     while True:
         await asyncio.sleep(pause)
         noting = dict(_due)

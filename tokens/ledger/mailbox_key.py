@@ -1,9 +1,9 @@
-"""The key that the digests of mailboxes are made with.
+"""The key for the digests of mailboxes.
 
-A plain hash of an address can be undone by guessing addresses, so it is keyed. The key must stay
-the same when SECRET_KEY is rotated, or everybody's allowance would begin anew. So it is random,
-made once, and kept in the database encrypted with SECRET_KEY: a copy of the database alone undoes
-nothing. After a rotation it is read by SECRET_KEY_FALLBACKS, and encrypted anew.
+A plain hash of an address can be reversed by guessing addresses, so it is keyed. The key must stay
+the same when SECRET_KEY is rotated, or all mailboxes would get another allowance. So it is random,
+created once, and stored in the database, encrypted with SECRET_KEY: a copy of the database alone
+reveals no address. After a rotation it is decrypted with SECRET_KEY_FALLBACKS and encrypted again.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def _key() -> str:
 
 
 def _rewrapped(row: MailboxKey) -> str:
-    """Encrypt the key with today's SECRET_KEY; where it cannot be read any more, make another."""
+    """Encrypt the key with the current SECRET_KEY. If it cannot be decrypted, create another."""
     try:
         key = _unwrapped(row)
     except encryption.Unreadable:

@@ -1,9 +1,9 @@
-"""What the requests of this server's workers owe, on its disk, should a worker be killed.
+"""Unsettled charges of this server's workers, on disk in case a worker is killed.
 
-Each worker has a file here, locked while it lives. A stream is in it from its first content on, as
-it stands; a request that has ended, with what settles it, until the ledger has taken that. The lock
-of a dead worker is gone: whoever comes by then carries out what it owes. To carry one out twice
-does no harm.
+Each worker has a file in this folder and locks it while it lives. It contains the charge so far of
+each stream, from its first content on, and the settlement of each ended request, until the ledger
+has accepted it. The lock of a dead worker is released, and another worker settles its charges.
+Settling them twice has no effect.
 """
 
 import asyncio
@@ -30,32 +30,32 @@ log = structlog.get_logger("tokengate.tokens")
 RENEWED_EVERY = 1.0
 _REPLAYED_EVERY = 5.0
 
-# What this process owes, as its requests tell it when they are asked, and where it is written.
+# The unsettled charges of this process, as functions that return them, and the file.
 _owing: dict[UUID, Callable[[], Item]] = {}
 _own = WorkerFile()
 
 
 def keep(reservation_id: UUID, owes: Callable[[], Item]) -> None:
-    """Have written down what settles a reservation (``ledger.closing``), until ``forget``.
+    """Keep the settlement of a reservation (``ledger.closing``) in the file, until ``forget``.
 
-    ``owes`` is asked for it every second; what it said last survives the process, but not the
-    machine: nothing is synced.
+    ``owes`` is called every second and returns it. The last result survives the process, but not
+    the machine, because the file is not synced.
     """
     _owing[reservation_id] = owes
 
 
 def write(reservation_id: UUID) -> None:
-    """Write down at once what a reservation that is kept owes now."""
+    """Write the current settlement of a reservation at once."""
     _own.append(as_bytes([_owing[reservation_id]()]))
 
 
 def forget(reservation_id: UUID) -> None:
-    """Stop keeping it: the ledger has taken it, or never will."""
+    """Stop keeping it: the ledger has accepted it, or never will."""
     _owing.pop(reservation_id, None)
 
 
 def set_aside(reservation_id: UUID) -> None:
-    """Have somebody look at what the ledger refuses (``*.refused``), and keep it no longer."""
+    """Move a settlement that the ledger refuses to ``*.refused``, for the operator."""
     owes = _owing.pop(reservation_id, None)
     if owes:
         of(metrics.SPOOLED, _Outcome.REFUSED).inc()
@@ -63,22 +63,22 @@ def set_aside(reservation_id: UUID) -> None:
 
 
 def write_all() -> None:
-    """Write down what all that are kept owe now, and nothing else."""
+    """Replace the file with the current settlements of all kept reservations."""
     _own.replace([as_bytes([owes()]) for owes in _owing.values()])
 
 
 async def write_for_ever() -> None:
-    """Write down every second what is owed."""
+    """Write the settlements every second."""
     while True:
         await asyncio.sleep(RENEWED_EVERY)
         try:
             write_all()
-        except Exception:  # The next turn may do better.
+        except Exception:  # The next turn tries again.
             log.exception("settlements_not_spooled", reservations=len(_owing))
 
 
 def leave() -> None:
-    """Leave to others what this process still owes, as a worker does when it ends."""
+    """Release the file to other workers. A worker does this when it exits."""
     try:
         write_all()
     finally:
@@ -86,11 +86,11 @@ def leave() -> None:
 
 
 async def replay() -> int:
-    """Carry out what dead workers of this server owe; returns how many settlements.
+    """Settle the charges of this server's dead workers; returns how many.
 
-    What the ledger refuses, or has settled otherwise, is set aside (``*.refused``), for somebody to
-    look at. While the ledger is away all stays as it is. Raises ``OSError``
-    where the folder cannot be used.
+    Settlements that the ledger refuses, or has made with another charge, are moved to ``*.refused``
+    for the operator. While the ledger is unavailable, everything is kept. Raises ``OSError`` if the
+    folder cannot be used.
     """
     folder = settings.SETTLEMENT_SPOOL
     make_private(folder, setting="SETTLEMENT_SPOOL")
@@ -102,7 +102,7 @@ async def replay() -> int:
                     done += await _carry_out(file, opened.read())
         except FileNotFoundError:  # Another worker was faster.
             continue
-        except OSError:  # One bad file stops no other.
+        except OSError:  # Other files are still processed.
             log.exception("spooled_settlements_not_read", file=file.name)
     if done:
         log.warning("spooled_settlements_carried_out", settlements=done)
@@ -110,7 +110,7 @@ async def replay() -> int:
 
 
 async def replay_for_ever() -> None:
-    """Carry out what killed workers have left, at once and then every few seconds."""
+    """Settle the charges of killed workers, at once and then every few seconds."""
     usable = True
     while True:
         try:
@@ -124,7 +124,7 @@ async def replay_for_ever() -> None:
 
 
 def replay_here() -> int:
-    """Do as ``replay``, from synchronous code."""
+    """Run ``replay`` from synchronous code."""
 
     async def once() -> int:
         try:
@@ -146,7 +146,7 @@ async def _carry_out(file: Path, content: bytes) -> int:
     """Return how many settlements were done here."""
     items, refused = _read(content)
     outcomes = await asyncio.gather(*map(_settle, items))
-    if _Outcome.LATER in outcomes:  # All of it then: to repeat the others does no harm.
+    if _Outcome.LATER in outcomes:  # Keep the whole file: repeating the others has no effect.
         return 0
     for item, outcome in zip(items, outcomes, strict=True):
         of(metrics.SPOOLED, outcome).inc()
@@ -164,7 +164,7 @@ def _finish(file: Path, refused: list[bytes]) -> None:
 
 
 def _read(content: bytes) -> tuple[list[Item], list[bytes]]:
-    """Return the last word on each reservation, and the lines that are none."""
+    """Return the last settlement of each reservation, and the invalid lines."""
     items: dict[str, Item] = {}
     unread = []
     for line in filter(None, content.splitlines()):

@@ -1,4 +1,4 @@
-"""A worker's file in the spool: its lines, and the lock by which others know that it lives."""
+"""A worker's file in the spool: its lines, and the lock that shows that the worker is alive."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ log = structlog.get_logger("tokengate.tokens")
 
 
 class WorkerFile:
-    """The file of this process. Where it cannot be written, that is logged, and stops nobody."""
+    """The file of this process. Errors of writing it are logged and do not stop requests."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -32,10 +32,10 @@ class WorkerFile:
                 self._put([])
             assert self._fd is not None
             self._is_empty = False
-            os.write(self._fd, b"\n" + line)  # What a full disk cut off spoils no other line.
+            os.write(self._fd, b"\n" + line)  # The last line may be truncated.
 
     def replace(self, lines: list[bytes]) -> None:
-        """Have just these lines in it, or still the old ones if that fails."""
+        """Replace the lines. If this fails, the old ones are kept."""
         if not lines and self._is_empty:
             return
         with self._logging():
@@ -46,7 +46,7 @@ class WorkerFile:
             self._is_empty = not lines
 
     def set_aside(self, line: bytes) -> None:
-        """Add a line to another file, which stays."""
+        """Add a line to another file, which is kept."""
         with self._logging():
             if self._path is None:
                 self._put([])
@@ -54,7 +54,7 @@ class WorkerFile:
             set_aside_beside(self._path, line)
 
     def leave(self) -> None:
-        """Let go of the file, as if the process were dead; an empty one is removed."""
+        """Release the file, as if the process were dead. An empty file is removed."""
         if self._path is None or self._fd is None:
             return
         if self._is_empty:
@@ -65,7 +65,7 @@ class WorkerFile:
         self._is_empty = True
 
     def _put(self, lines: list[bytes]) -> None:
-        """Put another file in its place: locked before it has the name, so never an orphan."""
+        """Replace the file. The new one is locked before it is renamed, so it is never unlocked."""
         make_private(settings.SETTLEMENT_SPOOL, setting="SETTLEMENT_SPOOL")
         path = self._path or settings.SETTLEMENT_SPOOL / f"{uuid4()}.owed"
         draft = path.with_suffix(".draft")
@@ -76,7 +76,7 @@ class WorkerFile:
             draft.replace(path)
         except OSError:
             os.close(fd)
-            with suppress(OSError):  # Nor does a draft fill the disk for ever.
+            with suppress(OSError):  # Drafts must not fill the disk.
                 draft.unlink(missing_ok=True)
             raise
         if self._fd is not None:
@@ -89,24 +89,24 @@ class WorkerFile:
             yield
             self._works = True
         except OSError:
-            if self._works:  # Once, not with every stream.
+            if self._works:  # Once, not for every stream.
                 log.exception("settlements_not_spooled", folder=str(settings.SETTLEMENT_SPOOL))
             self._works = False
 
 
 def set_aside_beside(file: Path, line: bytes) -> None:
-    """Add a line to what is refused of a worker's file."""
+    """Add a line to the refused lines of a worker's file."""
     with file.with_suffix(".refused").open("ab") as refused:
         refused.write(line + b"\n")
 
 
 def is_orphaned(opened: BinaryIO) -> bool:
-    """Tell whether a file's worker is dead; if so, it is ours alone until it is closed here."""
+    """Return whether a file's worker is dead. If so, we have the lock until the file is closed."""
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return os.fstat(opened.fileno()).st_nlink > 0  # Else its worker has just replaced it.
+    return os.fstat(opened.fileno()).st_nlink > 0  # Otherwise its worker has just replaced it.
 
 
 def _write(fd: int, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The synchronous door: over Django's connection, in the caller's transaction."""
+"""The synchronous interface: over Django's connection, in the caller's transaction."""
 
 import uuid
 from typing import Any
@@ -21,10 +21,10 @@ def reserve(
     reservation_id: uuid.UUID | None = None,
     context: HoldContext | None = None,
 ) -> Hold:
-    """Hold ``amount`` tokens for ``ttl`` seconds, or what there is of them down to ``minimum``.
+    """Reserve ``amount`` tokens for ``ttl`` seconds, or the available ones, at least ``minimum``.
 
     Without a minimum it is all or nothing. Raises ``InsufficientTokens``, or ``KeyBudgetExceeded``
-    when only the key's budget is in the way, having held nothing.
+    if only the key's budget is too small; nothing is reserved then.
     """
     item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
     answer = _ask("tokens_reserve", item)
@@ -38,10 +38,10 @@ def reserve(
 
 
 def settle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
-    """Charge what was used, free the rest and write the receipt, in one step, once.
+    """Charge what was used, release the rest and write the receipt, in one step, once.
 
-    ``charge`` may pass the hold: it is taken in full. Raises ``ReservationClosed`` for an unknown
-    reservation.
+    ``charge`` may exceed the reservation and is charged in full. Raises ``ReservationClosed`` for
+    an unknown reservation.
     """
     return items.settled(_ask("tokens_settle", items.to_close(hold, charge, receipt)))
 
@@ -49,10 +49,10 @@ def settle(*, hold: Hold, charge: int, receipt: Receipt) -> Settlement:
 def settle_within(
     *, hold: Hold, charge: int, receipt: Receipt, key_budget: int | None
 ) -> Settlement:
-    """Do as ``settle`` for a charge that no provider has confirmed: never more than there is.
+    """Do as ``settle`` for a charge that no provider has confirmed, within the balance.
 
-    It may pass the hold by what the balance and the budget of the hold's key leave. Otherwise it
-    raises ``InsufficientTokens`` or ``KeyBudgetExceeded``, and changes nothing.
+    It may exceed the reservation by what the balance and the budget of its key allow. Otherwise
+    this raises ``InsufficientTokens`` or ``KeyBudgetExceeded`` and changes nothing.
     """
     item = items.to_close_within(hold, charge, receipt, key_budget=key_budget)
     answer = _ask("tokens_settle", item)
@@ -62,7 +62,7 @@ def settle_within(
 
 
 def release(*, hold: Hold) -> Settlement:
-    """Free a hold for which nothing ran; leaves no receipt."""
+    """Release a reservation that was not used, without a receipt."""
     return items.settled(_ask("tokens_settle", items.to_close(hold, 0, None)))
 
 
@@ -71,8 +71,8 @@ def adjust(
 ) -> Settlement:
     """Make a provisional receipt final with another charge; the difference is an entry.
 
-    What was charged too much goes back to where it burned; what is missing is taken like any
-    charge. ``fresh`` is false when the receipt was final before: then what it says stands. Raises
+    An excess is returned to the tokens that were used; a missing amount is charged like any other.
+    ``fresh`` is false if the receipt was final before, and is unchanged then. Raises
     ``ReservationClosed`` for an unknown receipt.
     """
     return items.settled(
@@ -81,22 +81,22 @@ def adjust(
 
 
 def conclude(*, record_id: uuid.UUID, user_id: int) -> Settlement:
-    """Make a provisional receipt final as it stands: no later word is to be had."""
+    """Make a provisional receipt final unchanged, if no final usage is available."""
     return items.settled(_ask("tokens_adjust", items.to_adjust(record_id, user_id, None, None)))
 
 
 def expire(*, at_most: int = 1000) -> int:
-    """Free holds whose deadline has passed; returns how many, ``at_most`` at a time."""
+    """Expire reservations whose deadline has passed; returns how many, up to ``at_most``."""
     return int(call("tokens_expire", at_most))
 
 
 def renew(*, reservation_ids: list[uuid.UUID], ttl: float) -> None:
-    """Push the deadlines of held reservations to ``ttl`` seconds from now."""
+    """Extend the deadlines of held reservations to ``ttl`` seconds from now."""
     call("tokens_renew", reservation_ids, ttl)
 
 
 def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
-    """Note with held reservations who answers, and the id they gave: (provider, upstream id)."""
+    """Record the provider and the upstream id that answer held reservations."""
     providers, upstream_ids = zip(*answering.values(), strict=True)
     call("tokens_trace", list(answering), list(providers), list(upstream_ids))
 

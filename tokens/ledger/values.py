@@ -1,4 +1,4 @@
-"""What goes into the ledger and comes out of it."""
+"""The parameters and results of the ledger."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tokens.models import UsageRecord
 
 
 class Hold(NamedTuple):
-    """Tokens held for one request. ``available`` is what the user had left just after."""
+    """Tokens reserved for one request. ``available`` is the user's balance just after."""
 
     id: uuid.UUID
     user_id: int
@@ -18,7 +18,7 @@ class Hold(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What a reservation ended with. ``fresh`` is false when it had been closed before."""
+    """The result of closing a reservation. ``fresh`` is false if it was closed before."""
 
     charged: int
     available: int
@@ -26,7 +26,7 @@ class Settlement(NamedTuple):
 
 
 class HoldContext(NamedTuple):
-    """Which request a hold is for; kept for its receipt. An empty endpoint leaves none."""
+    """The request of a reservation, kept for its receipt. An empty endpoint leaves none."""
 
     request_id: str = ""
     api_key: uuid.UUID | None = None
@@ -41,7 +41,7 @@ class HoldContext(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """What a provider said later of a provisional receipt: its columns, as they are to be."""
+    """The final usage of a provisional receipt: the new values of its columns."""
 
     provider: str
     upstream_id: str

@@ -1,4 +1,4 @@
-"""Proof that the books are right: every cached sum against the rows that it stands for."""
+"""Checking the ledger: every stored sum is compared with the rows that it summarizes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from django.db import connection
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """One place where the books disagree: which rule, for which user, and both figures."""
+    """One inconsistency of the ledger: the rule, the user, and both figures."""
 
     rule: str
     user_id: int
@@ -18,14 +18,14 @@ class Discrepancy:
         return f"{self.rule}: user {self.user_id} has {self.stored}, counted {self.counted}"
 
 
-# Since when records are kept; those before were pruned (retention). An entry is written when its
-# request ends, which may be two days after the moment that its record bears.
+# The first day whose records are kept; earlier ones were pruned (retention). An entry is written
+# when its request ends, which can be two days after the time in its record.
 _KEPT = """
     (SELECT day, day::timestamp AT TIME ZONE 'UTC' AS since
        FROM (SELECT COALESCE(MAX(pruned_until), '-infinity') AS day FROM tokens_aggregation) AS p
     ) AS tokens_kept
 """
-# Each gives (user_id, stored, counted) where the two differ.
+# Each query returns (user_id, stored, counted) where the two differ.
 _RULES = {
     "balance equals the sum of its entries": """
         SELECT b.user_id, b.allocated + b.bonus - b.used - b.overdrawn, COALESCE(e.total, 0)
@@ -45,7 +45,7 @@ _RULES = {
           LEFT JOIN (SELECT user_id, SUM(remaining) AS total FROM tokens_grant
                       WHERE remaining > 0 GROUP BY user_id) g ON g.user_id = b.user_id
          WHERE b.bonus <> COALESCE(g.total, 0)""",
-    "whoever holds or is charged has a balance": """
+    "every user with reservations or charges has a balance": """
         SELECT user_id, 1, 0
           FROM (SELECT user_id FROM tokens_reservation UNION SELECT user_id FROM tokens_entry
                 UNION SELECT user_id FROM tokens_usagerecord) AS known
@@ -101,7 +101,7 @@ _RULES = {
         SELECT s.account, s.charged, tokens_session_counted(s.account, s.kind, s.name)
           FROM tokens_sessionspending s
          WHERE s.charged <> tokens_session_counted(s.account, s.kind, s.name)""",
-    "what is over is free to nobody": """
+    "tokens past their time are not available": """
         SELECT user_id, allocated + bonus - used - reserved, 0
           FROM tokens_balance
          WHERE lapsing > 0 AND allocated + bonus - used - reserved > 0""",
@@ -132,7 +132,7 @@ _RULES = {
                                       ELSE a.kind || ':' || a.source END
          WHERE a.amount <> COALESCE(e.amount, 0)
            AND NOT (a.kind = 'renewal' AND a.amount = 0)""",
-    "every plan change and refund in the books has its adjustment": """
+    "every plan change and refund in the entries has its adjustment": """
         SELECT e.user_id, e.amount, 0
           FROM tokens_entry e
          WHERE e.kind = 'adjustment' AND e.source ~ '^(tier|take_back):'
@@ -142,9 +142,9 @@ _RULES = {
 
 
 def verify(*, user_id: int | None = None) -> list[Discrepancy]:
-    """Check every rule, of one user or of all; [] when the books are right.
+    """Check every rule, for one user or for all; [] if the ledger is consistent.
 
-    It is one statement, so it sees one moment in time, and may run while requests do.
+    This is one statement with one snapshot, so it can run while requests are served.
     """
     rules = " UNION ALL ".join(
         f"SELECT {number}, * FROM ({query}) AS rule_{number} (user_id, stored, counted)"  # noqa: S608

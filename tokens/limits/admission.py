@@ -1,11 +1,12 @@
-"""Requests, tokens and concurrent requests: how much of them a user and a key may have at once.
+"""Rate limits of users and keys: requests and tokens per minute, and concurrent requests.
 
-One round trip to Redis admits a request: it fits into every window and finds a free slot, or
-nothing of it is counted (``lua/limits.lua``). Another gives the slot back and corrects the tokens
-from what was held to what was charged. Windows slide: at no moment have more than the limit been
-admitted in the last minute, over all processes. Slots are leases, renewed while a request runs.
+One round trip to Redis admits a request if it fits into every window and a slot is free. Otherwise
+nothing is counted (``lua/limits.lua``). Another round trip releases the slot and replaces the
+reserved tokens by the charged ones. The windows slide, so the limit holds for every period of a
+minute, over all processes. Slots are leases, which are renewed while a request runs.
 
-While Redis is away each process counts for itself, from nothing; docs/limits.md says what follows.
+While Redis is unavailable, each process counts by itself, from zero. docs/limits.md describes the
+consequences.
 """
 
 import asyncio
@@ -31,14 +32,14 @@ from core.instruments import of
 from core.loops import PerLoop
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
-from tokens.limits.redis_link import RedisAway, RedisLink, Script, ScriptFailed
+from tokens.limits.redis_link import RedisLink, RedisUnavailable, Script, ScriptFailed
 from tokens.limits.states import MOST_TOKENS, Limits, State
 from tokens.limits.windows import LocalWindows
 
 log = structlog.get_logger("tokengate.tokens")
 
 _SCRIPT = Script((Path(__file__).parent / "lua" / "limits.lua").read_text())
-# A request counts for a minute, and until the bucket of time that it came in is over.
+# A request counts for a minute, and until the end of the time bucket in which it arrived.
 _BUCKETS = 1200
 _SLOTS = 3
 _NAMES = {
@@ -51,21 +52,21 @@ _NAMES = {
 
 @dataclass(eq=False)
 class Slot:
-    """A request's place among those of its user that run. Whoever has one must ``release`` it."""
+    """A slot for one of the user's concurrent requests. The caller must ``release`` it."""
 
     id: str
     user_id: int
     counted: int
     headers: Mapping[str, str] = field(default_factory=dict)
     bucket: int = 0
-    # Whether Redis knows of it, or this process alone.
+    # Whether it is recorded in Redis, or only in this process.
     shared: bool = False
     released: asyncio.Future[Any] | None = field(default=None, repr=False)
 
     def release(self, *, charged: int) -> asyncio.Future[Any]:
-        """Give the slot back and count what was charged; only the first call does.
+        """Release the slot and count the charge. Only the first call has an effect.
 
-        What is returned need not be waited for: it goes on by itself.
+        The returned task need not be awaited.
         """
         if self.released is None:
             self.released = _limiter().release(self, charged)
@@ -75,14 +76,14 @@ class Slot:
 async def admit(*, user_id: int, api_key: UUID | None, limits: Limits, tokens: int) -> Slot:
     """Count a request that may use that many tokens, and take a slot for it.
 
-    A request beyond a whole minute's tokens counts as just those. Raises ``LimitReached`` or
-    ``ConcurrencyLimited``, having counted nothing.
+    A request with more tokens than the limit counts as the whole limit. Raises ``LimitReached`` or
+    ``ConcurrencyLimited``; nothing is counted then.
     """
     return await _limiter().admit(user_id, api_key, limits, tokens)
 
 
 async def connect() -> None:
-    """Connect to Redis before the first request comes; that it is away is no error."""
+    """Connect to Redis before the first request. It is no error if Redis is unavailable."""
     await _limiter().connect()
 
 
@@ -92,16 +93,16 @@ async def renew() -> None:
 
 
 async def aclose() -> None:
-    """Give back what is under way on this event loop, and close its connection."""
+    """Finish the running releases of this event loop, and close its connection."""
     limiter = _limiter.pop()
     if limiter:
         await limiter.aclose()
 
 
 def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
-    """Tell what is left now, without counting anything. Synchronous.
+    """Return the remaining limits without counting anything. Synchronous.
 
-    While Redis is away it tells what this process would still admit.
+    While Redis is unavailable, the result is what this process would still admit.
     """
     keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
     try:
@@ -113,8 +114,8 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
         return _local().peek(_of_user(user_id), _of_key(user_id, api_key), limits, running, now=now)
 
 
-# What this process counts while Redis is away, and the slots that it has given out. The slots
-# are kept at all times: their leases are renewed.
+# The counts of this process while Redis is unavailable, and the slots that it has assigned. The
+# slots are always kept, because their leases are renewed.
 _running: defaultdict[int, dict[str, Slot]] = defaultdict(dict)
 _process = f"s{secrets.token_hex(6)}"
 _numbers = itertools.count()
@@ -150,7 +151,7 @@ def _keys(user_id: int, api_key: UUID | None, limits: Limits) -> tuple[str, ...]
 
 
 class _Limiter:
-    """The limits as one event loop sees them."""
+    """The limits of one event loop."""
 
     def __init__(self) -> None:
         self._redis = RedisLink(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
@@ -162,7 +163,7 @@ class _Limiter:
     async def connect(self) -> None:
         try:
             await self._redis.connect()
-        except RedisAway:
+        except RedisUnavailable:
             log.warning("limits_are_counted_locally")
 
     async def admit(self, user_id: int, api_key: UUID | None, limits: Limits, tokens: int) -> Slot:
@@ -170,7 +171,7 @@ class _Limiter:
         slot = Slot(f"{_process}{next(_numbers):x}", user_id, cost)
         try:
             state = await self._ask(slot, api_key, limits)
-        except asyncio.CancelledError:  # It may yet be let in.
+        except asyncio.CancelledError:  # It may still be admitted.
             slot.shared = True
             slot.release(charged=cost)
             raise
@@ -185,8 +186,8 @@ class _Limiter:
         words = ("admit", *self._times, *limits.as_numbers, *wanted)
         try:
             state = State(*await self._redis.run(_SCRIPT, keys, words))
-        except RedisAway as away:
-            # It may have done what it was asked, and only not said so in time.
+        except RedisUnavailable as away:
+            # The script may have run, although the answer did not arrive in time.
             slot.shared = away.__cause__ is not None
             user, key = _of_user(slot.user_id), _of_key(slot.user_id, api_key)
             running, now = len(_running.get(slot.user_id, ())), time.monotonic()
@@ -210,7 +211,7 @@ class _Limiter:
     def _watched(
         self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: Sequence[Any]
     ) -> asyncio.Future[Any]:
-        """See to it that what was sent is sent again until it arrives."""
+        """Repeat a release in the background until Redis has received it."""
 
         def ended(one: asyncio.Future[Any]) -> None:
             self._releasing.discard(one)
@@ -223,27 +224,27 @@ class _Limiter:
         return releasing
 
     async def _keep_telling(self, keys: Sequence[str], words: Sequence[Any]) -> None:
-        """Tell Redis, as soon as it can be told, until the lease would be over anyway."""
+        """Retry until Redis is available, or until the lease would have expired."""
         deadline = time.monotonic() + self._lease
         while time.monotonic() < deadline:
             try:
                 await self._redis.run(_SCRIPT, keys, words)
                 return
             except ScriptFailed:
-                return  # As often as it is told.
-            except RedisAway:
+                return  # Each time it is sent.
+            except RedisUnavailable:
                 await asyncio.sleep(1)
 
     async def renew(self) -> None:
         for user_id, slots in list(_running.items()):
             words = ("renew", *self._times, self._lease_ms, *slots)
-            for slot in slots.values():  # Also those that were given out while it was away.
+            for slot in slots.values():  # Also slots that were assigned while it was unavailable.
                 slot.shared = True
             try:
                 await self._redis.run(_SCRIPT, (_of_user(user_id),), words)
             except ScriptFailed:
                 continue
-            except RedisAway:
+            except RedisUnavailable:
                 return
 
     async def aclose(self) -> None:

@@ -1,8 +1,8 @@
 """One connection to Redis that all requests of an event loop share.
 
-What they send in one turn of the loop goes out in one write, and answers come back in order: so a
-script costs a fraction of what a connection of its own would. A server that is gone or silent is
-met by one caller, not by all: for a second after that, ``run`` says so at once.
+The commands of one turn of the loop are sent in one write, and replies arrive in order, so a script
+takes a fraction of the time that it would on its own connection. If the server is unavailable, only
+one caller waits for the timeout: for a second after that, ``run`` fails at once.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from redis.asyncio.connection import SSLConnection, parse_url
 log = structlog.get_logger("tokengate.tokens")
 
 _AWAY_SECONDS = 1.0
-# How these begin tells of the script or its data, and nothing of the server, which goes on.
+# Errors that begin with these are caused by the script or its data, not by the server.
 _OF_THE_SCRIPT = ("ERR", "WRONGTYPE")
 _COMPLAIN_SECONDS = 1.0
-# A wait is cut into turns of the loop's clock: a worker that was busy itself has missed but one.
+# A wait is divided into turns of the loop's clock, so that a busy worker loses only one turn.
 _TURNS = 4
 
 
-class RedisAway(Exception):
-    """Redis cannot be asked now."""
+class RedisUnavailable(Exception):
+    """Redis is unavailable."""
 
 
-class ScriptFailed(RedisAway):
-    """Redis was asked, and the script broke off: asking again would not help."""
+class ScriptFailed(RedisUnavailable):
+    """The script failed in Redis, so it is not repeated."""
 
 
 class Script:
-    """A Lua script, and the digest by which the server remembers it."""
+    """A Lua script, and the digest under which the server caches it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -55,9 +55,10 @@ class RedisLink:
         self._complains_after = 0.0
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """Run a script that is safe to repeat: it is sent again when the connection breaks.
+        """Run an idempotent script. It is sent again if the connection breaks.
 
-        Raises ``RedisAway``; the script may yet have run, or ``ScriptFailed``: up to a point.
+        Raises ``RedisUnavailable``, although the script may have run, or ``ScriptFailed``, although
+        it may have run in part.
         """
         words = (len(keys), *keys, *arguments)
         try:
@@ -70,26 +71,26 @@ class RedisLink:
                 self._complain(error)
                 raise ScriptFailed from error
             self._lost(error)
-            raise RedisAway from error
+            raise RedisUnavailable from error
 
     def send(
         self, script: Script, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any] | None:
-        """Run a script if there is a connection; whatever fails is for the caller to repeat."""
+        """Run a script if there is a connection. The caller repeats it after a failure."""
         if self._pipe is None or self._pipe.closed:
             return None
         return self._pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
 
     async def connect(self) -> None:
-        """Connect ahead of the first request. Raises ``RedisAway``."""
+        """Connect ahead of the first request. Raises ``RedisUnavailable``."""
         try:
             await self._connected()
         except (OSError, hiredis.HiredisError) as error:
             self._lost(error)
-            raise RedisAway from error
+            raise RedisUnavailable from error
 
     def close(self) -> None:
-        """Let go of the connection; what waits for an answer fails."""
+        """Close the connection. Calls that wait for an answer fail."""
         if self._connecting:
             self._connecting.cancel()
         if self._pipe:
@@ -108,7 +109,7 @@ class RedisLink:
         if self._pipe and not self._pipe.closed:
             return self._pipe
         if time.monotonic() < self._away_until:
-            raise RedisAway
+            raise RedisUnavailable
         if self._connecting is None:
             self._connecting = asyncio.create_task(_connect(self._url, self._timeout))
             self._connecting.add_done_callback(self._connection_made)
@@ -123,7 +124,7 @@ class RedisLink:
                 log.warning("redis_is_back")
 
     def _complain(self, error: Exception) -> None:
-        """Log it, but not for every request: those of others are well served."""
+        """Log the error, but not for every request."""
         now = time.monotonic()
         if now >= self._complains_after:
             self._complains_after = now + _COMPLAIN_SECONDS
@@ -139,7 +140,7 @@ class RedisLink:
 
 
 class _Pipe(asyncio.Protocol):
-    """Commands out, replies back in the same order; silence for longer than ``timeout`` ends it."""
+    """Sends commands and receives replies in the same order, or fails after ``timeout``."""
 
     def __init__(self, timeout: float) -> None:
         self._turn = timeout / _TURNS
@@ -153,7 +154,7 @@ class _Pipe(asyncio.Protocol):
         self.closed = False
 
     def send(self, *words: str | bytes | int | float) -> asyncio.Future[Any]:
-        """Send a command with what else goes out in this turn; the future holds its reply."""
+        """Send a command with the others of this turn; the future gets its reply."""
         reply: asyncio.Future[Any] = self._loop.create_future()
         if self.closed:
             reply.set_exception(ConnectionResetError())
@@ -168,7 +169,7 @@ class _Pipe(asyncio.Protocol):
         return reply
 
     def close(self, error: Exception | None = None) -> None:
-        """Fail all who wait."""
+        """Fail every waiting call."""
         self.closed = True
         if self._transport:
             self._transport.abort()
@@ -216,7 +217,7 @@ def _resolve(waiting: asyncio.Future[Any], reply: Any) -> None:
 
 
 async def _connect(url: str, timeout: float) -> _Pipe:
-    """Open a connection that has answered. Raises ``OSError`` or ``hiredis.HiredisError``."""
+    """Open a connection and test it. Raises ``OSError`` or ``hiredis.HiredisError``."""
     opening = asyncio.create_task(_open(url, timeout))
     for _ in range(_TURNS):
         await asyncio.wait([opening], timeout=timeout / _TURNS)
@@ -249,7 +250,7 @@ async def _open(url: str, timeout: float) -> _Pipe:
 
 
 def _tls(options: dict[str, Any]) -> Any:
-    """Return the TLS context that redis-py makes of a rediss:// URL's options, if it is one."""
+    """Return redis-py's TLS context for the options of a rediss:// URL, else None."""
     if options.pop("connection_class", None) is not SSLConnection:
         return None
     return SSLConnection(**options).ssl_context.get()

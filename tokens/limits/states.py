@@ -1,18 +1,18 @@
-"""A caller's limits, what is left of them, and OpenAI's headers that say so. Pure."""
+"""A caller's limits, what remains of them, and OpenAI's headers for them. Pure."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Beyond this Lua's numbers are not exact any more.
+# Lua's numbers are not exact beyond this.
 MOST_TOKENS = 2**50
 
 
 class State(NamedTuple):
-    """What Redis, or this process, says of a caller's limits. Times in milliseconds.
+    """The state of a caller's limits in Redis or in this process. Times in milliseconds.
 
-    ``refused``: 0 no, 1 requests, 2 tokens, 3 slots, 4 requests of the key. ``wait``: until it is
-    worth another try. ``bucket``: where the request was counted. ``key_left`` is -1 for a key
-    without a limit of its own.
+    ``refused``: 0 no, 1 requests, 2 tokens, 3 slots, 4 requests of the key. ``wait``: until a retry
+    can succeed. ``bucket``: the time bucket that counted the request. ``key_left`` is -1 for a key
+    without its own limit.
     """
 
     refused: int
@@ -29,7 +29,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a caller may do in a minute and at once; 0 allows nothing, None is no limit."""
+    """The limits of a caller per minute and at once; 0 allows nothing, None is no limit."""
 
     requests_per_minute: int
     tokens_per_minute: int
@@ -38,7 +38,7 @@ class Limits:
 
     @property
     def as_numbers(self) -> tuple[int, int, int, int]:
-        """Return them for the script, where -1 is no limit."""
+        """Return the limits for the script, in which -1 is no limit."""
         of_key = self.key_requests_per_minute
         return (
             self.requests_per_minute,
@@ -48,7 +48,7 @@ class Limits:
         )
 
     def headers(self, state: State) -> dict[str, str]:
-        """Write OpenAI's headers; of two limits on requests, the one with less left."""
+        """Return OpenAI's headers. With two limits on requests, the one with fewer left."""
         limit, left, reset = self.requests_per_minute, state.requests_left, state.requests_reset
         if self.key_requests_per_minute is not None and state.key_left < left:
             limit, left, reset = self.key_requests_per_minute, state.key_left, state.key_reset
@@ -63,7 +63,7 @@ class Limits:
 
 
 def duration(ms: int) -> str:
-    """Write a time as OpenAI does: "0s", "6ms", "1s", "59.95s", "1m0s"."""
+    """Format a duration like OpenAI: "0s", "6ms", "1s", "59.95s", "1m0s"."""
     if 0 < ms < 1000:
         return f"{ms}ms"
     minutes, rest = divmod(ms, 60_000)

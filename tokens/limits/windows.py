@@ -1,6 +1,6 @@
-"""Windows in this process's own memory: how limits go on while Redis is away. Pure.
+"""Windows in this process's memory, for the limits while Redis is unavailable. Pure.
 
-The rules are those of ``lua/limits.lua``, with coarser buckets of time and a bound on memory.
+The rules are those of ``lua/limits.lua``, with coarser time buckets and bounded memory.
 """
 
 import math
@@ -23,7 +23,7 @@ class _Window:
 
 
 class LocalWindows:
-    """Counts like the script, for one process. ``span`` in seconds; ``now`` from any clock."""
+    """Counts like the script for one process. ``span`` in seconds; ``now`` from any clock."""
 
     def __init__(self, span: float) -> None:
         self._span = span
@@ -31,7 +31,7 @@ class LocalWindows:
         self._windows: dict[str, _Window] = {}
 
     def peek(self, user: str, key: str, limits: Limits, running: int, *, now: float) -> State:
-        """Tell what is left."""
+        """Return the remaining limits."""
         return self._state(self._open(user, now), self._open(key, now), limits, running, now)
 
     def admit(
@@ -44,7 +44,7 @@ class LocalWindows:
         cost: int,
         now: float,
     ) -> State:
-        """Count a request that uses ``cost`` tokens, or say what forbids it."""
+        """Count a request that uses ``cost`` tokens, or return which limit refuses it."""
         requests, tokens, slots, of_key = limits.as_numbers
         windows = self._open(user, now), self._open(key, now)
         waits = [
@@ -65,7 +65,7 @@ class LocalWindows:
         window = self._windows.pop(subject, None) or _Window()
         while window.buckets and window.buckets[0][0] + self._span <= now:
             window.buckets.popleft()
-        while len(self._windows) >= _MOST_SUBJECTS:  # Those not seen for longest.
+        while len(self._windows) >= _MOST_SUBJECTS:  # The least recently seen.
             del self._windows[next(iter(self._windows))]
         self._windows[subject] = window
         return window
@@ -78,7 +78,7 @@ class LocalWindows:
         window.buckets[-1][2] += cost
 
     def _wait(self, window: _Window, kind: int, more: int, limit: int, now: float) -> int:
-        """Return the milliseconds until ``more`` fits into the limit; 0 if it does now."""
+        """Return the milliseconds until ``more`` fits into the limit; 0 if it fits now."""
         excess = window.total(kind) + more - limit
         if excess <= 0 and limit > 0:
             return 0

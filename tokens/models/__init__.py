@@ -1,4 +1,4 @@
-"""What users may spend and what they spent. Every amount is a whole number of LLM tokens."""
+"""Balances, limits and usage. Every amount is a whole number of LLM tokens."""
 
 from tokens.models.allowances import FreeAllowance, Mailbox, MailboxKey
 from tokens.models.balances import (

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 
 class FreeAllowance(models.Model):
-    """What a mailbox was given for free in its last period: it outlives the accounts."""
+    """The free tokens of a mailbox in its last period. Kept after its accounts are deleted."""
 
     digest = models.CharField(
         max_length=64, primary_key=True, help_text="Keyed hash of the canonical address."
@@ -38,7 +38,7 @@ class FreeAllowance(models.Model):
 
 
 class Mailbox(models.Model):
-    """Which mailbox a living account belongs to; the row goes with the account."""
+    """The mailbox of an existing account. The row is deleted with the account."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

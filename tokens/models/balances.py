@@ -1,12 +1,12 @@
-"""What users may spend, what they hold, and the books.
+"""Balances, reservations and ledger entries.
 
 Only ``tokens.ledger`` and ``tokens.ledger.allowances`` write here. A balance is a locked cache of
 the append-only entries: ``allocated + bonus - used - overdrawn`` equals their sum, and ``reserved``
-equals the sum of the held reservations; ``manage.py verify_ledger`` proves both.
+equals the sum of the held reservations; ``manage.py verify_ledger`` checks both.
 
-What each request writes (`Reservation`, `Entry`, `UsageRecord`) has no foreign key to its user in
-the database, whose check costs a tenth of the request: it is written under the lock of the user's
-balance, which has one.
+The rows that each request writes (`Reservation`, `Entry`, `UsageRecord`) have no foreign key to the
+user in the database, because its check would take a tenth of the request's time. They are written
+under the lock of the user's balance, which has one.
 """
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from tokens.models.tiers import Tier
 
 
 class Balance(models.Model):
-    """One row a user: what is left to spend now."""
+    """The balance of a user."""
 
     class Renewer(models.TextChoices):
         SCHEDULE = "schedule", "monthly, on the anniversary"
@@ -106,7 +106,7 @@ class Balance(models.Model):
 
 
 class Grant(models.Model):
-    """Bonus tokens; the soonest to expire burns first."""
+    """Bonus tokens. Those that expire soonest are used first."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_grants"
@@ -138,7 +138,7 @@ class Grant(models.Model):
 
 
 class Entry(models.Model):
-    """One line of the books. Never changed, never deleted: a trigger sees to it."""
+    """An entry of the ledger. A trigger refuses changes and deletion."""
 
     class Kind(models.TextChoices):
         ALLOWANCE = "allowance"
@@ -176,7 +176,7 @@ class Entry(models.Model):
 
 
 class Adjustment(models.Model):
-    """Something done to a balance once by its source, also when no token moved."""
+    """A change of a balance, made once for its source, even if it changed no tokens."""
 
     class Kind(models.TextChoices):
         RENEWAL = "renewal", "period paid by an invoice"
@@ -205,7 +205,7 @@ class Adjustment(models.Model):
 
 
 class Reservation(models.Model):
-    """Tokens held for one request until it settles, is released, or its deadline passes."""
+    """Tokens reserved for one request until it is settled, released or expires."""
 
     class State(models.TextChoices):
         HELD = "held"
@@ -267,7 +267,7 @@ class Reservation(models.Model):
 
 
 class KeySpending(models.Model):
-    """What a key that has a budget has spent in a calendar month (UTC). Kept by the database."""
+    """The usage of a key with a budget in a calendar month (UTC), maintained by the database."""
 
     pk = models.CompositePrimaryKey("api_key", "month")
     api_key = models.UUIDField()
@@ -282,7 +282,7 @@ class KeySpending(models.Model):
 
 
 class SessionSpending(models.Model):
-    """What a session or a task that has a budget has spent. Kept by the database."""
+    """The usage of a session or task with a budget, maintained by the database."""
 
     class Kind(models.TextChoices):
         SESSION = "session"

@@ -1,4 +1,4 @@
-"""Answers that are kept for repetitions."""
+"""Stored responses for repeated requests."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class IdempotentAnswer(models.Model):
-    """What was answered to a request with an `Idempotency-Key`, for when it comes again."""
+    """The response to a request with an `Idempotency-Key`, for its repetitions."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="idempotent_answers"

@@ -1,4 +1,4 @@
-"""What a plan allows."""
+"""Tiers: the limits and features of plans."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,7 +11,7 @@ def any_model() -> list[str]:
 
 
 class Tier(models.Model):
-    """What a plan allows: the entitlement that the proxy reads, and billing sells."""
+    """The entitlement of a plan, which billing assigns and the proxy reads."""
 
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
     title = models.CharField(max_length=80)

@@ -1,4 +1,4 @@
-"""What was used: the receipt of each request, and their sums by day."""
+"""Usage: the receipt of each request, and sums by day."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from django.utils import timezone
 
 
 class WeighedTokens(NamedTuple):
-    """Tokens of one kind, and what each is charged; None where that was not recorded."""
+    """Tokens of one kind, and the charge for each; None if it was not recorded."""
 
     tokens: int
     weight: Decimal | None
 
 
 class UsageRecord(models.Model):
-    """The receipt of one request: tokens by kind, price, every attempt. Never the content."""
+    """The receipt of one request: tokens by kind, prices and attempts, but not the content."""
 
     class Status(models.TextChoices):
         OK = "ok"
@@ -148,7 +148,7 @@ class UsageRecord(models.Model):
             ),
         ]
         indexes = [
-            models.Index(  # It holds all that filters and sums read: no visit to the records.
+            models.Index(  # It has all columns of filters and sums, so records are not read.
                 name="usage_of_user_by_kind",
                 fields=["user", "-created_at", "-id"],
                 include=[
@@ -188,7 +188,7 @@ class UsageRecord(models.Model):
 
     @property
     def kinds(self) -> dict[str, WeighedTokens]:
-        """Return the tokens of each kind, of which no token is two, each with its weight."""
+        """Return the tokens of each kind with its weight. Each token is of exactly one kind."""
         as_prompt = self.prompt_tokens - self.cached_tokens - self.cache_write_tokens
         weight, written = self.weight_prompt, self.completion_tokens - self.surplus_tokens
         of_reads = weight if self.weight_cache_read is None else self.weight_cache_read
@@ -203,7 +203,7 @@ class UsageRecord(models.Model):
 
 
 class DailyUsage(models.Model):
-    """Sums of a user's records of one day (UTC), for statistics: kept when records are pruned."""
+    """Sums of a user's records of one day (UTC). They are kept when records are pruned."""
 
     day = models.DateField()
     user = models.ForeignKey(
@@ -246,7 +246,7 @@ class DailyUsage(models.Model):
 
 
 class DailyTotal(models.Model):
-    """Sums of all users of one day (UTC): in all, by model, by provider, or by plan."""
+    """Sums of all users of one day (UTC): in total, by model, by provider, or by plan."""
 
     class Dimension(models.TextChoices):
         ALL = "all"
@@ -280,7 +280,7 @@ class DailyTotal(models.Model):
 
 
 class Aggregation(models.Model):
-    """How far `DailyUsage` and `DailyTotal` are settled: one row."""
+    """The day up to which `DailyUsage` and `DailyTotal` are final: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     open_from = models.DateField(help_text="From this day on records may still change.")

@@ -1,11 +1,11 @@
 """Daily sums of the usage records: incremental, safe to repeat, exact.
 
-There are those of each user (``DailyUsage``), and of all users (``DailyTotal``,
+There are sums of each user (``DailyUsage``) and of all users (``DailyTotal``,
 tokens/usage/totals.py).
 
-A day's sums are made anew as long as its records may change: those of the last days, and of every
-day since the oldest receipt that awaits its provider's word. Sums replace what was there, in one
-transaction for each day, so a run that dies leaves whole days. Two runs take turns.
+A day's sums are recomputed while its records may change: for the last days, and for every day since
+the oldest provisional receipt. The sums of a day are replaced in one transaction, so an interrupted
+run leaves complete days. Concurrent runs wait for each other.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +18,7 @@ from django.utils import timezone
 from tokens.models import Aggregation, UsageRecord
 from tokens.usage import totals
 
-# A request's record bears the day on which it began, and is written when it ends.
+# A request's record has the day on which the request began, and is written when it ends.
 _MAY_STILL_RUN = timedelta(days=2)
 _LOCK = 7_465_001
 
@@ -34,8 +34,8 @@ _SUMS = """
 _COLUMNS = """day, user_id, model, provider, api_key, status, requests, prompt_tokens,
     completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, charged, cost,
     duration_ms"""
-# Each table, its columns, and what makes them of the records. The order puts what is of one user
-# and day, and so is read together, on the same pages.
+# Each table, its columns, and the query that computes them from the records. The order stores rows
+# of one user and day, which are read together, on the same pages.
 _TABLES = (
     ("tokens_dailyusage", _COLUMNS, f"{_SUMS} ORDER BY 1, 2"),
     ("tokens_dailytotal", totals.COLUMNS, totals.of_records()),
@@ -51,9 +51,9 @@ _DIFFER = """
 
 
 def open_days(*, since: date | None = None) -> list[date]:
-    """Return the days to be made anew, the oldest first; ``since`` adds older ones.
+    """Return the days to be recomputed, the oldest first; ``since`` adds older ones.
 
-    Never those whose records were pruned: their sums could not be made again.
+    Days whose records were pruned are excluded, because their sums could not be recomputed.
     """
     today = timezone.now().astimezone(UTC).date()
     starts = [today - _MAY_STILL_RUN, since, _oldest_open(), _oldest_provisional()]
@@ -65,7 +65,7 @@ def open_days(*, since: date | None = None) -> list[date]:
 
 
 def aggregate(*, since: date | None = None) -> int:
-    """Bring the sums up to date; returns how many days were made anew."""
+    """Update the sums; returns how many days were recomputed."""
     days = open_days(since=since)
     provisional = _oldest_provisional()
     for day in days:
@@ -78,7 +78,7 @@ def aggregate(*, since: date | None = None) -> int:
 
 
 def differing(day: date) -> int:
-    """Return how many sums of a day are not those of its records; 0 when all are exact."""
+    """Return how many sums of a day differ from its records; 0 if all are exact."""
     with connection.cursor() as cursor:
         return sum(_differing(cursor, day, *table) for table in _TABLES)
 
@@ -89,7 +89,7 @@ def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> i
 
 
 def take_turns() -> None:
-    """Wait for whoever changes the sums, until the running transaction ends."""
+    """Lock the sums until the transaction ends; this waits for other writers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
@@ -113,7 +113,7 @@ def _parameters(day: date) -> dict[str, Any]:
 
 
 def _oldest_open() -> date | None:
-    """Return where the last run left off; before the first run, the day of the first record."""
+    """Return where the last run ended; before the first run, the day of the first record."""
     state = Aggregation.objects.first()
     return state.open_from if state else _day(UsageRecord.objects.aggregate(at=Min("created_at")))
 

@@ -1,9 +1,9 @@
-"""Latencies as counts in fixed buckets, which can be added up; pure.
+"""Latencies as counts in fixed buckets, which can be added up. Pure.
 
-A bucket holds whole milliseconds from its bound up to the next one. Up to 10 ms each has its own;
-from there on a bucket ends at most a tenth above its beginning. What is read from the counts is
-the bucket's middle, so a percentile is off by ``ERROR`` of itself at most. An hour and all that
-takes longer share the last bucket, and read as an hour.
+A bucket contains the whole milliseconds from its bound up to the next one. Up to 10 ms, each has
+its own bucket; above, a bucket ends at most a tenth above its beginning. A percentile is the middle
+of its bucket, so its relative error is at most ``ERROR``. Latencies of an hour and more share the
+last bucket, and are shown as an hour.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ def _bounds() -> list[int]:
 
 
 BOUNDS = _bounds()
-"""Where each bucket begins, in milliseconds. Stored counts depend on it: never change it."""
+"""The beginning of each bucket in milliseconds. Stored counts depend on it: never change it."""
 
 
 def percentile(counts: Sequence[int], share: float) -> int | None:
-    """Return what that share of the requests did not exceed, in ms; None where there are none."""
+    """Return the latency in ms that this share of the requests did not exceed; None without any."""
     total = sum(counts)
     rank = max(1, ceil(total * share))
     reached = accumulate(counts)
@@ -34,7 +34,7 @@ def percentile(counts: Sequence[int], share: float) -> int | None:
 
 
 def _middle(number: int) -> int:
-    """Return the geometric mean of the least and the most that a bucket holds."""
+    """Return the geometric mean of a bucket's smallest and largest value."""
     if number == len(BOUNDS) - 1:
         return _HOUR
     return round(sqrt(BOUNDS[number] * (BOUNDS[number + 1] - 1)))

@@ -1,4 +1,4 @@
-"""Receipts that await the provider's later word: who is to be asked now, and about what."""
+"""Provisional receipts: those for which a usage lookup is due."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from tokens.models import Reservation, UsageRecord
 
-# After so long nobody is asked any more: a receipt becomes final as it is.
+# After so long there are no more lookups, and the receipt becomes final unchanged.
 GIVE_UP = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class Due:
-    """One provisional receipt. `provider` and `upstream_id` are empty where nobody noted them."""
+    """One provisional receipt. `provider` and `upstream_id` are empty if they were not recorded."""
 
     record: UsageRecord
     provider: str
@@ -22,14 +22,14 @@ class Due:
 
     @property
     def is_hopeless(self) -> bool:
-        """Tell whether the provider has been asked for long enough."""
+        """Return whether the time for lookups is over."""
         return timezone.now() - self.record.created_at > GIVE_UP
 
 
 def claim(*, at_most: int) -> list[Due]:
-    """Return receipts whose time has come, oldest first; each is claimed by one caller at a time.
+    """Return the due receipts, oldest first. Each is returned to one caller at a time.
 
-    They come again later, after longer and longer pauses, until they are final.
+    They become due again after increasing pauses, until they are final.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT tokens_claim_provisional(%s)", [at_most])
@@ -40,7 +40,7 @@ def claim(*, at_most: int) -> list[Due]:
 
 
 def _due(record: UsageRecord, hold: Reservation | None) -> Due:
-    """Complete a receipt by what its hold says, if that is of the same provider."""
+    """Complete a receipt from its reservation, if it has the same provider."""
     if record.upstream_id or hold is None or record.provider not in ("", hold.provider):
         return Due(record, record.provider, record.upstream_id)
     return Due(record, hold.provider, hold.upstream_id)

@@ -1,4 +1,4 @@
-"""Reading what was used: filtered, summed by group, or page by page for an export."""
+"""Queries of usage: filtered, summed by group, or page by page for an export."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from tokens.usage.totals import closed_until
 Group = Literal["day", "model", "provider", "key", "session", "task"]
 
 PAGE = 2000
-# They have no index: clients ask within seconds.
+# These have no index: clients request them within seconds.
 _UPSTREAM_IDS_FOR = timedelta(hours=1)
 
 _TOKENS = (
@@ -43,7 +43,7 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class Filter:
-    """Which of a user's records; None is any. ``since`` is included, ``until`` is not."""
+    """A filter for a user's records; None is any. ``since`` is inclusive, ``until`` exclusive."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -56,7 +56,7 @@ class Filter:
 
     @property
     def is_of_records(self) -> bool:
-        """Tell whether the daily sums, which know no sessions and tasks, cannot answer."""
+        """Return whether records are needed: daily sums have no sessions and tasks."""
         return bool(self.session or self.task)
 
 
@@ -78,7 +78,7 @@ def records(user_id: int, wanted: Filter) -> QuerySet[UsageRecord]:
 
 
 def receipt(user_id: int, name: str) -> UsageRecord | None:
-    """Return the user's latest record of this request id, or else the one that has this id."""
+    """Return the user's latest record with this request id, else the record with this id."""
     mine = UsageRecord.objects.filter(user_id=user_id)
     by_request = mine.filter(request_id=name).order_by("-created_at").first()
     try:
@@ -88,14 +88,14 @@ def receipt(user_id: int, name: str) -> UsageRecord | None:
 
 
 def by_upstream_id(user_id: int, name: str) -> UsageRecord | None:
-    """Return the user's latest record of the answer that its provider gave this id."""
+    """Return the user's latest record with this id of the provider."""
     recent = timezone.now() - _UPSTREAM_IDS_FOR
     mine = UsageRecord.objects.filter(user_id=user_id, created_at__gte=recent)
     return mine.filter(upstream_id=name).order_by("-created_at").first()
 
 
 def charged_this_month(user_id: int, key: UUID) -> int:
-    """Return the tokens that a key was charged in this calendar month (UTC)."""
+    """Return the tokens charged to a key in this calendar month (UTC)."""
     today = timezone.now().astimezone(UTC).date()
     wanted = Filter(since=midnight(today.replace(day=1)), key=key)
     return sum(row["charged"] for row in sums(user_id, wanted, "key"))
@@ -107,10 +107,10 @@ def _lookups(wanted: Filter) -> dict[str, Any]:
 
 
 def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
-    """Sum the records by day (UTC), the oldest first, or by what used the most.
+    """Sum the records by day (UTC), oldest first, or by another group, largest charge first.
 
-    Whole days that are closed are read from their sums, the rest from the records; what is asked
-    by session or task only from the records, as long as these are kept.
+    Whole closed days are read from their sums, the rest from the records. Filters by session or
+    task read only the records, as long as these are kept.
     """
     merged: dict[Any, dict[str, Any]] = {}
     of_records = wanted.is_of_records or group in ("session", "task")
@@ -125,7 +125,7 @@ def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
 
 
 def _parts(user_id: int, wanted: Filter) -> list[QuerySet[Any]]:
-    """Return what together holds all that matches: a closed day's sums, or records, as rows."""
+    """Return the sources that together contain all matches: sums of closed days, and records."""
     first, last = _whole_days(wanted)
     if first >= last:
         return [_as_days(records(user_id, wanted))]
@@ -140,18 +140,18 @@ def _parts(user_id: int, wanted: Filter) -> list[QuerySet[Any]]:
 
 
 def _whole_days(wanted: Filter) -> tuple[date, date]:
-    """Return the first closed day that is wanted as a whole, and the day after the last one."""
+    """Return the first closed day within the filter, and the day after the last one."""
     last = closed_until()
     if wanted.until:
         last = min(last, wanted.until.astimezone(UTC).date())
     if wanted.since is None:
-        return date(1, 1, 2), last  # a day that has a midnight in every time zone
+        return date(1, 1, 2), last  # a day with a midnight in every time zone
     since = wanted.since.astimezone(UTC)
     return since.date() + timedelta(days=since.time() != time()), last
 
 
 def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
-    """Give records the columns of daily sums that they lack."""
+    """Add the columns of daily sums that records do not have."""
     return found.annotate(
         day=TruncDate("created_at"),
         requests=Value(1),
@@ -168,7 +168,7 @@ def _by_group(part: QuerySet[Any], group: str) -> Iterable[dict[str, Any]]:
 
 
 def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
-    """Add a part's sums to those of the parts before; a cost that nobody knows stays None."""
+    """Add a part's sums to those of the previous parts. An unknown cost stays None."""
     sofar = sofar or {"cost": None}
     told = [cost for cost in (sofar["cost"], row["sum_of_cost"]) if cost is not None]
     return {
@@ -180,9 +180,10 @@ def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]:
-    """Return who was charged the most in some days (``until`` is exclusive), and how much.
+    """Return the users with the largest charges in some days (``until`` is exclusive).
 
-    Reads a row for each user, day and model: meant for a month, not for years. Cost in USD.
+    This reads a row for each user, day and model, so it is meant for a month, not for years. Cost
+    in USD.
     """
     parts = _parts_of_all(since, until)
     charged: Counter[int] = Counter()
@@ -191,7 +192,7 @@ def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]
         charged.update({user: int(sum_) for user, sum_ in sums})
     most = sorted(charged, key=lambda user: (-charged[user], user))[:at_most]
     merged: dict[int, dict[str, Any]] = {}
-    for part in parts:  # All columns of few users: the sums of all users' would be thrown away.
+    for part in parts:  # All columns only for these users; those of other users are not needed.
         for row in _by_group(part.filter(user_id__in=most), "user"):
             merged[row["group"]] = _add(merged.get(row["group"]), row)
     rows = [(user, merged[user]) for user in most]
@@ -208,7 +209,7 @@ def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
 
 
 def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
-    """Walk through all records that match, newest first, ``PAGE`` at a time."""
+    """Yield all matching records, newest first, ``PAGE`` at a time."""
     rest = places(user_id, wanted)
     page = list(rest[:PAGE])
     while page:
@@ -221,10 +222,10 @@ def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
 
 
 def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
-    """Return where the records that match stand, newest first: `usage_of_user_by_kind` has it all.
+    """Return the places of matching records, newest first, from the index `usage_of_user_by_kind`.
 
-    So what does not match costs no visit to its record; `at` then fetches what does. The search
-    ends at the first match that the daily sums know of, instead of at the user's first record.
+    So only matching records are read, by `at`. The search ends at the first match in the daily
+    sums, instead of at the user's first record.
     """
     found = records(user_id, wanted)
     if not wanted.is_of_records and _lookups(replace(wanted, since=None, until=None)):
@@ -233,12 +234,12 @@ def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
 
 
 def _first_match(user_id: int, wanted: Filter) -> datetime:
-    """Return a time before which nothing matches."""
+    """Return a time before which no record matches."""
     first, last = _whole_days(wanted)
     days = DailyUsage.objects.filter(user_id=user_id, day__gte=first, day__lt=last)
     matching = days.filter(**_lookups(replace(wanted, since=None, until=None)))
     if wanted.since and wanted.since < midnight(first):
-        return wanted.since  # a part of a day, which has no sums of its own
+        return wanted.since  # a part of a day, which has no sums
     return midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
 
 

@@ -1,9 +1,9 @@
-"""Forgetting the details of old usage: its daily sums stay, and so do the books.
+"""Deleting the details of old usage. Daily sums and ledger entries are kept.
 
-A day is sealed before anything of it goes: its sums are final, exact, and never made anew. What is
-older than ``Aggregation.pruned_until`` is then deleted in small batches, so a run that dies leaves
-nothing half done: the next one goes on. Entries are never deleted; ``verify`` holds those of sealed
-days against the daily sums.
+Before the records of a day are deleted, the day is sealed: its sums are final, exact, and never
+recomputed. Records older than ``Aggregation.pruned_until`` are then deleted in small batches, and
+the next run continues after an interruption. Entries are never deleted; ``verify`` compares those
+of sealed days with the daily sums.
 """
 
 import time
@@ -36,7 +36,7 @@ _DELETE = """
     SELECT count(*) FROM records
 """
 
-# Nothing was charged for these: their clients released them, or never came back.
+# Reservations without a charge: their clients released them, or let them expire.
 _DELETE_UNSETTLED = """
     WITH old AS (
         SELECT id FROM tokens_reservation r
@@ -51,7 +51,7 @@ _DELETE_UNSETTLED = """
 
 
 def due(*, keep_days: int) -> int:
-    """Return how many records are older than so many days, and may go.
+    """Return how many records are older than so many days and can be deleted.
 
     Raises ``ValueError`` for less than USAGE_RETENTION_AT_LEAST.
     """
@@ -61,9 +61,9 @@ def due(*, keep_days: int) -> int:
 def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
     """Delete the records older than so many days, the oldest first; returns how many.
 
-    Stops after about so many ``seconds``, and before a day whose sums are not exact: that is
-    logged. Reservations as old of which nothing came go too. Raises ``ValueError`` for less
-    than USAGE_RETENTION_AT_LEAST.
+    This stops after about so many ``seconds``, and before a day whose sums are not exact, which is
+    logged. Reservations of the same age without a charge are deleted, too. Raises ``ValueError``
+    for less than USAGE_RETENTION_AT_LEAST.
     """
     last, deadline, deleted = _last_day(keep_days), time.monotonic() + seconds, 0
     day = _oldest()
@@ -73,13 +73,13 @@ def prune(*, keep_days: int, seconds: float = float("inf")) -> int:
             break
         done = _delete(_DELETE, before=midnight(day + timedelta(days=1)), deadline=deadline)
         deleted += done
-        day = _oldest() if done else None  # nothing goes that still awaits a word
+        day = _oldest() if done else None  # provisional receipts are kept
     _delete(_DELETE_UNSETTLED, before=midnight(last), deadline=deadline)
     return deleted
 
 
 def _last_day(keep_days: int) -> date:
-    """Return the first day that stays."""
+    """Return the first day that is kept."""
     if keep_days < settings.USAGE_RETENTION_AT_LEAST:
         raise ValueError(f"Usage is kept for {settings.USAGE_RETENTION_AT_LEAST} days or more.")
     kept = timezone.now().astimezone(UTC).date() - timedelta(days=keep_days)
@@ -93,7 +93,7 @@ def _oldest() -> date | None:
 
 @transaction.atomic
 def _sealed(day: date) -> bool:
-    """Seal the day, unless it is; tell whether its records may go."""
+    """Seal the day, unless it is sealed. Return whether its records can be deleted."""
     aggregates.take_turns()
     state = Aggregation.objects.get()
     if state.pruned_until and day < state.pruned_until:

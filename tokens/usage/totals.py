@@ -1,11 +1,11 @@
-"""Sums of all users by day: in all, by model, by provider and by plan. They are for staff.
+"""Sums of all users by day: in total, by model, by provider and by plan. They are for staff.
 
-What is asked for is answered from the sums of closed days (``DailyTotal``) and from the records of
-the days that may still change, so it is exact at any time. Latencies are those of requests that a
-model answered, as counts (``tokens.usage.latency``).
+Queries read the sums of closed days (``DailyTotal``) and the records of days that may still change,
+so the results are always exact. Latencies include only answered requests, as counts
+(``tokens.usage.latency``).
 
-A user's plan on a day is the one that they ended it with. It is read from the books: today's plan,
-unless it changed since; then the last one that began before the day was over.
+A user's plan on a day is the plan at its end. It is read from the adjustments: the current plan, or
+if it changed since, the last plan that began before the end of the day.
 """
 
 from collections.abc import Iterable
@@ -83,7 +83,7 @@ _COUNTS = ", ".join(
 def of_records(dimensions: Iterable[Dimension] = tuple(_KEYS), *, users: bool = True) -> str:
     """Return a statement that sums records as rows of ``DailyTotal``: see ``parameters``.
 
-    Counting users is what takes the most time; without it they are null.
+    Counting users takes the most time. Without it, they are null.
     """
     chosen = list(dimensions)
     keys = ", ".join(f"('{name}', {_KEYS[name]})" for name in chosen)
@@ -117,18 +117,18 @@ def of_records(dimensions: Iterable[Dimension] = tuple(_KEYS), *, users: bool = 
 
 
 def parameters(start: datetime, end: datetime) -> dict[str, Any]:
-    """Return what ``of_records`` needs, of a time whose end is exclusive."""
+    """Return the parameters of ``of_records`` for a period whose end is exclusive."""
     return {"start": start, "end": end, "bounds": BOUNDS, "free": DEFAULT_TIER}
 
 
 def closed_until() -> date:
-    """Return the first day whose records may still change; before it the daily sums are final."""
+    """Return the first day whose records may still change. The sums before it are final."""
     state = Aggregation.objects.first()
     return state.open_from if state else date.min
 
 
 def by_key(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
-    """Sum the days of a time (``until`` is exclusive) by key; what was charged most comes first.
+    """Sum the days of a period (``until`` is exclusive) by key, largest charge first.
 
     ``users`` is None: users of several days cannot be added up.
     """
@@ -136,19 +136,19 @@ def by_key(dimension: Dimension, *, since: date, until: date) -> list[dict[str, 
 
 
 def by_day(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
-    """Return the sums of each day and key as they are, in the order of days, and of keys."""
+    """Return the sums of each day and key, ordered by day and key."""
     return _read("day, key", dimension, since, until, order="day, key", users=True)
 
 
 def active_users(*, since: date, until: date) -> int:
-    """Count who had a request in the days (``until`` is exclusive)."""
+    """Count the users with a request in the days (``until`` is exclusive)."""
     closed = min(until, closed_until())
     with connection.cursor() as cursor:
         cursor.execute(_ACTIVE, {"since": since, "closed": closed, **_span(since, until, closed)})
         return int(cursor.fetchone()[0])
 
 
-# A look-up in an index for each user costs less than reading all that they did.
+# An index lookup for each user is faster than reading all records.
 _ACTIVE = """
     SELECT count(*) FROM accounts_user u
      WHERE EXISTS (SELECT FROM tokens_dailyusage d
@@ -182,6 +182,6 @@ def _read(
 
 
 def _span(since: date, until: date, closed: date) -> dict[str, datetime]:
-    """Return when the records begin and end that no closed day holds."""
+    """Return the start and end of the records that are not in closed days."""
     start = max(since, closed)
     return {"start": midnight(start), "end": midnight(max(start, until))}

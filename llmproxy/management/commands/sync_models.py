@@ -7,15 +7,17 @@ from llmproxy.catalog.sync import sync_models
 
 
 class Command(BaseCommand):
-    help = "Bring the model catalog up to date with the lists of the configured providers."
+    help = "Update the model catalog from the lists of the configured providers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Read the lists, write nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Read the lists, but do not write."
+        )
 
         parser.add_argument(
             "--accept-loss",
             action="store_true",
-            help="Believe a list that has lost most of its models.",
+            help="Accept a list that has lost most of its models.",
         )
 
     def handle(self, *args: Any, dry_run: bool, accept_loss: bool, **options: Any) -> None:
@@ -25,6 +27,6 @@ class Command(BaseCommand):
         for name, error in report.failed.items():
             self.stderr.write(f"{name}: {error}")
         if not (report.synced or report.failed):
-            self.stderr.write("No provider is set up: see OPENROUTER_API_KEY in .env.example.")
+            self.stderr.write("No provider is configured: see OPENROUTER_API_KEY in .env.example.")
         if report.failed and not report.synced:
-            raise CommandError("no provider gave a list of models")
+            raise CommandError("no provider returned a list of models")

@@ -1,4 +1,4 @@
-"""The dialects in which clients ask, beside chat completions: Messages and Responses."""
+"""The dialects that clients can use besides chat completions: Messages and Responses."""
 
 from llmproxy.protocol.dialects.base import Dialect, Exchange, NativeReader, Reply, StreamTranslator
 from llmproxy.protocol.dialects.fields import OPENROUTER, PLAIN, Target, Untranslatable

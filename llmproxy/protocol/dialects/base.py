@@ -1,4 +1,4 @@
-"""What the relay knows of a dialect: one interface for Messages and Responses.
+"""The interface of a dialect, which the relay uses for Messages and Responses.
 
     dialect.exchange(request, target, reply)   the request in chat completions
         .chat, .omitted
@@ -6,9 +6,9 @@
         .stream()                              the same for a stream, event by event
     dialect.error_body(error, request_id)      an error in the client's dialect
     dialect.failure(error, request_id)         the same as the event that ends a stream
-    dialect.native_reader()                    reads a provider that speaks the dialect itself
+    dialect.native_reader()                    reads a provider that supports the dialect
 
-All of it is pure: identifiers and times come in with ``Reply``.
+All of it is pure: identifiers and times are passed in with ``Reply``.
 """
 
 from abc import ABC, abstractmethod
@@ -26,9 +26,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What an answer says of itself. ``id`` has no prefix; ``created`` is in Unix seconds.
+    """The facts of an answer. ``id`` has no prefix; ``created`` is in Unix seconds.
 
-    ``prompt_tokens`` is our estimate, for the start of a stream, before the provider has counted.
+    ``prompt_tokens`` is our estimate for the start of a stream, before the provider reports usage.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Reply:
 
 @dataclass
 class Exchange(ABC):
-    """One request, translated, and the way back for its answer."""
+    """One translated request, and the translation of its answer."""
 
     chat: Json
     reply: Reply
@@ -55,10 +55,10 @@ class Exchange(ABC):
 
 
 class StreamTranslator(ABC):
-    """Takes a chat stream's bytes, split anywhere; gives events of the client's dialect.
+    """Translates a chat stream, split at any byte, to events of the client's dialect.
 
-    ``complete`` tells whether the upstream has said that the answer is whole. The end is written
-    by ``finish`` or by ``error``, once, whichever is called first.
+    ``complete`` is set when the upstream has reported that the answer is complete. The end is
+    written once, by the first call of ``finish`` or ``error``.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class StreamTranslator(ABC):
         self._splitter = sse.EventSplitter()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the events that some bytes of the upstream bring about.
+        """Return the events for some bytes of the upstream.
 
         Raises ``sse.TooLarge``.
         """
@@ -75,7 +75,7 @@ class StreamTranslator(ABC):
         return self.read(block) if block else []
 
     def read(self, block: bytes) -> list[bytes]:
-        """Do the same with a block of whole events."""
+        """Return the events for a block of whole events."""
         events: list[bytes] = []
         for raw in sse.events(block):
             if sse.data(raw) == b"[DONE]":
@@ -85,15 +85,15 @@ class StreamTranslator(ABC):
         return events
 
     def chunk(self, chunk: Json) -> list[bytes]:
-        """Do the same with one chunk, as read."""
+        """Return the events for one parsed chunk."""
         return [] if self.ended else self._translate(chunk)
 
     def text(self, text: str) -> list[bytes]:
-        """Do the same with chunks that hold nothing but text of the answer."""
+        """Return the events for chunks that contain only text of the answer."""
         return [] if self.ended else self._text(text)
 
     def finish(self) -> list[bytes]:
-        """Return the last events; those of an error when the upstream broke off."""
+        """Return the last events, or an error's if the upstream ended too early."""
         events = self.read(rest) if (rest := self._splitter.rest()) else []
         if self.ended:
             return events
@@ -110,7 +110,7 @@ class StreamTranslator(ABC):
         return self._fail(error)
 
     def keep_alive(self) -> bytes:
-        """Return what keeps a quiet connection open."""
+        """Return the bytes that keep a silent connection open."""
         return sse.KEEP_ALIVE
 
     def _translate(self, chunk: Json) -> list[bytes]:
@@ -132,10 +132,10 @@ class StreamTranslator(ABC):
 
 
 class NativeReader(ABC):
-    """Reads a native answer or its events: usage, output, end and error. Nothing is changed.
+    """Reads a native answer or its events: usage, output, end and error. Changes nothing.
 
-    ``usage`` is an object in chat's own names, or None until the provider has reported it.
-    ``stopped`` tells that the model has come to its end, ``finished`` that the answer has.
+    ``usage`` is an object with chat's field names, or None until the provider has reported it.
+    ``stopped`` is set when the model has finished, ``finished`` when the answer has ended.
     """
 
     def __init__(self) -> None:
@@ -150,20 +150,20 @@ class NativeReader(ABC):
 
     @property
     def report(self) -> Report | None:
-        """Return the figures so far, of which the prompt may come before the rest."""
+        """Return the figures reported so far. The prompt's may come first."""
         return reports.read(self.usage)
 
     @abstractmethod
     def add(self, payload: Json) -> bool:
-        """Read one event, or a whole answer. Returns whether it says more than output."""
+        """Read one event or a whole answer. Returns whether it contains more than output."""
 
     @abstractmethod
     def cut_short(self) -> bytes:
-        """Return the events, but for the last, that end an answer at its token limit."""
+        """Return the events that end an answer at its token limit, except the last one."""
 
     @abstractmethod
     def last_event(self) -> bytes:
-        """Return the event that ends the answer, where the provider does not send it."""
+        """Return the event that ends the answer, for providers that do not send it."""
 
     @abstractmethod
     def failure(self, error: ApiError, request_id: str | None) -> bytes:
@@ -171,13 +171,13 @@ class NativeReader(ABC):
 
 
 class Dialect(ABC):
-    """One of the ways in which clients ask for an answer."""
+    """One of the APIs that clients can use."""
 
     name: str
 
     @abstractmethod
     def exchange(self, request: Json, target: Target, reply: Reply) -> Exchange:
-        """Translate a request. Raises ``InvalidRequest`` that names the field."""
+        """Translate a request. Raises ``InvalidRequest`` with the field's name."""
 
     @abstractmethod
     def error_body(self, error: ApiError, request_id: str | None) -> Json:
@@ -185,11 +185,11 @@ class Dialect(ABC):
 
     @abstractmethod
     def failure(self, error: ApiError, request_id: str | None) -> bytes:
-        """Return the event of a stream that ends with an error before its first content."""
+        """Return the event that ends a stream with an error before its first content."""
 
     @abstractmethod
     def native_reader(self) -> NativeReader:
-        """Return a reader for one answer of a provider that speaks the dialect."""
+        """Return a reader for one answer of a provider that supports the dialect."""
 
 
 class UpstreamFailed(ApiError):
@@ -215,7 +215,7 @@ def upstream_error(said: Json) -> UpstreamFailed:
 
 
 def typed_event(payload: Json) -> bytes:
-    """Serialize an event that has its type as its name, as both vendors write them."""
+    """Serialize an event with its type as its name, as both vendors do."""
     return b"event: " + str(payload["type"]).encode() + b"\ndata: " + dumps(payload) + b"\n\n"
 
 
@@ -227,7 +227,7 @@ def choice_of(answer: Json) -> Json:
 
 
 def part(value: Json, name: str) -> Json:
-    """Return an object within an object; empty when it is none."""
+    """Return an object within an object, or an empty one if it is missing."""
     found = value.get(name)
     return found if isinstance(found, dict) else {}
 

@@ -1,8 +1,8 @@
-"""Pieces of an answer put together to blocks, one after the other.
+"""Assembling the pieces of an answer into a sequence of blocks.
 
 Messages and Responses send an answer as a sequence: a block opens, grows and closes before the
-next one opens. In chat completions, parallel tool calls may come interleaved. A block that comes
-while another may still grow waits, so that nothing is ever sent out of its block.
+next one opens. In chat completions, parallel tool calls can be interleaved. A block that arrives
+while another can still grow is held back, so that every piece is sent within its block.
 """
 
 import json
@@ -16,9 +16,9 @@ Json = dict[str, Any]
 
 @dataclass
 class Block:
-    """A text, a refusal, a stretch of reasoning or a tool call, at its place in the answer.
+    """A text, a refusal, reasoning or a tool call, with its position in the answer.
 
-    ``announced``: the stream has opened its part, where that waits for the first text.
+    ``announced``: the stream has opened the part, which is delayed until its first text.
     """
 
     kind: Kind
@@ -42,22 +42,22 @@ class Block:
     def grow(self, piece: Piece) -> None:
         if piece.text:
             self._texts.append(piece.text)
-        if not self.is_open:  # From then on they are known to the client.
+        if not self.is_open:  # They do not change after they were sent to the client.
             self.id = self.id or piece.id
             self.name = self.name or piece.name
             self.custom = self.custom or piece.custom
         self.detail.update(piece.detail or {})
 
     def unsent(self) -> str:
-        """Return what was added since this was last asked."""
+        """Return the text that was added since the last call."""
         text = "".join(self._texts[self._sent :])
         self._sent = len(self._texts)
         return text
 
     def has_ended(self) -> bool:
-        """Tell whether it cannot grow any more, now that another block has begun.
+        """Return whether the block is complete, now that another block has begun.
 
-        A call's arguments are one JSON object, which cannot go on once it is complete.
+        A call's arguments are one JSON object, so they are complete when the object is.
         """
         if self.kind != "call" or self.custom:
             return True
@@ -84,7 +84,7 @@ Step = Opened | Added | Closed
 
 
 class Sequencer:
-    """Takes the pieces of an answer in the order in which they come; gives steps in sequence."""
+    """Turns the pieces of an answer, in the order of arrival, into sequential steps."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -94,7 +94,7 @@ class Sequencer:
     def add(self, piece: Piece) -> list[Step]:
         block = self._by_key.get(piece.key)
         if block is not None and block.is_closed and piece.kind == "call":
-            return []  # Nothing but space can follow complete arguments.
+            return []  # Only whitespace can follow complete arguments.
         if block is None or block.is_closed or self._is_past(block):
             block = Block(piece.kind, piece.key, len(self.blocks))
             self.blocks.append(block)
@@ -103,11 +103,11 @@ class Sequencer:
         return self._advance()
 
     def close(self) -> list[Step]:
-        """End every block: nothing more comes."""
+        """End every block at the end of the answer."""
         return self._advance(last=True)
 
     def _is_past(self, block: Block) -> bool:
-        """Tell whether a text has ended because something else came after it."""
+        """Return whether a text has ended because another block followed it."""
         return block.kind in ("text", "refusal") and block is not self.blocks[-1]
 
     def _advance(self, *, last: bool = False) -> list[Step]:
@@ -116,7 +116,7 @@ class Sequencer:
             block = self.blocks[self._at]
             if not block.is_open:
                 if block.kind == "call" and not block.name and not last:
-                    break  # A call opens with its name.
+                    break  # A call cannot open before its name is known.
                 block.is_open = True
                 steps.append(Opened(block))
             if text := block.unsent():
@@ -140,7 +140,7 @@ def blocks_of(message: Json) -> list[Block]:
 
 
 def object_in(text: str) -> Json | None:
-    """Read a JSON object, with whole numbers of any length; None when it is none."""
+    """Parse a JSON object, with integers of any length; None if it is not one."""
     if not text.rstrip().endswith("}"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The messages of a chat request, as they are put together from another dialect's."""
+"""Building the messages of a chat request from another dialect's."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ Json = dict[str, Any]
 
 
 def content(parts: list[Json]) -> str | list[Json]:
-    """Return the parts of a message, as a plain string where that says the same."""
+    """Return the parts of a message, as a plain string if that is equivalent."""
     if not parts:
         return ""
     if len(parts) == 1 and set(parts[0]) == {"type", "text"}:
@@ -16,7 +16,7 @@ def content(parts: list[Json]) -> str | list[Json]:
 
 
 class Conversation:
-    """Chat messages, in which the results of tools follow right after their calls."""
+    """Chat messages. Tool results follow directly after their calls."""
 
     def __init__(self) -> None:
         self.messages: list[Json] = []
@@ -45,7 +45,7 @@ class Conversation:
     def result(self, call_id: str, parts: list[Json]) -> None:
         """Add a tool's result after its call.
 
-        A tool's message holds text only. Whatever else the tool returned follows as the user's.
+        A tool's message can only contain text. Other content follows in a message of the user.
         """
         texts = [part for part in parts if part["type"] == "text"]
         others = [part for part in parts if part["type"] != "text"]
@@ -60,7 +60,7 @@ class Conversation:
             self.messages.insert(self._end_of_results(place), attachments)
 
     def _place(self, call_id: str) -> int:
-        """Return where a result belongs: after its call, and after the results that are there."""
+        """Return the position of a result: after its call and the earlier results."""
         called = self._by_call.get(call_id)
         if called is None:
             return len(self.messages)

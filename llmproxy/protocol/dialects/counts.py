@@ -10,7 +10,7 @@ _WRITES = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_
 
 
 class Counts(NamedTuple):
-    """What an answer used. ``prompt`` includes the cache; ``completion`` includes reasoning."""
+    """The usage of an answer. ``prompt`` includes the cache; ``completion`` includes reasoning."""
 
     prompt: int
     completion: int
@@ -19,7 +19,7 @@ class Counts(NamedTuple):
     reasoning: int
 
     def as_chat(self) -> Json:
-        """Return them as a usage object of chat completions."""
+        """Return the counts as a usage object of chat completions."""
         return {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
@@ -33,7 +33,7 @@ class Counts(NamedTuple):
 
 
 def of_chat(answer: Json) -> Counts | None:
-    """Read the usage of a chat answer or chunk; None when it has none."""
+    """Read the usage of a chat answer or chunk; None if it has none."""
     usage = part(answer, "usage")
     if not usage:
         return None

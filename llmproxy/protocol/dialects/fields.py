@@ -1,7 +1,7 @@
-"""Reading a request field by field, so that no field is lost without a trace.
+"""Reading a request field by field, so that no field is lost silently.
 
-Each object of a request is read through ``Fields``, which remembers what was read. What is left
-at the end is kept (``rest``) or refused (``done``): nothing disappears because nobody looked.
+Each object of a request is read through ``Fields``, which records the fields that were read. The
+others are kept (``rest``) or refused (``done``) at the end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _SPOKEN = {
 
 
 class Untranslatable(InvalidRequest):
-    """The provider speaks chat completions only, in which this field cannot be said."""
+    """The provider supports only chat completions, which have no equivalent of this field."""
 
     code = "unsupported_field"
 
@@ -32,11 +32,11 @@ class Untranslatable(InvalidRequest):
 
 @dataclass(frozen=True)
 class Target:
-    """What a provider's chat completions understand, beyond what all of them do.
+    """The features of a provider's chat completions beyond the common ones.
 
-    ``reasoning``: "details" is OpenRouter's way, with a ``reasoning`` object in the request and
+    ``reasoning``: "details" is OpenRouter's form, with a ``reasoning`` object in the request and
     ``reasoning_details`` in messages; "content" is ``reasoning_effort`` and ``reasoning_content``.
-    ``hosted_tools``: whether a tool that the vendor's own servers run is refused or left out.
+    ``hosted_tools``: whether tools that the vendor's servers run are refused or left out.
     """
 
     limit: str = "max_tokens"
@@ -54,14 +54,14 @@ PLAIN = Target()
 
 @dataclass
 class Scope:
-    """One translation: for whom, and which fields were left out because they are only hints."""
+    """One translation: its target, and the fields that were left out because they are hints."""
 
     target: Target
     omitted: list[str] = field(default_factory=list)
 
 
 class Fields:
-    """One object of a request, at ``path`` within it. Null is as good as absent."""
+    """One object of a request, at ``path`` within it. Null is equivalent to absent."""
 
     def __init__(self, value: Any, path: str, scope: Scope) -> None:
         if not isinstance(value, dict):
@@ -71,15 +71,15 @@ class Fields:
         self._left = {name: each for name, each in value.items() if each is not None}
 
     def at(self, name: str) -> str:
-        """Return the path of a field, as an error names it."""
+        """Return the path of a field, for error messages."""
         return f"{self.path}.{name}" if self.path else name
 
     def peek(self, name: str) -> Any:
-        """Return a field's value without counting it as read."""
+        """Return a field's value without marking it as read."""
         return self._left.get(name)
 
     def take(self, name: str, *kinds: type) -> Any:
-        """Return a field's value and count it as read; None when it is absent."""
+        """Return a field's value and mark it as read; None if it is absent."""
         value = self._left.pop(name, None)
         if value is not None and kinds and not isinstance(value, kinds):
             spoken = " or ".join(_SPOKEN[kind] for kind in kinds)
@@ -104,40 +104,40 @@ class Fields:
         return list(fields_of(value, self.at(name), self.scope))
 
     def accept(self, name: str, *values: Any, reason: str = "this value is not supported.") -> None:
-        """Read a field whose given values ask for nothing but what happens anyway."""
+        """Read a field, and refuse every value that would change the default behavior."""
         value = self.take(name)
         if value is not None and value not in values:
             self.refuse(name, reason)
 
     def skip(self, *names: str) -> None:
-        """Read fields that only number or describe what the client sends back to us."""
+        """Read and ignore fields that only number or describe content of earlier answers."""
         for name in names:
             self._left.pop(name, None)
 
     def omit(self, *names: str) -> None:
-        """Leave out fields that the provider cannot use, and note that."""
+        """Leave out fields that the provider cannot use, and record their paths."""
         for name in names:
             if self._left.pop(name, None):
                 self.scope.omitted.append(self.at(name))
 
     def keep(self, *names: str) -> Json:
-        """Return those of the fields that are there, as they are."""
+        """Return the fields that are present, unchanged."""
         return {name: self._left.pop(name) for name in names if name in self._left}
 
     def cache_control(self) -> Json:
-        """Return the cache breakpoint where it is understood, else note it as left out."""
+        """Return the cache breakpoint if the target supports it, else record it as left out."""
         if self.scope.target.cache_control:
             return self.keep("cache_control")
         self.omit("cache_control")
         return {}
 
     def rest(self) -> Json:
-        """Return what nobody has read: unknown fields, to be kept as they are."""
+        """Return the fields that were not read, to be kept unchanged."""
         rest, self._left = self._left, {}
         return rest
 
     def done(self) -> None:
-        """Refuse what nobody has read."""
+        """Refuse the first field that was not read."""
         for name in self._left:
             self.refuse(name, "this field has no equivalent in chat completions.")
 
@@ -145,7 +145,7 @@ class Fields:
         raise Untranslatable(self.at(name) if name else self.path, reason)
 
     def refuse_any(self, names: Iterable[str], reason: str) -> None:
-        """Refuse the first of the fields that is there and not false."""
+        """Refuse the first of the fields that is present and not false."""
         for name in names:
             if self.take(name):
                 self.refuse(name, reason)

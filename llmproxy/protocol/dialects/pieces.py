@@ -1,4 +1,4 @@
-"""What a model wrote, piece by piece, read from a chat message or the deltas of a stream."""
+"""Reading the pieces of a model's output from a chat message or the deltas of a stream."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -14,7 +14,7 @@ _TEXT_OF = {"reasoning.text": "text", "reasoning.summary": "summary"}
 class Piece(NamedTuple):
     """A piece of a block; pieces with the same ``key`` belong together.
 
-    ``detail`` has what an entry of ``reasoning_details`` says beside its text.
+    ``detail`` has the other fields of an entry of ``reasoning_details``.
     """
 
     kind: Kind
@@ -29,8 +29,8 @@ class Piece(NamedTuple):
 class PieceReader:
     """Reads the deltas of one choice, or its whole message.
 
-    Remembers which tool call an index stands for: some gateways use one index for several calls,
-    or leave it out.
+    Records which tool call an index refers to: some gateways use one index for several calls, or
+    leave it out.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class PieceReader:
         self._count = 0
 
     def read(self, message: Json, *, whole: bool = False) -> Iterator[Piece]:
-        """Yield what a delta or a message says. ``whole``: each call in it is one of its own."""
+        """Yield the pieces of a delta or a message. ``whole``: every call in it is complete."""
         yield from _reasoning(message, whole=whole)
         yield from _content(message.get("content"))
         if refusal := _text(message.get("refusal")):
@@ -69,7 +69,7 @@ class PieceReader:
 
 
 def _reasoning(message: Json, *, whole: bool) -> Iterator[Piece]:
-    """Yield the structured reasoning where there is some; a plain text beside it repeats it."""
+    """Yield the structured reasoning, else the plain text, which would repeat it."""
     details = message.get("reasoning_details")
     found = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
     for position, detail in enumerate(found):
@@ -83,7 +83,7 @@ def _reasoning(message: Json, *, whole: bool) -> Iterator[Piece]:
 
 
 def _content(content: Any) -> Iterator[Piece]:
-    """Yield the text. Mistral sends a list of parts, of which some are thinking."""
+    """Yield the text. Mistral sends a list of parts, some of which are thinking."""
     if isinstance(content, str):
         if content:
             yield Piece("text", "text", content)
@@ -99,7 +99,7 @@ def _content(content: Any) -> Iterator[Piece]:
 
 
 def _arguments(function: Json) -> str:
-    """Return a call's arguments as text; some servers send the object itself."""
+    """Return a call's arguments as text. Some servers send an object."""
     arguments = function.get("arguments")
     return dumps(arguments).decode() if isinstance(arguments, dict) else _text(arguments)
 

@@ -1,8 +1,8 @@
-"""Reasoning that a model wants back: signed or encrypted, and carried through other dialects.
+"""Signed or encrypted reasoning that clients send back, carried through other dialects.
 
-OpenRouter's ``reasoning_details`` name who made an entry (``format``) and under which id. Messages
-and Responses have one opaque field for all of it, ``signature`` or ``encrypted_content``. What
-does not fit there as it is, is packed into it, and comes back entire with the client's next turn.
+OpenRouter's ``reasoning_details`` have the producer of an entry (``format``) and its id. Messages
+and Responses have one opaque field, ``signature`` or ``encrypted_content``. An entry that does not
+fit into it unchanged is packed into it, and unpacked when the client sends it with its next turn.
 https://openrouter.ai/docs/use-cases/reasoning-tokens
 """
 
@@ -27,7 +27,7 @@ def pack(detail: Json) -> str:
 
 
 def unpack(opaque: str) -> Json | None:
-    """Read what ``pack`` wrote; None for a signature of somebody else."""
+    """Read an entry that ``pack`` wrote; None for other signatures."""
     if not opaque.startswith(_PREFIX):
         return None
     try:
@@ -38,18 +38,18 @@ def unpack(opaque: str) -> Json | None:
 
 
 def with_text(detail: Json, text: str) -> Json:
-    """Return an entry with its text, in the field that its type has for it."""
+    """Return an entry with its text, in the field for its type."""
     name = _TEXTS.get(detail["type"])
     return {**detail, name: text} if name else detail
 
 
 def is_plain(detail: Json) -> bool:
-    """Tell whether an entry says nothing but its text."""
+    """Return whether an entry contains only text."""
     return not set(detail) - {"type", "index"} and detail.get("type") != "reasoning.summary"
 
 
 def is_anthropic(detail: Json) -> bool:
-    """Tell whether a block of Messages can say all that an entry says."""
+    """Return whether a block of Messages can represent the whole entry."""
     known = {"type", "signature", "data", "format", "index"}
     return (
         not set(detail) - known
@@ -59,7 +59,7 @@ def is_anthropic(detail: Json) -> bool:
 
 
 def add_plain(message: Json, text: str) -> None:
-    """Add reasoning to an assistant's message for a provider that knows no details."""
+    """Add reasoning to an assistant's message for a provider without ``reasoning_details``."""
     if text:
         before = message.get("reasoning_content")
         message["reasoning_content"] = f"{before}\n\n{text}" if before else text

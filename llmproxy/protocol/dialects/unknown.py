@@ -1,4 +1,4 @@
-"""Fields that a dialect does not have: kept as they are, unless they would change the answer."""
+"""Fields that a dialect does not have: kept unless they would change the answer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from llmproxy.protocol.dialects.fields import Fields
 
 Json = dict[str, Any]
 
-# They ask chat completions for an answer of another shape, or for more than one.
+# In chat completions they request another form of answer, or several answers.
 _OF_CHAT = (
     "n",
     "best_of",
@@ -23,9 +23,9 @@ _OF_CHAT = (
 
 
 def unknown_fields(fields: Fields, chat: Json) -> Json:
-    """Return the chat request with the fields that nobody has read.
+    """Return the chat request with the fields that were not read.
 
-    Providers take extensions of their own by such fields, and refuse what they do not know.
+    Providers have extensions of their own, and refuse fields that they do not support.
     """
     for name in _OF_CHAT:
         if fields.take(name) is not None:

@@ -1,10 +1,10 @@
-"""How each provider is asked, and how its answer is read for the client.
+"""The requests to the providers, and reading their answers for the client.
 
-A wire is one request in the form in which one provider is asked:
+A wire is one request in the form that one provider accepts:
 
     ChatWire         chat completions, completions and embeddings, as the client sent them
-    NativeWire       Messages or Responses, where the provider speaks them itself
-    TranslatedWire   Messages or Responses, where the provider speaks chat completions only
+    NativeWire       Messages or Responses, for a provider that supports them
+    TranslatedWire   Messages or Responses, for a provider that supports only chat completions
 """
 
 from llmproxy.relay.wires.base import Beginning, Whole, Wire

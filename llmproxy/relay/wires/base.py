@@ -1,4 +1,4 @@
-"""What the relay knows of a wire."""
+"""The interface of a wire, which the relay uses."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer
 
 
 class Whole(NamedTuple):
-    """A whole answer: the body for the client, and what it says of itself."""
+    """A whole answer: the body for the client, and the facts that the relay needs from it."""
 
     body: bytes
     characters: int
@@ -19,11 +19,11 @@ class Whole(NamedTuple):
 
 
 class Beginning(ABC):
-    """Looks at the first events of a stream, until one of them holds content."""
+    """Reads the first events of a stream, until one of them has content."""
 
     @abstractmethod
     def look(self, block: bytes) -> bool:
-        """Tell whether a block of whole events begins to answer.
+        """Return whether a block of whole events has content.
 
         Raises ``AttemptFailed`` for an error, or the end of an empty answer.
         """
@@ -38,10 +38,10 @@ class Beginning(ABC):
 
 
 class Wire(ABC):
-    """One request, in the form in which one provider is asked.
+    """One request, in the form that one provider accepts.
 
-    ``dialect`` is the one of the body; ``omitted`` names the fields of the client's request that
-    it does not carry.
+    ``dialect`` is the dialect of the body; ``omitted`` names the fields of the client's request
+    that the body does not contain.
     """
 
     path: str
@@ -52,16 +52,16 @@ class Wire(ABC):
 
     @abstractmethod
     def request(self, *, model: str, max_output: int, limit: str) -> bytes:
-        """Write the body; ``limit`` is the provider's name for the output limit of chat."""
+        """Write the body; ``limit`` is the provider's name for chat's output limit."""
 
     @abstractmethod
     def read_whole(self, body: bytes) -> Whole:
-        """Read a whole answer. Raises ``AttemptFailed`` if it is none."""
+        """Read a whole answer. Raises ``AttemptFailed`` if the body is not an answer."""
 
     @abstractmethod
     def beginning(self) -> Beginning:
-        """Return what looks for the content of one stream."""
+        """Return an object that finds the first content of one stream."""
 
     @abstractmethod
     def streamed(self, answer: UpstreamAnswer, body: bytes) -> Opening:
-        """Turn a whole answer into the stream that was asked for. Raises ``AttemptFailed``."""
+        """Turn a whole answer into the requested stream. Raises ``AttemptFailed``."""

@@ -1,6 +1,6 @@
-"""OpenAI's own endpoints, which every provider speaks: chat completions, completions, embeddings.
+"""The endpoints that every provider supports: chat completions, completions and embeddings.
 
-Some providers answer a request for a stream with one whole JSON answer, or the other way round.
+Some providers answer a request for a stream with one whole JSON answer, or the reverse.
 """
 
 from typing import Any
@@ -82,7 +82,7 @@ class ChatBeginning(Beginning):
 
 
 def read_object(body: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Return a whole JSON answer, as bytes and as read; a stream is put together to one.
+    """Return a whole JSON answer, as bytes and parsed. A stream is assembled into one.
 
     Raises ``AttemptFailed`` if it is neither.
     """

@@ -1,4 +1,4 @@
-"""A stream of chat completions: bytes through in whole events, read only where it may matter."""
+"""A stream of chat completions: relayed as bytes, in whole events, and parsed only if needed."""
 
 from itertools import groupby
 from typing import Any
@@ -44,13 +44,13 @@ class ChatStream(RelayedStream):
         return self._pass_simple(block, chunks)
 
     def _pass_plain(self, block: bytes, text: str) -> bytes:
-        """Count the output of chunks that differ from the one before in their text only."""
+        """Count the output of chunks that differ from the previous one only in their text."""
         self._closes = False
         self._exchange.tally.add(len(text), events=block.count(b"\n\n"))
         return self._show_plain(block, text)
 
     def _pass_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
-        """Count the output of chunks that hold nothing else, as nearly all do."""
+        """Count the output of chunks that contain nothing else, which is true of nearly all."""
         for chunk in chunks:
             self._exchange.tally.add(output_characters(chunk))
         self._last, self._closes = chunks[-1], False
@@ -59,7 +59,7 @@ class ChatStream(RelayedStream):
         return self._show_simple(block, chunks)
 
     def _pass_mixed(self, block: bytes, chunks: list[Chunk]) -> bytes:
-        """Do the same where some of the chunks hold more, as at the end of a stream."""
+        """Read a block in which some chunks contain more than output, as at the end of a stream."""
         passed = []
         for is_more, run in groupby(zip(sse.events(block), chunks, strict=True), key=_holds_more):
             if self._done or self._error:
@@ -82,15 +82,15 @@ class ChatStream(RelayedStream):
         return self._pass_plain(block, text)
 
     def _show_plain(self, block: bytes, text: str) -> bytes:
-        """Return what the client gets of chunks that say so much text, and nothing else."""
+        """Return the bytes for the client from chunks that contain only this text."""
         return self._without_null_usage(block)
 
     def _show_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
-        """Return what the client gets of chunks that hold output alone."""
+        """Return the bytes for the client from chunks that contain only output."""
         return self._without_null_usage(block)
 
     def _show_chunk(self, event: bytes, chunk: Chunk) -> bytes:
-        """Return what the client gets of a chunk that may hold usage, too."""
+        """Return the bytes for the client from a chunk that may contain usage."""
         if self._shows_usage or "usage" not in chunk:
             return events.canonical(event, chunk)
         if not chunk.get("choices"):
@@ -98,7 +98,7 @@ class ChatStream(RelayedStream):
         return sse.event({key: value for key, value in chunk.items() if key != "usage"})
 
     def _show_comment(self, event: bytes) -> bytes:
-        """Return what the client gets of a comment."""
+        """Return the bytes for the client from a comment."""
         return event
 
     def _without_null_usage(self, block: bytes) -> bytes:
@@ -124,7 +124,7 @@ class ChatStream(RelayedStream):
         characters = output_characters(chunk)
         self._exchange.tally.add(characters)
         self._finished |= finished_choices(chunk)
-        # What says nothing more after the finish is the end, if the provider forgets `[DONE]`.
+        # After the finish reason, a chunk without content ends the answer if `[DONE]` is missing.
         self._last, self._closes = chunk, self._has_finished and not characters
         self._exchange.note_usage(report_in(chunk), final=self._has_finished)
         return self._show_chunk(event, chunk)

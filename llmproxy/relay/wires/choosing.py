@@ -1,4 +1,4 @@
-"""Which wire each of a model's providers is asked by."""
+"""The wire for each of a model's providers."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from llmproxy.relay.wires.translated import TranslatedWire
 
 
 class Wires:
-    """The wires of one request; translations are made when they are needed, and once."""
+    """The wires of one request. Each translation is made once, when it is first needed."""
 
     def __init__(self, call: Call, model: ServedModel, request_id: str) -> None:
         self._call = call
@@ -28,7 +28,7 @@ class Wires:
     def of(self, route: ServedRoute) -> Wire:
         """Return the wire for a provider.
 
-        Raises ``Untranslatable``, or ``FieldRefused`` if it may not be sent a field of the request.
+        Raises ``Untranslatable``, or ``FieldRefused`` for a field that must not be sent to it.
         """
         name = route.provider.name
         if name not in self._wires:
@@ -47,10 +47,10 @@ class Wires:
         return TranslatedWire(self._call, self._translation(dialect.target))
 
     def insist(self, routes: Sequence[ServedRoute]) -> None:
-        """Raise what is wrong with the request if none of the providers can be asked.
+        """Raise the error of the request if it cannot be sent to any of the providers.
 
-        A field that one of them may not be sent is refused, whoever would be asked. Translations
-        for those behind the first are made when it comes to them.
+        A field that must not be sent to one of them is refused for all. Translations for the
+        providers after the first are made when they are tried.
         """
         refused: Untranslatable | None = None
         for route in routes:

@@ -1,4 +1,4 @@
-"""Messages and Responses, where the provider speaks them itself: bytes go through."""
+"""Messages and Responses for a provider that supports them: relayed as bytes."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class NativeWire(Wire):
 
     def streamed(self, answer: UpstreamAnswer, body: bytes) -> Opening:
         answer.close()
-        self.read_whole(body)  # Says what is wrong with it, if it is an error.
+        self.read_whole(body)  # Raises if it is an error.
         raise AttemptFailed(UpstreamError(), outcome="not_streamed", status=200)
 
 
@@ -69,7 +69,7 @@ class _NativeBeginning(Beginning):
         return False
 
     def empty(self) -> AttemptFailed:
-        # What a stream begins with is not yet what its provider bills.
+        # The figures at the start of a stream are not yet what the provider bills.
         return empty(self._reader.report if self._reader.usage else None)
 
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
@@ -78,5 +78,5 @@ class _NativeBeginning(Beginning):
 
 
 def failure(said: dict[str, Any]) -> AttemptFailed:
-    """Turn an error that came in the dialect, with a 200, into a failed attempt."""
+    """Turn an error in the dialect, sent with status 200, into a failed attempt."""
     return failure_of(refusals.from_json({"error": said}))

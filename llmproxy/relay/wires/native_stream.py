@@ -1,4 +1,4 @@
-"""A stream of Messages or Responses, as its provider sends it: read, and passed on as it is."""
+"""A stream of Messages or Responses from its provider: read, and relayed unchanged."""
 
 from typing import Any
 
@@ -78,9 +78,9 @@ class NativeStream(RelayedStream):
 
 
 def payload_of(event: bytes) -> dict[str, Any] | None:
-    """Return the object of an event; an empty one where it is not JSON, None where it has none.
+    """Return the object of an event: empty if the data is not JSON, None if there is no data.
 
-    ``[DONE]`` ends no stream of these dialects: some gateways send it after the last event.
+    ``[DONE]`` does not end streams of these dialects. Some gateways send it after the last event.
     """
     content = sse.data(event).strip()
     if not content or content == b"[DONE]":

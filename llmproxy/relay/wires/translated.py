@@ -1,4 +1,4 @@
-"""Messages and Responses, where the provider speaks chat completions only: both ways translated."""
+"""Messages and Responses for a provider of chat completions: translated both ways."""
 
 from typing import Any
 

@@ -100,7 +100,7 @@ def test_a_tool_that_is_found_later_is_refused_by_the_beta_that_claude_code_then
 
 @pytest.mark.parametrize("field", ["previous_response_id", "store", "conversation", "background"])
 def test_what_needs_a_store_says_that_there_is_none(field: str) -> None:
-    with pytest.raises(Untranslatable, match="nothing is stored here"):
+    with pytest.raises(Untranslatable, match="responses are not stored"):
         DIALECTS["responses"].exchange({**RESPONSES_REQUEST, field: True}, OPENROUTER, REPLY)
 
 

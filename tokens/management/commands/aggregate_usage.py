@@ -8,13 +8,15 @@ from tokens.usage import aggregates
 
 
 class Command(BaseCommand):
-    help = "Bring the daily sums of the usage records up to date."
+    help = "Update the daily sums of the usage records."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--since", type=date.fromisoformat, help="Make every day from this one anew."
+            "--since", type=date.fromisoformat, help="Recompute every day from this one on."
         )
-        parser.add_argument("--dry-run", action="store_true", help="Name the days, change none.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="List the days without changing them."
+        )
         parser.add_argument(
             "--check", action="store_true", help="Compare the sums with the records instead."
         )

@@ -9,10 +9,12 @@ from tokens.tasks import expire_reservations
 
 
 class Command(BaseCommand):
-    help = "Settle what dead workers of this machine owe, and free every late hold."
+    help = "Settle the charges of dead workers of this machine, and expire overdue reservations."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Count them, free none.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Count them without changing them."
+        )
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         if dry_run:

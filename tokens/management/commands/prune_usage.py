@@ -8,16 +8,18 @@ from tokens.usage import retention
 
 
 class Command(BaseCommand):
-    help = "Delete the details of old usage; daily sums and the books stay."
+    help = "Delete the details of old usage. Daily sums and ledger entries are kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--days",
             type=int,
             default=settings.USAGE_RETENTION_DAYS,
-            help="How many days are kept; by default USAGE_RETENTION_DAYS. 0 keeps all.",
+            help="How many days to keep; USAGE_RETENTION_DAYS by default. 0 keeps all.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="Count, and delete nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Count the records without deleting them."
+        )
 
     def handle(self, *args: Any, days: int, dry_run: bool, **options: Any) -> None:
         if not days:

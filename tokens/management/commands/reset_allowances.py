@@ -8,10 +8,12 @@ from tokens.tasks import reset_allowances
 
 
 class Command(BaseCommand):
-    help = "Renew the allowances whose period has ended, and end bonuses that have expired."
+    help = "Renew allowances whose period has ended, and expire bonuses."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Count them, change none.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Count them without changing them."
+        )
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         if dry_run:

@@ -8,10 +8,10 @@ from tokens.models import Balance
 
 
 class Command(BaseCommand):
-    help = "Prove the ledger: entries, holds, grants and receipts against every balance."
+    help = "Check every balance against its entries, reservations, grants and receipts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", type=int, help="Check the user with this id only.")
+        parser.add_argument("--user", type=int, help="Check only the user with this id.")
 
     def handle(self, *args: Any, user: int | None, **options: Any) -> None:
         found = verify(user_id=user)
@@ -20,4 +20,4 @@ class Command(BaseCommand):
         if found:
             raise CommandError(f"{len(found)} discrepancies")
         accounts = Balance.objects.count() if user is None else 1
-        self.stdout.write(f"The ledger is right: {accounts} balances checked.")
+        self.stdout.write(f"The ledger is consistent: {accounts} balances checked.")

@@ -1,4 +1,4 @@
-"""A chat answer as an answer of Messages."""
+"""Translating a chat answer to an answer of Messages."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def answer_of(chat: Json, reply: Reply, stops: tuple[str, ...]) -> Json:
 
 
 def opening(chat: Json, reply: Reply) -> Json:
-    """Return a message without content, as a stream begins with it."""
+    """Return the message without content that begins a stream."""
     model = chat.get("model")
     return {
         "id": f"msg_{reply.id}",
@@ -44,7 +44,7 @@ def opening(chat: Json, reply: Reply) -> Json:
 
 
 def ending(choice: Json, blocks: list[Block], stops: tuple[str, ...]) -> Json:
-    """Return why the answer ended."""
+    """Return the reason why the answer ended."""
     reason, stopped_by = choice.get("finish_reason"), _stopped_by(choice, stops)
     if reason not in ("length", "content_filter") and any(one.kind == "call" for one in blocks):
         said = "tool_use"  # Some providers say "stop" after calls.
@@ -63,7 +63,7 @@ def ending(choice: Json, blocks: list[Block], stops: tuple[str, ...]) -> Json:
 
 
 def _stopped_by(choice: Json, stops: tuple[str, ...]) -> str | None:
-    """Return the stop sequence that was met, where the provider tells: vLLM, or OpenRouter."""
+    """Return the stop sequence that ended the answer, if reported (vLLM, OpenRouter)."""
     told = choice.get("stop_reason")
     if isinstance(told, str) and told in stops:
         return told
@@ -72,7 +72,7 @@ def _stopped_by(choice: Json, stops: tuple[str, ...]) -> str | None:
 
 
 def usage_of(used: counts.Counts | None, reply: Reply) -> Json:
-    """Return the usage. The prompt counts without what came from the cache or went into it."""
+    """Return the usage. Its prompt excludes tokens read from or written to the cache."""
     if used is None:
         used = counts.Counts(reply.prompt_tokens, 0, 0, 0, 0)
     return {
@@ -95,7 +95,7 @@ def content_block(block: Block, reply: Reply) -> Json:
 
 
 def empty_block(block: Block, reply: Reply) -> Json:
-    """Return a block as it opens in a stream."""
+    """Return the block that opens in a stream."""
     if block.kind == "call":
         call_id = block.id or f"toolu_{reply.id}_{block.index}"
         return {"type": "tool_use", "id": call_id, "name": block.name, "input": {}}
@@ -109,7 +109,7 @@ def empty_block(block: Block, reply: Reply) -> Json:
 
 
 def signature(block: Block) -> str:
-    """Return what proves the thinking to its author when it comes back."""
+    """Return the signature by which the provider verifies the thinking in a later request."""
     detail = block.detail
     if not detail or reasoning.is_plain(detail):
         return ""
@@ -120,7 +120,7 @@ def signature(block: Block) -> str:
 
 
 def _input(arguments: str) -> Json:
-    """Read a call's arguments. What is no JSON object is shown to the tool's author as it is."""
+    """Parse a call's arguments. If they are not a JSON object, the text is passed on."""
     if not arguments.strip():
         return {}
     found = object_in(arguments)

@@ -1,4 +1,4 @@
-"""Content blocks that a client sends, as parts of a chat message."""
+"""Translating content blocks of a request to parts of a chat message."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from llmproxy.protocol.dialects.fields import Fields, Scope, fields_of
 
 Json = dict[str, Any]
 
-_FILES = "there are no stored files here: send the data itself, or a URL."
+_FILES = "stored files are not supported: send the data or a URL."
 
 
 def parts(value: Any, path: str, scope: Scope) -> list[Json]:
@@ -49,7 +49,7 @@ def _image(block: Fields) -> Json:
 
 
 def _document(block: Fields) -> list[Json]:
-    """Translate a document; what is said about it comes before it, as text."""
+    """Translate a document. Its title and context precede it as text."""
     title, context = block.take("title", str), block.take("context", str)
     if citations := block.object("citations"):
         citations.accept("enabled", False, reason="citations are not supported.")
@@ -77,7 +77,7 @@ def _document(block: Fields) -> list[Json]:
 def _file(source: Fields, kind: str, title: str | None) -> Json:
     if kind == "url":
         if not source.scope.target.file_urls:
-            source.refuse("url", "this model takes a document's data only, no URL.")
+            source.refuse("url", "this model accepts only a document's data, not a URL.")
         data = source.need("url", str)
     else:
         media = source.need("media_type", str)

@@ -23,16 +23,16 @@ _TYPES = {
 
 
 def error_type(status: int) -> str:
-    """Return Anthropic's name for an HTTP status."""
+    """Return Anthropic's error type for an HTTP status."""
     return _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
 def error_body(error: ApiError, request_id: str | None) -> Json:
-    """Return the object that a failing answer, or an ``error`` event, carries.
+    """Return the object of an error answer or an ``error`` event.
 
-    Our code, the field and the facts stand beside what Anthropic's own errors have. The message of
-    a 402 is our own: in place of Anthropic's ("Your credit balance is too low …") Claude Code
-    shows words of its own, with neither figures nor our link.
+    Our code, the field and the facts are added to the fields of Anthropic's errors. The message of
+    a 402 is our own: in place of Anthropic's ("Your credit balance is too low …"), Claude Code
+    displays its own text, which has neither the figures nor our link.
     """
     body = {"type": error_type(error.status), "message": error.message, "code": error.code}
     if error.param is not None:

@@ -1,4 +1,4 @@
-"""What a provider's own Messages answer says of its usage, output, end and errors.
+"""Reading usage, output, end and errors from a provider's own Messages answer.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -20,7 +20,7 @@ _DELTAS = ("text", "thinking", "partial_json")
 
 
 class NativeMessages(NativeReader):
-    """The counts come in two events, each cumulative: the later one decides."""
+    """Reads one answer. Two events report cumulative counts: the second replaces the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class NativeMessages(NativeReader):
 
     @property
     def usage(self) -> Json | None:
-        """Return the usage once the output's has come; what a broken stream began with is none."""
+        """Return the usage after the output was reported. The first event alone is not usage."""
         if not self._final:
             return None
         fresh, read, written = (count(self._seen.get(name)) for name in _INPUT)
@@ -46,7 +46,7 @@ class NativeMessages(NativeReader):
 
     @property
     def report(self) -> Report | None:
-        """Return the figures so far: of a stream that has begun, the prompt."""
+        """Return the figures so far: at the start of a stream, only the prompt's."""
         if self._final or not self._seen:
             return reports.read(self.usage)
         prompt = sum(count(self._seen.get(name)) for name in _INPUT)
@@ -107,7 +107,7 @@ class NativeMessages(NativeReader):
 
 
 def _characters(block: Json) -> int:
-    """Count what the model wrote in a whole block; a call's name counts with its input."""
+    """Count the output of a whole block. A call's name counts with its input."""
     texts = [block.get(name) for name in ("text", "thinking", "name")]
     written = sum(len(text) for text in texts if isinstance(text, str))
     called = block.get("input")

@@ -1,4 +1,4 @@
-"""A request of Messages in chat completions."""
+"""Translating a request of Messages to chat completions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _TIERS = {"auto": "auto", "standard_only": "default"}
 
 
 def translate(request: Json, scope: Scope, *, counting: bool = False) -> Json:
-    """Translate a whole request. ``counting``: only its prompt is wanted."""
+    """Translate a whole request. ``counting``: only its prompt is needed."""
     fields = Fields(request, "", scope)
     conversation = _conversation(fields)
     chat: Json = {"messages": conversation.messages, **fields.keep(*_KEPT)}
@@ -36,7 +36,7 @@ def translate(request: Json, scope: Scope, *, counting: bool = False) -> Json:
     chat |= _thinking(fields)
     chat |= fields.cache_control()
     _context_management(fields)
-    fields.refuse_any(_NEEDS_ANTHROPIC, "only Anthropic's own servers can do this.")
+    fields.refuse_any(_NEEDS_ANTHROPIC, "only Anthropic's own servers support this.")
     return unknown_fields(fields, chat)
 
 
@@ -74,7 +74,7 @@ def _metadata(fields: Fields) -> Json:
 
 
 def _thinking(fields: Fields) -> Json:
-    """Translate how much is thought, and the form of the output."""
+    """Translate the amount of thinking and the output's format."""
     config = fields.object("output_config")
     effort = config.take("effort", str) if config else None
     chat = _shape(fields, config)
@@ -87,13 +87,13 @@ def _thinking(fields: Fields) -> Json:
         return chat | ({"reasoning_effort": effort} if effort else {})
     if effort and settings.get("enabled", not settings):
         settings["effort"] = effort
-    elif effort:  # OpenRouter takes it beside a budget by this name only.
+    elif effort:  # OpenRouter accepts it beside a budget only under this name.
         chat["verbosity"] = effort
     return chat | ({"reasoning": settings} if settings else {})
 
 
 def _shape(fields: Fields, config: Fields | None) -> Json:
-    """Translate the schema of the output, under its present name or the one of its beta."""
+    """Translate the schema of the output, under its current name or its beta's."""
     shapes = [config.object("format") if config else None, fields.object("output_format")]
     found = [shape for shape in shapes if shape is not None]
     if len(found) > 1:
@@ -107,7 +107,7 @@ def _shape(fields: Fields, config: Fields | None) -> Json:
 
 
 def _settings(thinking: Fields) -> Json:
-    """Return OpenRouter's object that says the same as ``thinking``."""
+    """Return OpenRouter's equivalent of ``thinking``."""
     kind = thinking.need("type", str)
     settings: Json = {}
     if kind == "enabled":
@@ -128,19 +128,19 @@ def _settings(thinking: Fields) -> Json:
 
 
 def _effort(budget: int | None) -> str | None:
-    """Return the effort that comes near a budget of tokens, where only that can be said."""
+    """Return the effort that is nearest to a budget of tokens, for targets without budgets."""
     if budget is None:
         return None
     return "low" if budget <= 4_096 else "medium" if budget <= 16_384 else "high"
 
 
 def _context_management(fields: Fields) -> None:
-    """Accept edits that change nothing: thinking is kept anyway."""
+    """Accept edits without effect: thinking is kept anyway."""
     management = fields.object("context_management")
     if management is None:
         return
     for edit in management.objects("edits"):
-        edit.accept("type", "clear_thinking_20251015", reason="the context is never edited here.")
-        edit.accept("keep", "all", reason="the context is never edited here.")
+        edit.accept("type", "clear_thinking_20251015", reason="context editing is not supported.")
+        edit.accept("keep", "all", reason="context editing is not supported.")
         edit.done()
     management.done()

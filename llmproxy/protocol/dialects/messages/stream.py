@@ -1,4 +1,4 @@
-"""A chat stream as the events of Messages.
+"""Translating a chat stream to the events of Messages.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """

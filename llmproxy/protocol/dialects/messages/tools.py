@@ -1,4 +1,4 @@
-"""Tools of Messages as functions of chat completions."""
+"""Translating tools of Messages to functions of chat completions."""
 
 from typing import Any
 
@@ -6,35 +6,35 @@ from llmproxy.protocol.dialects.fields import Fields
 
 Json = dict[str, Any]
 
-# Claude Code leaves out the beta that a refusal names, and sends its tools as they are.
+# Claude Code stops using the beta that an error names, and sends all of its tools.
 _NO_SEARCH = (
-    "there is no search for tools. Leave out advanced-tool-use-2025-11-20 (anthropic-beta), and"
+    "tool search is not supported. Leave out advanced-tool-use-2025-11-20 (anthropic-beta), and"
     " send all tools."
 )
 
 
 def tool_of(tool: Fields) -> Json | None:
-    """Translate one tool. Anthropic's own tools run on its servers, or are known to Claude only."""
+    """Translate one tool. Anthropic's own tools run on its servers, or only Claude knows them."""
     kind = tool.take("type", str) or "custom"
     if kind != "custom":
         if tool.scope.target.hosted_tools == "omit":
             tool.scope.omitted.append(tool.path)
             return None
-        tool.refuse("type", f"the tool {kind!r} is not offered here: send an input_schema instead.")
+        tool.refuse("type", f"the tool {kind!r} is not supported: send an input_schema instead.")
     function: Json = {"name": tool.need("name", str)}
     if description := tool.take("description", str):
         function["description"] = description
     function["parameters"] = tool.need("input_schema", dict)
     tool.accept("defer_loading", False, reason=_NO_SEARCH)
-    tool.accept("allowed_callers", ["direct"], reason="only the model itself can call a tool.")
-    tool.skip("eager_input_streaming")  # A translated stream always comes as it is written.
+    tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
+    tool.skip("eager_input_streaming")  # A translated stream is never buffered.
     function |= tool.keep("strict")
     cached = tool.cache_control()
     return {"type": "function", "function": function | tool.rest(), **cached}
 
 
 def tool_choice(choice: Fields) -> Json:
-    """Translate how tools are chosen, and whether several may be called at once."""
+    """Translate the choice of tools, and whether parallel calls are allowed."""
     kind = choice.need("type", str)
     chat: Json = {}
     if (single := choice.take("disable_parallel_tool_use", bool)) is not None:

@@ -1,4 +1,4 @@
-"""The turns of a conversation in Messages, as chat messages."""
+"""Translating the turns of a conversation in Messages to chat messages."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def add_turn(turn: Fields, conversation: Conversation) -> None:
-    """Add one turn, of the user, the assistant or (between turns) the system."""
+    """Add one turn of the user, the assistant or (between turns) the system."""
     role = turn.need("role", str)
     said = turn.need("content", str, list)
     path = turn.at("content")
@@ -29,7 +29,7 @@ def add_turn(turn: Fields, conversation: Conversation) -> None:
 
 
 def _add_user(blocks: list[Fields], conversation: Conversation) -> None:
-    """Add the results of tools, and then what the user says beside them."""
+    """Add the results of tools, and then the user's other content."""
     said: list[Json] = []
     results = False
     for block in blocks:
@@ -76,7 +76,7 @@ def _add_assistant(blocks: list[Fields], conversation: Conversation) -> None:
 def _call(block: Fields) -> Json:
     block.skip("type")
     if caller := block.object("caller"):
-        caller.accept("type", "direct", reason="only the model itself can call a tool.")
+        caller.accept("type", "direct", reason="only the model can call a tool.")
         caller.done()
     arguments = dumps(block.need("input", dict)).decode()
     function = {"name": block.need("name", str), "arguments": arguments}

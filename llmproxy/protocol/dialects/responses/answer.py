@@ -1,4 +1,4 @@
-"""A chat answer as an answer of Responses."""
+"""Translating a chat answer to an answer of Responses."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 Status = Literal["in_progress", "completed", "incomplete"]
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
-# What an answer repeats of its request, and the default where the request says nothing.
+# The fields of a request that its answer repeats, with the defaults for absent ones.
 _ECHOED: Json = {
     "instructions": None,
     "metadata": {},
@@ -34,7 +34,7 @@ _ECHOED: Json = {
 
 
 class Renderer:
-    """Writes the response object and its items for one request."""
+    """Builds the response object and its items for one request."""
 
     def __init__(self, request: Json, reply: Reply, names: ToolNames) -> None:
         self.reply = reply
@@ -49,7 +49,7 @@ class Renderer:
         return self.finished(self.opening(chat), choice, blocks, counts.of_chat(chat))
 
     def opening(self, chat: Json) -> Json:
-        """Return a response without output, as a stream begins with it."""
+        """Return the response without output that begins a stream."""
         model, created = chat.get("model"), chat.get("created")
         told = {name: self._request.get(name) for name in _ECHOED}
         echoed = {name: _ECHOED[name] if value is None else value for name, value in told.items()}
@@ -88,12 +88,12 @@ class Renderer:
         }
 
     def failed(self, opened: Json, blocks: list[Block], error: ApiError) -> Json:
-        """Return a response that broke off."""
+        """Return a response that failed."""
         items = [self.item(block, "incomplete") for block in blocks if block.is_open]
         return {**opened, "status": "failed", "output": items, "error": error_of(error)}
 
     def item(self, block: Block, status: Status) -> Json:
-        """Return a block as an item of the output; its text is empty while it is in progress."""
+        """Return a block as an item of the output. Its text is empty while in progress."""
         text = "" if status == "in_progress" else block.text
         if block.kind == "call":
             return self._call(block, text, status)
@@ -104,7 +104,7 @@ class Renderer:
         return {**identity, "status": status, "content": whole}
 
     def item_id(self, block: Block) -> str:
-        """Return an item's id, the same in every event. OpenAI's own goes with its encryption."""
+        """Return an item's id, the same in every event. Encrypted reasoning keeps OpenAI's."""
         own = block.detail.get("id")
         if isinstance(own, str) and block.detail.get("format") == reasoning.OPENAI:
             return own
@@ -147,7 +147,7 @@ def is_summary(block: Block) -> bool:
 
 
 def content_part(block: Block, text: str) -> Json:
-    """Return the one part of a message."""
+    """Return the only part of a message."""
     if block.kind == "refusal":
         return {"type": "refusal", "refusal": text}
     if block.kind == "reasoning":
@@ -156,7 +156,7 @@ def content_part(block: Block, text: str) -> Json:
 
 
 def _opaque(block: Block) -> str | None:
-    """Return what the client sends back with the reasoning, unread."""
+    """Return the opaque field that the client sends back with the reasoning."""
     detail = block.detail
     if detail.get("type") == "reasoning.encrypted" and detail.get("format") == reasoning.OPENAI:
         data = detail.get("data")

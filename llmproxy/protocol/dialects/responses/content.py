@@ -1,4 +1,4 @@
-"""Content parts of Responses as parts of a chat message."""
+"""Translating content parts of Responses to parts of a chat message."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from llmproxy.protocol.dialects.fields import Fields, Scope, fields_of
 
 Json = dict[str, Any]
 
-_FILES = "there are no stored files here: send the data itself, or a URL."
+_FILES = "stored files are not supported: send the data or a URL."
 
 
 def parts(value: Any, path: str, scope: Scope) -> list[Json]:
-    """Translate a string or a list of parts, of a message or of a tool's output."""
+    """Translate a string or a list of parts from a message or a tool's output."""
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
     if not isinstance(value, list):
@@ -48,7 +48,7 @@ def _file(one: Fields) -> Json:
     one.refuse_any(("file_id",), _FILES)
     url, data = one.take("file_url", str), one.take("file_data", str)
     if url is not None and not one.scope.target.file_urls:
-        one.refuse("file_url", "this model takes a file's data only, no URL.")
+        one.refuse("file_url", "this model accepts only a file's data, not a URL.")
     if url is None and data is None:
         raise InvalidRequest(f"{one.at('file_data')} is required.", param=one.at("file_data"))
     if url is not None and data is not None:
@@ -58,7 +58,7 @@ def _file(one: Fields) -> Json:
 
 
 def _skip_empty(one: Fields, *names: str) -> None:
-    """Read what an answer of ours has beside its text, unless it says something."""
+    """Read the empty fields that our answers have beside the text."""
     for name in names:
         if not one.peek(name):
             one.skip(name)

@@ -12,7 +12,7 @@ _CODES = {402: "insufficient_quota", 429: "rate_limit_exceeded", 400: "invalid_p
 def error_of(error: ApiError) -> Json:
     """Return the ``error`` of a response that failed.
 
-    Its code is one that agents act on; what ours says beside it is kept.
+    The code is one that agents act on. The facts of our error are kept.
     """
     code = _CODES.get(error.status, "server_error")
     if error.code == "context_length_exceeded":

@@ -1,4 +1,4 @@
-"""The input items of Responses as chat messages."""
+"""Translating the input items of Responses to chat messages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ _ROLES = {"user": "user", "system": "system", "developer": "system"}
 
 
 def add_item(item: Fields, conversation: Conversation) -> None:
-    """Add one item. Those of one turn of the assistant become one message."""
+    """Add one item. The items of one turn of the assistant become one message."""
     kind = item.take("type", str) or "message"
     add = _KINDS.get(kind)
     if add is None:
@@ -54,13 +54,13 @@ def _custom_call(item: Fields, conversation: Conversation) -> None:
 
 def _call(item: Fields, conversation: Conversation, *, custom: bool) -> None:
     item.skip("id")
-    item.accept("async", False, reason="tools are not called in the background.")
+    item.accept("async", False, reason="background tool calls are not supported.")
     _direct(item)
     conversation.call(conversation.assistant(), call_of(item, custom=custom))
 
 
 def _output(item: Fields, conversation: Conversation) -> None:
-    item.skip("id", "name", "namespace")  # The call has the names.
+    item.skip("id", "name", "namespace")  # The call has them.
     _direct(item)
     call_id = item.need("call_id", str)
     if not conversation.knows(call_id):
@@ -72,7 +72,7 @@ def _output(item: Fields, conversation: Conversation) -> None:
 
 def _direct(item: Fields) -> None:
     if caller := item.object("caller"):
-        caller.accept("type", "direct", reason="only the model itself can call a tool.")
+        caller.accept("type", "direct", reason="only the model can call a tool.")
         caller.done()
 
 
@@ -98,7 +98,7 @@ def _texts(item: Fields, name: str) -> list[str]:
 
 
 def _details(item: Fields, summary: list[str], said: list[str]) -> list[Json]:
-    """Return what an item says as entries of ``reasoning_details``."""
+    """Return an item as entries of ``reasoning_details``."""
     encrypted, item_id = item.take("encrypted_content", str), item.take("id", str)
     packed = reasoning.unpack(encrypted or "")
     if packed is not None:

@@ -1,4 +1,4 @@
-"""What a provider's own Responses answer says of its usage, output, end and errors.
+"""Reading usage, output, end and errors from a provider's own Responses answer.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -18,7 +18,7 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
 class NativeResponses(NativeReader):
-    """The last event has the whole response, with its usage."""
+    """Reads one answer. The last event has the whole response, with its usage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class NativeResponses(NativeReader):
     def add(self, payload: Json) -> bool:
         kind, delta = payload.get("type"), payload.get("delta")
         self._sequence = payload.get("sequence_number", self._sequence)
-        if isinstance(delta, str):  # As nearly all events.
+        if isinstance(delta, str):  # Nearly all events.
             self.characters += len(delta)
             return False
         if payload.get("object") == "response":
@@ -105,7 +105,7 @@ def _items(response: Json) -> list[Json]:
 
 
 def _characters(item: Json) -> int:
-    """Count what the model wrote in a whole item."""
+    """Count the output of a whole item."""
     written = sum(
         len(t) for n in ("name", "arguments", "input") if isinstance(t := item.get(n), str)
     )

@@ -1,4 +1,4 @@
-"""A request of Responses in chat completions."""
+"""Translating a request of Responses to chat completions."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _HOSTED = ("prompt", "context_management", "moderation", "top_logprobs")
 
 
 def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
-    """Translate a whole request; ``names`` learns its tools."""
+    """Translate a whole request, and add its tools to ``names``."""
     fields = Fields(request, "", scope)
     fields.refuse_any(stored.FIELDS, stored.REASON)
     fields.refuse_any(_HOSTED, "this has no equivalent in chat completions.")
@@ -41,15 +41,15 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
         chat[scope.target.limit] = limit
     chat |= _tools(fields, names, tools) | _text(fields) | _reasoning(fields)
     _include(fields)
-    fields.accept("truncation", "disabled", reason="the input is never shortened here.")
-    fields.skip("max_tool_calls")  # It counts the calls of hosted tools only.
+    fields.accept("truncation", "disabled", reason="truncation of the input is not supported.")
+    fields.skip("max_tool_calls")  # It limits only the calls of hosted tools.
     if options := fields.object("stream_options"):
-        options.accept("include_obfuscation", False, reason="streams are not padded here.")
+        options.accept("include_obfuscation", False, reason="obfuscation is not supported.")
         options.done()
     if scope.target.metadata:
         chat |= fields.keep("metadata")
     else:
-        fields.skip("metadata")  # The answer has it again, which is what it is for.
+        fields.skip("metadata")  # The answer repeats it, which is its purpose.
         fields.omit("client_metadata")
     return unknown_fields(fields, chat)
 
@@ -71,9 +71,9 @@ def _conversation(fields: Fields) -> Conversation:
 
 def _tools(fields: Fields, names: ToolNames, tools: list[Json]) -> Json:
     choice, parallel = tool_choice(fields, names), fields.take("parallel_tool_calls", bool)
-    if not tools:  # Then chat completions take none of the rest.
+    if not tools:  # Chat completions accept none of the other fields then.
         if choice not in (None, "auto", "none"):
-            fields.refuse("tool_choice", "there are no tools to choose from.")
+            fields.refuse("tool_choice", "the request has no tools.")
         return {}
     chat: Json = {"tools": tools}
     if choice is not None:
@@ -108,7 +108,7 @@ def _reasoning(fields: Fields) -> Json:
     if settings is None:
         return {}
     if fields.scope.target.reasoning == "details":
-        summary = settings.take("generate_summary", str)  # its name before `summary`
+        summary = settings.take("generate_summary", str)  # the former name of `summary`
         kept = ({"summary": summary} if summary else {}) | settings.rest()
         return {"reasoning": kept} if kept else {}
     effort = settings.take("effort", str)
@@ -122,4 +122,4 @@ def _reasoning(fields: Fields) -> Json:
 def _include(fields: Fields) -> None:
     for position, name in enumerate(fields.take("include", list) or []):
         if name != ENCRYPTED:
-            fields.refuse(f"include.{position}", f"{name!r} is not offered here.")
+            fields.refuse(f"include.{position}", f"{name!r} is not supported.")

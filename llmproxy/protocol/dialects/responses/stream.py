@@ -1,4 +1,4 @@
-"""A chat stream as the typed events of Responses.
+"""Translating a chat stream to the typed events of Responses.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -109,7 +109,7 @@ class ResponsesStream(StreamTranslator):
         ]
 
     def _status(self, block: Block) -> Any:
-        """Return how an item ends: the last one of an answer that was cut is incomplete."""
+        """Return an item's final status. The last item of a truncated answer is incomplete."""
         cut = self._ending.get("finish_reason") in ("length", "content_filter")
         last = block is self._sequencer.blocks[-1]
         return "incomplete" if cut and last else "completed"
@@ -119,7 +119,7 @@ class ResponsesStream(StreamTranslator):
 
     def _open_part(self, block: Block) -> list[bytes]:
         if block.kind == "reasoning" or block.kind == "call":
-            return []  # A part of reasoning opens with its first text.
+            return []  # A part of reasoning is opened with its first text.
         told = {**self._place(block), "content_index": 0, "part": content_part(block, "")}
         return [self._event("response.content_part.added", **told)]
 
@@ -130,9 +130,10 @@ class ResponsesStream(StreamTranslator):
         return [*first, self._event(f"{_stem(block)}.delta", **self._at(block), delta=text)]
 
     def _add_to_call(self, block: Block, text: str) -> list[bytes]:
-        """Pass on arguments as they come.
+        """Pass on arguments as they arrive.
 
-        Those of a function in a custom tool's place are JSON: its input is known at the end only.
+        The arguments of a function that replaces a custom tool are JSON. Its input is only known
+        when they are complete.
         """
         if not self._renderer.is_custom(block):
             kind = "response.function_call_arguments.delta"
@@ -155,7 +156,7 @@ class ResponsesStream(StreamTranslator):
         return [self._event("response.content_part.added", **place, content_index=0, part=part)]
 
     def _at(self, block: Block) -> Json:
-        """Return where a text stands, and what its events have beside it."""
+        """Return the position of a text, and the other fields of its events."""
         index = "summary_index" if is_summary(block) else "content_index"
         beside: Json = {"logprobs": []} if block.kind == "text" else {}
         return {**self._place(block), index: 0, **beside}
@@ -187,7 +188,7 @@ class ResponsesStream(StreamTranslator):
 
 
 def _stem(block: Block) -> str:
-    """Return the name that the events of a block's text have in common."""
+    """Return the common prefix of the event names for a block's text."""
     if is_summary(block):
         return "response.reasoning_summary_text"
     return {

@@ -1,7 +1,7 @@
-"""Tools of Responses as functions of chat completions.
+"""Translating tools of Responses to functions of chat completions.
 
-A custom tool takes free text. Where the provider has none, it becomes a function of one string.
-A namespace's tools get its name before their own. ``ToolNames`` knows the way back.
+A custom tool takes free text. If the provider has no custom tools, it becomes a function of one
+string. The tools of a namespace get its name as a prefix. ``ToolNames`` has the original names.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class ToolNames:
     by_chat: dict[str, ToolName] = field(default_factory=dict)
 
     def add(self, tool: ToolName) -> str | None:
-        """Return the name for chat completions; None when another tool has it."""
+        """Return the name for chat completions; None if another tool has it."""
         chat = chat_name(tool.name, tool.namespace)
         if self.by_chat.get(chat, tool) != tool:
             return None
@@ -58,14 +58,14 @@ def _tool(tool: Fields, names: ToolNames) -> list[Json]:
     if kind in ("function", "custom"):
         return [_own(tool, kind, names, None)]
     if tool.scope.target.hosted_tools == "refuse":
-        reason = f"the tool {kind!r} is not offered here: use functions or custom tools."
+        reason = f"the tool {kind!r} is not supported: use functions or custom tools."
         tool.refuse("type", reason)
     tool.scope.omitted.append(tool.path)
     return []
 
 
 def _namespace(space: Fields, names: ToolNames) -> list[Json]:
-    """Translate a namespace. What it says of itself is said with its first tool."""
+    """Translate a namespace. Its description is added to that of its first tool."""
     name, about = space.need("name", str), space.take("description", str)
     found = [_own(tool, tool.need("type", str), names, name) for tool in space.objects("tools")]
     if not found:
@@ -81,14 +81,14 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
     """Translate a tool that the client runs itself."""
     custom = kind == "custom"
     if not custom and kind != "function":
-        tool.refuse("type", f"the tool {kind!r} is not offered here.")
+        tool.refuse("type", f"the tool {kind!r} is not supported.")
     given = tool.need("name", str)
     name = names.add(ToolName(given, namespace, custom))
     if name is None:
         tool.refuse("name", "another tool has this name.")
-    tool.accept("defer_loading", False, reason="there is no search for tools.")
-    tool.accept("async", False, reason="tools are not called in the background.")
-    tool.accept("allowed_callers", ["direct"], reason="only the model itself can call a tool.")
+    tool.accept("defer_loading", False, reason="tool search is not supported.")
+    tool.accept("async", False, reason="background tool calls are not supported.")
+    tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
     if custom and tool.scope.target.custom_tools:
         return _custom(tool, name)
     said: Json = {"name": name} | tool.keep("description")
@@ -114,7 +114,7 @@ def _custom(tool: Fields, name: str) -> Json:
 
 
 def _as_function(tool: Fields, said: Json) -> Json:
-    """Describe a custom tool as a function of one string; its grammar is told in words."""
+    """Describe a custom tool as a function of one string. Its description has the grammar."""
     about = "The tool's whole input, as plain text."
     if shape := tool.object("format"):
         if shape.need("type", str) == "grammar":
@@ -131,7 +131,7 @@ def _as_function(tool: Fields, said: Json) -> Json:
 
 
 def tool_choice(fields: Fields, names: ToolNames) -> Any:
-    """Translate how tools are chosen; None when nothing is said about it."""
+    """Translate the choice of tools; None if the request has none."""
     value = fields.peek("tool_choice")
     if value is None or isinstance(value, str):
         return fields.take("tool_choice")
@@ -145,15 +145,15 @@ def tool_choice(fields: Fields, names: ToolNames) -> Any:
         allowed = {"mode": choice.need("mode", str), "tools": tools}
         found = {"type": "allowed_tools", "allowed_tools": allowed}
     else:
-        choice.refuse("type", f"the tool {kind!r} is not offered here.")
+        choice.refuse("type", f"the tool {kind!r} is not supported.")
     choice.done()
     return found
 
 
 def _named(one: Fields, kind: str) -> Json:
-    """Name one tool. A custom tool is a function where the provider has no others."""
+    """Return one tool as a choice. Without custom tools, a custom tool is a function."""
     if kind not in ("function", "custom"):
-        one.refuse("type", f"the tool {kind!r} is not offered here.")
+        one.refuse("type", f"the tool {kind!r} is not supported.")
     name = chat_name(one.need("name", str), one.take("namespace", str))
     shape = "custom" if kind == "custom" and one.scope.target.custom_tools else "function"
     one.done()
@@ -175,11 +175,11 @@ def call_of(call: Fields, *, custom: bool) -> Json:
 
 
 def custom_input(text: str) -> str:
-    """Return a custom tool's input from the arguments of the function in its place."""
+    """Return a custom tool's input from the arguments of the function that replaces it."""
     arguments = object_in(text)
     if arguments is None:
         return text
     given = arguments.get(_INPUT)
-    if given is None and len(arguments) == 1:  # Models trained on the tool name it otherwise.
+    if given is None and len(arguments) == 1:  # Models trained on the tool may use another name.
         (given,) = arguments.values()
     return given if isinstance(given, str) else text
