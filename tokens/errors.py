@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from core.errors import ApiError, Conflict, RateLimited, Unavailable
 from core.links import site_url
 
-# OpenAI's SDK for Node and the AI SDK ignore a `Retry-After` of a minute or more. `resets_at` has the
-# exact time.
+# OpenAI's SDK for Node and the AI SDK ignore a `Retry-After` of a minute or more. `resets_at` has
+# the exact time.
 LONGEST_RETRY_AFTER = 59
 
 
