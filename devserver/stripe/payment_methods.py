@@ -14,7 +14,7 @@ _NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code",
 
 
 def make(world: World, card: Card, **given: Any) -> Obj:
-    """Make a payment method of ``card``, nobody's yet."""
+    """Create a payment method of ``card`` without a customer."""
     year = datetime.fromtimestamp(world.now(), UTC).year
     return world.new(
         "payment_method",
@@ -63,7 +63,7 @@ def _card(card: Card, month: int, year: int) -> Obj:
 
 
 def resolve(world: World, ident: str, *, param: str) -> Obj:
-    """Return the payment method; a magic id makes a new one each time, as at Stripe."""
+    """Return the payment method. A test id creates a new one each time, as at Stripe."""
     card = cards.by_magic_id(ident)
     if card is not None:
         return make(world, card)
@@ -84,7 +84,7 @@ def owned(world: World, ident: str, customer: Obj, *, param: str) -> Obj:
 
 
 def attach_to(world: World, method: Obj, customer: Obj) -> Obj:
-    """Save the card to the customer; raise ApiError where the bank refuses that."""
+    """Save the card to the customer; raise ApiError if the bank refuses it."""
     if method["customer"] == customer["id"]:
         return method
     if method["customer"] is not None:

@@ -65,7 +65,7 @@ def new_intent(
 
 
 def would_decline(method: Obj | None) -> Decline | None:
-    """Return why a charge that nobody attends would fail, if it would."""
+    """Return why an off-session charge would fail, if it would."""
     if method is None:
         return None
     if _asks(method):
@@ -87,7 +87,7 @@ def _asks(method: Obj) -> bool:
 def attempt(
     world: World, intent: Obj, method: Obj, *, authenticated: bool = False, unattended: bool = False
 ) -> str:
-    """Charge ``method``; return the intent's new status, its error being in the intent.
+    """Charge ``method``; return the intent's new status. Its error is in the intent.
 
     ``unattended`` payments cannot ask for authentication: they decline.
     """
@@ -119,7 +119,7 @@ def _ask(world: World, intent: Obj) -> str:
 
 
 def refuse(world: World, intent: Obj) -> str:
-    """The payer failed to authenticate."""
+    """Record that the payer failed to authenticate."""
     method = world.store.objects[intent["payment_method"]]
     intent["status"] = "requires_payment_method"
     intent["next_action"] = None
@@ -273,7 +273,7 @@ def _card_details(method: Obj, amount: int) -> Obj:
 
 
 def balance(world: World, *, kind: str, source: Obj, amount: int, fee: int = 0) -> Obj:
-    """Enter a movement of the account's own balance."""
+    """Record a transaction of the account's own balance."""
     fees = [{"amount": fee, "application": None, "currency": source["currency"],
              "description": "Stripe processing fees", "type": "stripe_fee"}]  # fmt: skip
     made = world.new(

@@ -8,7 +8,7 @@ _MONTHS = {"month": 1, "year": 12}
 
 
 def step(anchor: int, *, interval: str, count: int) -> int:
-    """Return the moment ``count`` intervals after ``anchor``."""
+    """Return the time ``count`` intervals after ``anchor``."""
     start = datetime.fromtimestamp(anchor, UTC)
     if interval in _DAYS:
         return int((start + timedelta(days=_DAYS[interval] * count)).timestamp())
@@ -19,7 +19,7 @@ def step(anchor: int, *, interval: str, count: int) -> int:
 
 
 def end_after(start: int, *, anchor: int, interval: str, count: int) -> int:
-    """Return the first boundary after ``start`` of the periods that ``anchor`` lays out."""
+    """Return the first boundary after ``start`` of the periods that begin at ``anchor``."""
     number = 1
     while (boundary := step(anchor, interval=interval, count=number * count)) <= start:
         number += 1

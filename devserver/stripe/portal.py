@@ -85,7 +85,7 @@ def list_configurations(world: World, params: Obj) -> Obj:
 
 
 def default_configuration(world: World) -> Obj:
-    """Return the account's default, made when first asked for."""
+    """Return the account's default. It is created on the first call."""
     for row in world.store.oldest_first("billing_portal.configuration"):
         if row["is_default"]:
             return row

@@ -111,7 +111,7 @@ def index(world: World, params: Obj) -> Obj:
 def dispute(
     world: World, charge: Obj, *, reason: str = "fraudulent", amount: int | None = None
 ) -> Obj:
-    """The payer disputes a charge at their bank: its money is taken back, with a fee."""
+    """Dispute a charge, as a payer does at the bank: the amount and a fee are withdrawn."""
     taken = charge["amount"] - charge["amount_refunded"] if amount is None else amount
     made = world.new(
         "dispute",
@@ -147,7 +147,7 @@ def dispute(
 
 
 def close_dispute(world: World, made: Obj, *, status: str) -> Obj:
-    """The bank decides: ``won`` (the money comes back) or ``lost``."""
+    """Close the dispute: ``won`` (the amount is returned) or ``lost``."""
     if status not in ("won", "lost"):
         raise invalid("A dispute is won or lost.", param="status")
     with world.changing(made, "charge.dispute.closed"):

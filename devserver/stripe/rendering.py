@@ -11,7 +11,7 @@ _DEEPEST = 4
 
 
 def show(store: Store, obj: Obj, expand: list[str]) -> Obj:
-    """Return ``obj`` as the API answers it; raise ApiError for an ``expand`` that has no sense."""
+    """Return ``obj`` in the API's form; raise ApiError for an invalid ``expand``."""
     shown = _plain(store, obj)
     for path in expand:
         parts = path.split(".")
@@ -28,7 +28,7 @@ def listing(data: list[Any], *, url: str, has_more: bool = False) -> Obj:
 
 
 def difference(before: Obj, after: Obj) -> Obj:
-    """Return the former values of what differs, as an event's ``previous_attributes``."""
+    """Return the former values of changed fields, for an event's ``previous_attributes``."""
     changed: Obj = {}
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
@@ -86,7 +86,7 @@ def _not_expandable(path: str, key: str) -> ApiError:
     return invalid(message, param="expand", code=None)
 
 
-# What is made of other objects when shown.
+# Fields that are rendered from other objects.
 
 
 def _item(store: Store, item: Obj) -> Obj:
@@ -95,7 +95,7 @@ def _item(store: Store, item: Obj) -> Obj:
 
 
 def plan_of(price: Obj) -> Obj:
-    """Return the plan that a recurring price also is, in the API's older words."""
+    """Return a recurring price as a plan of the older API."""
     recurring = price["recurring"] or {}
     same = (
         "id",
@@ -146,7 +146,7 @@ _ALWAYS: dict[str, Callable[[Store, Obj], Obj]] = {
     "promotion_code": _promotion_code,
 }
 
-# What is shown only where `expand` names it.
+# Fields that are rendered only with `expand`.
 
 
 def _payments(store: Store, invoice: Obj) -> Obj:

@@ -1,4 +1,4 @@
-"""Events that happen as time passes, in order."""
+"""Due changes, in the order of their times."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from devserver.stripe.world import World
 
 @dataclass(order=True)
 class Due:
-    """``rank`` orders what is due in the same second."""
+    """A due change. ``rank`` orders those of the same second."""
 
     at: int
     rank: int
@@ -20,7 +20,7 @@ class Due:
 
 
 def run_next(world: World, *, until: int) -> bool:
-    """Let the next thing that is due by ``until`` happen, at its own time; say if there was one."""
+    """Make the next change that is due by ``until``, at its own time; False if there is none."""
     first = min((due for due in _all(world) if due.at <= until), default=None)
     if first is None:
         return False
@@ -82,7 +82,7 @@ def _finalize(world: World, invoice: Obj) -> None:
 
 
 def retry(world: World, invoice: Obj) -> None:
-    """Try again to collect; after the last try the account's settings decide."""
+    """Retry the collection. After the last attempt, the account's settings decide."""
     invoice["_retries"] += 1
     if invoices.collect(world, invoice) == "succeeded" or invoice["next_payment_attempt"]:
         return

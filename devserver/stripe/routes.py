@@ -1,7 +1,7 @@
-"""Every endpoint of the API that this account answers: method, path, function, parameters.
+"""Every endpoint of the API: method, path, function, parameters.
 
-The last name says which request type of the `stripe` package the parameters are checked against;
-without one only ``expand`` is taken.
+The last name is the request type of the `stripe` package that checks the parameters. Without one,
+only ``expand`` is accepted.
 """
 
 import re

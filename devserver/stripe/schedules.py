@@ -187,7 +187,7 @@ def _end_of(world: World, entry: Obj, parts: list[Part], start: int, param: str)
 
 
 def _settle_in(world: World, schedule: Obj) -> None:
-    """Be in the phase that it is time for, with its items."""
+    """Enter the phase of the current time, with its items."""
     for phase in schedule["phases"]:
         if phase["start_date"] <= world.now() < phase["end_date"]:
             schedule["current_phase"] = {key: phase[key] for key in ("start_date", "end_date")}
@@ -197,7 +197,7 @@ def _settle_in(world: World, schedule: Obj) -> None:
 
 
 def _enter(world: World, schedule: Obj, phase: Obj) -> None:
-    """Be as the phase says: a trial or discounts that it does not name are over."""
+    """Apply the phase. A trial or discounts that it does not have are ended."""
     subscription = world.store.get("subscription", schedule["subscription"])
     _take_discounts(world, subscription, phase)
     _take_items(world, subscription, phase)
@@ -228,7 +228,7 @@ def _take_items(world: World, subscription: Obj, phase: Obj) -> None:
 
 
 def _matched(before: list[Part], wanted: list[Part]) -> list[Part]:
-    """Return ``wanted`` on the items that are there, in order, so that they keep their ids."""
+    """Return ``wanted`` mapped to the existing items, in order, so that they keep their ids."""
     matched = []
     for index, part in enumerate(wanted):
         item = before[index].item if index < len(before) else ""
@@ -237,7 +237,7 @@ def _matched(before: list[Part], wanted: list[Part]) -> list[Part]:
 
 
 def advance(world: World, schedule: Obj) -> None:
-    """The phase is over: begin the next one, or end the schedule."""
+    """End the phase, and begin the next one or end the schedule."""
     over = schedule["current_phase"]["end_date"]
     coming = [phase for phase in schedule["phases"] if phase["start_date"] >= over]
     if not coming:

@@ -1,7 +1,7 @@
-"""Compares what the fake Stripe answers with the classes of the `stripe` package.
+"""Compares the fake Stripe's objects with the classes of the `stripe` package.
 
-Stripe generates those from its specification: each field has a type there, and only those that
-may be null or absent are optional.
+Stripe generates these from its specification: each field has a type, and only fields that can be
+null or absent are optional.
 """
 
 import inspect
@@ -39,7 +39,7 @@ _WITHIN: dict[str, type[StripeObject]] = {
 
 
 def faults_of(client: StripeClient) -> list[str]:
-    """Return what is missing, null, ill-typed or unknown in all listed objects; and empty lists."""
+    """Return missing, null, wrongly typed and unknown fields of all objects, and empty lists."""
     found: set[str] = set()
     for path, kind in _LISTED.items():
         answer = client.raw_request("get", f"/v1/{path}", limit=100)
@@ -85,7 +85,7 @@ def _faults_of_dict(value: dict[str, Any], hint: Any, at: str) -> Iterator[str]:
 
 
 def _nested(hint: Any) -> type | None:
-    """Return the class that the package nests for this field, if it does."""
+    """Return the package's nested class for this field, if any."""
     for one in (
         hint,
         *typing.get_args(hint),

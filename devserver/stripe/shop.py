@@ -17,7 +17,7 @@ class Shop:
         self.v1 = self.client.v1
 
     def stock(self) -> "Shop":
-        """Put the plans up for sale."""
+        """Create the plans."""
         self.pro = self._price("Pro", 2000, "month")
         self.max = self._price("Max", 8000, "month")
         self.year = self._price("Pro", 20000, "year")
@@ -35,7 +35,7 @@ class Shop:
         )
 
     def customer(self, card: str | None = "pm_card_visa") -> Customer:
-        """Make a customer, whose default card is ``card``."""
+        """Create a customer with the default card ``card``."""
         if card is None:
             return self.v1.customers.create({"email": "a@example.com"})
         return self.v1.customers.create(

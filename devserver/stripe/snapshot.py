@@ -21,7 +21,7 @@ class Snapshot:
         self._world.store.load(saved)
 
     def write(self) -> None:
-        """Write what changed, so that the file holds the old state or the new one, never half."""
+        """Write changes atomically: the file has the old state or the new one."""
         if self._path is None or not self._world.store.changed:
             return
         self._world.store.changed = False

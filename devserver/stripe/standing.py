@@ -1,4 +1,4 @@
-"""The status of a subscription that follows from its payments."""
+"""The status of a subscription, which depends on its payments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ OVER = ("canceled", "incomplete_expired")
 
 @contextmanager
 def changing(world: World, subscription: Obj) -> Iterator[Obj]:
-    """Tell of what the block changes, unless the subscription itself is still to be told of."""
+    """Send an event for the block's changes, unless the subscription's creation is not sent yet."""
     if subscription["_announced"]:
         with world.changing(subscription, "customer.subscription.updated"):
             yield subscription
@@ -26,7 +26,7 @@ def of_invoice(world: World, invoice: Obj) -> Obj | None:
 
 
 def paid(world: World, invoice: Obj, *, method: str | None) -> None:
-    """The invoice is paid: the subscription begins, or is in good standing again."""
+    """Apply a paid invoice: the subscription begins or becomes active again."""
     subscription = of_invoice(world, invoice)
     if subscription is None or subscription["status"] in OVER:
         return
@@ -67,7 +67,7 @@ def forget_pending(subscription: Obj) -> None:
 
 
 def failed(world: World, invoice: Obj) -> None:
-    """A charge failed: an active subscription is past due; one that never began stays so."""
+    """Apply a failed charge: an active subscription becomes past due, others stay incomplete."""
     subscription = of_invoice(world, invoice)
     if subscription is None or subscription["_pending_invoice"] == invoice["id"]:
         return

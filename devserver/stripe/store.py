@@ -1,7 +1,7 @@
-"""All objects of the account, in memory, and their snapshot in a file where one is asked for.
+"""All objects of the account, in memory, and their snapshot in a file, if one is configured.
 
-An object is a dict as the API shows it, except that references are ids and that keys which start
-with an underscore are ours. What a listing shows (items, lines) is made when it is shown.
+An object is a dict in the API's form, but references are ids, and keys that start with an
+underscore are internal. Lists within an object (items, lines) are built during rendering.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ class Store:
         self.changed = False
 
     def new_id(self, prefix: str) -> str:
-        """Make an id: the same ones in the same order in every run, and none twice in one run."""
+        """Create a unique id. Every run creates the same ids in the same order."""
         number = self.counts[prefix] = self.counts.get(prefix, 0) + 1
         return f"{prefix}_{scramble(f'{prefix} {number}', length=14 if prefix in _SHORT else 24)}"
 
@@ -69,7 +69,7 @@ class Store:
         return obj
 
     def clear(self) -> None:
-        """Forget everything but how many ids were made: none is ever used again."""
+        """Delete everything except the counter of ids, so that none is used again."""
         self.objects.clear()
         self.ids.clear()
         self.changed = True
@@ -95,7 +95,7 @@ _NOUNS = {
 
 
 def scramble(text: str, *, length: int) -> str:
-    """Return letters and digits that depend on ``text`` alone."""
+    """Return letters and digits that depend only on ``text``."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest() * 2, "big")
     made = ""
     while len(made) < length:

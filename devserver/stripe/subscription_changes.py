@@ -28,7 +28,7 @@ _PENDABLE = frozenset({"items", "proration_behavior", "proration_date", "payment
 
 @dataclass(frozen=True)
 class Change:
-    """What an update makes of the items: ``reset`` when a new period begins with it."""
+    """The items after an update: ``reset`` if a new period begins with it."""
 
     before: list[Part]
     after: list[Part]
@@ -88,7 +88,7 @@ def _check_pendable(params: Obj) -> None:
 
 
 def change_of(world: World, subscription: Obj, params: Obj) -> Change | None:
-    """Return what the parameters make of items and period, if anything."""
+    """Return the change of items and period by the parameters, if any."""
     before = items.parts_of(world, subscription)
     given = params.get("items")
     after = items.changed_to(world, subscription, given) if given else before
@@ -126,7 +126,7 @@ def _prorations(
 
 
 def lines_now(world: World, subscription: Obj, change: Change, period: Period | None) -> list[Line]:
-    """Return what is billed at once; ``period`` is the new one where one begins."""
+    """Return the lines that are billed at once; ``period`` is the new one if one begins."""
     if period is None:
         return change.prorations
     return [*change.prorations, *lines.for_period(world, change.after, period)]
@@ -212,7 +212,7 @@ def _write_trial(world: World, subscription: Obj, params: Obj) -> None:
 
 
 def _apply(world: World, subscription: Obj, change: Change, params: Obj) -> Obj | None:
-    """Change the items; return the draft of what is billed at once, if anything is."""
+    """Change the items; return the draft invoice that is billed at once, if any."""
     usage = items.period_of(world, subscription)
     items.replace(world, subscription, change.after)
     period = None
@@ -283,7 +283,7 @@ def _collect(world: World, subscription: Obj, bill: Obj, behavior: str) -> None:
 
 
 def _hold(world: World, subscription: Obj, change: Change, params: Obj) -> Obj:
-    """Bill the change, and let it wait for the payment, which just failed: a pending update."""
+    """Bill the change as a pending update, because its payment just failed."""
     period = new_period(world, change) if change.reset else None
     customer = world.store.get("customer", subscription["customer"])
     bill = invoices.draft(
@@ -321,7 +321,7 @@ def _shown(world: World, subscription: Obj, part: Part) -> Obj:
 
 
 def expire_pending(world: World, subscription: Obj) -> None:
-    """Nobody paid for the pending update: it is off."""
+    """Discard the pending update, which was not paid."""
     invoice = world.store.find("invoice", subscription["_pending_invoice"])
     with world.changing(subscription, "customer.subscription.pending_update_expired"):
         standing.forget_pending(subscription)

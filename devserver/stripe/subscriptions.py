@@ -1,4 +1,4 @@
-"""Subscriptions: begun, read, canceled. ``subscription_changes`` updates them."""
+"""Creating, reading and canceling subscriptions. ``subscription_changes`` updates them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ WARNING = 3 * DAY  # before a trial ends
 
 @dataclass(frozen=True)
 class Start:
-    """What a subscription begins with, made out of the parameters and found fit."""
+    """The validated parameters of a new subscription."""
 
     customer: Obj
     parts: list[Part]
@@ -63,7 +63,7 @@ def _start(world: World, params: Obj) -> Start:
 
 
 def trial_end(world: World, params: Obj, parts: list[Part]) -> int | None:
-    """Return when the trial that is asked for ends, if one is."""
+    """Return the end of the requested trial, if any."""
     days = params.get("trial_period_days")
     moment = params.get("trial_end")
     if days is not None and moment is not None:
@@ -111,7 +111,7 @@ def _check_may_lack_card(start: Start, params: Obj) -> None:
 
 
 def begin(world: World, start: Start, params: Obj) -> Obj:
-    """Make the subscription and its items, in its first period or trial; told of later."""
+    """Create the subscription and its items in its first period or trial, without an event yet."""
     now = world.now()
     subscription = world.new("subscription", "sub", **_blank(world, start, params))
     items.replace(world, subscription, start.parts)
@@ -192,7 +192,7 @@ def _blank(world: World, start: Start, params: Obj) -> Obj:
 
 
 def announce(world: World, subscription: Obj) -> None:
-    """Tell of it, once."""
+    """Send the event of its creation, once."""
     if subscription["_announced"]:
         return
     subscription["_announced"] = True
@@ -201,7 +201,7 @@ def announce(world: World, subscription: Obj) -> None:
 
 
 def warn_of_trial_end(world: World, subscription: Obj) -> None:
-    """Tell that the trial ends within three days: at once for shorter trials, as Stripe does."""
+    """Send the event three days before the trial ends, or at once for shorter trials."""
     if subscription["status"] != "trialing" or subscription["_warned"]:
         return
     if subscription["trial_end"] - world.now() <= WARNING:
@@ -210,7 +210,7 @@ def warn_of_trial_end(world: World, subscription: Obj) -> None:
 
 
 def first_invoice(world: World, subscription: Obj, start: Start) -> Obj:
-    """Bill the first period or trial, and collect unless the client is to do that."""
+    """Bill the first period or trial, and collect unless the client confirms the payment."""
     parts = items.parts_of(world, subscription)
     period = items.period_of(world, subscription)
     trial = subscription["trial_end"] is not None
@@ -256,7 +256,7 @@ def renew(world: World, subscription: Obj) -> None:
 def draft_for(
     world: World, subscription: Obj, wanted: list[lines.Line], *, reason: str, **given: Any
 ) -> Obj:
-    """Draft an invoice of the subscription, with the prorations that wait for one."""
+    """Draft an invoice of the subscription, with pending prorations."""
     customer = world.store.get("customer", subscription["customer"])
     pending = pending_items(world, subscription)
     invoice = invoices.draft(
@@ -288,7 +288,7 @@ def pending_items(world: World, subscription: Obj) -> list[lines.Line]:
 
 
 def end_trial(world: World, subscription: Obj) -> None:
-    """Bill the first real period; without a card, as the trial's settings say."""
+    """Bill the first period after the trial; without a card, the trial's settings decide."""
     customer = world.store.get("customer", subscription["customer"])
     card = (
         subscription["default_payment_method"]
@@ -310,7 +310,7 @@ def next_boundary(world: World, subscription: Obj, start: int) -> int:
     return periods.step(start, interval=interval, count=count)
 
 
-# The endpoints that read, and the one that ends.
+# The endpoints for reading and canceling.
 
 
 def retrieve(world: World, params: Obj, *, subscription: str) -> Obj:

@@ -16,7 +16,7 @@ ACCOUNT_ID = "acct_1TokengateTest01"
 
 @dataclass
 class Settings:
-    """How the account is set up, in what Stripe's dashboard would let one choose."""
+    """The settings of the account, which Stripe has in its dashboard."""
 
     finalization_seconds: int = HOUR
     retry_days: list[int] = field(default_factory=lambda: [3, 5, 7])
@@ -24,7 +24,7 @@ class Settings:
 
 
 class World:
-    """Everything that the endpoints act upon."""
+    """The state that the endpoints share."""
 
     def __init__(self, *, base_url: str = "", country: str = "US") -> None:
         self.base_url = base_url
@@ -40,7 +40,7 @@ class World:
         return self.clock.now()
 
     def new(self, kind: str, prefix: str, **fields: Any) -> Obj:
-        """Make an object, made now, in test mode; ``fields`` go before what all have."""
+        """Create an object in test mode. ``fields`` precede the common fields."""
         ident = fields.pop("id", None) or self.store.new_id(prefix)
         common = {"id": ident, "object": kind, "created": self.now(), "livemode": False}
         return self.store.add({**common, **fields})
@@ -52,7 +52,7 @@ class World:
         return rendering.show(self.store, obj, expand or [])
 
     def emit(self, kind: str, obj: Obj, *, previous: Obj | None = None) -> Obj:
-        """Record an event about ``obj`` as it is now, and send it to whoever listens."""
+        """Record an event about ``obj`` in its current state, and send it to the endpoints."""
         data: Obj = {"object": self.show(obj)}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -72,7 +72,7 @@ class World:
 
     @contextmanager
     def changing(self, obj: Obj, *events: str) -> Iterator[Obj]:
-        """Emit ``events`` with what the block changed of ``obj``, if it changed anything."""
+        """Emit ``events`` with the block's changes of ``obj``, if there are any."""
         before = self.show(obj)
         yield obj
         self.store.changed = True
