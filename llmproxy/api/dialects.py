@@ -17,7 +17,10 @@ View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
 _DURATION = re.compile(r"(?:(\d+)m(?!s))?(?:([\d.]+)(m?s))?")
 # They are sent to a provider, so only the characters of Anthropic's own values are allowed.
-_PASSED_ON = ("anthropic-version", "anthropic-beta")
+_PASSED_ON = (
+    ("anthropic-version", "HTTP_ANTHROPIC_VERSION"),
+    ("anthropic-beta", "HTTP_ANTHROPIC_BETA"),
+)
 _SANE = re.compile(r"[A-Za-z0-9._, -]{1,1000}")
 
 
@@ -45,7 +48,7 @@ def in_dialect(dialect: str, view: View) -> View:
 
 def headers_for_provider(request: HttpRequest) -> tuple[tuple[str, str], ...]:
     """Return the headers with which a client selects a version of Anthropic's API."""
-    found = [(name, request.headers.get(name, "")) for name in _PASSED_ON]
+    found = [(name, request.META.get(key, "")) for name, key in _PASSED_ON]
     return tuple((name, value) for name, value in found if _SANE.fullmatch(value))
 
 
@@ -54,12 +57,12 @@ def _anthropic_headers(request: HttpRequest, response: HttpResponseBase) -> dict
 
     https://platform.claude.com/docs/en/api/rate-limits#response-headers
     """
-    headers = {"request-id": request.id}  # type: ignore[attr-defined]
+    headers, now = {"request-id": request.id}, timezone.now()  # type: ignore[attr-defined]
     for kind in ("requests", "tokens"):
         told = {what: response.headers.get(f"x-ratelimit-{what}-{kind}") for what in _FIGURES}
         if None in told.values():
             continue
-        resets_at = timezone.now() + _duration(str(told.pop("reset")))
+        resets_at = now + _duration(str(told.pop("reset")))
         headers |= {f"anthropic-ratelimit-{kind}-{what}": str(told[what]) for what in told}
         headers[f"anthropic-ratelimit-{kind}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
     return headers
