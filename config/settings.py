@@ -15,7 +15,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 
 from config.unfold import UNFOLD  # noqa: F401 - a setting
-from core.env import BASE_DIR, celery_broker, database, env, social_providers
+from core.env import BASE_DIR, celery_broker, database, env, native_dialects, social_providers
 from core.logs import logging_config
 
 django_stubs_ext.monkeypatch()
@@ -426,6 +426,17 @@ if env.str("UPSTREAM_BASE_URL", ""):
         env.str("UPSTREAM_BASE_URL"),
         env.str("UPSTREAM_API_KEY", ""),
     )
+# Which of Messages and Responses each provider is asked natively; None leaves it to the provider's
+# own module.
+NATIVE_DIALECTS: dict[str, frozenset[str] | None] = {
+    **{
+        name: native_dialects(env.list(f"{name.upper()}_DIALECTS", default=[]))
+        for name in ("openrouter", "glama", "requesty")
+    },
+    env.str("UPSTREAM_NAME", "upstream"): native_dialects(
+        env.list("UPSTREAM_DIALECTS", default=[])
+    ),
+}
 UPSTREAM_CONNECT_TIMEOUT: float = env.float("UPSTREAM_CONNECT_TIMEOUT", default=5.0)
 UPSTREAM_CONNECTIONS: int = env.int("UPSTREAM_CONNECTIONS", default=1000)
 UPSTREAM_FIRST_BYTE_TIMEOUT: float = env.float("UPSTREAM_FIRST_BYTE_TIMEOUT", default=60.0)

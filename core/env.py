@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -58,6 +59,23 @@ def social_providers() -> dict[str, dict[str, Any]]:
     providers["github"]["SCOPE"] = ["read:user", "user:email"]
     providers["google"]["SCOPE"] = ["profile", "email"]
     return providers
+
+
+_NATIVE = frozenset(("messages", "responses"))
+
+
+def native_dialects(names: list[str]) -> frozenset[str] | None:
+    """Return the dialects that the operator lists for a provider; None if nothing is listed.
+
+    ``none`` is a list of none. Raises ``ImproperlyConfigured`` for any other name.
+    """
+    if names == ["none"]:
+        return frozenset()
+    found = frozenset(filter(None, names))
+    if unknown := found - _NATIVE:
+        listed = ", ".join(sorted(unknown))
+        raise ImproperlyConfigured(f"A provider's dialects are messages and responses: {listed}.")
+    return found or None
 
 
 def _app(client_id: str, secret: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The table of providers. A new provider needs a module with its dialect, and a line here."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -27,4 +28,6 @@ def configured() -> dict[str, Provider]:
 
 def _dialect(name: str, base_url: str) -> Dialect:
     is_openai = urlsplit(base_url).hostname == openai.HOST
-    return DIALECTS.get(name) or (openai.DIALECT if is_openai else Dialect())
+    dialect = DIALECTS.get(name) or (openai.DIALECT if is_openai else Dialect())
+    native = settings.NATIVE_DIALECTS.get(name)
+    return dialect if native is None else replace(dialect, native=native)

@@ -7,4 +7,4 @@ from llmproxy.providers.base import Dialect
 
 HOST = "api.openai.com"
 
-DIALECT = Dialect(limit="max_completion_tokens")
+DIALECT = Dialect(limit="max_completion_tokens", native=frozenset(("responses",)))
