@@ -59,6 +59,41 @@ def test_silence_between_chunks_is_filled_with_comments(dev: Developer) -> None:
     assert parts(answer)[-1] == "data: [DONE]"
 
 
+def test_silence_in_other_dialects_is_filled_as_each_of_them_does(dev: Developer) -> None:
+    asked = {"model": "openai/gpt-5-mini", "max_tokens": 50, "stream": True}
+    said = "[[n=2,d=1200]]"
+
+    messages = dev.http.post(
+        "/v1/messages", json={**asked, "messages": [{"role": "user", "content": said}]}
+    )
+    responses = dev.http.post(
+        "/v1/responses", json={"model": "openai/gpt-5-mini", "input": said, "stream": True}
+    )
+
+    kinds = [part.partition("\n")[0] for part in parts(messages)]
+    between = kinds[kinds.index("event: content_block_delta") :]
+    assert "event: ping" in between
+    assert between[-1] == "event: message_stop"
+    assert ": keep-alive" in parts(responses)
+    assert parts(responses)[-1].startswith("event: response.completed")
+
+
+def test_an_error_before_the_content_is_told_in_the_dialect_of_the_client(dev: Developer) -> None:
+    said = "[[first=1200,status=500]]"
+    asked = {"model": "openai/gpt-5-mini", "stream": True}
+
+    messages = dev.http.post(
+        "/v1/messages",
+        json={**asked, "max_tokens": 9, "messages": [{"role": "user", "content": said}]},
+    )
+    responses = dev.http.post("/v1/responses", json={**asked, "input": said})
+
+    assert (messages.status_code, responses.status_code) == (200, 200)
+    assert parts(messages)[0] == parts(responses)[0] == ": keep-alive"
+    assert parts(messages)[-1].startswith('event: error\ndata: {"type":"error"')
+    assert parts(responses)[-1].startswith("event: response.failed\n")
+
+
 def test_the_next_provider_is_asked_meanwhile(dev: Developer, catalog: Model) -> None:
     Route.objects.create(
         model=catalog, provider="glama", upstream_name="openai/gpt-5-mini", priority=200
