@@ -491,3 +491,18 @@ def test_the_books_are_right(dev: Developer, scripted: ScriptedUpstream) -> None
     play(dev, scripted, *HELLO, usage(USAGE), DONE)
 
     assert verify() == []
+
+
+def test_nothing_that_follows_an_error_is_relayed(
+    dev: Developer, scripted: ScriptedUpstream
+) -> None:
+    error = event({"error": {"message": "Broken", "code": 502}})
+    scripted.plays(
+        Script([chunk(ROLE), chunk({"content": "Hel"}), error + chunk({"content": "never"})])
+    )
+
+    answer = dev.chat("hello", stream=True, max_tokens=100)
+
+    assert "Hel" in answer.text
+    assert "never" not in answer.text
+    assert "tokens were charged" in answer.text
