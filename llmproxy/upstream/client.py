@@ -234,6 +234,17 @@ def failure_in(body: bytes) -> AttemptFailed:
     return failure_of(said)
 
 
+def object_in(body: bytes) -> dict[str, Any]:
+    """Parse the JSON object of an answer with status 200. Raises ``AttemptFailed``."""
+    try:
+        content = loads(body)
+    except ValueError as error:
+        raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
+    if not isinstance(content, dict):
+        raise failure_in(body)
+    return content
+
+
 def empty(report: Report | None) -> AttemptFailed:
     """Return the failure of an answer without content."""
     return AttemptFailed(UpstreamError(), outcome="empty_answer", status=200, report=report)

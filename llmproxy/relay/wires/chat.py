@@ -5,11 +5,10 @@ Some providers answer a request for a stream with one whole JSON answer, or the 
 
 from typing import Any
 
-from llmproxy.errors import UpstreamError
 from llmproxy.protocol import answers, calls, events, sse
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.output import finished_choices, output_characters
-from llmproxy.protocol.parsing import dumps, loads
+from llmproxy.protocol.parsing import dumps
 from llmproxy.protocol.refusals import Refusal, error_in
 from llmproxy.protocol.reports import Report, merged, report_in
 from llmproxy.providers.base import printable
@@ -17,7 +16,14 @@ from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.relay.wires.base import Beginning, Whole, Wire
 from llmproxy.relay.wires.chat_stream import ChatStream
-from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer, empty, failure_in, failure_of
+from llmproxy.upstream.client import (
+    AttemptFailed,
+    UpstreamAnswer,
+    empty,
+    failure_in,
+    failure_of,
+    object_in,
+)
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -90,13 +96,7 @@ def read_object(body: bytes) -> tuple[bytes, dict[str, Any]]:
     if body.startswith(_FIELDS):
         content = _put_together(body)
         return dumps(content), content
-    try:
-        content = loads(body)
-    except ValueError as error:
-        raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-    if not isinstance(content, dict):
-        raise failure_in(body)
-    return body, content
+    return body, object_in(body)
 
 
 def _put_together(body: bytes) -> dict[str, Any]:

@@ -1,18 +1,15 @@
 """Messages and Responses for a provider that supports them: relayed as bytes."""
 
-from typing import Any
-
 from llmproxy.errors import UpstreamError
-from llmproxy.protocol import calls, refusals, sse
+from llmproxy.protocol import calls, sse
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.dialects import DIALECTS, NativeReader
-from llmproxy.protocol.parsing import loads
 from llmproxy.providers.base import printable
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.relay.wires.base import Beginning, Whole, Wire
-from llmproxy.relay.wires.native_stream import NativeStream, payload_of
-from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer, empty, failure_in, failure_of
+from llmproxy.relay.wires.native_stream import NativeStream, failure, payload_of
+from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer, empty, failure_in, object_in
 
 
 class NativeWire(Wire):
@@ -28,12 +25,7 @@ class NativeWire(Wire):
         return calls.for_upstream(self._call, model=model, max_output=max_output)
 
     def read_whole(self, body: bytes) -> Whole:
-        try:
-            content = loads(body)
-        except ValueError as error:
-            raise AttemptFailed(UpstreamError(), outcome="garbage", status=200) from error
-        if not isinstance(content, dict):
-            raise failure_in(body)
+        content = object_in(body)
         reader = DIALECTS[self.dialect].native_reader()
         reader.add(content)
         if reader.failed is not None:
@@ -75,8 +67,3 @@ class _NativeBeginning(Beginning):
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
         reader = DIALECTS[self._dialect].native_reader()
         return NativeStream(exchange, opening, leave, reader)
-
-
-def failure(said: dict[str, Any]) -> AttemptFailed:
-    """Turn an error in the dialect, sent with status 200, into a failed attempt."""
-    return failure_of(refusals.from_json({"error": said}))

@@ -9,7 +9,7 @@ from llmproxy.protocol.parsing import loads
 from llmproxy.protocol.plain import PlainChunks
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
-from llmproxy.upstream.client import failure_of
+from llmproxy.upstream.client import AttemptFailed, failure_of
 
 _NO_JSON: dict[str, Any] = {}
 
@@ -57,7 +57,7 @@ class NativeStream(RelayedStream):
             self._plain.learn(event, payload.get("delta"))
             return event
         if reader.failed is not None:
-            self._error = failure_of(refusals.from_json({"error": reader.failed})).error
+            self._error = failure(reader.failed).error
             self._exchange.note_usage(reader.report, final=False)
             return b""
         self._exchange.note_usage(reader.report, final=reader.stopped or reader.finished)
@@ -94,3 +94,8 @@ def payload_of(event: bytes) -> dict[str, Any] | None:
     if "type" not in value and sse.name(event):
         value["type"] = sse.name(event).decode("utf-8", "replace")
     return value
+
+
+def failure(said: dict[str, Any]) -> AttemptFailed:
+    """Turn an error in the dialect, sent with status 200, into a failed attempt."""
+    return failure_of(refusals.from_json({"error": said}))
