@@ -6,7 +6,14 @@ import pytest
 from pytest_django import Settings
 
 from tests.fakes.upstream_process import UpstreamProcess
+from tests.llmproxy.scripted import ScriptedUpstream, scripted_upstream
 from tests.llmproxy.usage_lookup import PROVIDERS
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[ScriptedUpstream]:
+    with scripted_upstream() as upstream:
+        yield upstream
 
 
 @pytest.fixture

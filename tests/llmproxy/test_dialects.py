@@ -16,19 +16,13 @@ from hypothesis import strategies as st
 from llmproxy.models import Route
 from tests.developer import Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.scripted import DONE, SSE, Script, ScriptedUpstream, event, scripted_upstream
+from tests.llmproxy.scripted import DONE, SSE, Script, ScriptedUpstream, event
 from tests.webserver import WebServer, demo_server
 from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
 
 USAGE = {"prompt_tokens": 30, "completion_tokens": 4, "total_tokens": 34}
 ROLE = {"role": "assistant", "content": ""}
-
-
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

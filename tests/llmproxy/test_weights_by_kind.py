@@ -12,7 +12,7 @@ from llmproxy.models import Model, Route
 from llmproxy.settlement.reconciliation import Report, reconcile
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.scripted import Script, ScriptedUpstream, scripted_upstream
+from tests.llmproxy.scripted import Script, ScriptedUpstream
 from tests.webserver import WebServer, demo_server
 from tokens import ledger
 from tokens.ledger.verify import verify
@@ -24,12 +24,6 @@ WEIGHTS: dict[str, Any] = {
     "weight_cache_read": Decimal("0.2"),
     "weight_cache_write": Decimal("2.5"),
 }
-
-
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from llmproxy.models import Route
 from tests.developer import MODEL, Developer, Make
 from tests.fakes.upstream_process import UpstreamProcess
-from tests.llmproxy.scripted import SSE, Script, ScriptedUpstream, scripted_upstream
+from tests.llmproxy.scripted import SSE, Script, ScriptedUpstream
 from tests.webserver import WebServer, demo_server
 from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
@@ -76,12 +76,6 @@ def ended(status: str, usage: object, **more: Any) -> bytes:
 
 SAID = [CREATED, ITEM, delta(2, "Hel"), delta(3, "lo")]
 COUNTED = {"input_tokens": 30, "output_tokens": 4, "total_tokens": 34}
-
-
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")
