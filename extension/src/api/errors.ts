@@ -104,6 +104,9 @@ function parseError(text: string): Record<string, unknown> | undefined {
   try {
     const body: unknown = JSON.parse(text);
     const error: unknown = isObject(body) ? body["error"] : undefined;
+    if (isObject(body) && typeof error === "string") {
+      return { code: error, message: body["error_description"] }; // OAuth's shape (RFC 6749)
+    }
     return isObject(error) ? error : undefined;
   } catch {
     return undefined;
