@@ -150,7 +150,8 @@ export class HttpClient implements TokengateClient {
   }
 
   consume(request: ConsumeRequest, idempotencyKey: string, signal?: AbortSignal): Promise<Consumed> {
-    const headers = { "Idempotency-Key": idempotencyKey };
+    // The key is the receipt's id, too: a report whose answer was lost can be looked up.
+    const headers = { "Idempotency-Key": idempotencyKey, "X-Request-ID": idempotencyKey };
     return this.#read(operations.consumeTokens, { body: request, headers }, signal);
   }
 

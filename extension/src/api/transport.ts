@@ -61,7 +61,9 @@ export class Transport {
   async #sendOnce(exchange: Exchange): Promise<Response> {
     exchange.signal?.throwIfAborted();
     const headers = new Headers(exchange.headers);
-    headers.set("x-request-id", crypto.randomUUID());
+    if (!headers.has("x-request-id")) {
+      headers.set("x-request-id", crypto.randomUUID());
+    }
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), exchange.timeout);
     const signals = exchange.signal === undefined ? [late.signal] : [late.signal, exchange.signal];
