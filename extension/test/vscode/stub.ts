@@ -73,3 +73,107 @@ export const l10n = {
     );
   },
 };
+
+export class LanguageModelTextPart {
+  value: string;
+
+  constructor(value: string) {
+    this.value = value;
+  }
+}
+
+export class LanguageModelDataPart {
+  data: Uint8Array;
+  mimeType: string;
+
+  constructor(data: Uint8Array, mimeType: string) {
+    this.data = data;
+    this.mimeType = mimeType;
+  }
+}
+
+export class LanguageModelToolCallPart {
+  callId: string;
+  name: string;
+  input: object;
+
+  constructor(callId: string, name: string, input: object) {
+    this.callId = callId;
+    this.name = name;
+    this.input = input;
+  }
+}
+
+export class LanguageModelToolResultPart {
+  callId: string;
+  content: unknown[];
+
+  constructor(callId: string, content: unknown[]) {
+    this.callId = callId;
+    this.content = content;
+  }
+}
+
+export class LanguageModelPromptTsxPart {
+  value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
+/** Not in the stable API: editors that have it export it. */
+export class LanguageModelThinkingPart {
+  value: string | string[];
+  id: string | undefined;
+  metadata: Record<string, unknown> | undefined;
+
+  constructor(value: string | string[], id?: string, metadata?: Record<string, unknown>) {
+    this.value = value;
+    this.id = id;
+    this.metadata = metadata;
+  }
+}
+
+export class LanguageModelError extends Error {
+  readonly code: string;
+
+  constructor(message: string, code = "Unknown") {
+    super(message);
+    this.code = code;
+  }
+
+  static NoPermissions(message: string): LanguageModelError {
+    return new LanguageModelError(message, "NoPermissions");
+  }
+
+  static Blocked(message: string): LanguageModelError {
+    return new LanguageModelError(message, "Blocked");
+  }
+
+  static NotFound(message: string): LanguageModelError {
+    return new LanguageModelError(message, "NotFound");
+  }
+}
+
+/** What the code under test has shown, and what the user is to choose. */
+export const shown: { messages: string[]; choose: string | undefined; commands: string[] } = {
+  messages: [],
+  choose: undefined,
+  commands: [],
+};
+
+export const window = {
+  async showWarningMessage(message: string): Promise<string | undefined> {
+    shown.messages.push(message);
+    return shown.choose;
+  },
+};
+
+export const commands = {
+  async executeCommand(command: string): Promise<void> {
+    shown.commands.push(command);
+  },
+};
+
+export const LanguageModelChatToolMode = { Auto: 1, Required: 2 } as const;
