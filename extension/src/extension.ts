@@ -21,19 +21,21 @@ import { registerWarnings } from "./account/warnings.ts";
 import { HttpClient } from "./api/httpClient.ts";
 import { serverAddress } from "./api/serverAddress.ts";
 import { Transport } from "./api/transport.ts";
+import { registerChat } from "./chat/index.ts";
 import { offerSignIn, registerAccountCommands } from "./commands/accountCommands.ts";
 import { type Failure, registerDiagnose } from "./commands/diagnose.ts";
+import { registerCompletions } from "./completions/index.ts";
 import type { Services } from "./services.ts";
 import { Renewal } from "./session/renewal.ts";
 import { SessionStore } from "./session/store.ts";
 import { clientId, type Method, methodFor } from "./signIn/editors.ts";
-import { OAuth } from "./signIn/oauth.ts";
+import { isAnswerToPoll, OAuth } from "./signIn/oauth.ts";
 import { PROVIDER_ID, TokengateAuthentication } from "./signIn/provider.ts";
 import { RedirectSignIn } from "./signIn/redirect.ts";
 import { SignIn } from "./signIn/signIn.ts";
 import { errorPresenter } from "./ui/errors.ts";
 
-export async function activate(context: ExtensionContext): Promise<void> {
+export function activate(context: ExtensionContext): void {
   const begun = performance.now();
   const log = window.createOutputChannel("Tokengate", { log: true });
   const format = new Format(env.language);
@@ -77,15 +79,21 @@ export async function activate(context: ExtensionContext): Promise<void> {
     }),
     ...registerFeatures(services),
   );
+  log.info(`Tokengate ${versionOf(context)} was activated in ${(performance.now() - begun).toFixed(0)} ms.`);
+  void begin(client);
+}
+
+/** Find out who is signed in. Nobody: the Accounts menu offers to sign in, and nothing else is asked. */
+async function begin(client: HttpClient): Promise<void> {
   await client.announceSession();
   if ((await client.getSession()) === undefined) {
     offerSignIn(PROVIDER_ID);
   }
-  log.info(`Tokengate ${versionOf(context)} is active after ${(performance.now() - begun).toFixed(0)} ms.`);
 }
 
-function registerFeatures(_services: Services): { dispose(): unknown }[] {
-  return [];
+/** What the user works with. */
+function registerFeatures(services: Services): { dispose(): unknown }[] {
+  return [registerChat(services), registerCompletions(services)];
 }
 
 /** The client and its session. */
@@ -103,6 +111,9 @@ function connect(
   };
   const transport = new Transport({
     onFailure: (error, { method, url }) => {
+      if (isAnswerToPoll(error.code)) {
+        return;
+      }
       const path = new URL(url).pathname;
       log.warn(`${method} ${path}: ${error.code}, ${error.describe()}`);
       failures.push({ at: new Date(), path, error });

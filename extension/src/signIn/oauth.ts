@@ -82,13 +82,8 @@ export class OAuth {
       const answer = await this.#token({ grant_type: DEVICE_GRANT, device_code: deviceCode }, signal);
       return { accessToken: text(answer, "access_token") };
     } catch (error) {
-      if (error instanceof TokengateError) {
-        if (error.code === "authorization_pending") {
-          return "pending";
-        }
-        if (error.code === "slow_down") {
-          return "slow_down";
-        }
+      if (error instanceof TokengateError && isAnswerToPoll(error.code)) {
+        return error.code === "slow_down" ? "slow_down" : "pending";
       }
       throw deviceError(error);
     }
@@ -148,6 +143,11 @@ export class OAuth {
       timeout: TIMEOUT,
     });
   }
+}
+
+/** The user has not confirmed the code yet: no failure, although its status is 400. */
+export function isAnswerToPoll(code: string): boolean {
+  return code === "authorization_pending" || code === "slow_down";
 }
 
 async function json(response: Response): Promise<Record<string, unknown>> {
