@@ -22,7 +22,7 @@ import { HttpClient } from "./api/httpClient.ts";
 import { serverAddress } from "./api/serverAddress.ts";
 import { Transport } from "./api/transport.ts";
 import { registerChat } from "./chat/index.ts";
-import { offerSignIn, registerAccountCommands } from "./commands/accountCommands.ts";
+import { registerAccountCommands } from "./commands/accountCommands.ts";
 import { type Failure, registerDiagnose } from "./commands/diagnose.ts";
 import { registerCompletions } from "./completions/index.ts";
 import type { Services } from "./services.ts";
@@ -34,8 +34,10 @@ import { PROVIDER_ID, TokengateAuthentication } from "./signIn/provider.ts";
 import { RedirectSignIn } from "./signIn/redirect.ts";
 import { SignIn } from "./signIn/signIn.ts";
 import { errorPresenter } from "./ui/errors.ts";
+import type { TokengateApi } from "./usageReporting/api.ts";
+import { registerUsageReporting } from "./usageReporting/index.ts";
 
-export function activate(context: ExtensionContext): void {
+export function activate(context: ExtensionContext): TokengateApi {
   const begun = performance.now();
   const log = window.createOutputChannel("Tokengate", { log: true });
   const format = new Format(env.language);
@@ -44,6 +46,7 @@ export function activate(context: ExtensionContext): void {
   const { client, store, provider, redirect } = connect(context, log, failures, showError);
   const account = new Account(client);
   const services: Services = { context, client, log, showError };
+  const usageReporting = registerUsageReporting(services);
   context.subscriptions.push(
     log,
     store,
@@ -77,23 +80,13 @@ export function activate(context: ExtensionContext): void {
     client.onDidChangeSession((session) => {
       void commands.executeCommand("setContext", "tokengate.signedIn", session !== undefined);
     }),
-    ...registerFeatures(services),
+    registerChat(services),
+    registerCompletions(services),
+    usageReporting,
   );
   log.info(`Tokengate ${versionOf(context)} was activated in ${(performance.now() - begun).toFixed(0)} ms.`);
-  void begin(client);
-}
-
-/** Find out who is signed in. Nobody: the Accounts menu offers to sign in, and nothing else is asked. */
-async function begin(client: HttpClient): Promise<void> {
-  await client.announceSession();
-  if ((await client.getSession()) === undefined) {
-    offerSignIn(PROVIDER_ID);
-  }
-}
-
-/** What the user works with. */
-function registerFeatures(services: Services): { dispose(): unknown }[] {
-  return [registerChat(services), registerCompletions(services)];
+  void client.announceSession();
+  return usageReporting.api;
 }
 
 /** The client and its session. */

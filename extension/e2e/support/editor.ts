@@ -8,6 +8,8 @@ import { type Browser, type BrowserContext, chromium } from "playwright-core";
 import { CHROMIUM, E2E, OUTPUT, VSIX } from "./places.ts";
 import { EditorWindow } from "./window.ts";
 
+/** Its own PORT would win over --bind-addr. */
+const { PORT: _, ...ENVIRONMENT } = process.env;
 const ENTRY = `${E2E}/node_modules/code-server/out/node/entry.js`;
 
 export interface EditorOptions {
@@ -66,11 +68,13 @@ export class Editor {
   async start(): Promise<void> {
     const log = await open(`${this.folder}/code-server.log`, "a");
     this.#process = spawn(process.execPath, [ENTRY, ...this.#arguments(), `${this.folder}/workspace`], {
+      env: ENVIRONMENT,
       stdio: ["ignore", log.fd, log.fd],
     });
     await log.close();
+    const late = Date.now() + 60_000;
     while (!(await fetch(this.#url()).catch(() => undefined))?.ok) {
-      if (this.#process.exitCode !== null) {
+      if (this.#process.exitCode !== null || Date.now() > late) {
         throw new Error(`code-server did not start: see ${this.folder}/code-server.log`);
       }
       await pause(100);

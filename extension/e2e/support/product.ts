@@ -1,7 +1,7 @@
 /** The product, as `make run` starts it, with its demo upstream: on an address that the editor does not proxy. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { CHECKOUT, OUTPUT, PYTHON } from "./places.ts";
 
@@ -105,9 +105,4 @@ export class Product {
     }
     throw new Error(`The product did not start: see ${OUTPUT}/product.log`);
   }
-}
-
-/** Data of former runs would make the demo's numbers depend on them. */
-export async function forgetData(): Promise<void> {
-  await rm(`${CHECKOUT}/.data/extension`, { recursive: true, force: true });
 }

@@ -80,6 +80,25 @@ export class EditorWindow {
     await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
   }
 
+  /** The view with plan, balance and usage. */
+  async openView(): Promise<void> {
+    await this.page.locator(".activitybar [aria-label='Tokengate']").first().click();
+  }
+
+  /** What the operating system does with an address of the editor's scheme. */
+  async openUrl(url: string): Promise<void> {
+    await this.run("Developer: Open URL");
+    const input = this.page.locator(".quick-input-widget input.input");
+    await input.fill(url);
+    await input.press("Enter");
+    await this.dialog("open this URI").getByRole("button", { name: "Open", exact: true }).click();
+  }
+
+  /** Press a button of a dialogue or a notification. */
+  async press(name: string): Promise<void> {
+    await this.page.getByRole("button", { name, exact: true }).first().click();
+  }
+
   /** A notification with this text. */
   notification(text: string | RegExp): Locator {
     return this.page.locator(".notification-list-item", { hasText: text }).first();

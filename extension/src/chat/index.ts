@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { Services } from "../services.ts";
 import { ModelList } from "./modelList.ts";
 import { ChatProvider } from "./provider.ts";
+import { registerProviderGroup } from "./providerGroup.ts";
 
 /** The id of the provider in package.json. */
 const vendor = "tokengate";
@@ -21,5 +22,9 @@ export function registerChat(services: Services): vscode.Disposable {
     models,
     signIn: () => vscode.commands.executeCommand("tokengate.signIn"),
   });
-  return vscode.Disposable.from(models, vscode.lm.registerLanguageModelChatProvider(vendor, provider));
+  return vscode.Disposable.from(
+    models,
+    vscode.lm.registerLanguageModelChatProvider(vendor, provider),
+    registerProviderGroup(services),
+  );
 }

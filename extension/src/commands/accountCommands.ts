@@ -1,14 +1,5 @@
 /** The commands about the account: sign in and out, pages of the website, keys for other tools. */
-import {
-  authentication,
-  commands,
-  type Disposable,
-  env,
-  l10n,
-  type QuickPickItem,
-  Uri,
-  window,
-} from "vscode";
+import { commands, type Disposable, env, l10n, type QuickPickItem, Uri, window } from "vscode";
 import { showReceipt } from "../account/receipt.ts";
 import type { Account, AccountState } from "../account/state.ts";
 import type { TokengateClient } from "../api/client.ts";
@@ -111,9 +102,4 @@ async function copyKey(server: string): Promise<void> {
   if ((await window.showInformationMessage(message, open)) === open) {
     await env.openExternal(Uri.parse(pageUrl(server, "keys")));
   }
-}
-
-/** Puts "Sign in to use Tokengate" into the Accounts menu, without asking anything. */
-export function offerSignIn(providerId: string): void {
-  void authentication.getSession(providerId, [], {});
 }
