@@ -195,7 +195,11 @@ export class HttpClient implements TokengateClient {
       const { method, url, headers } = request;
       return await this.#send({ method, url, headers, body, signal, repeatable, timeout: READ_TIMEOUT });
     };
-    const config = createConfig({ baseUrl: this.baseUrl, fetch: fetch as typeof globalThis.fetch });
+    const config = createConfig({
+      baseUrl: this.baseUrl,
+      fetch: fetch as typeof globalThis.fetch,
+      parseAs: "json", // also what says to be something else: then it is no answer of the API
+    });
     const settled = await operation({ ...options, client: createClient(config), throwOnError: true }).catch(
       invalid,
     );

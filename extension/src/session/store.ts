@@ -57,7 +57,8 @@ function parse(text: string | undefined): StoredSession | undefined {
   }
   try {
     const value = JSON.parse(text) as Partial<StoredSession>;
-    const complete = value.id && value.account && value.access && value.refresh && value.expiresAt;
+    const complete =
+      value.id && value.account && value.access && value.refresh && value.expiresAt !== undefined;
     return complete ? (value as StoredSession) : undefined;
   } catch {
     return undefined;
