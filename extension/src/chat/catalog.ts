@@ -17,13 +17,15 @@ export function toChatModels(models: readonly Model[]): ChatModel[] {
 
 function toChatModel(model: Model): ChatModel {
   const context = model.context_length ?? unknownContext;
-  const maxOutputTokens = model.max_completion_tokens ?? unknownOutput;
+  const longest = model.max_completion_tokens ?? unknownOutput;
+  // The editor adds both limits to the context. The server fits the output into what the prompt leaves.
+  const maxOutputTokens = Math.min(longest, Math.floor(context / 4));
   return {
     id: model.id,
     name: model.name ?? model.id,
     family: model.id.slice(model.id.lastIndexOf("/") + 1),
     version: model.id,
-    maxInputTokens: maxInput(context, maxOutputTokens),
+    maxInputTokens: context - maxOutputTokens,
     maxOutputTokens,
     capabilities: {
       // A provider that lists no features is asked rather than ruled out.
@@ -31,13 +33,8 @@ function toChatModel(model: Model): ChatModel {
       imageInput: model.architecture?.input_modalities?.includes("image") ?? false,
     },
     isUserSelectable: true,
-    ...describe(model, context, maxOutputTokens),
+    ...describe(model, context, longest),
   };
-}
-
-/** The server fits the output into what the prompt leaves, so a long output takes a quarter at most. */
-function maxInput(context: number, maxOutput: number): number {
-  return context - Math.min(maxOutput, Math.floor(context / 4));
 }
 
 function describe(model: Model, context: number, maxOutput: number): { detail?: string; tooltip: string } {

@@ -33,9 +33,6 @@ function whatToDo(error: TokengateError): string | undefined {
   if (error.upgradeUrl !== undefined && !error.message.includes(error.upgradeUrl)) {
     return l10n.t("More tokens: {0}", error.upgradeUrl);
   }
-  if (error.status === 429 && error.retryAfter !== undefined) {
-    return l10n.t("Send the message again in {0} seconds.", error.retryAfter);
-  }
   return undefined;
 }
 

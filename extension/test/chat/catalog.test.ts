@@ -38,7 +38,8 @@ describe("a model of the plan", () => {
   });
 
   it("keeps three quarters of its context for the prompt", () => {
-    assert.equal(only({ context_length: 8000, max_completion_tokens: 8000 }).maxInputTokens, 6000);
+    const listed = only({ context_length: 8000, max_completion_tokens: 8000 });
+    assert.deepEqual([listed.maxInputTokens, listed.maxOutputTokens], [6000, 2000]);
   });
 
   it("has no features that its provider does not list", () => {

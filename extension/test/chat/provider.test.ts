@@ -187,12 +187,13 @@ describe("a chat that is refused", () => {
     assert.equal(errorsShown.length, 1);
   });
 
-  it("by a longer limit has the time", async () => {
-    const limit = { code: "rate_limited", message: "Too many requests.", retryable: true };
+  it("by a longer limit has the server's message, which tells the time", async () => {
+    const message = "The limit on requests per minute is reached. Try again in 42 s.";
+    const limit = { code: "rate_limited", message, retryable: true };
     const { provider } = await chat([refusing(429, limit, { "Retry-After": "42" })]);
     const error = await failure(provider);
     assert.equal(error.code, "Blocked");
-    assert.match(error.message, /again in 42 seconds/);
+    assert.equal(error.message, `${message} (req-1)`);
     assert.equal(server.received.length, 1);
     assert.equal(errorsShown.length, 0);
   });

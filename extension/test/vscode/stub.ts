@@ -177,3 +177,5 @@ export const commands = {
 };
 
 export const LanguageModelChatToolMode = { Auto: 1, Required: 2 } as const;
+
+export const LanguageModelChatMessageRole = { User: 1, Assistant: 2 } as const;
