@@ -22,7 +22,10 @@ describe("the extension", () => {
       ["high-contrast-light", "Light High Contrast"],
     ] as const) {
       await setup.editor.configure({ "workbench.colorTheme": theme });
-      await window.page.locator(`.monaco-workbench.${name === "dark" ? "vs-dark" : "hc-black, .hc-light"}`).first().waitFor();
+      await window.page
+        .locator(`.monaco-workbench.${name === "dark" ? "vs-dark" : "hc-black, .hc-light"}`)
+        .first()
+        .waitFor();
       await window.status.hover();
       await window.page.getByText("Used today (UTC)").waitFor();
       await window.picture(`21-${name}`);

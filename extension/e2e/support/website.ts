@@ -25,8 +25,13 @@ export async function consent(page: Page): Promise<string> {
   const client = await page.context().newCDPSession(page);
   await client.send("Page.enable");
   const left = new Promise<string>((resolve) => {
-    client.on("Page.frameRequestedNavigation", ({ url }) => resolve(url));
-    client.on("Page.frameScheduledNavigation", ({ url }) => resolve(url));
+    const leaves = ({ url }: { url: string }): void => {
+      if (!url.startsWith("http")) {
+        resolve(url);
+      }
+    };
+    client.on("Page.frameRequestedNavigation", leaves);
+    client.on("Page.frameScheduledNavigation", leaves);
   });
   await page.getByRole("button", { name: "Allow" }).click();
   return await left;
