@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "@hey-api/openapi-ts";
 
 /** What the extension calls. `make extension-client` writes the document from the server's code. */
@@ -21,7 +22,7 @@ const operations = [
 ];
 
 export default defineConfig({
-  input: process.env["OPENAPI_DOCUMENT"] ?? ".openapi.json",
+  input: fileURLToPath(new URL(".openapi.json", import.meta.url)),
   output: {
     path: process.env["OPENAPI_OUTPUT"] ?? "src/api/generated",
     module: { extension: ".ts" },
