@@ -179,3 +179,29 @@ export const commands = {
 export const LanguageModelChatToolMode = { Auto: 1, Required: 2 } as const;
 
 export const LanguageModelChatMessageRole = { User: 1, Assistant: 2 } as const;
+
+export class MarkdownString {
+  value: string;
+
+  constructor(value = "") {
+    this.value = value;
+  }
+
+  appendMarkdown(value: string): this {
+    this.value += value;
+    return this;
+  }
+}
+
+export class ThemeColor {
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+export const StatusBarAlignment = { Left: 1, Right: 2 } as const;
+export const Uri = { from: (parts: object) => parts, parse: (value: string) => value };
+export const env = { openExternal: async (_uri: string): Promise<boolean> => true };
+export const workspace = {};
