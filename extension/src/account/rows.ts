@@ -114,7 +114,7 @@ function charted(sums: readonly UsageSum[], name: (group: string) => string, for
     const requests = l10n.t("{0} requests", format.count(sum.requests));
     return {
       label,
-      description: `${bar(sum.charged, greatest)} ${amount}`,
+      description: `${amount} ${bar(sum.charged, greatest)}`,
       tooltip: `${label}: ${amount} (${requests})`,
       spoken: l10n.t("{0}: {1} tokens in {2} requests", label, amount, format.count(sum.requests)),
     };

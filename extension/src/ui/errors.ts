@@ -42,7 +42,9 @@ export function noticeOf(error: unknown, format: Format): Notice {
     return { message: error instanceof Error ? error.message : String(error), actions: [] };
   }
   if (error.needsSignIn) {
-    return { message: error.describe(), actions: [{ kind: "signIn", label: l10n.t("Sign in") }] };
+    const ended = l10n.t("Your Tokengate session has ended. Sign in again.");
+    const message = error.code === "token_revoked" ? `${ended}${idOf(error)}` : error.describe();
+    return { message, actions: [{ kind: "signIn", label: l10n.t("Sign in") }] };
   }
   if (error.upgradeUrl !== undefined) {
     return {

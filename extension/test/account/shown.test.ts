@@ -177,8 +177,8 @@ describe("the view", () => {
     assert.deepEqual(
       models?.children?.map(({ label, description }) => [label, description]),
       [
-        ["large", "██████████ 900"],
-        ["small", "█▏ 100"],
+        ["large", "900 ██████████"],
+        ["small", "100 █▏"],
       ],
     );
     assert.equal(models?.children?.[0]?.spoken, "large: 900 tokens in 2 requests");

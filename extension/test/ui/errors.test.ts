@@ -23,6 +23,11 @@ describe("what the user is told", () => {
     }
   });
 
+  it("is in the editor's language when the server has ended the session", () => {
+    const { message } = notice({ code: "token_revoked", status: 401 });
+    assert.equal(message, "Your Tokengate session has ended. Sign in again. (req-1)");
+  });
+
   it("leads to more tokens when they are used up", () => {
     const url = "https://tokengate.example/pricing";
     const { actions } = notice({ code: "insufficient_tokens", status: 402, upgradeUrl: url });
