@@ -150,7 +150,7 @@ def revoke_all(user: User, *, except_: UUID | None = None) -> None:
     _revoke(Q(user=user) & ~Q(pk=except_))
 
 
-def living(user: User) -> QuerySet[Session]:
+def active(user: User) -> QuerySet[Session]:
     """Return the user's signed-in devices, the last used first."""
     now = timezone.now()
     alive = user.sessions.filter(

@@ -179,7 +179,7 @@ def test_this_months_budget_of_a_key_is_not_touched(ada: User) -> None:
 
     retention.prune(keep_days=35)
 
-    assert keys.usage_this_month(ada)[str(key.pk)]["charged"] == 7
+    assert keys.usage_this_month(ada)[str(key.pk)].charged == 7
     assert verify() == []
 
 
