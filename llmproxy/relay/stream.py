@@ -15,6 +15,7 @@ from llmproxy.protocol import sse
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.routing import health
 from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer
+from tokens.ledger import spool
 
 log = structlog.get_logger("tokengate.proxy")
 
@@ -127,7 +128,7 @@ class RelayedStream(ABC):
 
     async def _relay(self) -> AsyncGenerator[bytes]:
         passed = self._pass(self._take_first())
-        self._exchange.write_down()
+        spool.write(self._exchange)
         while True:
             if passed:
                 yield passed
