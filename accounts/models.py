@@ -44,13 +44,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         unique=True, error_messages={"unique": "This email is already in use."}
     )
     name = models.CharField(max_length=150, blank=True)
-    is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
+    is_staff = models.BooleanField(default=False, help_text="May sign in to the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
     epoch = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="How often everything was signed out: what was granted before is void.",
+        help_text="Incremented when the user is signed out everywhere; earlier tokens are invalid.",
     )
 
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -104,16 +104,20 @@ class Session(models.Model):
         choices=Origin.choices,
         default=Origin.UNKNOWN,
         db_default=Origin.UNKNOWN,
-        help_text="How it began. See accounts/sessions/origins.py for what follows from it.",
+        help_text="How it began. accounts/sessions/origins.py defines what each kind may do.",
     )
     name = models.CharField(max_length=200, blank=True, help_text="Device or editor.")
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(help_text="When the refresh token expires.")
-    refresh_id = models.UUIDField(help_text="The jti of the one refresh token that is good now.")
-    rotated_at = models.DateTimeField(default=timezone.now, help_text="When it was issued.")
+    refresh_id = models.UUIDField(help_text="The jti of the only valid refresh token.")
+    rotated_at = models.DateTimeField(
+        default=timezone.now, help_text="When this refresh token was issued."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
-    second_factor = models.BooleanField(default=False, help_text="Signed in with a code as well.")
+    second_factor = models.BooleanField(
+        default=False, help_text="Whether a second factor was used."
+    )
 
     class Meta:
         indexes = [models.Index(name="session_by_user", fields=["user", "-last_used_at"])]

@@ -51,14 +51,14 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         max_value=2**53,
         allow_null=True,
         default=None,
-        help_text="Tokens that one session may use.",
+        help_text="Maximum tokens of one session.",
     )
     task_budget = serializers.IntegerField(
         min_value=1,
         max_value=2**53,
         allow_null=True,
         default=None,
-        help_text="Tokens that one task may use.",
+        help_text="Maximum tokens of one task.",
     )
 
     usage = serializers.SerializerMethodField()

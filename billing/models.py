@@ -29,8 +29,12 @@ class Plan(models.Model):
         Tier, on_delete=models.PROTECT, primary_key=True, related_name="plan"
     )
     description = models.CharField(max_length=200, blank=True)
-    price_month = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
-    price_year = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
+    price_month = models.PositiveIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    price_year = models.PositiveIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
     currency = models.CharField(max_length=3, default="usd")
     position = models.PositiveSmallIntegerField(
         default=0, help_text="Order in the price list; a later plan is an upgrade."
@@ -63,9 +67,13 @@ class Price(models.Model):
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
     interval = models.CharField(max_length=5, choices=Interval.choices)
-    amount = models.PositiveIntegerField(help_text="In the currency's cents.")
+    amount = models.PositiveIntegerField(
+        help_text="In the currency's smallest unit, such as cents."
+    )
     currency = models.CharField(max_length=3)
-    active = models.BooleanField(default=True, help_text="What new subscriptions pay.")
+    active = models.BooleanField(
+        default=True, help_text="Whether new subscriptions can use this price."
+    )
 
     class Meta:
         constraints = [
@@ -80,7 +88,7 @@ class Price(models.Model):
     @property
     def whole(self) -> str:
         """The amount for readers, such as `20.00 USD`."""
-        return currencies.said(self.amount, self.currency)
+        return currencies.formatted(self.amount, self.currency)
 
 
 class Customer(models.Model):
@@ -94,7 +102,9 @@ class Customer(models.Model):
     )
     stripe_id = models.CharField(max_length=255, unique=True)
     erased_at = models.DateTimeField(
-        null=True, blank=True, help_text="The account is deleted: Stripe has forgotten who it was."
+        null=True,
+        blank=True,
+        help_text="When the account was deleted and its data removed from Stripe.",
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -134,14 +144,14 @@ class Subscription(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Charged now, be it still sold or not.",
+        help_text="The price that is charged now, even if it is no longer offered.",
     )
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
     stripe_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
     checkout_id = models.CharField(max_length=255, blank=True)
     checkout_url = models.TextField(blank=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="When a pending subscription is given up."
+        null=True, blank=True, help_text="When a pending subscription expires."
     )
     period_start = models.DateTimeField(null=True, blank=True)
     period_end = models.DateTimeField(null=True, blank=True)
@@ -151,12 +161,17 @@ class Subscription(models.Model):
         Plan, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     next_interval = models.CharField(max_length=5, choices=Interval.choices, blank=True)
-    entitled = models.BooleanField(default=False, help_text="The user has what the plan allows.")
+    entitled = models.BooleanField(
+        default=False, help_text="Whether the subscription currently gives the user its plan."
+    )
     grace_until = models.DateTimeField(null=True, blank=True)
     to_end = models.BooleanField(
-        default=False, help_text="The user has left: Stripe is still to be told."
+        default=False,
+        help_text="The account was deleted; still to be canceled at Stripe.",
     )
-    version = models.PositiveIntegerField(default=0, help_text="Counts what was read at Stripe.")
+    version = models.PositiveIntegerField(
+        default=0, help_text="Incremented each time the state is read from Stripe."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -213,7 +228,7 @@ class ScheduledChange(models.Model):
     price = models.ForeignKey(
         Price, on_delete=models.PROTECT, related_name="+", help_text="The price to change to."
     )
-    leased_until = models.DateTimeField(help_text="Until then, one process handles it.")
+    leased_until = models.DateTimeField(help_text="Until then, one process is handling it.")
 
     class Meta:
         db_table = "billing_shelvedchange"  # its name in former versions
@@ -234,25 +249,31 @@ class Invoice(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         db_index=False,
-        help_text="What it was for; the subscription may have another one by now.",
+        help_text="The price it charged; the subscription's price may have changed since.",
     )
     number = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=20, help_text="draft, open, paid, void, uncollectible")
     currency = models.CharField(max_length=3)
-    total = models.BigIntegerField(help_text="In the currency's cents.")
-    paid = models.BigIntegerField(default=0, help_text="In the currency's cents.")
-    refunded = models.BigIntegerField(default=0, help_text="In the currency's cents.")
+    total = models.BigIntegerField(help_text="In the currency's smallest unit, such as cents.")
+    paid = models.BigIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    refunded = models.BigIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
     hosted_url = models.TextField(blank=True)
     pdf_url = models.TextField(blank=True)
     payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
-    tokens = models.BigIntegerField(null=True, blank=True, help_text="Granted for it; null: not.")
+    tokens = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens granted for this invoice. Null: none."
+    )
     taken_back = models.BigIntegerField(
-        default=0, help_text="Of the tokens, for what is refunded or disputed."
+        default=0, help_text="Tokens taken back because of refunds or disputes."
     )
     settlements = models.PositiveIntegerField(
-        default=0, editable=False, help_text="How often money went back, or returned."
+        default=0, editable=False, help_text="Number of refunds and disputes, opened or closed."
     )
     created_at = models.DateTimeField()
 
@@ -277,12 +298,12 @@ class StripeEvent(models.Model):
 
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
     type = models.CharField(max_length=100)
-    payload = models.JSONField(help_text="What it is about, by its ids.")
-    created_at = models.DateTimeField(help_text="At Stripe.")
+    payload = models.JSONField(help_text="The ids of the objects of the event.")
+    created_at = models.DateTimeField(help_text="When Stripe created it.")
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True, help_text="Of the last attempt.")
+    error = models.TextField(blank=True, help_text="The error of the last attempt.")
 
     class Meta:
         verbose_name = "webhook event"

@@ -13,24 +13,26 @@ class Model(models.Model):
         EMBEDDING = "embedding"
 
     name = models.CharField(
-        primary_key=True, max_length=200, help_text="What clients ask for: openai/gpt-5-mini."
+        primary_key=True,
+        max_length=200,
+        help_text="The name in requests, such as openai/gpt-5-mini.",
     )
     title = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.CHAT)
     context_length = models.IntegerField(null=True, blank=True, help_text="In tokens.")
     max_output_tokens = models.IntegerField(null=True, blank=True)
     weight_prompt = models.DecimalField(
-        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged for each."
+        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged per token."
     )
     weight_completion = models.DecimalField(
-        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged for each."
+        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged per token."
     )
     weight_cache_read = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Tokens charged for each that was read from the cache. Empty: by the ratio of"
+        help_text="Tokens charged per token read from the cache. Empty: by the ratio of"
         " the provider's prices, else as prompt tokens.",
     )
     weight_cache_write = models.DecimalField(
@@ -38,7 +40,7 @@ class Model(models.Model):
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Tokens charged for each that was written to the cache. Empty: by the ratio of"
+        help_text="Tokens charged per token written to the cache. Empty: by the ratio of"
         " the provider's prices, else as prompt tokens.",
     )
     ratio_cache_read = models.DecimalField(
@@ -46,16 +48,18 @@ class Model(models.Model):
         decimal_places=6,
         null=True,
         editable=False,
-        help_text="A cached token's price beside a prompt token's, as the provider lists them.",
+        help_text="The provider's price of a cached token divided by that of a prompt token.",
     )
     ratio_cache_write = models.DecimalField(
         max_digits=9,
         decimal_places=6,
         null=True,
         editable=False,
-        help_text="The price of a cache write beside a prompt token's, as the provider lists them.",
+        help_text="The provider's price of a cache write divided by that of a prompt token.",
     )
-    visible = models.BooleanField(default=True, help_text="Uncheck to withdraw it.")
+    visible = models.BooleanField(
+        default=True, help_text="Uncheck to hide the model and refuse requests for it."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -112,14 +116,15 @@ class Route(models.Model):
     priority = models.IntegerField(default=100)
     enabled = models.BooleanField(default=True)
     listed = models.BooleanField(
-        default=True, help_text="Whether the provider still lists it; else it is not asked."
+        default=True,
+        help_text="Whether the provider still lists it. If not, no requests are sent to it.",
     )
     drift = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="By how many percent the provider's own costs passed ours, of late.",
+        help_text="By how many percent the provider's recent costs exceed those of our prices.",
     )
     synced_at = models.DateTimeField(default=timezone.now)
 
@@ -187,7 +192,7 @@ class ProviderState(models.Model):
     """Whether staff enabled a provider. A provider without a row is enabled."""
 
     name = models.CharField(primary_key=True, max_length=64)
-    enabled = models.BooleanField(default=True, help_text="Uncheck, and it is asked no more.")
+    enabled = models.BooleanField(default=True, help_text="Uncheck to send no more requests to it.")
     note = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:

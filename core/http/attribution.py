@@ -36,10 +36,10 @@ class Attribution(NamedTuple):
 
 def attribution(meta: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Attribution:
     """Read the names from a request's WSGI-style headers and, after these, from its JSON body."""
-    said: Mapping[str, Any] = body or {}
-    metadata = said.get("metadata")
+    fields: Mapping[str, Any] = body or {}
+    metadata = fields.get("metadata")
     of_user = metadata.get("user_id") if isinstance(metadata, dict) else None
-    in_body = [*(said.get(name) for name in _IN_BODY), of_user]
+    in_body = [*(fields.get(name) for name in _IN_BODY), of_user]
     session = _first([*(meta.get(name) for name in _SESSION), *in_body])
     return Attribution(session, _first([meta.get(name) for name in _TASK]))
 

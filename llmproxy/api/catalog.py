@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from llmproxy.api.base import authenticated, json_answer, without_csrf
 from llmproxy.api.dialects import speaks
 from llmproxy.api.listings import in_anthropics_shape, in_openrouters_shape, page
@@ -22,7 +22,7 @@ async def models(request: HttpRequest) -> HttpResponse:
     Clients that send `anthropic-version` get Anthropic's shape, with only the chat models.
     """
     as_anthropic = _asks_as_anthropic(request)
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     every = request.GET.get("all") in ("1", "true")
     listed = [
@@ -42,7 +42,7 @@ async def models(request: HttpRequest) -> HttpResponse:
 async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
     """GET /api/llm/models/{id}."""
     shape = in_anthropics_shape if _asks_as_anthropic(request) else in_openrouters_shape
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     name = name.removesuffix("/")
     try:
@@ -62,7 +62,7 @@ def _asks_as_anthropic(request: HttpRequest) -> bool:
 @without_csrf
 async def providers(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/providers: the health of each provider, as seen by all workers."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     await authenticated(request)
     known = await catalog.snapshot()
     listed = [
@@ -73,5 +73,5 @@ async def providers(request: HttpRequest) -> HttpResponse:
 
 
 def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
-    told = health.describe(name)
-    return {**told, "health": "down"} if name in switched_off else told
+    state = health.describe(name)
+    return {**state, "health": "down"} if name in switched_off else state

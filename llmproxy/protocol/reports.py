@@ -116,41 +116,41 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
 
     ``prompt`` and ``completion`` are our own counts; ``writes`` is False for models without output.
     """
-    said = _prompt_said(report, writes=writes)
-    written = _completion_said(report, said) if writes else 0
-    estimated = {"prompt": said, "completion": written}
-    if said is None:
-        said = prompt if report.total is None else max(report.total - completion, 0)
+    reported = _reported_prompt(report, writes=writes)
+    written = _reported_completion(report, reported) if writes else 0
+    estimated = {"prompt": reported, "completion": written}
+    if reported is None:
+        reported = prompt if report.total is None else max(report.total - completion, 0)
     if written is None:
-        written = completion if report.total is None else max(report.total - said, 0)
-    surplus = max((report.total or 0) - said - written, 0)
+        written = completion if report.total is None else max(report.total - reported, 0)
+    surplus = max((report.total or 0) - reported - written, 0)
     return Usage(
-        prompt=said,
+        prompt=reported,
         completion=written + surplus,
-        cache_read=min(report.cache_read, said),
+        cache_read=min(report.cache_read, reported),
         reasoning=min(report.reasoning, written + surplus),
         cost=report.cost,
-        cache_write=min(report.cache_write, max(said - report.cache_read, 0)),
+        cache_write=min(report.cache_write, max(reported - report.cache_read, 0)),
         surplus=surplus,
         estimated=frozenset(name for name, figure in estimated.items() if figure is None),
     )
 
 
-def _prompt_said(report: Report, *, writes: bool) -> int | None:
+def _reported_prompt(report: Report, *, writes: bool) -> int | None:
     """Return the reported prompt, else the total minus the completion."""
     if not writes:
-        said = [one for one in (report.prompt, report.total) if one is not None]
-        return max(said, default=None)
+        reported = [one for one in (report.prompt, report.total) if one is not None]
+        return max(reported, default=None)
     if report.prompt is None:
-        return _left_of(report.total, report.completion)
+        return _remainder(report.total, report.completion)
     apart = report.cache_read + report.cache_write
     return report.prompt + (apart if _is_apart(report, report.prompt, apart) else 0)
 
 
-def _completion_said(report: Report, prompt: int | None) -> int | None:
+def _reported_completion(report: Report, prompt: int | None) -> int | None:
     """Return the reported completion, else the total minus the prompt."""
     if report.completion is None:
-        return _left_of(report.total, prompt)
+        return _remainder(report.total, prompt)
     if report.total is None and report.reasoning > report.completion:
         return report.completion + report.reasoning  # Reasoning that is larger is not part of it.
     return report.completion
@@ -165,7 +165,7 @@ def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     return report.cache_is_apart or apart > prompt
 
 
-def _left_of(total: int | None, part: int | None) -> int | None:
+def _remainder(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else max(total - part, 0)
 
 

@@ -214,9 +214,9 @@ class Exchange(RunningRequest):
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
-        told = figures(usage, self.model.weights, self._prices)
+        columns = figures(usage, self.model.weights, self._prices)
         if source == Source.NONE:
-            told["cost"] = None
+            columns["cost"] = None
         return Receipt(
             model=self.model.name,
             status=status,
@@ -228,7 +228,7 @@ class Exchange(RunningRequest):
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
-            **told,
+            **columns,
         )
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:

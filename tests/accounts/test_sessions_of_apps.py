@@ -118,10 +118,10 @@ def test_only_a_password_counts_as_a_recent_sign_in(user: User, origin: str) -> 
     session_id = session_pairs.verify(session_pairs.issue(user, origin=origin).access).session_id
 
     if origin in origins.TRUSTED:
-        session_pairs.insist_on_recent(session_id)
+        session_pairs.require_recent(session_id)
     else:
         with pytest.raises(ReauthenticationRequired):
-            session_pairs.insist_on_recent(session_id)
+            session_pairs.require_recent(session_id)
 
 
 def test_the_attack_by_a_device_code_gets_no_way_in(

@@ -14,14 +14,16 @@ class FreeAllowance(models.Model):
         max_length=64, primary_key=True, help_text="Keyed hash of the canonical address."
     )
     period_start = models.DateTimeField()
-    period_end = models.DateTimeField(db_index=True, help_text="Forgotten after this.")
-    granted = models.BigIntegerField(help_text="Tokens, to all accounts of the mailbox together.")
+    period_end = models.DateTimeField(db_index=True, help_text="Deleted after this.")
+    granted = models.BigIntegerField(
+        help_text="Tokens granted to all accounts of the mailbox together."
+    )
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
         related_name="+",
-        help_text="The living account that began the period: its own months are its balance's.",
+        help_text="The existing account that began the period; its balance has the later periods.",
     )
 
     class Meta:

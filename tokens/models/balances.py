@@ -30,36 +30,39 @@ class Balance(models.Model):
     )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="balances")
     allocated = models.BigIntegerField(default=0, help_text="Allowance of this period.")
-    used = models.BigIntegerField(default=0, help_text="Spent from the allowance in this period.")
-    bonus = models.BigIntegerField(default=0, help_text="What is left of bonus grants.")
-    reserved = models.BigIntegerField(default=0, help_text="Held for requests that run now.")
+    used = models.BigIntegerField(default=0, help_text="Used from the allowance in this period.")
+    bonus = models.BigIntegerField(default=0, help_text="Unused bonus tokens.")
+    reserved = models.BigIntegerField(default=0, help_text="Reserved for running requests.")
     overdrawn = models.BigIntegerField(
         default=0,
-        help_text="Charged, but not covered when it was; the next grant pays it first.",
+        help_text="Charged beyond the balance; the next grant pays it first.",
     )
     lapsing = models.BigIntegerField(
         default=0,
-        help_text="Part of allocated: its time is over, but running requests hold it.",
+        help_text="Part of allocated: of an ended period, but reserved by running requests.",
     )
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     renews_by = models.CharField(max_length=8, choices=Renewer.choices, default=Renewer.SCHEDULE)
-    anchor = models.DateTimeField(help_text="The schedule's months are counted from here.")
+    anchor = models.DateTimeField(
+        help_text="The start of the first period; monthly periods are counted from it."
+    )
     due_at = models.DateTimeField(
-        null=True, help_text="When a period or a bonus ends next; nobody spends past it."
+        null=True,
+        help_text="When the period or a bonus ends next. After it, the balance is first renewed.",
     )
     session_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one session may use. Empty: no cap."
+        null=True, blank=True, help_text="Maximum tokens of one session. Empty: no limit."
     )
     task_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one task may use. Empty: no cap."
+        null=True, blank=True, help_text="Maximum tokens of one task. Empty: no limit."
     )
     notified = models.SmallIntegerField(
-        default=0, help_text="Percent used that the user was told of in this period."
+        default=0, help_text="The highest usage warning, in percent, sent in this period."
     )
 
     alerted_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the user was last told of runaway usage."
+        null=True, blank=True, help_text="When the last warning about unusual usage was sent."
     )
 
     class Meta:
@@ -113,7 +116,9 @@ class Grant(models.Model):
     )
     amount = models.BigIntegerField()
     remaining = models.BigIntegerField()
-    source = models.CharField(max_length=200, help_text="Where it came from; grants only once.")
+    source = models.CharField(
+        max_length=200, help_text="The id of what it was granted for; each source grants once."
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -156,9 +161,12 @@ class Entry(models.Model):
         db_constraint=False,
     )
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    amount = models.BigIntegerField(help_text="Positive adds to the balance, negative takes.")
+    amount = models.BigIntegerField(
+        help_text="Positive: added to the balance; negative: taken from it."
+    )
     source = models.CharField(
-        max_length=200, help_text="Invoice, reservation or staff action: with the kind, unique."
+        max_length=200,
+        help_text="The id of the invoice, reservation or staff action; unique with the kind.",
     )
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -187,11 +195,13 @@ class Adjustment(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_adjustments"
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    source = models.CharField(max_length=180, help_text="Invoice, refund or staff action.")
-    tier = models.ForeignKey(
-        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new one."
+    source = models.CharField(
+        max_length=180, help_text="The id of the invoice, refund or staff action."
     )
-    amount = models.BigIntegerField(default=0, help_text="Tokens given, or taken if negative.")
+    tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new plan."
+    )
+    amount = models.BigIntegerField(default=0, help_text="Tokens added, or taken if negative.")
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -224,11 +234,18 @@ class Reservation(models.Model):
     amount = models.BigIntegerField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
     request_id = models.CharField(max_length=128, blank=True)
-    api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
-    endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
+    api_key = models.UUIDField(
+        null=True, blank=True, help_text="The API key of the request, if any."
+    )
+    endpoint = models.CharField(
+        max_length=32, blank=True, help_text="Empty: reserved by a client through the API."
+    )
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(
-        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="The provider that answers, recorded after some seconds.",
     )
     upstream_id = models.CharField(max_length=200, blank=True, db_default="")
     session = models.CharField(max_length=200, blank=True, db_default="")

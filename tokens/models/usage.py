@@ -46,10 +46,15 @@ class UsageRecord(models.Model):
     streamed = models.BooleanField(default=False)
     model = models.CharField(max_length=200)
     provider = models.CharField(max_length=64, blank=True)
-    upstream_id = models.CharField(max_length=200, blank=True, help_text="The provider's own id.")
+    upstream_id = models.CharField(
+        max_length=200, blank=True, help_text="The provider's id for the request."
+    )
     status = models.CharField(max_length=16, choices=Status.choices)
     source = models.CharField(max_length=16, choices=Source.choices)
-    final = models.BooleanField(default=True, help_text="False: the provider's word is awaited.")
+    final = models.BooleanField(
+        default=True,
+        help_text="False: the charge is provisional until the provider reports the final usage.",
+    )
     prompt_tokens = models.BigIntegerField(default=0)
     completion_tokens = models.BigIntegerField(default=0)
     cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
@@ -60,14 +65,22 @@ class UsageRecord(models.Model):
     surplus_tokens = models.BigIntegerField(
         default=0,
         db_default=0,
-        help_text="Part of completion_tokens: what a reported total has above its parts.",
+        help_text="Part of completion_tokens: the excess of the reported total over its parts.",
     )
     charged = models.BigIntegerField(default=0, help_text="Tokens taken from the balance.")
     price_prompt = models.DecimalField(
-        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per token at the time of the request.",
     )
     price_completion = models.DecimalField(
-        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per token at the time of the request.",
     )
     price_cached = models.DecimalField(
         max_digits=18,
@@ -87,46 +100,74 @@ class UsageRecord(models.Model):
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
     )
     weight_prompt = models.DecimalField(
-        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged per token at the time of the request.",
     )
     weight_completion = models.DecimalField(
-        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged per token at the time of the request.",
     )
     weight_cache_read = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Charged per cached token, then. Null: as prompt tokens.",
+        help_text="Tokens charged per token read from the cache. Null: as prompt tokens.",
     )
     weight_cache_write = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Charged per token written to the cache, then. Null: as prompt tokens.",
+        help_text="Tokens charged per token written to the cache. Null: as prompt tokens.",
     )
     cost = models.DecimalField(
-        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="USD, computed from the prices.",
     )
     upstream_cost = models.DecimalField(
-        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, as reported."
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="USD, as reported by the provider.",
     )
-    attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
+    attempts = models.JSONField(
+        default=list, help_text="Each attempt: provider, outcome, status, ms."
+    )
     available_before = models.BigIntegerField(default=0)
     available_after = models.BigIntegerField(
         default=0,
-        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+        help_text="Available balance after the request, as if its final charge was made at once.",
     )
     asked = models.IntegerField(
-        null=True, blank=True, help_text="How often the provider was asked for its later word."
+        null=True, blank=True, help_text="How often the provider was asked for the final usage."
     )
-    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
+    ask_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the provider is asked next."
+    )
     session = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name that the client sent.",
     )
     task = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name that the client sent.",
     )
     first_byte_ms = models.IntegerField(null=True, blank=True)
     duration_ms = models.IntegerField(default=0)
@@ -227,9 +268,9 @@ class DailyUsage(models.Model):
         max_digits=24,
         decimal_places=10,
         null=True,
-        help_text="USD: as reported, else by our prices. Null: nothing is known.",
+        help_text="USD: as reported, else computed from the prices. Null: unknown.",
     )
-    duration_ms = models.BigIntegerField(help_text="Of all requests together.")
+    duration_ms = models.BigIntegerField(help_text="Sum of all requests, in milliseconds.")
 
     class Meta:
         constraints = [
@@ -268,11 +309,13 @@ class DailyTotal(models.Model):
     reasoning_tokens = models.BigIntegerField()
     charged = models.BigIntegerField()
     cost = models.DecimalField(
-        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices, else 0."
+        max_digits=24,
+        decimal_places=10,
+        help_text="USD: as reported, else computed from the prices, else 0.",
     )
     latency = ArrayField(
         models.IntegerField(),
-        help_text="How many of the answered requests took how long: see tokens/usage/latency.py.",
+        help_text="Answered requests by duration, in the buckets of tokens/usage/latency.py.",
     )
 
     def __str__(self) -> str:
@@ -283,10 +326,10 @@ class Aggregation(models.Model):
     """The day up to which `DailyUsage` and `DailyTotal` are final: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    open_from = models.DateField(help_text="From this day on records may still change.")
+    open_from = models.DateField(help_text="The first day whose records may still change.")
     pruned_until = models.DateField(
         null=True,
-        help_text="The records of the days before are pruned: their sums are all there is.",
+        help_text="Records of earlier days were deleted; only their sums remain.",
     )
 
     class Meta:

@@ -117,6 +117,6 @@ def payload_of(event: bytes) -> Payload | None:
     return value
 
 
-def failure(said: dict[str, Any]) -> AttemptFailed:
+def failure(reported: dict[str, Any]) -> AttemptFailed:
     """Turn an error in the dialect, sent with status 200, into a failed attempt."""
-    return failure_of(refusals.from_json({"error": said}))
+    return failure_of(refusals.from_json({"error": reported}))
