@@ -12,6 +12,7 @@ from llmproxy.catalog.snapshot import catalog
 from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.providers import configured
 from llmproxy.routing import health
+from llmproxy.routing.health import ProviderHealth
 from tokens.tiers import allows
 
 
@@ -72,6 +73,6 @@ async def providers(request: HttpRequest) -> HttpResponse:
     return json_answer({"object": "list", "data": listed})
 
 
-def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
+def _health(name: str, switched_off: frozenset[str]) -> ProviderHealth:
     state = health.describe(name)
-    return {**state, "health": "down"} if name in switched_off else state
+    return state | {"health": "down"} if name in switched_off else state
