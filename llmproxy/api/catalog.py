@@ -1,6 +1,5 @@
 """Endpoints that list the models and the health of the providers."""
 
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
