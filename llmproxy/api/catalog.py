@@ -1,6 +1,5 @@
 """Endpoints that list the models and the health of the providers."""
 
-
 from django.http import HttpRequest, HttpResponse
 
 from core.http.methods import allow_methods

@@ -87,8 +87,8 @@ def read(usage: Any) -> Report | None:
     """Read a usage object; None if it is not one, or has no valid count of tokens."""
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
-    total = _first(usage, _TOTAL)
+    prompt, completion = _largest(usage, _PROMPT), _largest(usage, _COMPLETION)
+    total = _largest(usage, _TOTAL)
     if prompt is None and completion is None and total is None:
         return None
     prompt_parts = [usage, *_parts(usage, _PROMPT_DETAILS)]
@@ -186,13 +186,22 @@ def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]
     return [part for name in names if isinstance(part := usage.get(name), dict)]
 
 
-def _first(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    figures = [figure for name in names if (figure := count(usage.get(name))) is not None]
-    return max(figures, default=None)
+def _largest(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """Return the greatest count under any of these names; None if there is none."""
+    greatest = None
+    for name in names:
+        if name in usage and (figure := count(usage[name])) is not None:
+            greatest = figure if greatest is None else max(greatest, figure)
+    return greatest
 
 
 def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
-    return max(count(part.get(name)) or 0 for part in parts for name in names)
+    greatest = 0
+    for part in parts:
+        for name in names:
+            if name in part:
+                greatest = max(greatest, count(part[name]) or 0)
+    return greatest
 
 
 def _greater(one: Any, other: Any) -> Any:
