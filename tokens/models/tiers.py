@@ -14,7 +14,7 @@ class Tier(models.Model):
     """The entitlement of a plan, which billing assigns and the proxy reads."""
 
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
-    title = models.CharField(max_length=80)
+    title = models.CharField(max_length=80, help_text="The name to show.")
     monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
     requests_per_minute = models.IntegerField(default=60, help_text="0: none.")
     tokens_per_minute = models.BigIntegerField(
@@ -29,7 +29,9 @@ class Tier(models.Model):
         help_text="Patterns such as openai/* or *:free.",
     )
     api_keys = models.IntegerField(default=5, help_text="Maximum number of keys of a user.")
-    features = models.JSONField(default=dict, blank=True)
+    features = models.JSONField(
+        default=dict, blank=True, help_text="Feature flags that clients may read."
+    )
     carries_over = models.BooleanField(
         default=False,
         help_text="Unused allowance is carried into the next period, up to one allowance.",

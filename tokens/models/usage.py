@@ -39,24 +39,39 @@ class UsageRecord(models.Model):
         related_name="usage_records",
         db_index=False,  # usage_of_user_by_kind begins with it
         db_constraint=False,  # tokens/models/balances.py says why
+        help_text="The caller.",
     )
-    request_id = models.CharField(max_length=128)
-    api_key = models.UUIDField(null=True, blank=True)
-    endpoint = models.CharField(max_length=32)
-    streamed = models.BooleanField(default=False)
-    model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64, blank=True)
+    request_id = models.CharField(max_length=128, help_text="The id of the request, X-Request-ID.")
+    api_key = models.UUIDField(
+        null=True, blank=True, help_text="The id of the API key, if one was used."
+    )
+    endpoint = models.CharField(
+        max_length=32, help_text="The path of the endpoint, such as chat/completions."
+    )
+    streamed = models.BooleanField(default=False, help_text="Whether the response was a stream.")
+    model = models.CharField(max_length=200, help_text="The requested model.")
+    provider = models.CharField(max_length=64, blank=True, help_text="The provider that answered.")
     upstream_id = models.CharField(
         max_length=200, blank=True, help_text="The provider's id for the request."
     )
-    status = models.CharField(max_length=16, choices=Status.choices)
-    source = models.CharField(max_length=16, choices=Source.choices)
+    status = models.CharField(
+        max_length=16, choices=Status.choices, help_text="How the request ended."
+    )
+    source = models.CharField(
+        max_length=16,
+        choices=Source.choices,
+        help_text="Whether the provider reported the usage, or it was estimated.",
+    )
     final = models.BooleanField(
         default=True,
         help_text="False: the charge is provisional until the provider reports the final usage.",
     )
-    prompt_tokens = models.BigIntegerField(default=0)
-    completion_tokens = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of the prompt, with cached ones."
+    )
+    completion_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of the output, with reasoning."
+    )
     cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
     reasoning_tokens = models.BigIntegerField(default=0, help_text="Part of completion_tokens.")
     cache_write_tokens = models.BigIntegerField(
@@ -144,7 +159,9 @@ class UsageRecord(models.Model):
     attempts = models.JSONField(
         default=list, help_text="Each attempt: provider, outcome, status, ms."
     )
-    available_before = models.BigIntegerField(default=0)
+    available_before = models.BigIntegerField(
+        default=0, help_text="Available balance before the request."
+    )
     available_after = models.BigIntegerField(
         default=0,
         help_text="Available balance after the request, as if its final charge was made at once.",
@@ -169,9 +186,11 @@ class UsageRecord(models.Model):
         db_default="",
         help_text="The name that the client sent.",
     )
-    first_byte_ms = models.IntegerField(null=True, blank=True)
-    duration_ms = models.IntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
+    first_byte_ms = models.IntegerField(
+        null=True, blank=True, help_text="Milliseconds until the first content."
+    )
+    duration_ms = models.IntegerField(default=0, help_text="Milliseconds until the end.")
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the request began.")
 
     class Meta:
         constraints = [
@@ -246,24 +265,29 @@ class UsageRecord(models.Model):
 class DailyUsage(models.Model):
     """Sums of a user's records of one day (UTC). They are kept when records are pruned."""
 
-    day = models.DateField()
+    day = models.DateField(help_text="The day (UTC).")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="daily_usage",
         db_index=False,  # daily_usage_by_user begins with it
+        help_text="The user.",
     )
-    model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64, blank=True)
-    api_key = models.UUIDField(null=True)
-    status = models.CharField(max_length=16, choices=UsageRecord.Status.choices)
-    requests = models.BigIntegerField()
-    prompt_tokens = models.BigIntegerField()
-    completion_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    cache_write_tokens = models.BigIntegerField(db_default=0)
-    reasoning_tokens = models.BigIntegerField()
-    charged = models.BigIntegerField()
+    model = models.CharField(max_length=200, help_text="The requested model.")
+    provider = models.CharField(max_length=64, blank=True, help_text="The provider that answered.")
+    api_key = models.UUIDField(null=True, help_text="The id of the API key, if one was used.")
+    status = models.CharField(
+        max_length=16, choices=UsageRecord.Status.choices, help_text="How the requests ended."
+    )
+    requests = models.BigIntegerField(help_text="Number of requests.")
+    prompt_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    completion_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cached_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cache_write_tokens = models.BigIntegerField(
+        db_default=0, help_text="Sum of the records' column."
+    )
+    reasoning_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    charged = models.BigIntegerField(help_text="Sum of the records' column.")
     cost = models.DecimalField(
         max_digits=24,
         decimal_places=10,
@@ -296,18 +320,24 @@ class DailyTotal(models.Model):
         PLAN = "plan"
 
     pk = models.CompositePrimaryKey("dimension", "day", "key")
-    day = models.DateField()
-    dimension = models.CharField(max_length=8, choices=Dimension.choices)
+    day = models.DateField(help_text="The day (UTC).")
+    dimension = models.CharField(
+        max_length=8,
+        choices=Dimension.choices,
+        help_text="What is summed: all, model, provider or plan.",
+    )
     key = models.CharField(max_length=200, blank=True, help_text="The model, provider or plan.")
-    users = models.BigIntegerField()
-    requests = models.BigIntegerField()
+    users = models.BigIntegerField(help_text="Users with a request on the day.")
+    requests = models.BigIntegerField(help_text="Number of requests.")
     errors = models.BigIntegerField(help_text="Requests that the providers failed.")
-    prompt_tokens = models.BigIntegerField()
-    completion_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    cache_write_tokens = models.BigIntegerField(db_default=0)
-    reasoning_tokens = models.BigIntegerField()
-    charged = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    completion_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cached_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cache_write_tokens = models.BigIntegerField(
+        db_default=0, help_text="Sum of the records' column."
+    )
+    reasoning_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    charged = models.BigIntegerField(help_text="Sum of the records' column.")
     cost = models.DecimalField(
         max_digits=24,
         decimal_places=10,
