@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0010_rename_shelved_change"),
-        ("tokens", "0014_help_texts"),
+        ("tokens", "0014_plain_help_texts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
