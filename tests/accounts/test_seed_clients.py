@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts.flows import redemption
 from accounts.models import RedeemedGrant, User
 
-SCHEMES = {"vscode", "vscode-insiders", "vscodium", "cursor", "windsurf"}
+SCHEMES = {"vscode", "vscode-insiders", "vscodium", "cursor", "windsurf", "code-oss"}
 
 pytestmark = pytest.mark.django_db
 
@@ -26,13 +26,22 @@ def seed(*options: str) -> str:
 def test_every_editor_gets_a_public_client(settings: Settings) -> None:
     settings.EXTENSION_ID = "acme.gate"
     seed()
-    assert {client.pk: client.get_redirect_uris() for client in Client.objects.all()} == {
+    editors = Client.objects.exclude(pk="editor")
+    assert {client.pk: client.get_redirect_uris() for client in editors} == {
         scheme: [f"{scheme}://acme.gate/auth/callback"] for scheme in SCHEMES
     }
     for client in Client.objects.all():
         assert client.type == Client.Type.PUBLIC
         assert not client.check_secret("!")
         assert not client.skip_consent
+
+
+def test_other_editors_can_only_use_the_device_grant() -> None:
+    seed()
+    other = Client.objects.get(pk="editor")
+    assert other.get_redirect_uris() == []
+    assert Client.GrantType.AUTHORIZATION_CODE not in other.get_grant_types()
+    assert Client.GrantType.DEVICE_CODE in other.get_grant_types()
 
 
 def test_again() -> None:

@@ -1,0 +1,32 @@
+import * as vscode from "vscode";
+
+export interface CompletionSettings {
+  readonly enabled: boolean;
+  readonly languages: Readonly<Record<string, boolean>>;
+  readonly model: string;
+  readonly delay: number;
+}
+
+export const section = "tokengate.completions";
+
+export function readSettings(): CompletionSettings {
+  const configuration = vscode.workspace.getConfiguration(section);
+  return {
+    enabled: configuration.get("enabled", false),
+    languages: configuration.get("languages", {}),
+    model: configuration.get("model", ""),
+    delay: configuration.get("delay", 250),
+  };
+}
+
+/** A language's own switch, else the one of `*`. */
+export function isEnabledFor({ enabled, languages }: CompletionSettings, language: string): boolean {
+  return enabled && (languages[language] ?? languages["*"] ?? true);
+}
+
+/** Turn completions on or off for all windows. */
+export async function toggle(): Promise<void> {
+  const { enabled } = readSettings();
+  const configuration = vscode.workspace.getConfiguration(section);
+  await configuration.update("enabled", !enabled, vscode.ConfigurationTarget.Global);
+}
