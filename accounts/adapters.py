@@ -101,10 +101,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def _of_this_site(self, context: dict[str, Any]) -> dict[str, Any]:
         """Replace the URLs that the library built from the Host header."""
-        told = self.request.build_absolute_uri("/")
+        own = self.request.build_absolute_uri("/")
         return {
-            key: f"{site_url()}/{value.removeprefix(told)}"
-            if isinstance(value, str) and value.startswith(told)
+            key: f"{site_url()}/{value.removeprefix(own)}"
+            if isinstance(value, str) and value.startswith(own)
             else value
             for key, value in context.items()
         }
@@ -127,10 +127,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
     ) -> User:
         """Store the full name: our users have one field for it."""
-        told = {key: value for key, value in data.items() if isinstance(value, str)}
-        user: User = super().populate_user(request, sociallogin, told)
-        parts = (told.get("first_name", ""), told.get("last_name", ""))
-        user.name = (told.get("name") or " ".join(parts).strip())[:150]
+        claims = {key: value for key, value in data.items() if isinstance(value, str)}
+        user: User = super().populate_user(request, sociallogin, claims)
+        parts = (claims.get("first_name", ""), claims.get("last_name", ""))
+        user.name = (claims.get("name") or " ".join(parts).strip())[:150]
         return user
 
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:

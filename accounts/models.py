@@ -41,19 +41,30 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A developer or a member of staff. Logs in by email; `is_active` false means suspended."""
 
     email = models.EmailField(
-        unique=True, error_messages={"unique": "This email is already in use."}
+        unique=True,
+        error_messages={"unique": "This email is already in use."},
+        help_text="The address to sign in with, in lower case.",
     )
-    name = models.CharField(max_length=150, blank=True)
-    is_staff = models.BooleanField(default=False, help_text="May enter the admin site.")
+    name = models.CharField(
+        max_length=150, blank=True, help_text="The name to address the user by."
+    )
+    is_staff = models.BooleanField(default=False, help_text="May sign in to the admin site.")
     is_active = models.BooleanField(default=True, help_text="Uncheck to suspend.")
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    date_joined = models.DateTimeField(
+        default=timezone.now, editable=False, help_text="When the account was created."
+    )
     epoch = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="How often everything was signed out: what was granted before is void.",
+        help_text="Incremented when the user is signed out everywhere; earlier tokens are invalid.",
     )
 
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the account was deleted; its personal data is erased.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -98,22 +109,35 @@ class Session(models.Model):
         UNKNOWN = "unknown", "not recorded"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        related_name="sessions",
+        help_text="The user who is signed in.",
+    )
     origin = models.CharField(
         max_length=8,
         choices=Origin.choices,
         default=Origin.UNKNOWN,
         db_default=Origin.UNKNOWN,
-        help_text="How it began. See accounts/sessions/origins.py for what follows from it.",
+        help_text="How it began. accounts/sessions/origins.py defines what each kind may do.",
     )
     name = models.CharField(max_length=200, blank=True, help_text="Device or editor.")
-    created_at = models.DateTimeField(default=timezone.now)
-    last_used_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the session began.")
+    last_used_at = models.DateTimeField(
+        default=timezone.now, help_text="When the session was last used, to the minute."
+    )
     expires_at = models.DateTimeField(help_text="When the refresh token expires.")
-    refresh_id = models.UUIDField(help_text="The jti of the one refresh token that is good now.")
-    rotated_at = models.DateTimeField(default=timezone.now, help_text="When it was issued.")
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    second_factor = models.BooleanField(default=False, help_text="Signed in with a code as well.")
+    refresh_id = models.UUIDField(help_text="The jti of the only valid refresh token.")
+    rotated_at = models.DateTimeField(
+        default=timezone.now, help_text="When this refresh token was issued."
+    )
+    revoked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the session was signed out."
+    )
+    second_factor = models.BooleanField(
+        default=False, help_text="Whether a second factor was used."
+    )
 
     class Meta:
         indexes = [models.Index(name="session_by_user", fields=["user", "-last_used_at"])]
@@ -132,7 +156,9 @@ class RedeemedGrant(models.Model):
     """A redeemed code. Inserting its row a second time fails, independently of Redis."""
 
     digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the code.")
-    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(
+        default=timezone.now, db_index=True, help_text="When the code was redeemed."
+    )
 
     def __str__(self) -> str:
         return self.digest[:12]

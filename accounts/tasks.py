@@ -20,7 +20,7 @@ def forget_what_has_expired() -> None:
 @shared_task
 def encrypt_second_factors() -> None:
     """Encrypt with the present SECRET_KEY the secrets of second factors that are not."""
-    factor_secrets.encrypt_anew()
+    factor_secrets.encrypt_again()
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)

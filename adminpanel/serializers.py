@@ -179,6 +179,6 @@ class PlanMrrSerializer(serializers.Serializer[Any]):
 
 class RevenueSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
-    mrr = _money(help_text="A month of all living subscriptions, at the price list.")
+    mrr = _money(help_text="Monthly price of all active subscriptions, at list prices.")
     plans = PlanMrrSerializer(many=True)
     months = MonthSerializer(many=True)

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from accounts.errors import AppNotAllowed
 from accounts.models import User
-from accounts.sessions.origins import insist_on_right
+from accounts.sessions.origins import require_right
 from accounts.sessions.session_pairs import Caller, bearer
 from apikeys.errors import AddressNotAllowed, InvalidApiKey, KeyScope, UnknownKeyFormat
 from apikeys.models import ApiKey
@@ -65,7 +65,7 @@ def verify(text: str) -> ApiKey:
     if not is_well_formed(text):
         raise InvalidApiKey if text.startswith(PREFIX) else UnknownKeyFormat
     key = _found(digest(text))
-    _insist_on_life(key)
+    _require_active(key)
     _touch(key)
     return key
 
@@ -76,7 +76,7 @@ def good_until(key: ApiKey, text: str) -> datetime | None:
     return min((end for end in (key.expires_at, rotated_away) if end), default=None)
 
 
-def insist_on_address(allowed: Sequence[str], address: str) -> None:
+def require_allowed_address(allowed: Sequence[str], address: str) -> None:
     """Raise ``AddressNotAllowed`` unless a network holds the address, or there are none."""
     if allowed and not any(ip_address(address) in ip_network(network) for network in allowed):
         raise AddressNotAllowed
@@ -104,7 +104,7 @@ def _found(wanted: str) -> ApiKey:
     return key
 
 
-def _insist_on_life(key: ApiKey) -> None:
+def _require_active(key: ApiKey) -> None:
     if key.revoked_at or not key.user.is_active:
         raise InvalidApiKey("This API key has been revoked.")
     if key.expires_at and key.expires_at <= timezone.now():
@@ -129,7 +129,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         inner = request._request  # noqa: SLF001 - DRF offers no public way to it
         key = verify(text)
-        insist_on_address(key.allowed_ips, client_address(inner))
+        require_allowed_address(key.allowed_ips, client_address(inner))
         inner.caller_id = key.user_id  # type: ignore[attr-defined]  # for the access log
         return key.user, key
 
@@ -152,7 +152,7 @@ class SessionOrScopedKey(BasePermission):
             if scope not in request.auth.scopes:
                 raise KeyScope(required=scope)
         if isinstance(request.auth, Caller):
-            insist_on_right(request.auth.origin, view, request.method or "")
+            require_right(request.auth.origin, view, request.method or "")
         return True
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -31,24 +31,24 @@ def create(
     unchanged = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch)
     if not unchanged.first():
         raise TokenRevoked  # what ends every session meanwhile ends what it was about to make
-    _insist_on_room(user)
+    _require_room(user)
     text = secrets.new_key()
     scopes = list(scopes or default_scopes())
-    key = ApiKey.objects.create(user=user, name=name, scopes=scopes, **fields, **_traces(text))
+    key = ApiKey.objects.create(user=user, name=name, scopes=scopes, **fields, **_secret(text))
     return key, text
 
 
-def living(user: User) -> QuerySet[ApiKey]:
+def active(user: User) -> QuerySet[ApiKey]:
     """Return the user's keys that are neither revoked nor expired, the newest first."""
     good = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return user.api_keys.filter(good, revoked_at=None).order_by("-created_at")
 
 
-def usage_this_month(user: User) -> dict[str, dict[str, Any]]:
+def usage_this_month(user: User) -> dict[str, queries.Sums]:
     """Return what each of the user's keys has used in this calendar month (UTC), by its id."""
     now = timezone.now().astimezone(UTC)
     month = queries.Filter(since=datetime(now.year, now.month, 1, tzinfo=UTC))
-    return {str(sums["group"]): sums for sums in queries.sums(user.pk, month, "key")}
+    return {str(sums.group): sums for sums in queries.sums(user.pk, month, "key")}
 
 
 @transaction.atomic
@@ -60,8 +60,8 @@ def change(key: ApiKey, **fields: Any) -> None:
     """
     if "expires_at" in fields:
         owner = User.objects.select_for_update(no_key=True).get(pk=key.user_id)
-        if not living(owner).filter(pk=key.pk).exists():
-            _insist_on_room(owner)
+        if not active(owner).filter(pk=key.pk).exists():
+            _require_room(owner)
     if fields and not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**fields):
         raise NotFound
     for name, value in fields.items():
@@ -75,7 +75,7 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
     revoked meanwhile.
     """
     text = secrets.new_key()
-    changes = _traces(text) | _overlapping(key, overlap)
+    changes = {**_secret(text), **_overlap(key, overlap)}
     if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**changes):
         raise Conflict("This key was rotated or revoked by another request.")
     for name, value in changes.items():
@@ -94,18 +94,32 @@ def revoke_all(*, user: User) -> None:
     ApiKey.objects.filter(user=user).update(name="")
 
 
-def _insist_on_room(user: User) -> None:
+def _require_room(user: User) -> None:
     """Raise ``TooManyKeys`` unless the plan allows one more; the caller holds the user's row."""
     limit = open_account(user.pk).tier.api_keys
-    if living(user).count() >= limit:
+    if active(user).count() >= limit:
         raise TooManyKeys(limit=limit)
 
 
-def _overlapping(key: ApiKey, overlap: timedelta) -> dict[str, Any]:
+class _Secret(TypedDict):
+    """The columns of a key's secret: what is shown of it, and its digest."""
+
+    prefix: str
+    digest: str
+
+
+class _Overlap(TypedDict):
+    """The columns of the secret before, for as long as it is valid."""
+
+    previous_digest: str | None
+    previous_until: datetime | None
+
+
+def _overlap(key: ApiKey, overlap: timedelta) -> _Overlap:
     if not overlap:
         return {"previous_digest": None, "previous_until": None}
     return {"previous_digest": key.digest, "previous_until": timezone.now() + overlap}
 
 
-def _traces(text: str) -> dict[str, Any]:
+def _secret(text: str) -> _Secret:
     return {"prefix": text[: secrets.SHOWN], "digest": secrets.digest(text)}

@@ -20,14 +20,23 @@ def default_scopes() -> list[str]:
 
 
 class ApiKey(models.Model):
+    """A key of a user. A revoked key stays, because usage records refer to it."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="api_keys",
+        help_text="The owner of the key.",
     )
-    name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=24, help_text="How the key begins; shown in lists.")
+    name = models.CharField(max_length=100, help_text="The owner's name for the key.")
+    prefix = models.CharField(max_length=24, help_text="The beginning of the key, shown in lists.")
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the key, in hex.")
-    scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=default_scopes)
+    scopes = ArrayField(
+        models.CharField(max_length=32, choices=Scope),
+        default=default_scopes,
+        help_text="What the key may do.",
+    )
     allowed_ips = ArrayField(
         models.CharField(max_length=43),
         default=list,
@@ -35,30 +44,34 @@ class ApiKey(models.Model):
         help_text="Addresses and networks (CIDR) that may use the key; empty: any.",
     )
     requests_per_minute = models.IntegerField(
-        null=True, blank=True, help_text="Beside the plan's own limit."
+        null=True, blank=True, help_text="In addition to the plan's limit."
     )
     monthly_token_budget = models.BigIntegerField(
         null=True, blank=True, help_text="Tokens of a calendar month (UTC)."
     )
     session_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one session may use."
+        null=True, blank=True, help_text="Maximum tokens of one session."
     )
     task_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one task may use."
+        null=True, blank=True, help_text="Maximum tokens of one task."
     )
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the key was created.")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the key stops being valid. Null: never."
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="When the key was revoked.")
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the key was last used, to the minute."
+    )
     previous_digest = models.CharField(
         max_length=64,
         null=True,
         blank=True,
         unique=True,
-        help_text="Of the secret before the last rotation.",
+        help_text="Digest of the secret before the last rotation.",
     )
     previous_until = models.DateTimeField(
-        null=True, blank=True, help_text="How long that one is still good."
+        null=True, blank=True, help_text="How long the previous secret is valid."
     )
 
     class Meta:

@@ -18,5 +18,5 @@ def revoke_keys(*, user: User, **_: Any) -> None:
 @receiver(ownership_proven)
 def revoke_keys_of_a_stranger(*, user: User, **_: Any) -> None:
     """Revoke keys that were created before the address was verified: they may be a stranger's."""
-    for key in keys.living(user):
+    for key in keys.active(user):
         keys.revoke(key)

@@ -9,13 +9,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apikeys.models import ApiKey, Scope, default_scopes
+from tokens.usage.queries import Sums
 
 
 class KeyUsageSerializer(serializers.Serializer[Any]):
     """What a key has used in this calendar month (UTC)."""
 
-    requests = serializers.IntegerField(default=0)
-    tokens = serializers.IntegerField(default=0, source="charged")
+    requests = serializers.IntegerField()
+    tokens = serializers.IntegerField(source="charged")
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
@@ -50,14 +51,14 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         max_value=2**53,
         allow_null=True,
         default=None,
-        help_text="Tokens that one session may use.",
+        help_text="Maximum tokens of one session.",
     )
     task_budget = serializers.IntegerField(
         min_value=1,
         max_value=2**53,
         allow_null=True,
         default=None,
-        help_text="Tokens that one task may use.",
+        help_text="Maximum tokens of one task.",
     )
 
     usage = serializers.SerializerMethodField()
@@ -85,7 +86,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     @extend_schema_field(KeyUsageSerializer)
     def get_usage(self, key: ApiKey) -> Any:
         """Look the key up in the context's `usage`; one that was just made has used nothing."""
-        used = self.context.get("usage", {}).get(str(key.pk), {"requests": 0, "charged": 0})
+        used = self.context.get("usage", {}).get(str(key.pk), Sums(group=str(key.pk)))
         return KeyUsageSerializer(used).data
 
     def validate_allowed_ips(self, networks: list[str]) -> list[str]:

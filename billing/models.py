@@ -25,21 +25,35 @@ class Interval(models.TextChoices):
 
 
 class Plan(models.Model):
+    """A plan of the price list: what it costs. Its tier (``tokens.models``) says what it gives."""
+
     tier = models.OneToOneField(
-        Tier, on_delete=models.PROTECT, primary_key=True, related_name="plan"
+        Tier,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="plan",
+        help_text="The entitlement that the plan gives.",
     )
-    description = models.CharField(max_length=200, blank=True)
-    price_month = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
-    price_year = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
-    currency = models.CharField(max_length=3, default="usd")
+    description = models.CharField(
+        max_length=200, blank=True, help_text="One sentence for the price list."
+    )
+    price_month = models.PositiveIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    price_year = models.PositiveIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    currency = models.CharField(max_length=3, default="usd", help_text="ISO 4217, in lower case.")
     position = models.PositiveSmallIntegerField(
         default=0, help_text="Order in the price list; a later plan is an upgrade."
     )
-    public = models.BooleanField(default=True)
+    public = models.BooleanField(default=True, help_text="Whether the price list shows it.")
     trial_days = models.PositiveSmallIntegerField(
         default=0, help_text="Free days of a user's first subscription."
     )
-    stripe_product = models.CharField(max_length=255, blank=True, editable=False)
+    stripe_product = models.CharField(
+        max_length=255, blank=True, editable=False, help_text="Stripe's id of the product."
+    )
 
     class Meta:
         ordering = ("position",)
@@ -61,11 +75,19 @@ class Price(models.Model):
     """A price at Stripe. It never changes: when a plan's does, a new one takes its place."""
 
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
-    interval = models.CharField(max_length=5, choices=Interval.choices)
-    amount = models.PositiveIntegerField(help_text="In the currency's cents.")
-    currency = models.CharField(max_length=3)
-    active = models.BooleanField(default=True, help_text="What new subscriptions pay.")
+    plan = models.ForeignKey(
+        Plan, on_delete=models.PROTECT, related_name="prices", help_text="The plan that is sold."
+    )
+    interval = models.CharField(
+        max_length=5, choices=Interval.choices, help_text="How often it is charged."
+    )
+    amount = models.PositiveIntegerField(
+        help_text="In the currency's smallest unit, such as cents."
+    )
+    currency = models.CharField(max_length=3, help_text="ISO 4217, in lower case.")
+    active = models.BooleanField(
+        default=True, help_text="Whether new subscriptions can use this price."
+    )
 
     class Meta:
         constraints = [
@@ -80,7 +102,7 @@ class Price(models.Model):
     @property
     def whole(self) -> str:
         """The amount for readers, such as `20.00 USD`."""
-        return currencies.said(self.amount, self.currency)
+        return currencies.formatted(self.amount, self.currency)
 
 
 class Customer(models.Model):
@@ -91,12 +113,19 @@ class Customer(models.Model):
         on_delete=models.PROTECT,
         primary_key=True,
         related_name="billing_customer",
+        help_text="The user.",
     )
-    stripe_id = models.CharField(max_length=255, unique=True)
+    stripe_id = models.CharField(
+        max_length=255, unique=True, help_text="Stripe's id of the customer."
+    )
     erased_at = models.DateTimeField(
-        null=True, blank=True, help_text="The account is deleted: Stripe has forgotten who it was."
+        null=True,
+        blank=True,
+        help_text="When the account was deleted and its data removed from Stripe.",
     )
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(
+        default=timezone.now, help_text="When the customer was created."
+    )
 
     def __str__(self) -> str:
         return self.stripe_id
@@ -124,41 +153,87 @@ class Subscription(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="subscriptions",
+        help_text="The subscriber.",
     )
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
-    interval = models.CharField(max_length=5, choices=Interval.choices)
+    plan = models.ForeignKey(
+        Plan,
+        on_delete=models.PROTECT,
+        related_name="subscriptions",
+        help_text="The plan that is paid for.",
+    )
+    interval = models.CharField(
+        max_length=5, choices=Interval.choices, help_text="How often it is charged."
+    )
     price = models.ForeignKey(
         Price,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
-        help_text="Charged now, be it still sold or not.",
+        help_text="The price that is charged now, even if it is no longer offered.",
     )
-    status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
-    stripe_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
-    checkout_id = models.CharField(max_length=255, blank=True)
-    checkout_url = models.TextField(blank=True)
+    status = models.CharField(
+        max_length=20,
+        choices=Status.choices,
+        default=Status.PENDING,
+        help_text="Stripe's status of the subscription.",
+    )
+    stripe_id = models.CharField(
+        max_length=255,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="Stripe's id; empty until Stripe has created it.",
+    )
+    checkout_id = models.CharField(
+        max_length=255, blank=True, help_text="Stripe's id of the Checkout session that creates it."
+    )
+    checkout_url = models.TextField(blank=True, help_text="The page on which to pay.")
     claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="When a pending subscription is given up."
+        null=True, blank=True, help_text="When a pending subscription expires."
     )
-    period_start = models.DateTimeField(null=True, blank=True)
-    period_end = models.DateTimeField(null=True, blank=True)
-    trial_end = models.DateTimeField(null=True, blank=True)
-    cancel_at_period_end = models.BooleanField(default=False)
+    period_start = models.DateTimeField(
+        null=True, blank=True, help_text="The start of the paid period."
+    )
+    period_end = models.DateTimeField(
+        null=True, blank=True, help_text="The end of the paid period."
+    )
+    trial_end = models.DateTimeField(null=True, blank=True, help_text="When the free trial ends.")
+    cancel_at_period_end = models.BooleanField(
+        default=False, help_text="Whether it ends with the period."
+    )
     next_plan = models.ForeignKey(
-        Plan, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Plan,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The plan from the next period on, if a change is scheduled.",
     )
-    next_interval = models.CharField(max_length=5, choices=Interval.choices, blank=True)
-    entitled = models.BooleanField(default=False, help_text="The user has what the plan allows.")
-    grace_until = models.DateTimeField(null=True, blank=True)
+    next_interval = models.CharField(
+        max_length=5,
+        choices=Interval.choices,
+        blank=True,
+        help_text="The interval from the next period on, if a change is scheduled.",
+    )
+    entitled = models.BooleanField(
+        default=False, help_text="Whether the subscription currently gives the user its plan."
+    )
+    grace_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until when the plan is kept after a failed payment."
+    )
     to_end = models.BooleanField(
-        default=False, help_text="The user has left: Stripe is still to be told."
+        default=False,
+        help_text="The account was deleted; still to be canceled at Stripe.",
     )
-    version = models.PositiveIntegerField(default=0, help_text="Counts what was read at Stripe.")
-    created_at = models.DateTimeField(default=timezone.now)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(
+        default=0, help_text="Incremented each time the state is read from Stripe."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was created.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
 
     class Meta:
         constraints = [
@@ -202,7 +277,11 @@ class ScheduledChange(models.Model):
     """
 
     subscription = models.OneToOneField(
-        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="scheduled_change"
+        Subscription,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="scheduled_change",
+        help_text="The subscription to change.",
     )
     present = models.ForeignKey(
         Price,
@@ -213,7 +292,7 @@ class ScheduledChange(models.Model):
     price = models.ForeignKey(
         Price, on_delete=models.PROTECT, related_name="+", help_text="The price to change to."
     )
-    leased_until = models.DateTimeField(help_text="Until then, one process handles it.")
+    leased_until = models.DateTimeField(help_text="Until then, one process is handling it.")
 
     class Meta:
         db_table = "billing_shelvedchange"  # its name in former versions
@@ -227,34 +306,45 @@ class Invoice(models.Model):
 
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
     subscription = models.ForeignKey(
-        Subscription, on_delete=models.PROTECT, related_name="invoices"
+        Subscription,
+        on_delete=models.PROTECT,
+        related_name="invoices",
+        help_text="The subscription that was billed.",
     )
     plan = models.ForeignKey(
         Plan,
         on_delete=models.PROTECT,
         related_name="+",
         db_index=False,
-        help_text="What it was for; the subscription may have another one by now.",
+        help_text="The price it charged; the subscription's price may have changed since.",
     )
-    number = models.CharField(max_length=255, blank=True)
+    number = models.CharField(max_length=255, blank=True, help_text="The number on the invoice.")
     status = models.CharField(max_length=20, help_text="draft, open, paid, void, uncollectible")
-    currency = models.CharField(max_length=3)
-    total = models.BigIntegerField(help_text="In the currency's cents.")
-    paid = models.BigIntegerField(default=0, help_text="In the currency's cents.")
-    refunded = models.BigIntegerField(default=0, help_text="In the currency's cents.")
-    hosted_url = models.TextField(blank=True)
-    pdf_url = models.TextField(blank=True)
-    payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
-    tokens = models.BigIntegerField(null=True, blank=True, help_text="Granted for it; null: not.")
+    currency = models.CharField(max_length=3, help_text="ISO 4217, in lower case.")
+    total = models.BigIntegerField(help_text="In the currency's smallest unit, such as cents.")
+    paid = models.BigIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    refunded = models.BigIntegerField(
+        default=0, help_text="In the currency's smallest unit, such as cents."
+    )
+    hosted_url = models.TextField(blank=True, help_text="Stripe's page of the invoice.")
+    pdf_url = models.TextField(blank=True, help_text="The invoice as PDF.")
+    payment_intent = models.CharField(
+        max_length=255, blank=True, db_index=True, help_text="Stripe's id of the payment."
+    )
+    period_start = models.DateTimeField(help_text="The start of the billed period.")
+    period_end = models.DateTimeField(help_text="The end of the billed period.")
+    tokens = models.BigIntegerField(
+        null=True, blank=True, help_text="Tokens granted for this invoice. Null: none."
+    )
     taken_back = models.BigIntegerField(
-        default=0, help_text="Of the tokens, for what is refunded or disputed."
+        default=0, help_text="Tokens taken back because of refunds or disputes."
     )
     settlements = models.PositiveIntegerField(
-        default=0, editable=False, help_text="How often money went back, or returned."
+        default=0, editable=False, help_text="Number of refunds and disputes, opened or closed."
     )
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(help_text="When Stripe created it.")
 
     class Meta:
         ordering = ("-created_at", "-number", "-id")  # Numbers tell those of one second apart.
@@ -276,13 +366,17 @@ class StripeEvent(models.Model):
     """An event that Stripe has signed: stored before anything is done about it."""
 
     id = models.CharField(max_length=255, primary_key=True, help_text="Stripe's id.")
-    type = models.CharField(max_length=100)
-    payload = models.JSONField(help_text="What it is about, by its ids.")
-    created_at = models.DateTimeField(help_text="At Stripe.")
-    received_at = models.DateTimeField(default=timezone.now)
-    processed_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True, help_text="Of the last attempt.")
+    type = models.CharField(max_length=100, help_text="Stripe's type, such as invoice.paid.")
+    payload = models.JSONField(help_text="The ids of the objects of the event.")
+    created_at = models.DateTimeField(help_text="When Stripe created it.")
+    received_at = models.DateTimeField(default=timezone.now, help_text="When it was received.")
+    processed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was processed; null: not yet."
+    )
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="How often it was processed, with or without success."
+    )
+    error = models.TextField(blank=True, help_text="The error of the last attempt.")
 
     class Meta:
         verbose_name = "webhook event"

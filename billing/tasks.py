@@ -82,8 +82,8 @@ def mend() -> None:
     """Finish what failed or was interrupted: pending subscriptions, events, deleted accounts."""
     allocation.close_paid_years()
     if gateway.is_set_up():
-        locks.settle_late()
-        scheduled_changes.put_back_late()
+        locks.settle_overdue()
+        scheduled_changes.restore_overdue()
         webhooks.retry_failed()
         leaving.end_marked()
         leaving.forget_all()

@@ -219,12 +219,12 @@ def _sample(path: str, parameters: list[dict[str, Any]]) -> str:
 
 
 def _by_key_scope(scope: str | None) -> dict[str, str]:
-    told = dict.fromkeys(CALLERS, "yes") | {"anonymous": "401", "suspended": "401"}
-    return told | {key: "yes" if of_key == scope else "403" for key, of_key in KEYS.items()}
+    answers = dict.fromkeys(CALLERS, "yes") | {"anonymous": "401", "suspended": "401"}
+    return answers | {key: "yes" if of_key == scope else "403" for key, of_key in KEYS.items()}
 
 
 def _by_role(permission: str) -> dict[str, str]:
-    told = dict.fromkeys(CALLERS, "403") | {"anonymous": "401", "suspended": "401"}
+    answers = dict.fromkeys(CALLERS, "403") | {"anonymous": "401", "suspended": "401"}
     for role, beginnings in roles.ROLES.items():
-        told[role] = "yes" if permission.startswith(beginnings) else "403"
-    return told
+        answers[role] = "yes" if permission.startswith(beginnings) else "403"
+    return answers

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config import tasks
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from llmproxy.routing import health
 
 _migrated = False
@@ -31,8 +31,8 @@ def _health(name: str, summary: str, properties: dict[str, Any], **answers: str)
             "tags": ["health"],
             "security": [{}],
             "responses": {
-                status.removeprefix("on_"): {"description": told, "content": body}
-                for status, told in answers.items()
+                status.removeprefix("on_"): {"description": description, "content": body}
+                for status, description in answers.items()
             },
         }
     }
@@ -73,7 +73,7 @@ HEALTH_PATHS: dict[str, Any] = {
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
     """Answer while the process is running."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     return JsonResponse({"status": "ok"})
 
 
@@ -81,7 +81,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 if every check passes, or 503 with the names of the failing checks."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     parts = {name: _works(check) for name, check in _CHECKS.items()}
     failing = [name for name, works in parts.items() if not works]
     return JsonResponse(

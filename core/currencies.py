@@ -28,6 +28,6 @@ def units(amount: int | Decimal, currency: str) -> Decimal:
     return Decimal(amount).scaleb(-places).quantize(Decimal(1).scaleb(-places))
 
 
-def said(amount: int | Decimal, currency: str) -> str:
+def formatted(amount: int | Decimal, currency: str) -> str:
     """Return an amount for readers: 1,234.50 USD."""
     return f"{units(amount, currency):,f} {currency.upper()}"

@@ -33,13 +33,13 @@ _FAIL_FAST_SECONDS = 1.0
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="orm")
 
 
-class _Away:
+class _Unavailable:
     """Until when the database is taken to be away."""
 
     until = 0.0
 
 
-_away = _Away()
+_away = _Unavailable()
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -50,8 +50,8 @@ def _order(file: Path) -> tuple[tuple[bool, str], ...]:
 
 
 def _says(file: Path) -> str:
-    told = ast.get_docstring(ast.parse(file.read_text())) or ""
-    return " ".join(told.partition("\n\n")[0].split())
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return " ".join(docstring.partition("\n\n")[0].split())
 
 
 if __name__ == "__main__":

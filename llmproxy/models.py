@@ -8,29 +8,40 @@ from django.utils import timezone
 
 
 class Model(models.Model):
+    """A model of the catalog, as clients name it."""
+
     class Kind(models.TextChoices):
         CHAT = "chat"
         EMBEDDING = "embedding"
 
     name = models.CharField(
-        primary_key=True, max_length=200, help_text="What clients ask for: openai/gpt-5-mini."
+        primary_key=True,
+        max_length=200,
+        help_text="The name in requests, such as openai/gpt-5-mini.",
     )
-    title = models.CharField(max_length=200, blank=True)
-    kind = models.CharField(max_length=16, choices=Kind, default=Kind.CHAT)
+    title = models.CharField(max_length=200, blank=True, help_text="The name to show.")
+    kind = models.CharField(
+        max_length=16,
+        choices=Kind,
+        default=Kind.CHAT,
+        help_text="What it produces: text or embeddings.",
+    )
     context_length = models.IntegerField(null=True, blank=True, help_text="In tokens.")
-    max_output_tokens = models.IntegerField(null=True, blank=True)
+    max_output_tokens = models.IntegerField(
+        null=True, blank=True, help_text="The most tokens of one answer. Empty: unknown."
+    )
     weight_prompt = models.DecimalField(
-        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged for each."
+        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged per token."
     )
     weight_completion = models.DecimalField(
-        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged for each."
+        max_digits=8, decimal_places=3, default=Decimal(1), help_text="Tokens charged per token."
     )
     weight_cache_read = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Tokens charged for each that was read from the cache. Empty: by the ratio of"
+        help_text="Tokens charged per token read from the cache. Empty: by the ratio of"
         " the provider's prices, else as prompt tokens.",
     )
     weight_cache_write = models.DecimalField(
@@ -38,7 +49,7 @@ class Model(models.Model):
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Tokens charged for each that was written to the cache. Empty: by the ratio of"
+        help_text="Tokens charged per token written to the cache. Empty: by the ratio of"
         " the provider's prices, else as prompt tokens.",
     )
     ratio_cache_read = models.DecimalField(
@@ -46,17 +57,21 @@ class Model(models.Model):
         decimal_places=6,
         null=True,
         editable=False,
-        help_text="A cached token's price beside a prompt token's, as the provider lists them.",
+        help_text="The provider's price of a cached token divided by that of a prompt token.",
     )
     ratio_cache_write = models.DecimalField(
         max_digits=9,
         decimal_places=6,
         null=True,
         editable=False,
-        help_text="The price of a cache write beside a prompt token's, as the provider lists them.",
+        help_text="The provider's price of a cache write divided by that of a prompt token.",
     )
-    visible = models.BooleanField(default=True, help_text="Uncheck to withdraw it.")
-    created_at = models.DateTimeField(default=timezone.now)
+    visible = models.BooleanField(
+        default=True, help_text="Uncheck to hide the model and refuse requests for it."
+    )
+    created_at = models.DateTimeField(
+        default=timezone.now, help_text="When it was added to the catalog."
+    )
 
     class Meta:
         constraints = [
@@ -77,8 +92,10 @@ class Model(models.Model):
 class Route(models.Model):
     """A model at one provider. Routes with a lower priority number are tried first."""
 
-    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="routes")
-    provider = models.CharField(max_length=64)
+    model = models.ForeignKey(
+        Model, on_delete=models.CASCADE, related_name="routes", help_text="The model."
+    )
+    provider = models.CharField(max_length=64, help_text="The provider, such as openrouter.")
     upstream_name = models.CharField(max_length=200, help_text="The provider's name for it.")
     price_prompt = models.DecimalField(
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token."
@@ -109,19 +126,26 @@ class Route(models.Model):
         editable=False,
         help_text="Modalities and supported parameters, as the provider lists them.",
     )
-    priority = models.IntegerField(default=100)
-    enabled = models.BooleanField(default=True)
+    priority = models.IntegerField(
+        default=100, help_text="Routes with a lower number are tried first."
+    )
+    enabled = models.BooleanField(
+        default=True, help_text="Uncheck to send no requests on this route."
+    )
     listed = models.BooleanField(
-        default=True, help_text="Whether the provider still lists it; else it is not asked."
+        default=True,
+        help_text="Whether the provider still lists it. If not, no requests are sent to it.",
     )
     drift = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="By how many percent the provider's own costs passed ours, of late.",
+        help_text="By how many percent the provider's recent costs exceed those of our prices.",
     )
-    synced_at = models.DateTimeField(default=timezone.now)
+    synced_at = models.DateTimeField(
+        default=timezone.now, help_text="When the provider's list was last read."
+    )
 
     class Meta:
         constraints = [
@@ -135,14 +159,24 @@ class Route(models.Model):
 class PriceChange(models.Model):
     """A change of a provider's prices, and its time. It is kept if the route is deleted."""
 
-    model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64)
-    price_prompt = models.DecimalField(max_digits=18, decimal_places=12, null=True)
-    price_completion = models.DecimalField(max_digits=18, decimal_places=12, null=True)
-    price_cached = models.DecimalField(max_digits=18, decimal_places=12, null=True)
-    price_cache_write = models.DecimalField(max_digits=18, decimal_places=12, null=True)
-    price_request = models.DecimalField(max_digits=18, decimal_places=12, null=True)
-    since = models.DateTimeField(default=timezone.now)
+    model = models.CharField(max_length=200, help_text="The name of the model.")
+    provider = models.CharField(max_length=64, help_text="The provider.")
+    price_prompt = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, help_text="USD per prompt token."
+    )
+    price_completion = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, help_text="USD per completion token."
+    )
+    price_cached = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, help_text="USD per token read from the cache."
+    )
+    price_cache_write = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, help_text="USD per token written to the cache."
+    )
+    price_request = models.DecimalField(
+        max_digits=18, decimal_places=12, null=True, help_text="USD per request."
+    )
+    since = models.DateTimeField(default=timezone.now, help_text="From when on.")
 
     class Meta:
         indexes = [
@@ -156,12 +190,20 @@ class PriceChange(models.Model):
 class WeightChange(models.Model):
     """A change of a model's weights, and its time. It is kept if the model is deleted."""
 
-    model = models.CharField(max_length=200)
-    weight_prompt = models.DecimalField(max_digits=8, decimal_places=3)
-    weight_completion = models.DecimalField(max_digits=8, decimal_places=3)
-    weight_cache_read = models.DecimalField(max_digits=8, decimal_places=3)
-    weight_cache_write = models.DecimalField(max_digits=8, decimal_places=3)
-    since = models.DateTimeField(default=timezone.now)
+    model = models.CharField(max_length=200, help_text="The name of the model.")
+    weight_prompt = models.DecimalField(
+        max_digits=8, decimal_places=3, help_text="Tokens charged per prompt token."
+    )
+    weight_completion = models.DecimalField(
+        max_digits=8, decimal_places=3, help_text="Tokens charged per completion token."
+    )
+    weight_cache_read = models.DecimalField(
+        max_digits=8, decimal_places=3, help_text="Tokens charged per token read from the cache."
+    )
+    weight_cache_write = models.DecimalField(
+        max_digits=8, decimal_places=3, help_text="Tokens charged per token written to the cache."
+    )
+    since = models.DateTimeField(default=timezone.now, help_text="From when on.")
 
     class Meta:
         indexes = [models.Index(name="weight_change_by_model", fields=["model", "-since"])]
@@ -173,8 +215,13 @@ class WeightChange(models.Model):
 class Alias(models.Model):
     """Another name for a model. Clients can use it; plans and receipts have the model's name."""
 
-    name = models.CharField(primary_key=True, max_length=200)
-    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(primary_key=True, max_length=200, help_text="The other name.")
+    model = models.ForeignKey(
+        Model,
+        on_delete=models.CASCADE,
+        related_name="aliases",
+        help_text="The model that it means.",
+    )
 
     class Meta:
         verbose_name_plural = "aliases"
@@ -186,9 +233,11 @@ class Alias(models.Model):
 class ProviderState(models.Model):
     """Whether staff enabled a provider. A provider without a row is enabled."""
 
-    name = models.CharField(primary_key=True, max_length=64)
-    enabled = models.BooleanField(default=True, help_text="Uncheck, and it is asked no more.")
-    note = models.CharField(max_length=200, blank=True)
+    name = models.CharField(
+        primary_key=True, max_length=64, help_text="The provider, such as openrouter."
+    )
+    enabled = models.BooleanField(default=True, help_text="Uncheck to send no more requests to it.")
+    note = models.CharField(max_length=200, blank=True, help_text="Why it was disabled.")
 
     def __str__(self) -> str:
         return self.name

@@ -21,11 +21,17 @@ ROOT = Path(__file__).resolve().parent.parent
 class WebServer:
     """`gunicorn config.asgi` with one worker, unless told otherwise.
 
-    ``env`` overrides settings; ``log`` is a file for what it would write to stderr.
+    ``env`` overrides settings; ``log`` is a file for what it would write to stderr; ``app`` may be
+    an application around ours.
     """
 
     def __init__(
-        self, env: dict[str, str], *, workers: int = 1, log: IO[bytes] | None = None
+        self,
+        env: dict[str, str],
+        *,
+        workers: int = 1,
+        log: IO[bytes] | None = None,
+        app: str = "config.asgi:application",
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -41,7 +47,7 @@ class WebServer:
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py"]
         self.process = subprocess.Popen(
-            [*command, "config.asgi:application"],
+            [*command, app],
             cwd=ROOT,
             env=environment,
             stderr=log,

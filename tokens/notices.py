@@ -55,8 +55,8 @@ def _tell(user_id: int, level: int) -> bool:
         _mail(balance, level)
     except OSError:  # smtplib's errors are OSErrors.
         log.exception("balance_mail_failed", user_id=user_id)
-        told = Balance.objects.filter(pk=user_id, notified=level)
-        told.filter(period_start=balance.period_start).update(notified=before)
+        claimed = Balance.objects.filter(pk=user_id, notified=level)
+        claimed.filter(period_start=balance.period_start).update(notified=before)
         return False
     balance_low.send_robust(Balance, user_id=user_id, percent=level, available=balance.available)
     return True

@@ -171,7 +171,7 @@ class SessionsView(APIView):
     def get(self, request: Request) -> Response:
         """List the signed-in devices, the most recently used first."""
         context = {"current": session_of(request)}
-        alive = session_pairs.living(user_of(request))
+        alive = session_pairs.active(user_of(request))
         return Response(SessionSerializer(alive, many=True, context=context).data)
 
 
@@ -179,7 +179,7 @@ class SessionView(APIView):
     @extend_schema(operation_id="revoke_session", request=None, responses={204: None})
     def delete(self, request: Request, session_id: UUID) -> Response:
         """Sign out one device."""
-        if not session_pairs.living(user_of(request)).filter(pk=session_id).exists():
+        if not session_pairs.active(user_of(request)).filter(pk=session_id).exists():
             raise NotFound
         session_pairs.revoke(session_id)
         return Response(status=204)

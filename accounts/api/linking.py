@@ -52,7 +52,7 @@ class AccountsView(APIView):
     def post(self, request: Request) -> Response:
         """Start linking an account in a browser, or link it at once with a token."""
         data = valid(LinkSerializer(data=request.data))
-        reauthentication.insist(
+        reauthentication.require(
             django_request(request),
             user_of(request),
             password=data.pop("password", None),

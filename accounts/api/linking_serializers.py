@@ -35,17 +35,17 @@ class LinkedAccountSerializer(serializers.ModelSerializer[SocialAccount]):
         fields = ("id", "provider", "uid", "name", "email", "connected_at")
 
     def get_name(self, account: SocialAccount) -> str:
-        told = _told(account.extra_data)
+        claims = _claims(account.extra_data)
         names = ("name", "login", "preferred_username", "email")
-        return next((str(told[each]) for each in names if told.get(each)), account.uid)
+        return next((str(claims[each]) for each in names if claims.get(each)), account.uid)
 
     def get_email(self, account: SocialAccount) -> str | None:
-        email = _told(account.extra_data).get("email")
+        email = _claims(account.extra_data).get("email")
         return str(email) if email else None
 
 
-def _told(extra_data: Any) -> dict[str, Any]:
+def _claims(extra_data: Any) -> dict[str, Any]:
     """Return what the provider said of the user: OpenID providers say it in two places."""
     data = extra_data if isinstance(extra_data, dict) else {}
-    told = data.get("userinfo") or data.get("id_token") or data
-    return told if isinstance(told, dict) else {}
+    claims = data.get("userinfo") or data.get("id_token") or data
+    return claims if isinstance(claims, dict) else {}

@@ -35,7 +35,7 @@ def delete_own(request: HttpRequest, user: User, *, password: str | None, sessio
             raise ReauthenticationRequired("Send your password.")
         passwords.prove(request, user, password=password)
     else:
-        session_pairs.insist_on_recent(session_id)
+        session_pairs.require_recent(session_id)
     delete(user)
 
 

@@ -26,7 +26,7 @@ def decrypt(stored: str) -> str:
     return encryption.decrypt(stored.removeprefix(_MARK), purpose=PURPOSE)
 
 
-def encrypt_anew() -> int:
+def encrypt_again() -> int:
     """Encrypt every secret with the present SECRET_KEY; return how many were not.
 
     What cannot be read stays as it is: with the SECRET_KEY of before, it is readable again.

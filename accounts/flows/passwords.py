@@ -51,7 +51,7 @@ def change(
             raise InvalidRequest("Send your current password.", param="current_password")
         prove(request, user, password=current, param="current_password")
     else:
-        session_pairs.insist_on_recent(session_id)
+        session_pairs.require_recent(session_id)
     validated(new, user=user, param="new_password")
     replace(user, password=new, keep=session_id)
     get_adapter().send_notification_mail("account/email/password_changed", user)

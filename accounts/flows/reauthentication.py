@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.sessions import session_pairs
 
 
-def insist(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
+def require(request: HttpRequest, user: User, *, password: str | None, session_id: UUID) -> None:
     """Require the password or a recent sign-in from an API caller.
 
     Raises ``WrongPassword``, ``ReauthenticationRequired`` or ``RateLimited``.
@@ -23,7 +23,7 @@ def insist(request: HttpRequest, user: User, *, password: str | None, session_id
     if password is not None and user.has_usable_password():
         passwords.prove(request, user, password=password)
     else:
-        session_pairs.insist_on_recent(session_id)
+        session_pairs.require_recent(session_id)
 
 
 def is_fresh(request: HttpRequest) -> bool:

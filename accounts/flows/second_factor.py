@@ -74,7 +74,7 @@ def is_asked_of_staff(user: User) -> bool:
     return settings.STAFF_MFA_REQUIRED or is_set_up(user)
 
 
-def insist_of_staff(user: User, *, given: bool) -> None:
+def require_of_staff(user: User, *, given: bool) -> None:
     """Raise ``SecondFactorRequired`` where this session should have given it, and has not."""
     if not given and is_asked_of_staff(user):
         raise SecondFactorRequired(

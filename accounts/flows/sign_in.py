@@ -37,7 +37,7 @@ def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -
     user = authenticate(request, email=email, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
-    verification.insist_on_verified(user)
+    verification.require_verified(user)
     if has_factor := second_factor.is_set_up(user):
         second_factor.prove(request, user, code=code)
     User.objects.filter(pk=user.pk).update(last_login=timezone.now())

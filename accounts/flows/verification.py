@@ -22,7 +22,7 @@ def is_mandatory() -> bool:
     return _is(app_settings.EmailVerificationMethod.MANDATORY)
 
 
-def insist_on_verified(user: User) -> None:
+def require_verified(user: User) -> None:
     """Raise ``EmailNotVerified`` if verification is mandatory and not done."""
     if is_mandatory() and not has_verified_email(user):
         raise EmailNotVerified
@@ -34,7 +34,7 @@ def is_verified(user: User) -> bool:
     return bool(own.exists())
 
 
-def insist_on_verified_own(user: User) -> None:
+def require_verified_own(user: User) -> None:
     """Raise ``EmailNotVerified`` unless the user's own address is verified, in every mode."""
     if not is_verified(user):
         raise EmailNotVerified

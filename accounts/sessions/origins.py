@@ -35,13 +35,13 @@ def apps_may(view: Any, method: str) -> bool:
     return method in SAFE_METHODS or method in getattr(view, "apps_may", ())
 
 
-def insist_on_right(origin: str, view: Any, method: str) -> None:
+def require_right(origin: str, view: Any, method: str) -> None:
     """Raise ``AppNotAllowed`` where the view is closed to sessions that began like this."""
     if not apps_may(view, method):
-        insist_on_trusted(origin)
+        require_trusted(origin)
 
 
-def insist_on_trusted(origin: str) -> None:
+def require_trusted(origin: str) -> None:
     """Raise ``AppNotAllowed`` unless a session that began like this may change the account."""
     if not CHANGES_THE_ACCOUNT[origin]:
         raise AppNotAllowed

@@ -94,7 +94,7 @@ def issue(
     user.sessions.filter(expires_at__lt=now).delete()
     token = RefreshToken()
     with transaction.atomic():
-        _insist_on_unchanged(user)
+        _require_unchanged(user)
         session = Session.objects.create(
             user=user,
             name=name[:200],
@@ -150,7 +150,7 @@ def revoke_all(user: User, *, except_: UUID | None = None) -> None:
     _revoke(Q(user=user) & ~Q(pk=except_))
 
 
-def living(user: User) -> QuerySet[Session]:
+def active(user: User) -> QuerySet[Session]:
     """Return the user's signed-in devices, the last used first."""
     now = timezone.now()
     alive = user.sessions.filter(
@@ -159,7 +159,7 @@ def living(user: User) -> QuerySet[Session]:
     return alive.order_by("-last_used_at")
 
 
-def insist_on_recent(session_id: UUID) -> None:
+def require_recent(session_id: UUID) -> None:
     """Raise ``ReauthenticationRequired`` unless the user signed in a moment ago by this session.
 
     Allowing an app or a device is no sign-in of the user's own.
@@ -179,7 +179,7 @@ def _revoke(which: Q) -> None:
     Session.objects.filter(which, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _insist_on_unchanged(user: User) -> None:
+def _require_unchanged(user: User) -> None:
     """Hold the user's row, so that a new password waits for the session, and then revokes it."""
     rows = User.objects.select_for_update(no_key=True)
     same = rows.filter(pk=user.pk, password=user.password, is_active=True)
@@ -188,7 +188,7 @@ def _insist_on_unchanged(user: User) -> None:
 
 
 def _active_session(claims: Claims) -> Session:
-    """Read the session that a token belongs to, with its user, and insist that both are well."""
+    """Read the session that a token belongs to, with its user, and check that both are active."""
     found = Session.objects.select_related("user").filter(
         pk=claims.session_id, user_id=claims.user_id
     )

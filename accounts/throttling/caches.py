@@ -20,13 +20,13 @@ T = TypeVar("T")
 _AWAY_SECONDS = 1.0
 
 
-class _Away:
+class _Unavailable:
     """Until when Redis is taken to be away; Django gives each thread a cache of its own."""
 
     until = 0.0
 
 
-_away = _Away()
+_away = _Unavailable()
 
 
 class CountingCache(RedisCache):  # type: ignore[misc]

@@ -31,9 +31,11 @@ def link(request: HttpRequest) -> HttpResponseBase:
     try:
         return _to_provider(request) if request.method == "POST" else _ask(request)
     except (LinkExpired, UnknownProvider) as refused:
-        return _told(request, refused)
+        return _refusal_page(request, refused)
     except RequestException:
-        return _told(request, Unavailable("The provider cannot be reached. Start again later."))
+        return _refusal_page(
+            request, Unavailable("The provider cannot be reached. Start again later.")
+        )
 
 
 def ticket_of(login: SocialLogin) -> Ticket | None:
@@ -47,7 +49,7 @@ def finish(request: HttpRequest, ticket: Ticket, login: SocialLogin) -> HttpResp
     try:
         account = linking.attach(ticket, login)
     except ApiError as refused:
-        return _told(request, refused)
+        return _refusal_page(request, refused)
     provider = linking.provider_of(request, account.provider)
     return render(request, "accounts/link_done.html", {"provider": provider})
 
@@ -73,6 +75,6 @@ def _to_provider(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _told(request: HttpRequest, refused: ApiError) -> HttpResponse:
+def _refusal_page(request: HttpRequest, refused: ApiError) -> HttpResponse:
     title = "This account could not be linked"
     return error_page(request, status=refused.status, title=title, hint=refused.message)

@@ -58,7 +58,7 @@ def set_password(request: HttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def devices(request: HttpRequest) -> HttpResponse:
     """List what is signed in to the account, and sign one of it out."""
-    alive = session_pairs.living(visitor(request))
+    alive = session_pairs.active(visitor(request))
     if request.method == "GET":
         return render(request, "accounts/devices.html", {"devices": alive})
     try:

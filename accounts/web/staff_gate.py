@@ -25,12 +25,12 @@ def staff_gate(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if not request.path.startswith(reverse("admin:index")):
             return get_response(request)
-        return _led_away(request) or get_response(request)
+        return _redirected(request) or get_response(request)
 
     return middleware
 
 
-def _led_away(request: HttpRequest) -> HttpResponseBase | None:
+def _redirected(request: HttpRequest) -> HttpResponseBase | None:
     """Return where whoever may not go on is led to. Raises ``PermissionDenied`` for users."""
     if request.path == reverse("admin:logout"):
         return None

@@ -10,9 +10,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.errors import AppNotAllowed, SecondFactorRequired
-from accounts.flows.second_factor import insist_of_staff
+from accounts.flows.second_factor import require_of_staff
 from accounts.models import User
-from accounts.sessions.origins import insist_on_trusted
+from accounts.sessions.origins import require_trusted
 from accounts.sessions.session_pairs import Caller
 from core.errors import NotAuthenticated, PermissionDenied
 
@@ -34,6 +34,6 @@ class StaffOnly(BasePermission):
         holds = needed is None or request.user.has_perm(needed)
         if not (session and request.user.is_staff and holds):
             raise PermissionDenied("Only staff can do this.", required=needed)
-        insist_on_trusted(session.origin)
-        insist_of_staff(request.user, given=session.second_factor)
+        require_trusted(session.origin)
+        require_of_staff(request.user, given=session.second_factor)
         return True

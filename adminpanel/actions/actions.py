@@ -31,7 +31,7 @@ def change_plan(*, staff: User, user_id: int, plan: str, reason: str) -> None:
     a subscription, which would put them back.
     """
     user = _locked(user_id)
-    rank.insist(staff, user)
+    rank.require(staff, user)
     if not Tier.objects.filter(pk=plan).exists():
         raise InvalidRequest("There is no such plan.", param="plan")
     before = open_account(user_id).tier_id
@@ -64,7 +64,7 @@ def grant_tokens(
     Raises ``NotFound``, ``Conflict`` for a deleted account, ``ValueError`` unless amount > 0.
     """
     user = _not_deleted(user_id)
-    rank.insist(staff, user)
+    rank.require(staff, user)
     before = open_account(user_id).bonus
     source = f"staff:{once}"
     note = reason[:200]
@@ -88,7 +88,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
     is not below the staff in rank.
     """
     user = _not_deleted(user_id)
-    rank.insist(staff, user)
+    rank.require(staff, user)
     if user == staff:
         raise Conflict("You cannot suspend yourself.")
     if not user.is_active:
@@ -102,7 +102,7 @@ def suspend(*, staff: User, user_id: int, reason: str) -> bool:
 def resume(*, staff: User, user_id: int, reason: str) -> bool:
     """Resume a suspended user; False if they were active already. Raises as ``suspend``."""
     user = _not_deleted(user_id)
-    rank.insist(staff, user)
+    rank.require(staff, user)
     if user.is_active:
         return False
     suspension.resume(user)
@@ -117,7 +117,7 @@ def revoke_sessions(*, staff: User, user_id: int, epoch: int, reason: str) -> bo
     Their API keys stay good. Raises as ``suspend``.
     """
     user = _not_deleted(user_id)
-    rank.insist(staff, user)
+    rank.require(staff, user)
     if user.epoch != epoch:
         return False
     before = user.sessions.filter(revoked_at=None).count()
@@ -135,7 +135,7 @@ def remove_second_factor(*, staff: User, user_id: int, reason: str) -> bool:
     user = _not_deleted(user_id)
     if user == staff:
         raise Conflict("Remove your own second factor on the account pages, which ask for a code.")
-    rank.insist(staff, user)
+    rank.require(staff, user)
     before = second_factor.remove(user)
     if not before:
         return False

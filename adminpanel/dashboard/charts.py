@@ -71,7 +71,7 @@ def columns(chart: Chart) -> SafeString:
         "",
         '<g class="mark"><title>{}</title>{}</g>',
         (
-            (_said(chart, number), _column(chart, values, number * width, width, scale[-1]))
+            (_description(chart, number), _column(chart, values, number * width, width, scale[-1]))
             for number, values in enumerate(_across(chart))
         ),
     )
@@ -90,8 +90,10 @@ def lines(chart: Chart) -> SafeString:
         "",
         '<rect class="tip" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
         (
-            (_short(_LEFT + number * width), _TOP, _short(width), _PLOT_HEIGHT, said)
-            for number, said in enumerate(_said(chart, at) for at in range(len(chart.labels)))
+            (_short(_LEFT + number * width), _TOP, _short(width), _PLOT_HEIGHT, description)
+            for number, description in enumerate(
+                _description(chart, at) for at in range(len(chart.labels))
+            )
         ),
     )
     return _figure(chart, scale, drawn + tips)
@@ -110,10 +112,10 @@ def _across(chart: Chart) -> list[tuple[Value, ...]]:
     return list(zip(*(series.values for series in chart.series), strict=True))
 
 
-def _said(chart: Chart, number: int) -> str:
+def _description(chart: Chart, number: int) -> str:
     """Tell in words what stands at a label."""
-    told = (f"{series.name} {chart.write(series.values[number])}" for series in chart.series)
-    return f"{chart.labels[number]}: {', '.join(told)}"
+    figures = (f"{series.name} {chart.write(series.values[number])}" for series in chart.series)
+    return f"{chart.labels[number]}: {', '.join(figures)}"
 
 
 def _column(

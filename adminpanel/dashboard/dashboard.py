@@ -4,13 +4,12 @@ All data comes from daily sums and the records of open days (``tokens.usage.tota
 exact and fast to read. Revenue and costs are visible only to staff who can change plans.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -21,9 +20,9 @@ from adminpanel.dashboard.charts import Chart, Series, compact
 from adminpanel.dashboard.tables import Table, readable
 from adminpanel.reports import revenue
 from adminpanel.reports import usage as statistics
-from adminpanel.reports.days import DEFAULT, PRESETS, DaysForm, last_days, today
+from adminpanel.reports.days import DEFAULT, PRESETS, Days, DaysForm, last_days, today
 from tokens.usage import queries, totals
-from tokens.usage.latency import percentile
+from tokens.usage.totals import DayTotals, Totals
 
 SEES_USAGE = "tokens.view_usagerecord"
 SEES_MONEY = "billing.change_plan"
@@ -37,6 +36,27 @@ _TOP_DAYS = 31
 class Tile:
     title: str
     value: str
+
+
+class _Span(TypedDict):
+    """The days of a report; ``until`` is exclusive."""
+
+    since: date
+    until: date
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a chart shows at one place: the sums of a day, or of the week that it begins."""
+
+    day: date
+    sums: Totals
+    users: float
+    """A day's active users, or their mean in a week."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.day:%d %b}"
 
 
 @dataclass
@@ -54,11 +74,14 @@ class Dashboard:
     def tiles(self) -> list[Tile]:
         total = self._total
         return [
-            Tile("Requests", readable(total["requests"])),
-            Tile("Active users", readable(total["users"])),
-            Tile("Tokens charged", compact(float(total["charged"]))),
-            Tile("Errors", _percent(_share(total["errors"], total["requests"]))),
-            *(Tile(f"Latency {name}", _ms(value)) for name, value in total["latency_ms"].items()),
+            Tile("Requests", readable(total.requests)),
+            Tile("Active users", readable(self._users)),
+            Tile("Tokens charged", compact(float(total.charged))),
+            Tile("Errors", _percent(_share(total.errors, total.requests))),
+            *(
+                Tile(f"Latency {name}", _ms(value))
+                for name, value in total.latency_ms._asdict().items()
+            ),
         ]
 
     @cached_property
@@ -73,7 +96,7 @@ class Dashboard:
             Tile("Subscribers", readable(sum(p["subscribers"] for p in self._revenue["plans"]))),
             Tile("Revenue", _dollars(earned)),
             Tile("Margin", _dollars(margin)),
-            Tile("Upstream cost", _dollars(self._total["cost"])),
+            Tile("Upstream cost", _dollars(self._total.cost)),
             Tile("New", readable(sum(month["new"] for month in months))),
             Tile("Churned", readable(sum(month["churned"] for month in months))),
             Tile("Failed payments", readable(sum(month["failed_payments"] for month in months))),
@@ -82,27 +105,27 @@ class Dashboard:
     @cached_property
     def charts(self) -> list[SafeString]:
         steps = self._steps
-        labels = [step["label"] for step in steps]
-        failing = [_share(step["errors"], step["requests"]) for step in steps]
+        sums = [step.sums for step in steps]
+        labels = [step.label for step in steps]
         return [
             charts.columns(Chart(f"Requests by {self._step}", labels, [
-                Series("answered", [step["requests"] - step["errors"] for step in steps]),
-                Series("errors", [step["errors"] for step in steps], "bad"),
+                Series("answered", [each.requests - each.errors for each in sums]),
+                Series("errors", [each.errors for each in sums], "bad"),
             ], compact)),
             charts.columns(Chart(f"Tokens by {self._step}", labels, [
-                Series("prompt", [step["prompt_tokens"] for step in steps]),
-                Series("completion", [step["completion_tokens"] for step in steps], "2"),
+                Series("prompt", [each.prompt_tokens for each in sums]),
+                Series("completion", [each.completion_tokens for each in sums], "2"),
             ], compact)),
             charts.lines(Chart("Latency of answers", labels, [
-                Series("p50", _percentiles(steps, 0.5)),
-                Series("p95", _percentiles(steps, 0.95), "3"),
-                Series("p99", _percentiles(steps, 0.99), "bad"),
+                Series("p50", [each.latency_ms.p50 for each in sums]),
+                Series("p95", [each.latency_ms.p95 for each in sums], "3"),
+                Series("p99", [each.latency_ms.p99 for each in sums], "bad"),
             ], _ms)),
             charts.lines(Chart("Errors of all requests", labels, [
-                Series("share", failing, "bad"),
+                Series("share", [_share(each.errors, each.requests) for each in sums], "bad"),
             ], _percent)),
             charts.lines(Chart(f"Active users a day{self._mean}", labels, [
-                Series("users", [step["users"] for step in steps], "4"),
+                Series("users", [step.users for step in steps], "4"),
             ], compact)),
         ]  # fmt: skip
 
@@ -124,8 +147,8 @@ class Dashboard:
             ], compact)),
             charts.columns(Chart(
                 f"Upstream cost by {self._step}, USD",
-                [step["label"] for step in steps],
-                [Series("cost", [float(step["cost"]) for step in steps], "3")],
+                [step.label for step in steps],
+                [Series("cost", [float(step.sums.cost) for step in steps], "3")],
                 compact,
             )),
         ]  # fmt: skip
@@ -148,20 +171,23 @@ class Dashboard:
         return f"from={self.first}&to={self.last}"
 
     @cached_property
-    def _span(self) -> dict[str, date]:
+    def _span(self) -> _Span:
         return {"since": self.first, "until": self.last + timedelta(days=1)}
 
     @cached_property
-    def _total(self) -> dict[str, Any]:
-        all_days = statistics.as_row(_sum(self._by_day or [statistics.NOTHING]), None)
-        return {**all_days, "users": totals.active_users(**self._span)}
+    def _total(self) -> Totals:
+        return sum(self._by_day, Totals())
 
     @cached_property
-    def _by_day(self) -> list[dict[str, Any]]:
-        found = {row["day"]: row for row in totals.by_day("all", **self._span)}
+    def _users(self) -> int:
+        return totals.active_users(**self._span)
+
+    @cached_property
+    def _by_day(self) -> list[DayTotals]:
+        found = {row.day: row for row in totals.by_day("all", **self._span)}
         number = (self.last - self.first).days + 1
         days = (self.first + timedelta(days=each) for each in range(number))
-        return [found.get(day, {**statistics.NOTHING, "day": day}) for day in days] if found else []
+        return [found.get(day, DayTotals(day=day)) for day in days] if found else []
 
     @property
     def _is_by_day(self) -> bool:
@@ -176,11 +202,11 @@ class Dashboard:
         return "" if self._is_by_day else ", mean of each week"
 
     @cached_property
-    def _steps(self) -> list[dict[str, Any]]:
+    def _steps(self) -> list[_Step]:
         """The days as they are, or summed to weeks that begin on Monday."""
         if self._is_by_day:
-            return [{**row, "label": f"{row['day']:%d %b}"} for row in self._by_day]
-        weeks = groupby(self._by_day, lambda row: row["day"] - timedelta(row["day"].weekday()))
+            return [_Step(row.day, row, row.users or 0) for row in self._by_day]
+        weeks = groupby(self._by_day, lambda row: row.day - timedelta(row.day.weekday()))
         return [_week(monday, list(rows)) for monday, rows in weeks]
 
     @cached_property
@@ -195,22 +221,24 @@ class Dashboard:
 
     def _usage_table(self, by: statistics.Group) -> Table:
         rows = statistics.usage(**self._span, group=by)
-        most = max((row["charged"] for row in rows), default=0) or 1
+        most = max((row.charged for row in rows), default=0) or 1
         return Table(
             f"{by}s",
             f"By {by}",
             self._columns(by.capitalize()),
-            [[row["key"] or "none", *self._figures(row)] for row in rows],
-            [row["charged"] / most for row in rows],
+            [[row.key or "none", *self._figures(row)] for row in rows],
+            [row.charged / most for row in rows],
         )
 
     def _days(self) -> Table:
-        rows = [statistics.as_row(row, f"{row['day']:%Y-%m-%d}") for row in self._by_day]
         return Table(
             "days",
             "By day",
             [*self._columns("Day"), "Active users"],
-            [[row["key"], *self._figures(row), row["users"]] for row in reversed(rows)],
+            [
+                [f"{row.day:%Y-%m-%d}", *self._figures(row), row.users]
+                for row in reversed(self._by_day)
+            ],
         )
 
     def _columns(self, first: str) -> list[str]:
@@ -218,16 +246,16 @@ class Dashboard:
         return [first, "Requests", "Errors", "Error rate", "Prompt tokens", "Completion tokens",
                 "Charged", "p50 ms", "p95 ms", "p99 ms", *money]  # fmt: skip
 
-    def _figures(self, row: dict[str, Any]) -> list[Any]:
+    def _figures(self, row: Totals) -> list[Any]:
         return [
-            row["requests"],
-            row["errors"],
-            _share(row["errors"], row["requests"]),
-            row["prompt_tokens"],
-            row["completion_tokens"],
-            row["charged"],
-            *row["latency_ms"].values(),
-            *([row["cost"]] if self.sees_money else []),
+            row.requests,
+            row.errors,
+            _share(row.errors, row.requests),
+            row.prompt_tokens,
+            row.completion_tokens,
+            row.charged,
+            *row.latency_ms,
+            *([row.cost] if self.sees_money else []),
         ]
 
     def _top_users(self) -> Table:
@@ -235,9 +263,8 @@ class Dashboard:
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
         found = queries.top_users(since=since, until=until, at_most=_TOP_USERS)
-        emails = dict(
-            User.objects.filter(pk__in=[r["user"] for r in found]).values_list("pk", "email")
-        )
+        emails = dict(User.objects.filter(pk__in=found).values_list("pk", "email"))
+        most = max((sums.charged for sums in found.values()), default=0) or 1
         title = "Top users" if since == self.first else f"Top users of the last {_TOP_DAYS} days"
         money = ["Upstream cost, USD"] if self.sees_money else []
         return Table(
@@ -245,11 +272,11 @@ class Dashboard:
             title,
             ["User", "Requests", "Charged", *money],
             [
-                [emails[row["user"]], row["requests"], row["charged"],
-                 *([row["cost"]] if self.sees_money else [])]
-                for row in found
+                [emails[user], sums.requests, sums.charged,
+                 *([sums.cost or Decimal(0)] if self.sees_money else [])]
+                for user, sums in found.items()
             ],
-            [row["charged"] / (found[0]["charged"] or 1) for row in found],
+            [sums.charged / most for sums in found.values()],
         )  # fmt: skip
 
     def _months(self) -> Table:
@@ -284,7 +311,7 @@ def dashboard_for(request: HttpRequest) -> Dashboard | None:
         return None
     form = DaysForm(request.GET)
     is_fit = form.is_valid()
-    days = form.cleaned_data if is_fit else last_days(DEFAULT)
+    days = cast("Days", form.cleaned_data) if is_fit else last_days(DEFAULT)
     preset = (days["last"] - days["first"]).days + 1
     ends_today = days["last"] == today()
     return Dashboard(
@@ -297,24 +324,10 @@ def dashboard_for(request: HttpRequest) -> Dashboard | None:
     )
 
 
-def _week(monday: date, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _week(monday: date, days: list[DayTotals]) -> _Step:
     """Sum days to a week; of active users take the mean."""
-    users = sum(row["users"] for row in rows) / len(rows)
-    return {**_sum(rows), "users": users, "label": f"{monday:%d %b}"}
-
-
-def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up what can be added up."""
-    names = ("requests", "errors", "prompt_tokens", "completion_tokens", "charged", "cost")
-    counts = zip(*(row["latency"] for row in rows), strict=True)
-    return {
-        **{name: sum(row[name] for row in rows) for name in names},
-        "latency": [sum(each) for each in counts],
-    }
-
-
-def _percentiles(steps: Sequence[dict[str, Any]], share: float) -> list[int | None]:
-    return [percentile(step["latency"], share) for step in steps]
+    users = sum(day.users or 0 for day in days) / len(days)
+    return _Step(monday, sum(days, Totals()), users)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -1,34 +1,47 @@
 """What staff see of one user, read in a few queries. Read-only."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.formats import date_format
 
 from accounts.models import User
+from billing.models import Subscription
 from tokens.models import Balance
 
 SHOWN = 10
 
 
-def overview(user: User, *, reader: User) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Table:
+    """The newest rows of one kind, as text."""
+
+    headers: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a user's page shows. ``tables`` are pairs of a title and a table."""
+
+    user: User
+    balance: Balance | None
+    figures: list[tuple[str, int]]
+    subscription: Subscription | None
+    tables: list[tuple[str, Table]]
+
+
+def overview(user: User, *, reader: User) -> Overview:
     """Return what the user's page shows its reader: plan and tokens, the newest of all else.
 
     Whatever the reader may not list elsewhere is left out.
     """
     balance = Balance.objects.select_related("tier").filter(user=user).first()
-    return {
-        "user": user,
-        "balance": balance,
-        "figures": _figures(balance),
-        "subscription": _subscription(user),
-        "tables": [
-            (title, table(user)) for title, needed, table in _TABLES if reader.has_perm(needed)
-        ],
-    }
+    tables = [(title, read(user)) for title, needed, read in _TABLES if reader.has_perm(needed)]
+    return Overview(user, balance, _figures(balance), _subscription(user), tables)
 
 
 def _figures(balance: Balance | None) -> list[tuple[str, int]]:
@@ -38,16 +51,16 @@ def _figures(balance: Balance | None) -> list[tuple[str, int]]:
     return [(name.capitalize(), getattr(balance, name)) for name in names]
 
 
-def _subscription(user: User) -> Any:
+def _subscription(user: User) -> Subscription | None:
     newest = user.subscriptions.select_related("plan__tier").order_by("-created_at")
     return newest.first()
 
 
-def _sessions(user: User) -> dict[str, Any]:
+def _sessions(user: User) -> Table:
     rows = user.sessions.order_by("-last_used_at")[:SHOWN]
-    return {
-        "headers": ["Device", "Signed in", "Last used", "Until", "Revoked"],
-        "rows": [
+    return Table(
+        ["Device", "Signed in", "Last used", "Until", "Revoked"],
+        [
             [
                 str(row),
                 when(row.created_at),
@@ -57,14 +70,14 @@ def _sessions(user: User) -> dict[str, Any]:
             ]
             for row in rows
         ],
-    }
+    )
 
 
-def _keys(user: User) -> dict[str, Any]:
+def _keys(user: User) -> Table:
     rows = user.api_keys.order_by("-created_at")[:SHOWN]
-    return {
-        "headers": ["Key", "Scopes", "Made", "Last used", "Expires", "Revoked"],
-        "rows": [
+    return Table(
+        ["Key", "Scopes", "Made", "Last used", "Expires", "Revoked"],
+        [
             [
                 str(row),
                 ", ".join(row.scopes),
@@ -75,14 +88,14 @@ def _keys(user: User) -> dict[str, Any]:
             ]
             for row in rows
         ],
-    }
+    )
 
 
-def _usage(user: User) -> dict[str, Any]:
+def _usage(user: User) -> Table:
     rows = user.usage_records.order_by("-created_at", "-id")[:SHOWN]
-    return {
-        "headers": ["Time", "Model", "Provider", "Status", "Prompt", "Completion", "Charged"],
-        "rows": [
+    return Table(
+        ["Time", "Model", "Provider", "Status", "Prompt", "Completion", "Charged"],
+        [
             [
                 when(row.created_at),
                 row.model,
@@ -94,16 +107,16 @@ def _usage(user: User) -> dict[str, Any]:
             ]
             for row in rows
         ],
-    }
+    )
 
 
-def _audit(user: User) -> dict[str, Any]:
+def _audit(user: User) -> Table:
     kind = ContentType.objects.get_for_model(User)
     about = LogEntry.objects.filter(content_type=kind, object_id=str(user.pk))
     rows = about.select_related("user").order_by("-action_time")[:SHOWN]
-    return {
-        "headers": ["Time", "Who", "What and why"],
-        "rows": [
+    return Table(
+        ["Time", "Who", "What and why"],
+        [
             [
                 when(row.action_time),
                 row.user.email,
@@ -111,7 +124,7 @@ def _audit(user: User) -> dict[str, Any]:
             ]
             for row in rows
         ],
-    }
+    )
 
 
 def when(moment: datetime | None) -> str:
@@ -120,7 +133,7 @@ def when(moment: datetime | None) -> str:
 
 
 # What stands there, for whom, and where it comes from. The audit of a user is their page's history.
-_TABLES: tuple[tuple[str, str, Callable[[User], dict[str, Any]]], ...] = (
+_TABLES: tuple[tuple[str, str, Callable[[User], Table]], ...] = (
     ("Sessions", "accounts.view_session", _sessions),
     ("API keys", "apikeys.view_apikey", _keys),
     ("Recent usage", "tokens.view_usagerecord", _usage),

@@ -1,7 +1,7 @@
 """The range of days of a report (UTC)."""
 
 from datetime import UTC, date, timedelta
-from typing import Any
+from typing import TypedDict
 
 from django import forms
 from django.core.validators import MinValueValidator
@@ -11,6 +11,13 @@ PRESETS = (7, 30, 90, 365)
 DEFAULT = 30
 _MOST_DAYS = 366
 _REACH = MinValueValidator(date(1970, 1, 1))
+
+
+class Days(TypedDict):
+    """The first and the last day of a report."""
+
+    first: date
+    last: date
 
 
 class DaysForm(forms.Form):
@@ -24,7 +31,7 @@ class DaysForm(forms.Form):
         """Call them in addresses as the API does: `from` is no name in Python."""
         return {"since": "from", "until": "to"}.get(field_name, field_name)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> Days:  # type: ignore[override]  # Django accepts any mapping
         given = super().clean() or {}
         usual = last_days(given.get("days") or DEFAULT, until=given.get("until"))
         last, first = usual["last"], given.get("since") or usual["first"]
@@ -35,7 +42,7 @@ class DaysForm(forms.Form):
         return {"first": first, "last": last}
 
 
-def last_days(number: int, *, until: date | None = None) -> dict[str, date]:
+def last_days(number: int, *, until: date | None = None) -> Days:
     """Return the first and the last of that many days."""
     last = until or today()
     return {"first": last - timedelta(days=number - 1), "last": last}

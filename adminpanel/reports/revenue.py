@@ -167,8 +167,8 @@ def _costs(since: datetime) -> dict[date, Decimal]:
     costs: dict[date, Decimal] = {}
     tomorrow = timezone.now().astimezone(UTC).date() + timedelta(days=1)
     for row in totals.by_day("all", since=since.date(), until=tomorrow):
-        month = row["day"].replace(day=1)
-        costs[month] = costs.get(month, Decimal(0)) + row["cost"]
+        month = row.day.replace(day=1)
+        costs[month] = costs.get(month, Decimal(0)) + row.cost
     return costs
 
 

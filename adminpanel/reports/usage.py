@@ -5,48 +5,29 @@ histogram with a relative error of at most ``tokens.usage.latency.ERROR``. Every
 Costs are in USD: as reported by the provider, or else computed from its prices.
 """
 
+from dataclasses import replace
 from datetime import date
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from tokens.usage import latency, totals
+from tokens.usage import totals
+from tokens.usage.totals import DayTotals, KeyTotals
 
 Group = Literal["day", "model", "provider", "plan"]
 
-# A day on which there was nothing.
-NOTHING: dict[str, Any] = {
-    "requests": 0,
-    "errors": 0,
-    "users": 0,
-    "prompt_tokens": 0,
-    "completion_tokens": 0,
-    "charged": 0,
-    "cost": Decimal(0),
-    "latency": [0] * len(latency.BOUNDS),
-}
 
+def usage(*, since: date, until: date, group: Group) -> list[DayTotals] | list[KeyTotals]:
+    """Sum the days of a period (``until`` is exclusive) by day, oldest first, or by largest charge.
 
-def usage(*, since: date, until: date, group: Group) -> list[dict[str, Any]]:
-    """Sum the days of a time (``until`` is exclusive) by day, or by what used the most.
-
-    ``users`` is None but of days: users of several days cannot be added up.
+    A day's key is the day, written as 2026-03-01.
     """
     if group == "day":
-        rows = totals.by_day("all", since=since, until=until)
-        return [as_row(row, f"{row['day']:%Y-%m-%d}") for row in rows]
-    return [as_row(row, row["key"]) for row in totals.by_key(group, since=since, until=until)]
+        days = totals.by_day("all", since=since, until=until)
+        return [replace(row, key=f"{row.day:%Y-%m-%d}") for row in days]
+    return totals.by_key(group, since=since, until=until)
 
 
-def total(*, since: date, until: date) -> dict[str, Any]:
-    """Sum all days of a time (``until`` is exclusive)."""
-    rows = totals.by_key("all", since=since, until=until) or [NOTHING]
+def total(*, since: date, until: date) -> KeyTotals:
+    """Sum all days of a period (``until`` is exclusive). The key is None."""
+    found = totals.by_key("all", since=since, until=until)
     users = totals.active_users(since=since, until=until)
-    return {**as_row(rows[0], None), "users": users}
-
-
-def as_row(row: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Name the row, and its percentiles."""
-    counts = row["latency"]
-    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-    latencies = {name: latency.percentile(counts, share) for name, share in shares.items()}
-    return {**row, "key": key, "latency_ms": latencies}
+    return replace(found[0] if found else KeyTotals(), key=None, users=users)

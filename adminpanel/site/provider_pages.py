@@ -82,17 +82,17 @@ def _rows() -> list[list[Any]]:
 
 
 def _row(name: str, state: ProviderState | None, models: int) -> list[Any]:
-    told = health.describe(name)
+    seen = health.describe(name)
     is_on = state is None or state.enabled
-    latency = told["latency_ms"]
-    failed_at = told["last_error_at"]
+    latency = seen["latency_ms"]
+    failed_at = seen["last_error_at"]
     failed = when(datetime.fromtimestamp(failed_at, UTC)) if failed_at else ""
     return [
         name,
         "on" if is_on else "off",
-        told["health"] if name in configured() else "not set up",
+        seen["health"] if name in configured() else "not set up",
         "-" if latency is None else f"{latency} ms",
-        f"{told['last_error']} ({failed})" if told["last_error"] else "-",
+        f"{seen['last_error']} ({failed})" if seen["last_error"] else "-",
         models,
         state.note if state else "",
     ]

@@ -137,7 +137,7 @@ def write(reading: Reading) -> Subscription | None:
     try:
         with transaction.atomic():
             row = _row_for(reading, user_id)
-            _insist_on_version(row, reading)
+            _require_version(row, reading)
             changed = _copy(row, reading.subscription)
             booked = [_book(row, invoice) for invoice in reading.invoices]
             if changed or any(booked) or row.version == 0:
@@ -198,7 +198,7 @@ def _adopted(reading: Reading, user_id: int) -> Subscription:
     return Subscription(user_id=user_id, plan=price.plan, interval=price.interval)
 
 
-def _insist_on_version(row: Subscription, reading: Reading) -> None:
+def _require_version(row: Subscription, reading: Reading) -> None:
     if row.stripe_id is not None and row.version != reading.version:
         raise Superseded
 

@@ -35,21 +35,21 @@ def sync(*, dry_run: bool) -> list[str]:
     With ``dry_run`` nothing stays written. Raises ``BillingUnavailable``.
     """
     if not dry_run:
-        locks.settle_late()
-    told: list[str] = []
+        locks.settle_overdue()
+    lines: list[str] = []
     seen = set()
     for found in gateway.all_subscriptions():
         seen.add(found["id"])
-        told += _repaired(found["id"], dry_run=dry_run)
+        lines += _repaired(found["id"], dry_run=dry_run)
         if not dry_run:
-            told += _put_back(found["id"])
-    told += _unknown_at_stripe(seen)
-    told += _addresses(dry_run=dry_run)
+            lines += _put_back(found["id"])
+    lines += _unknown_at_stripe(seen)
+    lines += _addresses(dry_run=dry_run)
     if not dry_run:
-        told += _money_that_went_back()
-    for line in told:
+        lines += _money_that_went_back()
+    for line in lines:
         log.info("stripe_synced", change=line, dry_run=dry_run)
-    return told
+    return lines
 
 
 def _repaired(stripe_id: str, *, dry_run: bool) -> list[str]:

@@ -30,7 +30,7 @@ from billing.stripe.readings import Obj
 from billing.subscriptions import locks, scheduled_changes
 from core.errors import PayloadTooLarge
 from core.http.client import client_address
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from core.queue import enqueue
 
 log = structlog.get_logger("tokengate.billing")
@@ -71,7 +71,7 @@ def receive(request: HttpRequest, uuid: UUID | None = None) -> HttpResponse:
     ``uuid`` is of addresses in dj-stripe's manner. Their events are signed with the same secret:
     the database holds none.
     """
-    insist_on(request, "POST")
+    allow_methods(request, "POST")
     secret = _secret()
     if len(request.body) > settings.MAX_BODY_BYTES:
         raise PayloadTooLarge
@@ -94,7 +94,7 @@ def _verified(request: HttpRequest, secret: str) -> Event:
         raise _refused(request, "signature")
     try:
         return events.parse(request.body, needing_id=EVENTS)
-    except events.OddEvent as odd:
+    except events.InvalidEvent as odd:
         raise _refused(request, str(odd)) from odd
 
 

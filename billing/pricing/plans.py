@@ -53,7 +53,7 @@ def sell_at_stripe(plans: Sequence[Plan] | None = None, *, dry_run: bool = False
         if plan.amount(interval)
     }
     found = gateway.prices_by_lookup_key(list(wanted)) if wanted else {}
-    told: list[str] = []
+    lines: list[str] = []
     products: dict[str, str] = {}
     for key, (plan, interval) in wanted.items():
         price = found.get(key)
@@ -61,12 +61,12 @@ def sell_at_stripe(plans: Sequence[Plan] | None = None, *, dry_run: bool = False
             if not dry_run:
                 _put_on_sale(price, plan, interval)
             continue
-        told.append(f"{key}: {plan.amount(interval)} {plan.currency}")
+        lines.append(f"{key}: {plan.amount(interval)} {plan.currency}")
         if not dry_run:
             product = _product(plan, products)
             made = _new_price(plan, interval, key, product=product, after=price)
             _put_on_sale(made, plan, interval)
-    return told
+    return lines
 
 
 def _seed(name: str) -> bool:

@@ -18,7 +18,7 @@ _LATEST = 253_402_300_799  # the end of the year 9999
 _OF_A_SUBSCRIPTION = ("invoice", "checkout.session")
 
 
-class OddEvent(ValueError):
+class InvalidEvent(ValueError):
     """The body is no event, or says something that no event of Stripe's would."""
 
 
@@ -36,15 +36,15 @@ def parse(body: bytes, *, needing_id: tuple[str, ...]) -> Event:
     """Read an event. The types in ``needing_id`` have to be about an object with an id."""
     found = _json(body)
     if not isinstance(found, dict) or found.get("object") != "event":
-        raise OddEvent("object")
+        raise InvalidEvent("object")
     kind = _fitting(_TYPE, found, "type")
     data = found.get("data")
     about = data.get("object") if isinstance(data, dict) else None
     if not isinstance(about, dict):
-        raise OddEvent("data")
+        raise InvalidEvent("data")
     ids = _ids(about)
     if kind in needing_id and "id" not in ids:
-        raise OddEvent("data.object.id")
+        raise InvalidEvent("data.object.id")
     return Event(_fitting(_ID, found, "id"), kind, _moment(found.get("created")), ids)
 
 
@@ -52,19 +52,19 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body.decode())
     except (ValueError, RecursionError) as odd:
-        raise OddEvent("json") from odd
+        raise InvalidEvent("json") from odd
 
 
 def _fitting(pattern: re.Pattern[str], found: read.Obj, name: str) -> str:
     value = found.get(name)
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise OddEvent(name)
+        raise InvalidEvent(name)
     return value
 
 
 def _moment(seconds: Any) -> datetime:
     if type(seconds) is not int or not 0 <= seconds <= _LATEST:
-        raise OddEvent("created")
+        raise InvalidEvent("created")
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -74,7 +74,7 @@ def _ids(about: read.Obj) -> dict[str, str]:
         try:
             named["subscription"] = read.subscription_of(about)
         except (AttributeError, KeyError, TypeError) as odd:
-            raise OddEvent("data.object.subscription") from odd
+            raise InvalidEvent("data.object.subscription") from odd
     return {name: _id(name, value) for name, value in named.items() if value is not None}
 
 

@@ -48,7 +48,7 @@ def change(user: User, *, plan: str, interval: str | None) -> Outcome:
         return Outcome(_give_up(row))
     price = price_for_sale(plan, interval or row.interval)
     if _is_charged_another(row):
-        _insist_on_payment(row)
+        _require_payment(row)
     if _is_next(row, price):
         raise SamePlan
     if (row.plan_id, row.interval) == (price.plan_id, price.interval):
@@ -85,7 +85,7 @@ def _upgrade(row: Subscription, price: Price) -> Outcome:
     What was to come, an end or a smaller plan, is off once the upgrade is paid for, not before: a
     declined card must not bring back a subscription that its owner has cancelled.
     """
-    _insist_on_payment(row)
+    _require_payment(row)
     found = _without_schedule(row)
     with _undone_by_failure(row):
         changed = _ask_for_upgrade(row, found, price)
@@ -98,7 +98,7 @@ def _upgrade(row: Subscription, price: Price) -> Outcome:
     return Outcome(_stay(row) if row.cancel_at_period_end else row)
 
 
-def _insist_on_payment(row: Subscription) -> None:
+def _require_payment(row: Subscription) -> None:
     """Refuse to credit the rest of a period that nobody has paid for."""
     if row.status not in _PAID:
         raise PaymentDue(pay_at=pay_at(row))
@@ -139,7 +139,7 @@ def _undone_by_failure(row: Subscription) -> Iterator[None]:
 
 
 def _downgrade(row: Subscription, price: Price) -> Subscription:
-    _insist_on_payment(row)
+    _require_payment(row)
     found = _without_schedule(row)
     with _undone_by_failure(row):
         if read.ends_with_period(found):

@@ -72,7 +72,7 @@ def open_checkout_for(*, user_id: int, price: Price) -> Subscription | None:
 def _is_in_use(row: Subscription, price: Price | None) -> bool:
     """Return whether a request is creating it, or its Checkout page is open for this price."""
     wanted = price and (price.plan_id, price.interval) == (row.plan_id, row.interval)
-    return not _is_late(row) and (row.status == S.PENDING or bool(wanted))
+    return not _is_overdue(row) and (row.status == S.PENDING or bool(wanted))
 
 
 def release(row: Subscription) -> None:
@@ -89,13 +89,13 @@ def settle(row: Subscription, *, give_up: bool) -> Subscription | None:
     made = _made_of(row, give_up=give_up)
     if made is not None:
         return state.refresh(made)
-    if row.status == S.CHECKOUT and not give_up and not _is_late(row):
+    if row.status == S.CHECKOUT and not give_up and not _is_overdue(row):
         return row
     release(row)
     return None
 
 
-def settle_late() -> int:
+def settle_overdue() -> int:
     """Resolve every expired pending row; returns how many. A failure is retried next time."""
     late = Subscription.objects.filter(claimed_until__lte=timezone.now(), ended_at=None)
     return sum(_settled(row) for row in late)
@@ -141,5 +141,5 @@ def _drop_incomplete(row: Subscription) -> Subscription | None:
     return state.refresh(row.stripe_id)
 
 
-def _is_late(row: Subscription) -> bool:
+def _is_overdue(row: Subscription) -> bool:
     return row.claimed_until is not None and row.claimed_until <= timezone.now()

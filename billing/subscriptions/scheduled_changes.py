@@ -69,7 +69,7 @@ def put_back(stripe_id: str) -> str | None:
     return planned
 
 
-def put_back_late() -> int:
+def restore_overdue() -> int:
     """Schedule changes again whose lease has expired; returns how many."""
     late = ScheduledChange.objects.filter(leased_until__lte=timezone.now())
     ids = list(late.values_list("subscription__stripe_id", flat=True))

@@ -20,7 +20,7 @@ def number(name: str, *, sorts: bool = True) -> Column:
 
 def money(name: str) -> Column:
     """Return a column of an amount in the smallest unit of the row's currency: 1,234.50 USD."""
-    return _column(name, lambda row, value: currencies.said(value, row.currency))
+    return _column(name, lambda row, value: currencies.formatted(value, row.currency))
 
 
 def usd(name: str) -> Column:
@@ -34,7 +34,7 @@ def per_million(name: str) -> Column:
 
 
 def _column(
-    name: str, said: Callable[[Any, Any], str], *, title: str = "", sorts: bool = True
+    name: str, formatted: Callable[[Any, Any], str], *, title: str = "", sorts: bool = True
 ) -> Column:
     header = name.replace("_", " ").capitalize()
 
@@ -43,6 +43,6 @@ def _column(
     )
     def column(row: Any) -> str | None:
         value = getattr(row, name)
-        return None if value is None else said(row, value)
+        return None if value is None else formatted(row, value)
 
     return column

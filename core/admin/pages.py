@@ -159,7 +159,7 @@ class Ranked(StaffAdmin):
         @wraps(act)
         def acting(page: Any, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
             try:
-                rank.insist_of_all(request.user, rank.users_of(queryset, self.of_user))
+                rank.require_of_all(request.user, rank.users_of(queryset, self.of_user))
             except Refused as refused:
                 raise PermissionDenied(refused.message) from refused
             return act(page, request, queryset)

@@ -35,13 +35,13 @@ def may_act_on(actor: Any, target: Any) -> bool:
     return _rights(target) < _rights(actor)
 
 
-def insist(actor: Any, target: Any) -> None:
+def require(actor: Any, target: Any) -> None:
     """Raise ``PermissionDenied`` unless the staff may act on the target."""
     if not may_act_on(actor, target):
         raise PermissionDenied(_TOLD)
 
 
-def insist_of_all(actor: Any, targets: QuerySet[Any]) -> None:
+def require_of_all(actor: Any, targets: QuerySet[Any]) -> None:
     """Raise ``PermissionDenied`` unless the staff may act on each of many users.
 
     Only those who hold any right are looked at, and they are few.

@@ -36,16 +36,20 @@ class Attribution(NamedTuple):
 
 def attribution(meta: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Attribution:
     """Read the names from a request's WSGI-style headers and, after these, from its JSON body."""
-    said: Mapping[str, Any] = body or {}
-    metadata = said.get("metadata")
-    of_user = metadata.get("user_id") if isinstance(metadata, dict) else None
-    in_body = [*(said.get(name) for name in _IN_BODY), of_user]
-    session = _first([*(meta.get(name) for name in _SESSION), *in_body])
-    return Attribution(session, _first([meta.get(name) for name in _TASK]))
+    session = _first(meta, _SESSION)
+    if body and not session:
+        metadata = body.get("metadata")
+        session = _first(body, _IN_BODY) or (
+            named(metadata.get("user_id")) if isinstance(metadata, dict) else ""
+        )
+    return Attribution(session, _first(meta, _TASK))
 
 
-def _first(values: list[Any]) -> str:
-    return next((name for value in values if (name := named(value))), "")
+def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    for key in names:
+        if key in values and (name := named(values[key])):
+            return name
+    return ""
 
 
 def named(value: Any) -> str:

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from core.errors import MethodNotAllowed
 
 
-def insist_on(request: HttpRequest, *methods: str) -> None:
+def allow_methods(request: HttpRequest, *methods: str) -> None:
     """Raise ``MethodNotAllowed``, with its `Allow` header, unless it is one of these."""
     if request.method not in methods:
         allowed = ", ".join(methods)

@@ -81,7 +81,7 @@ class ErrorSchema(AutoSchema):
         self, direction: Literal["request", "response"] = "response"
     ) -> dict[str, Answer]:
         bodies: dict[str, Answer] = super()._get_response_bodies(direction)
-        errors = (*self._by_its_shape(), *self._by_its_classes(), *self._told())
+        errors = (*self._by_its_shape(), *self._by_its_classes(), *self._declared())
         return bodies | error_answers(errors)
 
     def _by_its_shape(self) -> Errors:
@@ -99,9 +99,9 @@ class ErrorSchema(AutoSchema):
         named = tuple(error for part in parts for error in getattr(part, "errors", ()))
         return (NotAuthenticated, *named) if authenticators else named
 
-    def _told(self) -> Errors:
-        told: Errors = getattr(getattr(self.view, self.method.lower()), "raises", ())
-        return told
+    def _declared(self) -> Errors:
+        declared: Errors = getattr(getattr(self.view, self.method.lower()), "raises", ())
+        return declared
 
 
 def _answer(errors: list[type[ApiError]], schema: str) -> Answer:

@@ -32,17 +32,17 @@ def join_site() -> None:
     """
     if os.environ.get("DATABASE_URL") != database_url():
         return
-    for name, value in _told().items():
+    for name, value in _stored().items():
         os.environ.setdefault(name, value)
 
 
-def _told() -> dict[str, str]:
+def _stored() -> dict[str, str]:
     with suppress(OSError, ValueError), _file().open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            told: dict[str, str] = json.load(file)
-            return told
+            stored: dict[str, str] = json.load(file)
+            return stored
     return {}
 
 

@@ -56,8 +56,8 @@ class Chunks:
                 yield 1, self._event(job, [shape.token(index, odd)], sent() + 1)
         for index in choices:
             choice = shape.closing(index, plan.finish)
-            told = index == plan.choices - 1 and job.has("usage_twice")
-            usage = job.usage(sent()) if told else None
+            has_usage = index == plan.choices - 1 and job.has("usage_twice")
+            usage = job.usage(sent()) if has_usage else None
             yield 0, self._event(job, [choice], sent(), usage=usage)
         always = job.directive.fault & {"usage_empty_choices", "usage_twice", "usage_zero"}
         if not job.has("no_usage") and (job.include_usage or always):

@@ -55,16 +55,16 @@ class Messages:
             yield from self._block(job, index, kind, texts)
         delta = {"stop_reason": _REASONS[job.plan.finish], **_STOPS}
         ending: Json = {"type": "message_delta", "delta": delta}
-        told = {} if job.has("no_usage") else {"usage": job.usage(sent())}
-        yield 0, _event(ending | told)
+        extra = {} if job.has("no_usage") else {"usage": job.usage(sent())}
+        yield 0, _event(ending | extra)
         yield 0, _event({"type": "message_stop"})
 
     def nothing(self, job: Job) -> bytes:
         return _event({"type": "ping"})
 
     def error(self, job: Job, error: Json) -> bytes:
-        told = {"type": "overloaded_error", "message": error["message"]}
-        return _event({"type": "error", "error": told})
+        extra = {"type": "overloaded_error", "message": error["message"]}
+        return _event({"type": "error", "error": extra})
 
     def _block(
         self, job: Job, index: int, kind: str, texts: list[str]

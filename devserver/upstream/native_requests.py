@@ -79,9 +79,11 @@ def _turn(turn: Json) -> Iterator[Json]:
     for block in blocks:
         if block.get("type") == "tool_result":
             yield {"role": "tool", "content": _text(block.get("content") or "")}
-    said = [_part(block) for block in blocks if block.get("type") in ("text", "image", "document")]
-    if said or calls:
-        message: Json = {"role": turn.get("role"), "content": said}
+    content = [
+        _part(block) for block in blocks if block.get("type") in ("text", "image", "document")
+    ]
+    if content or calls:
+        message: Json = {"role": turn.get("role"), "content": content}
         yield message | ({"tool_calls": calls} if calls else {})
 
 
@@ -92,8 +94,8 @@ def _item(item: Json) -> Json:
         return {"role": "tool", "content": output if isinstance(output, str) else _text(output)}
     if kind == "message":
         parts = item.get("content")
-        said = parts if isinstance(parts, str) else [_part(part) for part in parts or []]
-        return {"role": item.get("role"), "content": said}
+        content = parts if isinstance(parts, str) else [_part(part) for part in parts or []]
+        return {"role": item.get("role"), "content": content}
     return {"role": "assistant", "content": "", "tool_calls": [item]}
 
 

@@ -44,8 +44,8 @@ class Responses:
         return b'event: response.in_progress\ndata: {"type":"response.in_progress"}\n\n'
 
     def error(self, job: Job, error: Json) -> bytes:
-        told = {"type": "error", "code": "server_error", "message": error["message"], "param": None}
-        return b"event: error\ndata: %b\n\n" % json_text(told)
+        body = {"type": "error", "code": "server_error", "message": error["message"], "param": None}
+        return b"event: error\ndata: %b\n\n" % json_text(body)
 
     def _events(self, job: Job, sent: Sent) -> Iterator[tuple[int, Json]]:
         plan = job.plan

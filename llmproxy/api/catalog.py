@@ -1,10 +1,8 @@
 """Endpoints that list the models and the health of the providers."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from llmproxy.api.base import authenticated, json_answer, without_csrf
 from llmproxy.api.dialects import speaks
 from llmproxy.api.listings import in_anthropics_shape, in_openrouters_shape, page
@@ -12,6 +10,7 @@ from llmproxy.catalog.snapshot import catalog
 from llmproxy.errors import ModelNotFound, NoUpstream
 from llmproxy.providers import configured
 from llmproxy.routing import health
+from llmproxy.routing.health import ProviderHealth
 from tokens.tiers import allows
 
 
@@ -22,7 +21,7 @@ async def models(request: HttpRequest) -> HttpResponse:
     Clients that send `anthropic-version` get Anthropic's shape, with only the chat models.
     """
     as_anthropic = _asks_as_anthropic(request)
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     every = request.GET.get("all") in ("1", "true")
     listed = [
@@ -42,7 +41,7 @@ async def models(request: HttpRequest) -> HttpResponse:
 async def model_detail(request: HttpRequest, name: str) -> HttpResponse:
     """GET /api/llm/models/{id}."""
     shape = in_anthropics_shape if _asks_as_anthropic(request) else in_openrouters_shape
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     name = name.removesuffix("/")
     try:
@@ -62,7 +61,7 @@ def _asks_as_anthropic(request: HttpRequest) -> bool:
 @without_csrf
 async def providers(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/providers: the health of each provider, as seen by all workers."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     await authenticated(request)
     known = await catalog.snapshot()
     listed = [
@@ -72,6 +71,6 @@ async def providers(request: HttpRequest) -> HttpResponse:
     return json_answer({"object": "list", "data": listed})
 
 
-def _health(name: str, switched_off: frozenset[str]) -> dict[str, Any]:
-    told = health.describe(name)
-    return {**told, "health": "down"} if name in switched_off else told
+def _health(name: str, switched_off: frozenset[str]) -> ProviderHealth:
+    state = health.describe(name)
+    return state | {"health": "down"} if name in switched_off else state

@@ -59,11 +59,11 @@ def _anthropic_headers(request: HttpRequest, response: HttpResponseBase) -> dict
     """
     headers, now = {"request-id": request.id}, timezone.now()  # type: ignore[attr-defined]
     for kind in ("requests", "tokens"):
-        told = {what: response.headers.get(f"x-ratelimit-{what}-{kind}") for what in _FIGURES}
-        if None in told.values():
+        figures = {what: response.headers.get(f"x-ratelimit-{what}-{kind}") for what in _FIGURES}
+        if None in figures.values():
             continue
-        resets_at = now + _duration(str(told.pop("reset")))
-        headers |= {f"anthropic-ratelimit-{kind}-{what}": str(told[what]) for what in told}
+        resets_at = now + _duration(str(figures.pop("reset")))
+        headers |= {f"anthropic-ratelimit-{kind}-{what}": str(figures[what]) for what in figures}
         headers[f"anthropic-ratelimit-{kind}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
     return headers
 

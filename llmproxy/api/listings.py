@@ -99,11 +99,13 @@ def _most_output(model: ServedModel, caller: Caller) -> int:
 
 def _capabilities(model: ServedModel) -> Json:
     """Return the first provider's capabilities that are known; else only text."""
-    told = [route.capabilities for route in model.routes if route.capabilities != UNKNOWN]
-    said = told[0] if told else UNKNOWN
-    takes = list(said.input_modalities) or ["text"]
-    gives = list(said.output_modalities) or ["embeddings" if model.kind == "embedding" else "text"]
-    parameters = list(said.supported_parameters)
+    known = [route.capabilities for route in model.routes if route.capabilities != UNKNOWN]
+    described = known[0] if known else UNKNOWN
+    takes = list(described.input_modalities) or ["text"]
+    gives = list(described.output_modalities) or [
+        "embeddings" if model.kind == "embedding" else "text"
+    ]
+    parameters = list(described.supported_parameters)
     return {
         "architecture": {
             "modality": f"{'+'.join(takes)}->{'+'.join(gives)}",

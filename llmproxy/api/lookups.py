@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from apikeys.models import ApiKey
 from core.database import in_thread
 from core.errors import InvalidRequest, NotFound
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from llmproxy.api.base import authenticated, json_answer, without_csrf
 from llmproxy.relay.callers import Caller
 from tokens import ledger
@@ -22,7 +22,7 @@ from tokens.usage import queries
 @without_csrf
 async def key(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/key: the key's remaining tokens; for a session, the balance."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     return json_answer({"data": await in_thread(_key, caller)})
 
@@ -30,7 +30,7 @@ async def key(request: HttpRequest) -> HttpResponse:
 @without_csrf
 async def credits_left(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/credits: the tokens of this period, and how many are used."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     return json_answer({"data": await in_thread(_credits, caller)})
 
@@ -38,7 +38,7 @@ async def credits_left(request: HttpRequest) -> HttpResponse:
 @without_csrf
 async def generation(request: HttpRequest) -> HttpResponse:
     """GET /api/llm/generation?id=: the receipt of one of the caller's own requests."""
-    insist_on(request, "GET", "HEAD")
+    allow_methods(request, "GET", "HEAD")
     caller = await authenticated(request)
     name = request.GET.get("id", "")
     if not name:

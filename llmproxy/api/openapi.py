@@ -96,7 +96,7 @@ def _relayed(
             ("X-Request-ID", "string"),
         )
     }
-    told = f"The answer. With stream=true, its events up to {last}." if streams else "The answer."
+    about = f"The answer. With stream=true, its events up to {last}." if streams else "The answer."
     return {
         "operationId": name,
         "summary": summary,
@@ -105,7 +105,7 @@ def _relayed(
         "requestBody": {"required": True, "content": _json(request)},
         "responses": {
             "200": {
-                "description": told,
+                "description": about,
                 "headers": headers,
                 "content": {**_json(answer), **events},
             },

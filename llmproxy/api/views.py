@@ -12,7 +12,7 @@ from core.errors import UnsupportedMediaType
 from core.http.attribution import attribution
 from core.http.handlers import is_whole, when_client_leaves, whole_body
 from core.http.headers import add_plain
-from core.http.methods import insist_on
+from core.http.methods import allow_methods
 from llmproxy.api import encodings, uploads
 from llmproxy.api.base import authenticated, json_answer, without_csrf
 from llmproxy.api.dialects import headers_for_provider, in_dialect
@@ -25,9 +25,9 @@ from llmproxy.relay.relay import Answer, find_model, relay
 def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]:
     @without_csrf
     async def view(request: HttpRequest) -> HttpResponseBase:
-        insist_on(request, "POST")
+        allow_methods(request, "POST")
         caller = await authenticated(request)
-        _insist_on_json(request)
+        _require_json(request)
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
         if endpoint.dialect == "messages":
@@ -48,9 +48,9 @@ responses = in_dialect("responses", _relayed(calls.RESPONSES))
 
 async def _count_tokens(request: HttpRequest) -> HttpResponse:
     """POST /messages/count_tokens: our estimate. It is free and does not count in any limit."""
-    insist_on(request, "POST")
+    allow_methods(request, "POST")
     caller = await authenticated(request)
-    _insist_on_json(request)
+    _require_json(request)
     call = await _parse(calls.COUNT_TOKENS, await _body(request, caller))
     await find_model(call, caller)
     return json_answer({"input_tokens": call.prompt.likely})
@@ -59,7 +59,7 @@ async def _count_tokens(request: HttpRequest) -> HttpResponse:
 count_tokens = in_dialect("messages", _count_tokens)
 
 
-def _insist_on_json(request: HttpRequest) -> None:
+def _require_json(request: HttpRequest) -> None:
     """Raise ``UnsupportedMediaType`` if the request has another content type."""
     if request.META.get("CONTENT_TYPE", "") not in ("application/json", ""):
         kind = request.content_type or ""  # without parameters, in lower case

@@ -31,21 +31,21 @@ def as_stream(answer: Answer) -> bytes:
     rest = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
     rest["object"] = _CHUNKS.get(str(answer.get("object")), answer.get("object"))
     choices = [one for one in answer.get("choices") or [] if isinstance(one, dict)]
-    told = [{**rest, "choices": [_delta(choice)]} for choice in choices]
+    kept = [{**rest, "choices": [_delta(choice)]} for choice in choices]
     ends = [{**rest, "choices": [_end(choice)]} for choice in choices]
     usage = [{**rest, "choices": [], "usage": answer["usage"]}] if answer.get("usage") else []
-    return b"".join(map(sse.event, [*told, *ends, *usage])) + sse.DONE
+    return b"".join(map(sse.event, [*kept, *ends, *usage])) + sse.DONE
 
 
 def _delta(choice: Answer) -> Answer:
-    told = {key: value for key, value in choice.items() if key != "message"}
+    kept = {key: value for key, value in choice.items() if key != "message"}
     if isinstance(message := choice.get("message"), dict):
-        told["delta"] = {**message}
+        kept["delta"] = {**message}
         if isinstance(calls := message.get("tool_calls"), list):
-            told["delta"]["tool_calls"] = [
+            kept["delta"]["tool_calls"] = [
                 {"index": at, **call} for at, call in enumerate(calls) if isinstance(call, dict)
             ]
-    return {**told, "finish_reason": None}
+    return {**kept, "finish_reason": None}
 
 
 def _end(choice: Answer) -> Answer:
@@ -123,12 +123,12 @@ def _same(whole: list[Any], part: Any) -> Answer | None:
 
 
 def _whole(index: int, choice: Answer) -> Answer:
-    told = {key: value for key, value in choice.items() if key not in ("delta", "message")}
+    kept = {key: value for key, value in choice.items() if key not in ("delta", "message")}
     delta, message = choice.get("delta"), choice.get("message")
     if isinstance(delta, dict) or isinstance(message, dict):
-        said = {"role": "assistant", "content": None, **(message or {}), **(delta or {})}
-        for call in said.get("tool_calls") or []:
+        whole_message = {"role": "assistant", "content": None, **(message or {}), **(delta or {})}
+        for call in whole_message.get("tool_calls") or []:
             if isinstance(call, dict):
                 call.pop("index", None)
-        told["message"] = said
-    return {**told, "index": index, "finish_reason": choice.get("finish_reason") or "stop"}
+        kept["message"] = whole_message
+    return {**kept, "index": index, "finish_reason": choice.get("finish_reason") or "stop"}

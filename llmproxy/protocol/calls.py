@@ -140,14 +140,14 @@ def _lower_thinking(body: Body, max_output: int) -> None:
             body[name] = {"type": "disabled"} if name == "thinking" else {**rest, "effort": "low"}
 
 
-def _insist_on_messages(body: Body) -> None:
+def _require_messages(body: Body) -> None:
     messages = _typed(body, "messages", list, required=True)
     if not messages or not all(isinstance(message, dict) for message in messages):
         raise InvalidRequest("messages must be a non-empty list of objects.", param="messages")
 
 
 def _chat(body: Body) -> dict[str, Any]:
-    _insist_on_messages(body)
+    _require_messages(body)
     choices = _whole(body, "n", at_most=_MOST_CHOICES) or 1
     limits = [_whole(body, name) for name in CHAT.limits]
     return {
@@ -188,7 +188,7 @@ def _messages(body: Body) -> dict[str, Any]:
 
 
 def _counted(body: Body) -> dict[str, Any]:
-    _insist_on_messages(body)
+    _require_messages(body)
     return {"choices": 1, "max_output": None, "prompt": prompt_size(body, _READ["messages"])}
 
 

@@ -18,7 +18,10 @@ DONE: Final = _Sign()
 NO_JSON: Final = _Sign()
 
 
-def read(event: bytes) -> Chunk | Refusal | _Sign | None:
+Content = Chunk | Refusal | _Sign | None
+
+
+def read(event: bytes) -> Content:
     """Return an event's chunk or error; ``DONE``, ``NO_JSON``, or None without data."""
     content = sse.data(event)
     if sse.name(event) == b"error":

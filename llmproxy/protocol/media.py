@@ -97,13 +97,13 @@ def _kind_of_type(main: str, sub: str) -> str:
 
 def _kind_beside(field: str, beside: dict[str, Any]) -> str:
     """Return the kind by the fields beside the data: a media type, format or file name."""
-    said = [field]
-    said += [
+    labels = [field]
+    labels += [
         value
         for key in ("media_type", "mime_type", "mimeType", "format", "type", "filename")
         if isinstance(value := beside.get(key), str)
     ]
-    words = " ".join(said).lower()
+    words = " ".join(labels).lower()
     if re.search(r"\b(wav|mp3|flac|opus|pcm16|aac|ogg|m4a)\b|audio", words):
         return "audio"
     if re.search(r"\b(mp4|webm|mov|mpeg)\b|video", words):

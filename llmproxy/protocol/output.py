@@ -112,13 +112,13 @@ def _size(value: Any, field: str, beside: dict[str, Any]) -> int:
             medium = media.size_of(field, value, beside)
             total += len(value) if medium is None else medium.likely * _CHARACTERS
         elif isinstance(value, dict):
-            told = [key for key in value if key in _THOUGHTS]
-            if len(told) > 1:
-                total += max(_size({key: value[key]}, "", value) for key in told)
+            thoughts = [key for key in value if key in _THOUGHTS]
+            if len(thoughts) > 1:
+                total += max(_size({key: value[key]}, "", value) for key in thoughts)
             left += [
                 (part, key, value)
                 for key, part in value.items()
-                if key not in _STRUCTURE and not (len(told) > 1 and key in _THOUGHTS)
+                if key not in _STRUCTURE and not (len(thoughts) > 1 and key in _THOUGHTS)
             ]
         elif isinstance(value, list):
             left += [(part, field, beside) for part in value]

@@ -142,8 +142,8 @@ def error_in(answer: Any) -> Refusal | None:
         return from_json(answer)
     if _has_answer(answer):
         return _of_choices(answer.get("choices"))
-    said = from_json(answer)
-    return said if said.message else None
+    found = from_json(answer)
+    return found if found.message else None
 
 
 _ANSWERS = frozenset(("choices", "data", "usage", "candidates"))
@@ -179,11 +179,11 @@ def _from_object(value: dict[str, Any]) -> Refusal:
     metadata = value.get("metadata")
     beside = metadata if isinstance(metadata, dict) else {}
     message = next(
-        (text for key in _MESSAGES + _MORE_MESSAGES if (text := _said(value.get(key)))), ""
+        (text for key in _MESSAGES + _MORE_MESSAGES if (text := _string(value.get(key)))), ""
     )
     if not message and isinstance(inner := value.get("base_resp"), dict):
         return _from_object({**inner, "code": inner.get("status_code")})
-    if raw := _said(beside.get("raw")):
+    if raw := _string(beside.get("raw")):
         message = f"{message} ({raw})" if message and raw not in message else message or raw
     code = next(
         (value[key] for key in ("code", "error_code", "status") if _is_code(value.get(key))), ""
@@ -198,7 +198,7 @@ def _from_object(value: dict[str, Any]) -> Refusal:
     )
 
 
-def _said(value: Any) -> str:
+def _string(value: Any) -> str:
     """Return a message. Some providers wrap it in JSON."""
     if isinstance(value, str):
         text = value.strip()

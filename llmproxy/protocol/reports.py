@@ -87,8 +87,8 @@ def read(usage: Any) -> Report | None:
     """Read a usage object; None if it is not one, or has no valid count of tokens."""
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
-    total = _first(usage, _TOTAL)
+    prompt, completion = _largest(usage, _PROMPT), _largest(usage, _COMPLETION)
+    total = _largest(usage, _TOTAL)
     if prompt is None and completion is None and total is None:
         return None
     prompt_parts = [usage, *_parts(usage, _PROMPT_DETAILS)]
@@ -116,41 +116,41 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
 
     ``prompt`` and ``completion`` are our own counts; ``writes`` is False for models without output.
     """
-    said = _prompt_said(report, writes=writes)
-    written = _completion_said(report, said) if writes else 0
-    estimated = {"prompt": said, "completion": written}
-    if said is None:
-        said = prompt if report.total is None else max(report.total - completion, 0)
+    reported = _reported_prompt(report, writes=writes)
+    written = _reported_completion(report, reported) if writes else 0
+    estimated = {"prompt": reported, "completion": written}
+    if reported is None:
+        reported = prompt if report.total is None else max(report.total - completion, 0)
     if written is None:
-        written = completion if report.total is None else max(report.total - said, 0)
-    surplus = max((report.total or 0) - said - written, 0)
+        written = completion if report.total is None else max(report.total - reported, 0)
+    surplus = max((report.total or 0) - reported - written, 0)
     return Usage(
-        prompt=said,
+        prompt=reported,
         completion=written + surplus,
-        cache_read=min(report.cache_read, said),
+        cache_read=min(report.cache_read, reported),
         reasoning=min(report.reasoning, written + surplus),
         cost=report.cost,
-        cache_write=min(report.cache_write, max(said - report.cache_read, 0)),
+        cache_write=min(report.cache_write, max(reported - report.cache_read, 0)),
         surplus=surplus,
         estimated=frozenset(name for name, figure in estimated.items() if figure is None),
     )
 
 
-def _prompt_said(report: Report, *, writes: bool) -> int | None:
+def _reported_prompt(report: Report, *, writes: bool) -> int | None:
     """Return the reported prompt, else the total minus the completion."""
     if not writes:
-        said = [one for one in (report.prompt, report.total) if one is not None]
-        return max(said, default=None)
+        reported = [one for one in (report.prompt, report.total) if one is not None]
+        return max(reported, default=None)
     if report.prompt is None:
-        return _left_of(report.total, report.completion)
+        return _remainder(report.total, report.completion)
     apart = report.cache_read + report.cache_write
     return report.prompt + (apart if _is_apart(report, report.prompt, apart) else 0)
 
 
-def _completion_said(report: Report, prompt: int | None) -> int | None:
+def _reported_completion(report: Report, prompt: int | None) -> int | None:
     """Return the reported completion, else the total minus the prompt."""
     if report.completion is None:
-        return _left_of(report.total, prompt)
+        return _remainder(report.total, prompt)
     if report.total is None and report.reasoning > report.completion:
         return report.completion + report.reasoning  # Reasoning that is larger is not part of it.
     return report.completion
@@ -165,7 +165,7 @@ def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     return report.cache_is_apart or apart > prompt
 
 
-def _left_of(total: int | None, part: int | None) -> int | None:
+def _remainder(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else max(total - part, 0)
 
 
@@ -186,13 +186,22 @@ def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]
     return [part for name in names if isinstance(part := usage.get(name), dict)]
 
 
-def _first(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    figures = [figure for name in names if (figure := count(usage.get(name))) is not None]
-    return max(figures, default=None)
+def _largest(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """Return the greatest count under any of these names; None if there is none."""
+    greatest = None
+    for name in names:
+        if name in usage and (figure := count(usage[name])) is not None:
+            greatest = figure if greatest is None else max(greatest, figure)
+    return greatest
 
 
 def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
-    return max(count(part.get(name)) or 0 for part in parts for name in names)
+    greatest = 0
+    for part in parts:
+        for name in names:
+            if name in part:
+                greatest = max(greatest, count(part[name]) or 0)
+    return greatest
 
 
 def _greater(one: Any, other: Any) -> Any:

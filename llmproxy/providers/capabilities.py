@@ -22,9 +22,9 @@ class Capabilities:
         return {name: list(values) for name, values in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, said: Any) -> "Capabilities":
+    def from_json(cls, names: Any) -> "Capabilities":
         """Read the stored form, or a provider's entry with these fields."""
-        known = said if isinstance(said, dict) else {}
+        known = names if isinstance(names, dict) else {}
         return cls(*(_names(known.get(name)) for name in cls.__dataclass_fields__))
 
 
@@ -37,19 +37,19 @@ def of_openrouter(entry: Entry) -> Capabilities:
     https://openrouter.ai/docs/api-reference/list-available-models
     """
     architecture = entry.get("architecture")
-    said = architecture if isinstance(architecture, dict) else {}
+    names = architecture if isinstance(architecture, dict) else {}
     return Capabilities.from_json(
-        {**said, "supported_parameters": entry.get("supported_parameters")}
+        {**names, "supported_parameters": entry.get("supported_parameters")}
     )
 
 
 def of_glama(entry: Entry) -> Capabilities:
     """Read ``capabilities``, such as ``input:image`` and ``function_calling``."""
-    said = _names(entry.get("capabilities"))
+    names = _names(entry.get("capabilities"))
     return Capabilities(
-        tuple(name.removeprefix("input:") for name in said if name.startswith("input:")),
-        tuple(name.removeprefix("output:") for name in said if name.startswith("output:")),
-        _parameters(tools="function_calling" in said, reasoning="reasoning" in said),
+        tuple(name.removeprefix("input:") for name in names if name.startswith("input:")),
+        tuple(name.removeprefix("output:") for name in names if name.startswith("output:")),
+        _parameters(tools="function_calling" in names, reasoning="reasoning" in names),
     )
 
 

@@ -16,13 +16,13 @@ from llmproxy.providers.capabilities import of_glama
 
 def completion_request(answer: Entry) -> Usage | None:
     """Read the answer of `GET /completion-requests/{id}`; `tokenUsage` is null at first."""
-    said = part(answer, "tokenUsage")
+    counts = part(answer, "tokenUsage")
     return base.usage_told(
         {
-            "prompt_tokens": said.get("promptTokens"),
-            "completion_tokens": said.get("completionTokens"),
-            "cache_read_input_tokens": said.get("cacheReadInputTokens"),
-            "cache_creation_input_tokens": said.get("cacheCreationInputTokens"),
+            "prompt_tokens": counts.get("promptTokens"),
+            "completion_tokens": counts.get("completionTokens"),
+            "cache_read_input_tokens": counts.get("cacheReadInputTokens"),
+            "cache_creation_input_tokens": counts.get("cacheCreationInputTokens"),
             "cost": answer.get("totalCostUsd"),
         }
     )

@@ -14,16 +14,16 @@ from llmproxy.providers.base import Dialect, Entry, UsageLookup, always, is_serv
 
 def generation(answer: Entry) -> Usage | None:
     """Read the answer of `GET /generation`."""
-    said = part(answer, "data")
+    data = part(answer, "data")
     return base.usage_told(
         {
-            "prompt_tokens": said.get("native_tokens_prompt"),
-            "completion_tokens": said.get("native_tokens_completion"),
-            "prompt_tokens_details": {"cached_tokens": said.get("native_tokens_cached")},
-            "completion_tokens_details": {"reasoning_tokens": said.get("native_tokens_reasoning")},
-            "cost": said.get("total_cost"),
-            "cost_details": {"upstream_inference_cost": said.get("upstream_inference_cost")},
-            "is_byok": said.get("is_byok"),
+            "prompt_tokens": data.get("native_tokens_prompt"),
+            "completion_tokens": data.get("native_tokens_completion"),
+            "prompt_tokens_details": {"cached_tokens": data.get("native_tokens_cached")},
+            "completion_tokens_details": {"reasoning_tokens": data.get("native_tokens_reasoning")},
+            "cost": data.get("total_cost"),
+            "cost_details": {"upstream_inference_cost": data.get("upstream_inference_cost")},
+            "is_byok": data.get("is_byok"),
         }
     )
 

@@ -10,10 +10,10 @@ from llmproxy.providers.capabilities import UNKNOWN, of_requesty
 def listing(entry: Entry) -> Listing:
     """Read an entry of Requesty's `/models`."""
     read = base.listing(entry)
-    said = of_requesty(entry)
+    own = of_requesty(entry)
     return replace(
         read,
-        capabilities=read.capabilities if said == UNKNOWN else said,
+        capabilities=read.capabilities if own == UNKNOWN else own,
         context_length=base.size(entry.get("context_window")),
         max_output_tokens=base.size(entry.get("max_output_tokens")),
         price_prompt=base.price(entry.get("input_price")),

@@ -41,7 +41,7 @@ async def identify(request: HttpRequest) -> Caller:
     """Return the caller. Raises ``NotAuthenticated`` or a subclass of it."""
     caller = await remembered(_credential(request), _look_up)
     if caller.allowed_ips:
-        auth.insist_on_address(caller.allowed_ips, client_address(request))
+        auth.require_allowed_address(caller.allowed_ips, client_address(request))
     request.caller_id = caller.user_id  # type: ignore[attr-defined]  # for the access log
     return caller
 

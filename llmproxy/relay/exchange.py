@@ -19,7 +19,9 @@ from llmproxy.relay.ceiling import OutputLimit
 from llmproxy.settlement.figures import figures
 from tokens import ledger
 from tokens.errors import LedgerUnavailable
-from tokens.ledger import Hold, Receipt, leases, spool
+from tokens.ledger import Hold, Receipt, running, spool
+from tokens.ledger.batching import Item
+from tokens.ledger.running import RunningRequest
 from tokens.limits.admission import Slot
 from tokens.models import UsageRecord
 
@@ -35,10 +37,8 @@ _PATIENCE = 2 * spool.RENEWED_EVERY
 _PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
 
-_settling: set[asyncio.Task[None]] = set()
 
-
-class Exchange:
+class Exchange(RunningRequest):
     """The state of a running request. ``close`` starts its settlement, which cannot be stopped."""
 
     def __init__(
@@ -51,9 +51,9 @@ class Exchange:
         request_id: str,
         session: str = "",
     ) -> None:
+        super().__init__(hold)
         self.call = call
         self.model = model
-        self.hold = hold
         self.slot = slot
         self.request_id = request_id
         self.session = session  # of this user; empty if the client sends none
@@ -77,8 +77,8 @@ class Exchange:
         self.first_byte_ms: int | None = None
         self._prices = Prices()
         self._started = time.perf_counter()
+        self._settlement: Item | None = None
         self._closing: asyncio.Task[None] | None = None
-        leases.keep(hold.id)
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
         """Record one attempt at a provider."""
@@ -98,15 +98,14 @@ class Exchange:
         self._report = None
         self._asked = route
         if self.attempts:
-            leases.asks_another(self.hold.id, provider=route.provider.name)
+            self.trace_at_once(provider=route.provider.name)
 
     def answered_by(self, route: ServedRoute, upstream_id: str) -> None:
         """Record the provider that accepted the request: it is asked if this process dies."""
         self.accepted = True
         self.upstream_id = upstream_id
         if upstream_id:
-            name = route.provider.name
-            leases.answered_by(self.hold.id, provider=name, upstream_id=upstream_id)
+            self.trace(provider=route.provider.name, upstream_id=upstream_id)
 
     @property
     def can_be_asked(self) -> bool:
@@ -135,14 +134,13 @@ class Exchange:
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
-    def write_down(self) -> None:
-        """Write the charge so far to the spool, in case this process is killed."""
-        spool.keep(self.hold.id, lambda: self._closing_by(self._receipt(self._if_killed)))
-        spool.write(self.hold.id)
-
-    @property
-    def _if_killed(self) -> str:
-        return Status.CANCELLED if self.client_left else Status.FAILED
+    def settlement_so_far(self) -> Item | None:
+        """Return the settlement, or while the model answers, what it is if this process dies."""
+        if self._settlement is None and self.has_content:
+            return self._closing_by(
+                self._receipt(Status.CANCELLED if self.client_left else Status.FAILED)
+            )
+        return self._settlement
 
     def note_usage(self, report: Report | None, *, final: bool) -> None:
         """Record the usage that the provider reports, and whether its answer has ended.
@@ -160,8 +158,6 @@ class Exchange:
         if self._closing is None:
             ended = Status.CANCELLED if self.client_left else status
             self._closing = asyncio.create_task(self._settle(ended))
-            _settling.add(self._closing)
-            self._closing.add_done_callback(_settling.discard)
 
     async def closed(self) -> None:
         """Wait for the settlement, but only for a limited time if the ledger is unavailable."""
@@ -169,27 +165,28 @@ class Exchange:
             await ended(self._closing, within=_PATIENCE)
 
     async def _settle(self, status: str) -> None:
+        """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
         try:
             receipt = self.receipt = self._receipt(status)
             freed = self.slot.release(charged=self._counted(receipt))
-            await self._write(receipt)
+            self._settlement = self._closing_by(receipt)
+            await _until_settled(self._settlement)
+            self.ended()
             _count(receipt)
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
-            spool.set_aside(self.hold.id)
+            self._refused()
         finally:
             self.slot.release(charged=self.hold.amount)
-            leases.drop(self.hold.id)
 
-    async def _write(self, receipt: Receipt) -> None:
-        """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
-        closing = self._closing_by(receipt)
-        spool.keep(self.hold.id, lambda: closing)
-        await _until_settled(closing)
-        spool.forget(self.hold.id)
+    def _refused(self) -> None:
+        try:
+            spool.set_aside(self)
+        finally:
+            self.ended()
 
-    def _closing_by(self, receipt: Receipt) -> dict[str, Any]:
+    def _closing_by(self, receipt: Receipt) -> Item:
         return ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
 
     def _counted(self, receipt: Receipt) -> int:
@@ -217,9 +214,9 @@ class Exchange:
 
     def _receipt(self, status: str) -> Receipt:
         usage, source, final = self._used(status)
-        told = figures(usage, self.model.weights, self._prices)
+        columns = figures(usage, self.model.weights, self._prices)
         if source == Source.NONE:
-            told["cost"] = None
+            columns["cost"] = None
         return Receipt(
             model=self.model.name,
             status=status,
@@ -231,7 +228,7 @@ class Exchange:
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
-            **told,
+            **columns,
         )
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
@@ -276,7 +273,7 @@ class Exchange:
         return round((time.perf_counter() - self._started) * 1000)
 
 
-async def _until_settled(closing: dict[str, Any]) -> None:
+async def _until_settled(closing: Item) -> None:
     pause = 0.1
     while True:
         try:
@@ -290,7 +287,7 @@ async def _until_settled(closing: dict[str, Any]) -> None:
 async def drain(timeout: float) -> None:
     """Wait until every request is settled. A worker does this before it exits."""
     deadline = time.monotonic() + timeout
-    while leases.any_kept() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+    while running.requests() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
         await asyncio.sleep(0.02)
 
 

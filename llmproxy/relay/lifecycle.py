@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy.relay import exchange, left, memory
+from llmproxy.relay import disconnected, exchange, memory
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from tokens import ledger
@@ -39,7 +39,7 @@ async def start() -> None:
 async def stop() -> None:
     """Settle the running requests, then close every connection."""
     await exchange.drain(_DRAIN_SECONDS / 2)
-    left.give_up()
+    disconnected.give_up()
     await exchange.drain(_DRAIN_SECONDS / 2)
     while _background:
         _background.pop().cancel()

@@ -50,14 +50,14 @@ async def _first_bytes(answer: UpstreamAnswer, deadline: Deadline) -> bytes:
 async def _until_content(
     answer: UpstreamAnswer, data: bytes, deadline: Deadline, beginning: Beginning
 ) -> Opening:
-    splitter, held = sse.EventSplitter(), b""
+    splitter, size = sse.EventSplitter(), 0
     while True:
         block = splitter.feed(data) if data else splitter.rest()
-        held += block
-        if len(held) > sse.LARGEST:
+        size += len(block)
+        if size > sse.LARGEST:
             raise sse.TooLarge
-        if beginning.look(block):
-            return Opening(answer, splitter, held, beginning.stream)
+        if (unread := beginning.look(block)) is not None:
+            return Opening(answer, splitter, unread, beginning.stream)
         if not data:
             raise beginning.empty()
         data = await answer.read(deadline.seconds_left)

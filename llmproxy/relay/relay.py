@@ -32,9 +32,9 @@ from llmproxy.protocol.dialects import Untranslatable
 from llmproxy.protocol.reports import Report
 from llmproxy.relay.callers import Caller
 from llmproxy.relay.ceiling import LEAST_OUTPUT, Ceiling, OutputLimit
+from llmproxy.relay.disconnected import open_on, read_on
 from llmproxy.relay.exchange import Exchange, Status
-from llmproxy.relay.late import LateStream
-from llmproxy.relay.left import open_on, read_on
+from llmproxy.relay.keep_alive import KeptAliveStream
 from llmproxy.relay.opening import open_stream
 from llmproxy.relay.stream import Opening, RelayedStream
 from llmproxy.relay.wires import Wire, Wires
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
     """The answer to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange
-    body: bytes | RelayedStream | LateStream
+    body: bytes | RelayedStream | KeptAliveStream
 
 
 # If set, this is called when the client disconnects, instead of cancelling the request.
@@ -73,7 +73,7 @@ async def relay(
     """Serve a request. Raises ``ApiError`` before anything is sent or charged."""
     model = await find_model(call, caller)
     wires = Wires(call, model, request_id)
-    wires.insist(model.routes)
+    wires.require(model.routes)
     ceiling = _ceiling(call, caller, model)
     slot = await admission.admit(
         user_id=caller.user_id,
@@ -114,7 +114,7 @@ class _Asking(NamedTuple):
     max_output: int
 
 
-async def _serve(asking: _Asking) -> bytes | RelayedStream | LateStream:
+async def _serve(asking: _Asking) -> bytes | RelayedStream | KeptAliveStream:
     exchange = asking.exchange
     try:
         return await (_stream if exchange.call.stream else _json)(asking)
@@ -170,7 +170,7 @@ async def _json(asking: _Asking) -> bytes:
     return body
 
 
-async def _stream(asking: _Asking) -> RelayedStream | LateStream:
+async def _stream(asking: _Asking) -> RelayedStream | KeptAliveStream:
     """Return the events. After a while without content, the stream begins without a provider."""
     exchange = asking.exchange
 
@@ -183,7 +183,9 @@ async def _stream(asking: _Asking) -> RelayedStream | LateStream:
     except asyncio.CancelledError:
         open_on(exchange, opening, relayed)
         raise
-    return relayed(opening.result()) if opening.done() else LateStream(exchange, opening, relayed)
+    if opening.done():
+        return relayed(opening.result())
+    return KeptAliveStream(exchange, opening, relayed)
 
 
 async def _opening(asking: _Asking) -> Opening:
@@ -279,7 +281,7 @@ def _askable(asking: _Asking) -> Iterator[tuple[ServedRoute, Wire]]:
         try:
             wire = asking.wires.of(route)
         except (Untranslatable, FieldRefused):
-            continue  # Another provider can be tried: see ``Wires.insist``.
+            continue  # Another provider can be tried: see ``Wires.require``.
         yield route, wire
 
 

@@ -15,6 +15,7 @@ from llmproxy.protocol import sse
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.routing import health
 from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer
+from tokens.ledger import spool
 
 log = structlog.get_logger("tokengate.proxy")
 
@@ -24,14 +25,14 @@ _AFTER_ALL_SECONDS = 1.0
 
 
 class Opening(NamedTuple):
-    """A stream whose content has begun: the events so far, and the body to be read.
+    """A stream whose content has begun, after the events that were read to find it.
 
-    ``stream`` returns the events for the client.
+    ``unread`` contains the whole events after these; ``stream`` returns all events for the client.
     """
 
     answer: UpstreamAnswer
     splitter: sse.EventSplitter
-    block: bytes
+    unread: bytes
     stream: "Streaming"
 
 
@@ -63,8 +64,13 @@ class RelayedStream(ABC):
         self._done = self._closes = self._ends_here = False
         self._error: UpstreamError | None = None
         exchange.content_began()
-        self._first = opening.block
+        self._unread = opening.unread
+        self._has_begun = False
         self._parts = self._relay()
+
+    @abstractmethod
+    def _read_opening(self) -> bytes:
+        """Do as ``_read`` with the events that were read before."""
 
     @abstractmethod
     def _read(self, block: bytes) -> bytes:
@@ -109,14 +115,10 @@ class RelayedStream(ABC):
 
     async def drain(self) -> None:
         """Read to the end or to an error, and discard the events."""
-        if self._first:  # Reading has not begun, so this may contain the whole answer.
-            self._pass(self._take_first())
+        if not self._has_begun:  # The first events may contain the whole answer.
+            self._pass(self._unread)
         while not (self._done or self._error):
             self._pass(await self._next_block())
-
-    def _take_first(self) -> bytes:
-        block, self._first = self._first, b""
-        return block
 
     def let_go(self) -> None:
         """Finish the provider's answer if it is complete, else cancel it."""
@@ -126,8 +128,8 @@ class RelayedStream(ABC):
             self._answer.close()
 
     async def _relay(self) -> AsyncGenerator[bytes]:
-        passed = self._pass(self._take_first())
-        self._exchange.write_down()
+        passed = self._pass(self._unread)
+        spool.write(self._exchange)
         while True:
             if passed:
                 yield passed
@@ -195,7 +197,7 @@ class RelayedStream(ABC):
     def _pass(self, block: bytes) -> bytes:
         """Read a block; return the bytes for the client, and the end of the answer if it is due."""
         try:
-            passed = self._read(block)
+            passed = self._read(block) if self._has_begun else self._read_all(block)
         except Exception:
             log.exception("stream_not_understood", request_id=self._exchange.request_id)
             self._error = UpstreamError()
@@ -206,6 +208,10 @@ class RelayedStream(ABC):
             self._done = self._exchange.cut_short = True
             return passed + self._cut_short()
         return passed
+
+    def _read_all(self, unread: bytes) -> bytes:
+        self._has_begun = True
+        return self._read_opening() + self._read(unread)
 
     def _drop(self) -> None:
         """Count an event that is dropped because it is not JSON: clients could not read it."""

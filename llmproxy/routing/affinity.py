@@ -19,5 +19,5 @@ def ordered(routes: Iterable[ServedRoute], session: str) -> list[ServedRoute]:
 
 
 def _score(session: str, route: ServedRoute) -> int:
-    told = f"{route.provider.name}\0{session}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())
+    text = f"{route.provider.name}\0{session}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())

@@ -11,7 +11,7 @@ Times are seconds since the epoch, so that the workers can compare them.
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 _REMEMBERED = 20
 _LONGEST_PAUSE = 300.0
@@ -44,6 +44,23 @@ class Limits:
     failures: int = 5
     window: float = 30.0
     pause: float = 5.0
+
+
+class SharedState(TypedDict):
+    """A breaker's state for the other workers; times are seconds since the epoch."""
+
+    at: float
+    until: float
+    trips: int
+
+
+class SharedSight(TypedDict):
+    """What a worker last saw of a provider, for the other workers."""
+
+    at: float
+    ms: float | None
+    error: str
+    error_at: float
 
 
 class Breaker:
@@ -139,16 +156,16 @@ class Breaker:
 
     # The state that workers exchange. The newer one has precedence.
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> SharedState:
         return {"at": self.changed_at, "until": self.open_until, "trips": self._trips}
 
-    def adopt_state(self, told: dict[str, Any]) -> None:
-        self.changed_at, self.open_until = told["at"], told["until"]
-        self._trips = told["trips"]
+    def adopt_state(self, shared: SharedState) -> None:
+        self.changed_at, self.open_until = shared["at"], shared["until"]
+        self._trips = shared["trips"]
         self._trial_at = 0.0
         self._recent.clear()
 
-    def sight(self) -> dict[str, Any]:
+    def sight(self) -> SharedSight:
         return {
             "at": self.seen_at,
             "ms": self.latency_ms,
@@ -156,6 +173,6 @@ class Breaker:
             "error_at": self.last_error_at,
         }
 
-    def adopt_sight(self, told: dict[str, Any]) -> None:
-        self.seen_at, self.latency_ms = told["at"], told["ms"]
-        self.last_error, self.last_error_at = told["error"], told["error_at"]
+    def adopt_sight(self, shared: SharedSight) -> None:
+        self.seen_at, self.latency_ms = shared["at"], shared["ms"]
+        self.last_error, self.last_error_at = shared["error"], shared["error_at"]

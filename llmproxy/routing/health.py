@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 import orjson
 import structlog
@@ -23,12 +23,12 @@ from llmproxy.errors import NoUpstream, UpstreamRefusal
 from llmproxy.models import ProviderState
 from llmproxy.providers import configured
 from llmproxy.routing import affinity
-from llmproxy.routing.breaker import Breaker, Fault, Limits
+from llmproxy.routing.breaker import Breaker, Fault, Limits, SharedSight, SharedState
 from llmproxy.upstream.client import AttemptFailed
 
 log = structlog.get_logger("tokengate.proxy")
 
-Told = dict[str, Any]
+Shared = TypeVar("Shared", SharedState, SharedSight)
 Raw = dict[bytes, bytes]
 
 _KEY = "llm:health"
@@ -122,7 +122,17 @@ def _alert(provider: str, status: int | None) -> None:
         log.error("provider_refuses_our_account", provider=provider, status=status)
 
 
-def describe(provider: str) -> dict[str, Any]:
+class ProviderHealth(TypedDict):
+    """The state of a provider, as the API shows it."""
+
+    health: str
+    latency_ms: int | None
+    last_error: str | None
+    last_error_at: int | None
+    """Seconds since the epoch."""
+
+
+def describe(provider: str) -> ProviderHealth:
     """Return the state of a provider for the API and the admin site."""
     breaker = breakers[provider]
     latency = breaker.latency_ms
@@ -170,19 +180,23 @@ async def share_for_ever(pause: float = 1.0) -> None:
 async def share(redis: Redis) -> None:
     """Read newer states of other workers, and publish this worker's."""
     found = await redis.hgetall(_KEY)
-    told = {str(key, "utf-8"): orjson.loads(value) for key, value in cast("Raw", found).items()}
+    shared = {str(key, "utf-8"): orjson.loads(value) for key, value in cast("Raw", found).items()}
     news: dict[Any, Any] = {}
-    for name in {key.rpartition(":")[0] for key in told} | set(breakers):
+    for name in {key.rpartition(":")[0] for key in shared} | set(breakers):
         breaker = breakers[name]
-        news |= _compare(f"{name}:state", told, breaker.state(), breaker.adopt_state)
-        news |= _compare(f"{name}:sight", told, breaker.sight(), breaker.adopt_sight)
+        news |= _compare(f"{name}:state", shared, breaker.state(), breaker.adopt_state)
+        news |= _compare(f"{name}:sight", shared, breaker.sight(), breaker.adopt_sight)
     if news:
         await redis.hset(_KEY, mapping=news)
         await redis.expire(_KEY, _KEY_SECONDS)
 
 
-def _compare(key: str, told: Told, ours: Told, adopt: Callable[[Told], None]) -> dict[str, bytes]:
-    theirs = told.get(key) or {"at": 0.0}
+def _compare(
+    key: str, shared: dict[str, Any], ours: Shared, adopt: Callable[[Shared], None]
+) -> dict[str, bytes]:
+    theirs: Shared | None = shared.get(key)
+    if theirs is None or ours["at"] > theirs["at"]:
+        return {key: orjson.dumps(ours)} if ours["at"] else {}
     if theirs["at"] > ours["at"]:
         adopt(theirs)
-    return {key: orjson.dumps(ours)} if ours["at"] > theirs["at"] else {}
+    return {}

@@ -159,7 +159,7 @@ async def post(
         return answer
     try:
         wait = _seconds(_text(response, "retry-after"))
-        raise refusal(response.status, await _said(answer, deadline), wait)
+        raise refusal(response.status, await _refusal_in(answer, deadline), wait)
     finally:
         answer.close()
 
@@ -169,15 +169,17 @@ def _text(response: Response, name: str) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def refusal(status: int, said: Refusal, retry_after: float | None = None) -> AttemptFailed:
+def refusal(status: int, found: Refusal, retry_after: float | None = None) -> AttemptFailed:
     """Turn a provider's error status and message into a failed attempt.
 
     The message has precedence over the status: some providers report a prompt that is too long
     with 500, and the operator's empty account with 400.
     """
-    kind = kind_of(said)
+    kind = kind_of(found)
     if kind in _USERS and status not in _NEVER_USERS:
-        return AttemptFailed(_told(400, kind, said), outcome=f"status_{status}", status=status)
+        return AttemptFailed(
+            _refusal_for(400, kind, found), outcome=f"status_{status}", status=status
+        )
     status = _OF_OPERATOR.get(kind, status) if status in (200, 400, 422) else status
     facts: dict[str, Any] = {
         "outcome": f"status_{status}",
@@ -191,7 +193,7 @@ def refusal(status: int, said: Refusal, retry_after: float | None = None) -> Att
         return AttemptFailed(NoUpstream(headers=headers), **facts)
     if not 400 <= status < 500:
         return AttemptFailed(UpstreamError(), **facts)
-    return AttemptFailed(_told(status if status in _TOLD else 400, kind, said), **facts)
+    return AttemptFailed(_refusal_for(status if status in _TOLD else 400, kind, found), **facts)
 
 
 # Errors of the request. With these statuses a provider still means the operator's account,
@@ -202,11 +204,11 @@ _NEVER_USERS = frozenset((401, 402, 407, 429))
 _OF_OPERATOR = {Kind.RATE: 429, Kind.BALANCE: 402, Kind.AUTH: 401}
 
 
-def _told(status: int, kind: Kind, said: Refusal) -> UpstreamRefusal:
+def _refusal_for(status: int, kind: Kind, found: Refusal) -> UpstreamRefusal:
     return UpstreamRefusal(
         status=status,
-        message=said.message or "The provider refused the request.",
-        param=said.param,
+        message=found.message or "The provider refused the request.",
+        param=found.param,
         code=kind.value if kind in _USERS else None,
     )
 
@@ -226,12 +228,12 @@ def _seconds(header: str | None) -> float | None:
 def failure_in(body: bytes) -> AttemptFailed:
     """Turn a 200 without an answer (an error or an invalid body) into a failed attempt."""
     try:
-        said = error_in(loads(body))
+        found = error_in(loads(body))
     except ValueError:
-        said = None
-    if said is None:
+        found = None
+    if found is None:
         return AttemptFailed(UpstreamError(), outcome="garbage", status=200)
-    return failure_of(said)
+    return failure_of(found)
 
 
 def object_in(body: bytes) -> dict[str, Any]:
@@ -250,14 +252,14 @@ def empty(report: Report | None) -> AttemptFailed:
     return AttemptFailed(UpstreamError(), outcome="empty_answer", status=200, report=report)
 
 
-def failure_of(said: Refusal) -> AttemptFailed:
+def failure_of(found: Refusal) -> AttemptFailed:
     """Turn an error with status 200 into a failed attempt."""
-    if said.status is not None:
-        return refusal(said.status, said)
-    if said.type == "invalid_request_error":
-        return refusal(400, said)
-    if kind_of(said) is not Kind.OTHER:
-        return refusal(200, said)
+    if found.status is not None:
+        return refusal(found.status, found)
+    if found.type == "invalid_request_error":
+        return refusal(400, found)
+    if kind_of(found) is not Kind.OTHER:
+        return refusal(200, found)
     return AttemptFailed(UpstreamError(), outcome="error_in_200", status=200)
 
 
@@ -327,7 +329,7 @@ def _mapped(error: Exception) -> AttemptFailed:
     return AttemptFailed(UpstreamError(), outcome=type(error).__name__)
 
 
-async def _said(answer: UpstreamAnswer, deadline: Deadline) -> Refusal:
+async def _refusal_in(answer: UpstreamAnswer, deadline: Deadline) -> Refusal:
     """Read the body of an error; empty if it has none or does not arrive."""
     body = b""
     try:

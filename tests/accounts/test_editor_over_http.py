@@ -28,7 +28,7 @@ def connect(web: WebServer, transactional_db: None) -> Iterator[Connect]:
 def test_by_redirect(editor: Editor, browser: Browser, member: User) -> None:
     tokens = editor.redeem(editor.authorize(browser)).json()
     pair = editor.exchange(tokens["access_token"]).json()
-    _insist_that_it_works(editor, pair, member)
+    _check_that_it_works(editor, pair, member)
 
 
 def test_by_device_code(editor: Editor, browser: Browser, member: User) -> None:
@@ -41,7 +41,7 @@ def test_by_device_code(editor: Editor, browser: Browser, member: User) -> None:
     let_it_poll(begun["device_code"])
     tokens = editor.poll(begun["device_code"]).json()
     pair = editor.exchange(tokens["access_token"]).json()
-    _insist_that_it_works(editor, pair, member)
+    _check_that_it_works(editor, pair, member)
 
 
 def test_each_is_redeemed_once_in_a_race(editor: Editor, browser: Browser) -> None:
@@ -70,7 +70,7 @@ def _one_winner(action: Callable[[], httpx.Response]) -> dict[str, str]:
     return dict(won[0])
 
 
-def _insist_that_it_works(editor: Editor, pair: dict[str, str], user: User) -> None:
+def _check_that_it_works(editor: Editor, pair: dict[str, str], user: User) -> None:
     headers = {"Authorization": f"Bearer {pair['access']}"}
     profile = editor.http.get("/api/users/profile", headers=headers)
     assert profile.json()["email"] == user.email

@@ -129,20 +129,20 @@ def test_a_bad_question_is_reported_to_the_editor(
 )
 def test_another_redirect_is_an_error_page(editor: Editor, browser: Browser, uri: str) -> None:
     editor.redirect_uri = uri
-    _insist_on_error_page(browser.get(AUTHORIZE, **editor.question))
+    _check_error_page(browser.get(AUTHORIZE, **editor.question))
 
 
 @pytest.mark.parametrize("client_id", ["", "emacs", "VSCODE", "cursor"])
 def test_another_client_is_an_error_page(editor: Editor, browser: Browser, client_id: str) -> None:
     editor.client_id = client_id
-    _insist_on_error_page(browser.get(AUTHORIZE, **editor.question))
+    _check_error_page(browser.get(AUTHORIZE, **editor.question))
 
 
 def test_parameters_given_twice_are_an_error_page(editor: Editor, browser: Browser) -> None:
     question = httpx.QueryParams(editor.question)
     for name in ("redirect_uri", "client_id", "code_challenge_method", "state"):
         twice = question.add(name, editor.question[name])
-        _insist_on_error_page(browser.http.get(AUTHORIZE, params=twice))
+        _check_error_page(browser.http.get(AUTHORIZE, params=twice))
 
 
 def test_a_wrong_verifier_burns_the_code(editor: Editor, browser: Browser) -> None:
@@ -248,7 +248,7 @@ def _error(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def _insist_on_error_page(page: httpx.Response) -> None:
+def _check_error_page(page: httpx.Response) -> None:
     assert page.status_code == 400
     assert not page.history
     assert "Location" not in page.headers

@@ -33,7 +33,7 @@ def test_it_is_refused_at_access_and_at_refresh(
 
     for answer in (profile(pair.access), refresh(api, pair.refresh)):
         assert (answer.status_code, code(answer)) == (401, "token_revoked")
-    assert not session_pairs.living(user).exists()
+    assert not session_pairs.active(user).exists()
 
 
 def test_until_then_it_is_refreshed_but_never_past_its_end(api: APIClient, user: User) -> None:

@@ -83,7 +83,7 @@ def test_pages_link_nothing_to_a_browser_left_open(
     assert not SocialAccount.objects.filter(user=social).exists()
 
 
-def test_an_editor_may_insist_on_it(editor: Editor, connect: Connect, social: User) -> None:
+def test_an_editor_may_require_it(editor: Editor, connect: Connect, social: User) -> None:
     """Also for users who have no password to be asked for."""
     browser = Browser(connect(), user=social)
     page = browser.get("/identity/o/authorize", **editor.question, prompt="login")

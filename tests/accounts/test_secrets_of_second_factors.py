@@ -75,7 +75,7 @@ def test_what_is_encrypted_already_is_left_alone(user: User) -> None:
     TOTP.activate(user, generate_totp_secret())
     before = stored()
 
-    assert factor_secrets.encrypt_anew() == 0
+    assert factor_secrets.encrypt_again() == 0
     assert stored() == before
 
 
@@ -83,12 +83,12 @@ def test_the_task_encrypts_with_the_present_secret_key_after_a_rotation(
     user: User, settings: Settings
 ) -> None:
     secret, codes = in_the_clear(user)
-    factor_secrets.encrypt_anew()
+    factor_secrets.encrypt_again()
 
     rotate(settings, fallback=True)
     assert log_in(user, code=codes[0]).status_code == 200
-    assert factor_secrets.encrypt_anew() == 2
-    assert factor_secrets.encrypt_anew() == 0
+    assert factor_secrets.encrypt_again() == 2
+    assert factor_secrets.encrypt_again() == 0
     settings.SECRET_KEY_FALLBACKS = []
 
     assert log_in(user, code=codes[1]).status_code == 200
@@ -99,7 +99,7 @@ def test_a_factor_that_cannot_be_read_lets_nobody_in_and_is_no_crash(
     client: Client, user: User, settings: Settings
 ) -> None:
     secret, codes = in_the_clear(user)
-    factor_secrets.encrypt_anew()
+    factor_secrets.encrypt_again()
     rotate(settings, fallback=False)
 
     for code in (code_of(secret), codes[0]):
@@ -108,7 +108,7 @@ def test_a_factor_that_cannot_be_read_lets_nobody_in_and_is_no_crash(
     give_password(client, user)
     page = give_code(client, code_of(secret))
     assert "cannot be read" in page.text
-    assert factor_secrets.encrypt_anew() == 0
+    assert factor_secrets.encrypt_again() == 0
     assert Authenticator.objects.filter(user=user).count() == 2
 
 

@@ -118,10 +118,10 @@ def test_only_a_password_counts_as_a_recent_sign_in(user: User, origin: str) -> 
     session_id = session_pairs.verify(session_pairs.issue(user, origin=origin).access).session_id
 
     if origin in origins.TRUSTED:
-        session_pairs.insist_on_recent(session_id)
+        session_pairs.require_recent(session_id)
     else:
         with pytest.raises(ReauthenticationRequired):
-            session_pairs.insist_on_recent(session_id)
+            session_pairs.require_recent(session_id)
 
 
 def test_the_attack_by_a_device_code_gets_no_way_in(
@@ -146,7 +146,7 @@ def test_the_attack_by_a_device_code_gets_no_way_in(
     assert [answer.status_code for answer in answers] == [403] * 4
     member.refresh_from_db()
     assert not member.has_usable_password()
-    assert not keys.living(member).exists()
+    assert not keys.active(member).exists()
     assert attacker.get("/api/auth/me").status_code == 200
 
 
@@ -241,6 +241,6 @@ def test_the_page_of_devices_signs_one_out(client: Client, user: User) -> None:
         assert client.post("/accounts/devices/", {"device": str(device)}).status_code == 302
     assert client.post("/accounts/devices/", {"device": "x"}).status_code == 400
 
-    assert [row.name for row in session_pairs.living(user)] == ["B"]
+    assert [row.name for row in session_pairs.active(user)] == ["B"]
     assert Session.objects.get(pk=stranger).revoked_at is None
     assert session_pairs.verify(second.access)

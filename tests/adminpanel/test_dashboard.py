@@ -106,7 +106,7 @@ def test_only_the_days_asked_for(ada: User) -> None:
 
 def test_a_year_is_drawn_by_week_and_adds_up(ada: User) -> None:
     year = Dashboard(today() - timedelta(days=364), today(), sees_money=False)
-    assert sum(step["requests"] for step in year._steps) == 4
+    assert sum(step.sums.requests for step in year._steps) == 4
     assert 52 <= len(year._steps) <= 54
     assert "Requests by week" in year.charts[0]
 

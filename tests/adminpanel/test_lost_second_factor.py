@@ -49,7 +49,7 @@ def test_the_factors_and_every_session_end_and_the_user_is_told(
         assert remove(signed_in("admin"), user) == 302
 
     assert not has_factor(user)
-    assert not session_pairs.living(user).exists()
+    assert not session_pairs.active(user).exists()
     assert log_in(user).status_code == 200
     [mail] = messages_to(user.email)
     assert mail.subject == "Your second factor was removed"

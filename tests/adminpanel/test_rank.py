@@ -224,7 +224,7 @@ def test_nobody_gives_rights(case: Case) -> None:
 
 
 def _signed_in(user: User) -> User:
-    session_pairs.living(user).delete()
+    session_pairs.active(user).delete()
     session_pairs.issue(user)
     return user
 
@@ -232,10 +232,10 @@ def _signed_in(user: User) -> User:
 @pytest.mark.parametrize(("actor", "target"), [("admin", "root")])
 def test_a_selection_with_one_row_out_of_reach_is_refused_whole(case: Case) -> None:
     users = (UserFactory.create(), case.target)
-    both = [str(session_pairs.living(user).get().pk) for user in map(_signed_in, users)]
+    both = [str(session_pairs.active(user).get().pk) for user in map(_signed_in, users)]
     form = {"action": "sign_out", "_selected_action": both}
     assert case.browser.post("/admin/accounts/session/", form).status_code == 403
-    assert all(session_pairs.living(user).exists() for user in users)
+    assert all(session_pairs.active(user).exists() for user in users)
 
 
 @pytest.mark.parametrize(("actor", "target"), [("admin", "support"), ("admin", "admin")])

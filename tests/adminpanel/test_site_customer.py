@@ -120,7 +120,7 @@ def test_sessions_are_revoked_once_a_form(user: User) -> None:
     support = signed_in("support")
     for _ in range(2):
         assert act(support, user, "revoke_sessions", epoch=user.epoch) == 302
-    assert not session_pairs.living(user).exists()
+    assert not session_pairs.active(user).exists()
     assert noted(user) == ["sessions: 1 → 0. Reason: because"]
 
 

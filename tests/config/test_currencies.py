@@ -24,7 +24,7 @@ from core.admin.columns import money
     ],
 )
 def test_an_amount_is_said_everywhere_alike(amount: int, currency: str, said: str) -> None:
-    assert currencies.said(amount, currency) == said
+    assert currencies.formatted(amount, currency) == said
     row = SimpleNamespace(total=amount, currency=currency)
     assert money("total")(row) == said
     assert Price(amount=amount, currency=currency).whole == said

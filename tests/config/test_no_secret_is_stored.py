@@ -41,7 +41,7 @@ class Kept(set[str]):
         assert len(secret) >= 6, "too short to be searched for"
         super().add(secret)
 
-    def insist_that_none_is_in(self, stored: str) -> None:
+    def require_none_in(self, stored: str) -> None:
         assert len(self) > 3
         assert [secret for secret in self if secret in stored] == []
 
@@ -50,7 +50,7 @@ class Kept(set[str]):
 def kept(db: None) -> Iterator[Kept]:
     found = Kept()
     yield found
-    found.insist_that_none_is_in(dump())
+    found.require_none_in(dump())
     configured = (django_settings.SECRET_KEY, django_settings.IDP_OIDC_PRIVATE_KEY)
     assert [secret for secret in configured if secret[:40] in dump()] == []
 

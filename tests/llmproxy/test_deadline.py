@@ -53,12 +53,21 @@ async def test_a_head_that_does_not_come(server: tuple[Server, Provider]) -> Non
     await asyncio.wait_for(ours.left.wait(), 10)  # The connection is not kept for another.
 
 
-async def test_an_error_whose_body_does_not_come(server: tuple[Server, Provider]) -> None:
+class AllButOver(Deadline):
+    """There is time enough for the head of an answer, and hardly any for its body."""
+
+    seconds_left = 0.05
+
+
+async def test_an_error_whose_body_does_not_come(
+    server: tuple[Server, Provider], settings: Settings
+) -> None:
+    settings.UPSTREAM_FIRST_BYTE_TIMEOUT = 60
     ours, provider = server
     ours.words = b"HTTP/1.1 429 Busy\r\nRetry-After: 7\r\nContent-Length: 50\r\n\r\n{"
 
     with pytest.raises(AttemptFailed) as failed:
-        await client.post(provider, PATH, b"{}", Deadline())
+        await client.post(provider, PATH, b"{}", AllButOver())
 
     assert (failed.value.status, failed.value.retry_after) == (429, 7)
     await asyncio.wait_for(ours.left.wait(), 10)

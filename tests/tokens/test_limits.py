@@ -326,7 +326,7 @@ async def test_a_slot_of_an_outage_is_given_back_after_it(valkey: ValkeyProcess,
     slots = [await admit(user, two), await admit(user, two)]
     valkey.start()
     await until(lambda: valkey.client.ping())
-    admission._limiter()._redis._away_until = 0.0
+    admission._limiter()._redis._unavailable_until = 0.0
 
     await admission.renew()
     assert left(user, two).slots_left == 0
@@ -360,7 +360,7 @@ async def test_frozen(
     """One wait of the timeout, then none."""
     settings.LIMITS_REDIS_TIMEOUT = 0.1
     while admission._limiter()._redis._pipe is None:  # It may take longer than that to connect.
-        admission._limiter()._redis._away_until = 0.0
+        admission._limiter()._redis._unavailable_until = 0.0
         await admission.connect()
     monkeypatch.setattr(redis_link, "_AWAY_SECONDS", 600.0)  # A slow test is no second outage.
     valkey.freeze()

@@ -47,7 +47,7 @@ def ada() -> User:
         spent(user, charge, days_ago=days_ago)
     today = timezone.now().astimezone(UTC).date()
     for days_ago in (100, 50, 10):  # as if it had run at all times: there is nothing between them
-        aggregates._make_anew(today - timedelta(days=days_ago))
+        aggregates._replace_day(today - timedelta(days=days_ago))
     Aggregation.objects.create(id=1, open_from=today)
     aggregates.aggregate()
     assert verify() == []
@@ -179,7 +179,7 @@ def test_this_months_budget_of_a_key_is_not_touched(ada: User) -> None:
 
     retention.prune(keep_days=35)
 
-    assert keys.usage_this_month(ada)[str(key.pk)]["charged"] == 7
+    assert keys.usage_this_month(ada)[str(key.pk)].charged == 7
     assert verify() == []
 
 

@@ -19,7 +19,9 @@ from core.folders import ForeignFolderError
 from tests.tokens.accounts import account, parts
 from tests.tokens.event_loop import run
 from tokens import ledger
-from tokens.ledger import Hold, HoldContext, Receipt, spool
+from tokens.ledger import Hold, HoldContext, Receipt, running, spool
+from tokens.ledger.batching import Item
+from tokens.ledger.running import RunningRequest
 from tokens.ledger.verify import verify
 from tokens.models import UsageRecord
 
@@ -29,12 +31,23 @@ CONTEXT = HoldContext(request_id="one", endpoint="chat/completions", model="test
 RECEIPT = Receipt(model="test/model", provider="demo", attempts=[{"provider": "demo"}])
 
 
+class Owing(RunningRequest):
+    """A request with a settlement that the ledger does not have yet."""
+
+    def __init__(self, hold: Hold, settlement: Item) -> None:
+        super().__init__(hold)
+        self._settlement = settlement
+
+    def settlement_so_far(self) -> Item:
+        return self._settlement
+
+
 @pytest.fixture
 def folder(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     settings.SETTLEMENT_SPOOL = tmp_path / "spool"
     yield tmp_path / "spool"
-    for reservation in list(spool._owing):
-        spool.forget(reservation)
+    for request in list(running.requests()):
+        request.ended()
     spool.leave()
 
 
@@ -56,9 +69,11 @@ def owed(user: User, charge: int, receipt: Receipt = RECEIPT) -> Hold:
 
 
 def owe(hold: Hold, charge: int, receipt: Receipt = RECEIPT) -> None:
-    closing = ledger.closing(hold=hold, charge=charge, receipt=receipt)
-    spool.keep(hold.id, lambda: closing)
-    spool.write(hold.id)
+    spool.write(Owing(hold, ledger.closing(hold=hold, charge=charge, receipt=receipt)))
+
+
+def request_of(hold: Hold) -> RunningRequest:
+    return next(request for request in running.requests() if request.hold == hold)
 
 
 def replay_after_its_death() -> int:
@@ -129,7 +144,7 @@ def test_only_one_carries_it_out(ada: User, hold: Hold, folder: Path) -> None:
 
 
 def test_what_is_settled_is_forgotten(hold: Hold, folder: Path) -> None:
-    spool.forget(hold.id)
+    request_of(hold).ended()
     spool.write_all()
 
     assert [file.read_bytes() for file in folder.iterdir()] == [b""]
@@ -139,7 +154,7 @@ def test_what_is_settled_is_forgotten(hold: Hold, folder: Path) -> None:
 
 def test_a_worker_that_ends_leaves_what_it_owes(ada: User, hold: Hold, folder: Path) -> None:
     settled = owed(ada, 5)
-    spool.forget(settled.id)
+    request_of(settled).ended()
 
     spool.leave()
 
@@ -286,7 +301,9 @@ def test_a_folder_that_was_removed_is_made_anew(ada: User, hold: Hold, folder: P
 
 
 def test_what_the_ledger_refuses_is_set_aside_at_once(hold: Hold, folder: Path) -> None:
-    spool.set_aside(hold.id)
+    request = request_of(hold)
+    spool.set_aside(request)
+    request.ended()
     spool.write_all()
 
     (refused,) = folder.glob("*.refused")

@@ -35,7 +35,7 @@ from tokens.api.serializers import (
 )
 from tokens.models import UsageRecord
 from tokens.usage import queries
-from tokens.usage.queries import Filter
+from tokens.usage.queries import Filter, Place
 
 T = TypeVar("T", bound=HttpResponseBase)
 
@@ -147,7 +147,7 @@ class UsageView(APIView):
             return _attachment(StreamingHttpResponse(_records_as_csv(user_id, wanted)))
         return self._page(request, queries.places(user_id, wanted))
 
-    def _page(self, request: Request, found: QuerySet[UsageRecord, Any]) -> Response:
+    def _page(self, request: Request, found: QuerySet[UsageRecord, Place]) -> Response:
         pages = UsagePages()
         page = queries.at(pages.paginate_queryset(found, request, view=self) or [])
         return pages.get_paginated_response(UsageRecordSerializer(page, many=True).data)

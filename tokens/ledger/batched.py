@@ -64,7 +64,7 @@ async def asettle(closing: Item) -> Settlement:
     If the database refuses a receipt because of text of the upstream, it is written without that
     text, so that the charge is not lost.
     """
-    submit = _doors().settle.submit
+    submit = _batchers().settle.submit
     try:
         return items.settled(await submit(closing))
     except psycopg.Error:
@@ -77,23 +77,23 @@ async def asettle(closing: Item) -> Settlement:
 
 async def aclose() -> None:
     """Finish the running statements of this event loop and close the ledger's connections."""
-    doors = _doors.pop()
-    if doors:
-        await doors.aclose()
+    batchers = _batchers.pop()
+    if batchers:
+        await batchers.aclose()
 
 
 async def _ask_for_hold(item: Item) -> Answer:
-    doors = _doors()
-    asked = doors.reserve.submit(item)
+    batchers = _batchers()
+    asked = batchers.reserve.submit(item)
     try:
         return await asked
     except asyncio.CancelledError:
         if not asked.cancelled() and not asked.exception():  # It arrived in the same moment.
-            doors.give_back(item, asked.result())
+            batchers.give_back(item, asked.result())
         raise
 
 
-class _Doors:
+class _Batchers:
     """The batchers of one event loop, and the reservations to be released."""
 
     def __init__(self) -> None:
@@ -133,4 +133,4 @@ class _Doors:
             closing = [one for one, answer in answered if isinstance(answer, LedgerUnavailable)]
 
 
-_doors = PerLoop(_Doors)
+_batchers = PerLoop(_Batchers)

@@ -56,11 +56,11 @@ def _decimal(value: Any) -> str:
     raise TypeError
 
 
-def _nobody_minds(item: Item, answer: Answer) -> None:
+def _ignore_answer(item: Item, answer: Answer) -> None:
     """Ignore it: the caller has gone, and the answer does not matter."""
 
 
-def _to_be_asked_again(items: list[Item]) -> None:
+def _ignore_items(items: list[Item]) -> None:
     """Ignore it: callers repeat their calls after an outage."""
 
 
@@ -79,8 +79,8 @@ class Batcher:
         self,
         function: str,
         *,
-        unclaimed: Callable[[Item, Answer], None] = _nobody_minds,
-        in_doubt: Callable[[list[Item]], None] = _to_be_asked_again,
+        unclaimed: Callable[[Item, Answer], None] = _ignore_answer,
+        in_doubt: Callable[[list[Item]], None] = _ignore_items,
     ) -> None:
         self._unclaimed = unclaimed
         self._in_doubt = in_doubt

@@ -7,7 +7,6 @@ Settling them twice has no effect.
 """
 
 import asyncio
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -21,7 +20,9 @@ from core.folders import make_private
 from core.instruments import of
 from tokens import ledger, metrics
 from tokens.errors import LedgerUnavailable, ReservationClosed
+from tokens.ledger import running
 from tokens.ledger.batching import Item, as_bytes
+from tokens.ledger.running import RunningRequest
 from tokens.ledger.spool_file import WorkerFile, is_orphaned, set_aside_beside
 
 log = structlog.get_logger("tokengate.tokens")
@@ -30,41 +31,31 @@ log = structlog.get_logger("tokengate.tokens")
 RENEWED_EVERY = 1.0
 _REPLAYED_EVERY = 5.0
 
-# The unsettled charges of this process, as functions that return them, and the file.
-_owing: dict[UUID, Callable[[], Item]] = {}
 _own = WorkerFile()
 
 
-def keep(reservation_id: UUID, owes: Callable[[], Item]) -> None:
-    """Keep the settlement of a reservation (``ledger.closing``) in the file, until ``forget``.
+def write(request: RunningRequest) -> None:
+    """Write the settlement so far of one request at once.
 
-    ``owes`` is called every second and returns it. The last result survives the process, but not
-    the machine, because the file is not synced.
+    It survives the process, but not the machine, because the file is not synced.
     """
-    _owing[reservation_id] = owes
+    item = request.settlement_so_far()
+    if item is not None:
+        _own.append(as_bytes([item]))
 
 
-def write(reservation_id: UUID) -> None:
-    """Write the current settlement of a reservation at once."""
-    _own.append(as_bytes([_owing[reservation_id]()]))
-
-
-def forget(reservation_id: UUID) -> None:
-    """Stop keeping it: the ledger has accepted it, or never will."""
-    _owing.pop(reservation_id, None)
-
-
-def set_aside(reservation_id: UUID) -> None:
-    """Move a settlement that the ledger refuses to ``*.refused``, for the operator."""
-    owes = _owing.pop(reservation_id, None)
-    if owes:
+def set_aside(request: RunningRequest) -> None:
+    """Copy a settlement that the ledger refuses to ``*.refused``, for the operator."""
+    item = request.settlement_so_far()
+    if item is not None:
         of(metrics.SPOOLED, _Outcome.REFUSED).inc()
-        _own.set_aside(as_bytes([owes()]))
+        _own.set_aside(as_bytes([item]))
 
 
 def write_all() -> None:
-    """Replace the file with the current settlements of all kept reservations."""
-    _own.replace([as_bytes([owes()]) for owes in _owing.values()])
+    """Replace the file with the settlements so far of all running requests."""
+    items = (request.settlement_so_far() for request in running.requests())
+    _own.replace([as_bytes([item]) for item in items if item is not None])
 
 
 async def write_for_ever() -> None:
@@ -74,7 +65,7 @@ async def write_for_ever() -> None:
         try:
             write_all()
         except Exception:  # The next turn tries again.
-            log.exception("settlements_not_spooled", reservations=len(_owing))
+            log.exception("settlements_not_spooled", reservations=len(running.requests()))
 
 
 def leave() -> None:

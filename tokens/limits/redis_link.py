@@ -50,8 +50,8 @@ class RedisLink:
         self._timeout = timeout
         self._pipe: _Pipe | None = None
         self._connecting: asyncio.Task[_Pipe] | None = None
-        self._away_until = 0.0
-        self._is_away = False
+        self._unavailable_until = 0.0
+        self._is_unavailable = False
         self._complains_after = 0.0
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
@@ -108,7 +108,7 @@ class RedisLink:
     async def _connected(self) -> "_Pipe":
         if self._pipe and not self._pipe.closed:
             return self._pipe
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < self._unavailable_until:
             raise RedisUnavailable
         if self._connecting is None:
             self._connecting = asyncio.create_task(_connect(self._url, self._timeout))
@@ -119,8 +119,8 @@ class RedisLink:
         self._connecting = None
         if not connecting.cancelled() and not connecting.exception():
             self._pipe = connecting.result()
-            if self._is_away:
-                self._is_away = False
+            if self._is_unavailable:
+                self._is_unavailable = False
                 log.warning("redis_is_back")
 
     def _complain(self, error: Exception) -> None:
@@ -131,11 +131,11 @@ class RedisLink:
             log.error("redis_script_failed", error=repr(error))
 
     def _lost(self, error: Exception) -> None:
-        self._away_until = time.monotonic() + _AWAY_SECONDS
+        self._unavailable_until = time.monotonic() + _AWAY_SECONDS
         if self._pipe:
             self._pipe.close()
-        if not self._is_away:  # Once for each outage.
-            self._is_away = True
+        if not self._is_unavailable:  # Once for each outage.
+            self._is_unavailable = True
             log.error("redis_is_away", error=repr(error))
 
 

@@ -13,15 +13,17 @@ class FreeAllowance(models.Model):
     digest = models.CharField(
         max_length=64, primary_key=True, help_text="Keyed hash of the canonical address."
     )
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField(db_index=True, help_text="Forgotten after this.")
-    granted = models.BigIntegerField(help_text="Tokens, to all accounts of the mailbox together.")
+    period_start = models.DateTimeField(help_text="The start of the period.")
+    period_end = models.DateTimeField(db_index=True, help_text="Deleted after this.")
+    granted = models.BigIntegerField(
+        help_text="Tokens granted to all accounts of the mailbox together."
+    )
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
         related_name="+",
-        help_text="The living account that began the period: its own months are its balance's.",
+        help_text="The existing account that began the period; its balance has the later periods.",
     )
 
     class Meta:
@@ -45,8 +47,11 @@ class Mailbox(models.Model):
         on_delete=models.CASCADE,
         primary_key=True,
         related_name="mailbox",
+        help_text="The user of the account.",
     )
-    digest = models.CharField(max_length=64, db_index=True)
+    digest = models.CharField(
+        max_length=64, db_index=True, help_text="Keyed hash of the canonical address."
+    )
 
     class Meta:
         verbose_name_plural = "mailboxes"
@@ -59,7 +64,7 @@ class MailboxKey(models.Model):
     """The key of the digests, encrypted with SECRET_KEY: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    wrapped = models.TextField()
+    wrapped = models.TextField(help_text="The key, encrypted.")
 
     class Meta:
         constraints: ClassVar = [

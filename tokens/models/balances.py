@@ -26,40 +26,57 @@ class Balance(models.Model):
         INVOICE = "invoice", "when an invoice is paid"
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, primary_key=True, related_name="balance"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="balance",
+        help_text="The owner.",
     )
-    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="balances")
+    tier = models.ForeignKey(
+        Tier,
+        on_delete=models.PROTECT,
+        related_name="balances",
+        help_text="The entitlement of the user's plan.",
+    )
     allocated = models.BigIntegerField(default=0, help_text="Allowance of this period.")
-    used = models.BigIntegerField(default=0, help_text="Spent from the allowance in this period.")
-    bonus = models.BigIntegerField(default=0, help_text="What is left of bonus grants.")
-    reserved = models.BigIntegerField(default=0, help_text="Held for requests that run now.")
+    used = models.BigIntegerField(default=0, help_text="Used from the allowance in this period.")
+    bonus = models.BigIntegerField(default=0, help_text="Unused bonus tokens.")
+    reserved = models.BigIntegerField(default=0, help_text="Reserved for running requests.")
     overdrawn = models.BigIntegerField(
         default=0,
-        help_text="Charged, but not covered when it was; the next grant pays it first.",
+        help_text="Charged beyond the balance; the next grant pays it first.",
     )
     lapsing = models.BigIntegerField(
         default=0,
-        help_text="Part of allocated: its time is over, but running requests hold it.",
+        help_text="Part of allocated: of an ended period, but reserved by running requests.",
     )
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
-    renews_by = models.CharField(max_length=8, choices=Renewer.choices, default=Renewer.SCHEDULE)
-    anchor = models.DateTimeField(help_text="The schedule's months are counted from here.")
+    period_start = models.DateTimeField(help_text="The start of the current period.")
+    period_end = models.DateTimeField(help_text="The end of the current period.")
+    renews_by = models.CharField(
+        max_length=8,
+        choices=Renewer.choices,
+        default=Renewer.SCHEDULE,
+        help_text="What starts the next period: the calendar, or a paid invoice.",
+    )
+    anchor = models.DateTimeField(
+        help_text="The start of the first period; monthly periods are counted from it."
+    )
     due_at = models.DateTimeField(
-        null=True, help_text="When a period or a bonus ends next; nobody spends past it."
+        null=True,
+        help_text="When the period or a bonus ends next. After it, the balance is first renewed.",
     )
     session_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one session may use. Empty: no cap."
+        null=True, blank=True, help_text="Maximum tokens of one session. Empty: no limit."
     )
     task_budget = models.BigIntegerField(
-        null=True, blank=True, help_text="Tokens that one task may use. Empty: no cap."
+        null=True, blank=True, help_text="Maximum tokens of one task. Empty: no limit."
     )
     notified = models.SmallIntegerField(
-        default=0, help_text="Percent used that the user was told of in this period."
+        default=0, help_text="The highest usage warning, in percent, sent in this period."
     )
 
     alerted_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the user was last told of runaway usage."
+        null=True, blank=True, help_text="When the last warning about unusual usage was sent."
     )
 
     class Meta:
@@ -109,13 +126,20 @@ class Grant(models.Model):
     """Bonus tokens. Those that expire soonest are used first."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_grants"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="token_grants",
+        help_text="The owner.",
     )
-    amount = models.BigIntegerField()
-    remaining = models.BigIntegerField()
-    source = models.CharField(max_length=200, help_text="Where it came from; grants only once.")
-    expires_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    amount = models.BigIntegerField(help_text="Tokens granted.")
+    remaining = models.BigIntegerField(help_text="Tokens not used yet.")
+    source = models.CharField(
+        max_length=200, help_text="The id of what it was granted for; each source grants once."
+    )
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the unused tokens expire. Null: never."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was granted.")
 
     class Meta:
         constraints = [
@@ -154,14 +178,20 @@ class Entry(models.Model):
         related_name="token_entries",
         db_index=False,  # entry_by_user begins with it
         db_constraint=False,
+        help_text="The owner of the balance.",
     )
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    amount = models.BigIntegerField(help_text="Positive adds to the balance, negative takes.")
+    kind = models.CharField(
+        max_length=16, choices=Kind.choices, help_text="Why the balance changed."
+    )
+    amount = models.BigIntegerField(
+        help_text="Positive: added to the balance; negative: taken from it."
+    )
     source = models.CharField(
-        max_length=200, help_text="Invoice, reservation or staff action: with the kind, unique."
+        max_length=200,
+        help_text="The id of the invoice, reservation or staff action; unique with the kind.",
     )
-    note = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    note = models.CharField(max_length=200, blank=True, help_text="A note of the staff.")
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was made.")
 
     class Meta:
         verbose_name_plural = "entries"
@@ -184,16 +214,21 @@ class Adjustment(models.Model):
         TAKE_BACK = "take_back", "refund or dispute"
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="token_adjustments"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="token_adjustments",
+        help_text="The owner of the balance.",
     )
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    source = models.CharField(max_length=180, help_text="Invoice, refund or staff action.")
+    kind = models.CharField(max_length=10, choices=Kind.choices, help_text="What was changed.")
+    source = models.CharField(
+        max_length=180, help_text="The id of the invoice, refund or staff action."
+    )
     tier = models.ForeignKey(
-        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new one."
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", help_text="The new plan."
     )
-    amount = models.BigIntegerField(default=0, help_text="Tokens given, or taken if negative.")
-    note = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    amount = models.BigIntegerField(default=0, help_text="Tokens added, or taken if negative.")
+    note = models.CharField(max_length=200, blank=True, help_text="A note of the staff.")
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was made.")
 
     class Meta:
         constraints = [
@@ -220,22 +255,41 @@ class Reservation(models.Model):
         related_name="reservations",
         db_index=False,  # reservation_held_by_user knows those that are asked for
         db_constraint=False,
+        help_text="Whose tokens are reserved.",
     )
-    amount = models.BigIntegerField()
-    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
-    request_id = models.CharField(max_length=128, blank=True)
-    api_key = models.UUIDField(null=True, blank=True, help_text="The key that called, if any.")
-    endpoint = models.CharField(max_length=32, blank=True, help_text="Empty: held by a client.")
-    model = models.CharField(max_length=200, blank=True)
+    amount = models.BigIntegerField(help_text="Tokens reserved.")
+    state = models.CharField(
+        max_length=8,
+        choices=State.choices,
+        default=State.HELD,
+        help_text="Whether it is open, and how it was closed.",
+    )
+    request_id = models.CharField(max_length=128, blank=True, help_text="The id of the request.")
+    api_key = models.UUIDField(
+        null=True, blank=True, help_text="The API key of the request, if any."
+    )
+    endpoint = models.CharField(
+        max_length=32, blank=True, help_text="Empty: reserved by a client through the API."
+    )
+    model = models.CharField(max_length=200, blank=True, help_text="The requested model.")
     provider = models.CharField(
-        max_length=64, blank=True, db_default="", help_text="Who answers, once that takes a while."
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="The provider that answers, recorded after some seconds.",
     )
-    upstream_id = models.CharField(max_length=200, blank=True, db_default="")
-    session = models.CharField(max_length=200, blank=True, db_default="")
-    task = models.CharField(max_length=200, blank=True, db_default="")
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
+    upstream_id = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="The provider's id for the request."
+    )
+    session = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="The session that the client named."
+    )
+    task = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="The task that the client named."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was made.")
+    expires_at = models.DateTimeField(help_text="When it expires, unless it is extended.")
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was closed.")
 
     class Meta:
         constraints = [
@@ -270,9 +324,9 @@ class KeySpending(models.Model):
     """The usage of a key with a budget in a calendar month (UTC), maintained by the database."""
 
     pk = models.CompositePrimaryKey("api_key", "month")
-    api_key = models.UUIDField()
-    month = models.DateField()
-    charged = models.BigIntegerField()
+    api_key = models.UUIDField(help_text="The key.")
+    month = models.DateField(help_text="The first day of the month.")
+    charged = models.BigIntegerField(help_text="Tokens charged or reserved in the month.")
 
     class Meta:
         verbose_name_plural = "key spendings"
@@ -290,9 +344,9 @@ class SessionSpending(models.Model):
 
     pk = models.CompositePrimaryKey("account", "kind", "name")
     account = models.BigIntegerField(help_text="The user's id.")
-    kind = models.CharField(max_length=8, choices=Kind.choices)
-    name = models.CharField(max_length=200)
-    charged = models.BigIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind.choices, help_text="Session or task.")
+    name = models.CharField(max_length=200, help_text="The name that the client sent.")
+    charged = models.BigIntegerField(help_text="Tokens charged or reserved.")
 
     class Meta:
         verbose_name_plural = "session spendings"

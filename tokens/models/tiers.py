@@ -14,25 +14,27 @@ class Tier(models.Model):
     """The entitlement of a plan, which billing assigns and the proxy reads."""
 
     name = models.SlugField(primary_key=True, help_text="free, pro, enterprise …")
-    title = models.CharField(max_length=80)
+    title = models.CharField(max_length=80, help_text="The name to show.")
     monthly_tokens = models.BigIntegerField(help_text="Allowance of each period, in tokens.")
-    requests_per_minute = models.IntegerField(default=60, help_text="0 allows none.")
+    requests_per_minute = models.IntegerField(default=60, help_text="0: none.")
     tokens_per_minute = models.BigIntegerField(
         default=100_000,
-        help_text="What a request may use at most counts, then what it used. 0 allows none.",
+        help_text="A request counts as its reservation, and later as its charge. 0: none.",
     )
-    concurrent_requests = models.IntegerField(default=8, help_text="0 allows none.")
+    concurrent_requests = models.IntegerField(default=8, help_text="0: none.")
     max_output_tokens = models.IntegerField(default=8192, help_text="Per request.")
     allowed_models = ArrayField(
         models.CharField(max_length=200),
         default=any_model,
         help_text="Patterns such as openai/* or *:free.",
     )
-    api_keys = models.IntegerField(default=5, help_text="How many keys a user may have.")
-    features = models.JSONField(default=dict, blank=True)
+    api_keys = models.IntegerField(default=5, help_text="Maximum number of keys of a user.")
+    features = models.JSONField(
+        default=dict, blank=True, help_text="Feature flags that clients may read."
+    )
     carries_over = models.BooleanField(
         default=False,
-        help_text="Unspent allowance carries into the next period: one allowance at most.",
+        help_text="Unused allowance is carried into the next period, up to one allowance.",
     )
 
     class Meta:

@@ -39,19 +39,39 @@ class UsageRecord(models.Model):
         related_name="usage_records",
         db_index=False,  # usage_of_user_by_kind begins with it
         db_constraint=False,  # tokens/models/balances.py says why
+        help_text="The caller.",
     )
-    request_id = models.CharField(max_length=128)
-    api_key = models.UUIDField(null=True, blank=True)
-    endpoint = models.CharField(max_length=32)
-    streamed = models.BooleanField(default=False)
-    model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64, blank=True)
-    upstream_id = models.CharField(max_length=200, blank=True, help_text="The provider's own id.")
-    status = models.CharField(max_length=16, choices=Status.choices)
-    source = models.CharField(max_length=16, choices=Source.choices)
-    final = models.BooleanField(default=True, help_text="False: the provider's word is awaited.")
-    prompt_tokens = models.BigIntegerField(default=0)
-    completion_tokens = models.BigIntegerField(default=0)
+    request_id = models.CharField(max_length=128, help_text="The id of the request, X-Request-ID.")
+    api_key = models.UUIDField(
+        null=True, blank=True, help_text="The id of the API key, if one was used."
+    )
+    endpoint = models.CharField(
+        max_length=32, help_text="The path of the endpoint, such as chat/completions."
+    )
+    streamed = models.BooleanField(default=False, help_text="Whether the response was a stream.")
+    model = models.CharField(max_length=200, help_text="The requested model.")
+    provider = models.CharField(max_length=64, blank=True, help_text="The provider that answered.")
+    upstream_id = models.CharField(
+        max_length=200, blank=True, help_text="The provider's id for the request."
+    )
+    status = models.CharField(
+        max_length=16, choices=Status.choices, help_text="How the request ended."
+    )
+    source = models.CharField(
+        max_length=16,
+        choices=Source.choices,
+        help_text="Whether the provider reported the usage, or it was estimated.",
+    )
+    final = models.BooleanField(
+        default=True,
+        help_text="False: the charge is provisional until the provider reports the final usage.",
+    )
+    prompt_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of the prompt, with cached ones."
+    )
+    completion_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of the output, with reasoning."
+    )
     cached_tokens = models.BigIntegerField(default=0, help_text="Part of prompt_tokens.")
     reasoning_tokens = models.BigIntegerField(default=0, help_text="Part of completion_tokens.")
     cache_write_tokens = models.BigIntegerField(
@@ -60,14 +80,22 @@ class UsageRecord(models.Model):
     surplus_tokens = models.BigIntegerField(
         default=0,
         db_default=0,
-        help_text="Part of completion_tokens: what a reported total has above its parts.",
+        help_text="Part of completion_tokens: the excess of the reported total over its parts.",
     )
     charged = models.BigIntegerField(default=0, help_text="Tokens taken from the balance.")
     price_prompt = models.DecimalField(
-        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per token at the time of the request.",
     )
     price_completion = models.DecimalField(
-        max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per token, then."
+        max_digits=18,
+        decimal_places=12,
+        null=True,
+        blank=True,
+        help_text="USD per token at the time of the request.",
     )
     price_cached = models.DecimalField(
         max_digits=18,
@@ -87,50 +115,82 @@ class UsageRecord(models.Model):
         max_digits=18, decimal_places=12, null=True, blank=True, help_text="USD per request."
     )
     weight_prompt = models.DecimalField(
-        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged per token at the time of the request.",
     )
     weight_completion = models.DecimalField(
-        max_digits=8, decimal_places=3, null=True, blank=True, help_text="Charged per token, then."
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Tokens charged per token at the time of the request.",
     )
     weight_cache_read = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Charged per cached token, then. Null: as prompt tokens.",
+        help_text="Tokens charged per token read from the cache. Null: as prompt tokens.",
     )
     weight_cache_write = models.DecimalField(
         max_digits=8,
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Charged per token written to the cache, then. Null: as prompt tokens.",
+        help_text="Tokens charged per token written to the cache. Null: as prompt tokens.",
     )
     cost = models.DecimalField(
-        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, by our prices."
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="USD, computed from the prices.",
     )
     upstream_cost = models.DecimalField(
-        max_digits=18, decimal_places=10, null=True, blank=True, help_text="USD, as reported."
+        max_digits=18,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="USD, as reported by the provider.",
     )
-    attempts = models.JSONField(default=list, help_text="Each try: provider, outcome, status, ms.")
-    available_before = models.BigIntegerField(default=0)
+    attempts = models.JSONField(
+        default=list, help_text="Each attempt: provider, outcome, status, ms."
+    )
+    available_before = models.BigIntegerField(
+        default=0, help_text="Available balance before the request."
+    )
     available_after = models.BigIntegerField(
         default=0,
-        help_text="As if the final charge had been taken at once: an adjustment writes it anew.",
+        help_text="Available balance after the request, as if its final charge was made at once.",
     )
     asked = models.IntegerField(
-        null=True, blank=True, help_text="How often the provider was asked for its later word."
+        null=True, blank=True, help_text="How often the provider was asked for the final usage."
     )
-    ask_at = models.DateTimeField(null=True, blank=True, help_text="When it is asked again.")
+    ask_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the provider is asked next."
+    )
     session = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name that the client sent.",
     )
     task = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="As the client names it."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name that the client sent.",
     )
-    first_byte_ms = models.IntegerField(null=True, blank=True)
-    duration_ms = models.IntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
+    first_byte_ms = models.IntegerField(
+        null=True, blank=True, help_text="Milliseconds until the first content."
+    )
+    duration_ms = models.IntegerField(default=0, help_text="Milliseconds until the end.")
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the request began.")
 
     class Meta:
         constraints = [
@@ -205,31 +265,36 @@ class UsageRecord(models.Model):
 class DailyUsage(models.Model):
     """Sums of a user's records of one day (UTC). They are kept when records are pruned."""
 
-    day = models.DateField()
+    day = models.DateField(help_text="The day (UTC).")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="daily_usage",
         db_index=False,  # daily_usage_by_user begins with it
+        help_text="The user.",
     )
-    model = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64, blank=True)
-    api_key = models.UUIDField(null=True)
-    status = models.CharField(max_length=16, choices=UsageRecord.Status.choices)
-    requests = models.BigIntegerField()
-    prompt_tokens = models.BigIntegerField()
-    completion_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    cache_write_tokens = models.BigIntegerField(db_default=0)
-    reasoning_tokens = models.BigIntegerField()
-    charged = models.BigIntegerField()
+    model = models.CharField(max_length=200, help_text="The requested model.")
+    provider = models.CharField(max_length=64, blank=True, help_text="The provider that answered.")
+    api_key = models.UUIDField(null=True, help_text="The id of the API key, if one was used.")
+    status = models.CharField(
+        max_length=16, choices=UsageRecord.Status.choices, help_text="How the requests ended."
+    )
+    requests = models.BigIntegerField(help_text="Number of requests.")
+    prompt_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    completion_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cached_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cache_write_tokens = models.BigIntegerField(
+        db_default=0, help_text="Sum of the records' column."
+    )
+    reasoning_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    charged = models.BigIntegerField(help_text="Sum of the records' column.")
     cost = models.DecimalField(
         max_digits=24,
         decimal_places=10,
         null=True,
-        help_text="USD: as reported, else by our prices. Null: nothing is known.",
+        help_text="USD: as reported, else computed from the prices. Null: unknown.",
     )
-    duration_ms = models.BigIntegerField(help_text="Of all requests together.")
+    duration_ms = models.BigIntegerField(help_text="Sum of all requests, in milliseconds.")
 
     class Meta:
         constraints = [
@@ -255,24 +320,32 @@ class DailyTotal(models.Model):
         PLAN = "plan"
 
     pk = models.CompositePrimaryKey("dimension", "day", "key")
-    day = models.DateField()
-    dimension = models.CharField(max_length=8, choices=Dimension.choices)
+    day = models.DateField(help_text="The day (UTC).")
+    dimension = models.CharField(
+        max_length=8,
+        choices=Dimension.choices,
+        help_text="What is summed: all, model, provider or plan.",
+    )
     key = models.CharField(max_length=200, blank=True, help_text="The model, provider or plan.")
-    users = models.BigIntegerField()
-    requests = models.BigIntegerField()
+    users = models.BigIntegerField(help_text="Users with a request on the day.")
+    requests = models.BigIntegerField(help_text="Number of requests.")
     errors = models.BigIntegerField(help_text="Requests that the providers failed.")
-    prompt_tokens = models.BigIntegerField()
-    completion_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    cache_write_tokens = models.BigIntegerField(db_default=0)
-    reasoning_tokens = models.BigIntegerField()
-    charged = models.BigIntegerField()
+    prompt_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    completion_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cached_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    cache_write_tokens = models.BigIntegerField(
+        db_default=0, help_text="Sum of the records' column."
+    )
+    reasoning_tokens = models.BigIntegerField(help_text="Sum of the records' column.")
+    charged = models.BigIntegerField(help_text="Sum of the records' column.")
     cost = models.DecimalField(
-        max_digits=24, decimal_places=10, help_text="USD: as reported, else by our prices, else 0."
+        max_digits=24,
+        decimal_places=10,
+        help_text="USD: as reported, else computed from the prices, else 0.",
     )
     latency = ArrayField(
         models.IntegerField(),
-        help_text="How many of the answered requests took how long: see tokens/usage/latency.py.",
+        help_text="Answered requests by duration, in the buckets of tokens/usage/latency.py.",
     )
 
     def __str__(self) -> str:
@@ -283,10 +356,10 @@ class Aggregation(models.Model):
     """The day up to which `DailyUsage` and `DailyTotal` are final: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    open_from = models.DateField(help_text="From this day on records may still change.")
+    open_from = models.DateField(help_text="The first day whose records may still change.")
     pruned_until = models.DateField(
         null=True,
-        help_text="The records of the days before are pruned: their sums are all there is.",
+        help_text="Records of earlier days were deleted; only their sums remain.",
     )
 
     class Meta:

@@ -69,7 +69,7 @@ def aggregate(*, since: date | None = None) -> int:
     days = open_days(since=since)
     provisional = _oldest_provisional()
     for day in days:
-        _make_anew(day)
+        _replace_day(day)
     settled = days[-1] - _MAY_STILL_RUN
     Aggregation.objects.update_or_create(
         id=1, defaults={"open_from": min(settled, provisional or settled)}
@@ -95,7 +95,7 @@ def take_turns() -> None:
 
 
 @transaction.atomic
-def _make_anew(day: date) -> None:
+def _replace_day(day: date) -> None:
     take_turns()
     if Aggregation.objects.filter(pruned_until__gt=day).exists():
         return  # pruned since the days were chosen

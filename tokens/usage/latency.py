@@ -9,6 +9,7 @@ last bucket, and are shown as an hour.
 from collections.abc import Sequence
 from itertools import accumulate
 from math import ceil, sqrt
+from typing import NamedTuple
 
 ERROR = 0.05
 _HOUR = 3_600_000
@@ -23,6 +24,18 @@ def _bounds() -> list[int]:
 
 BOUNDS = _bounds()
 """The beginning of each bucket in milliseconds. Stored counts depend on it: never change it."""
+
+
+class Percentiles(NamedTuple):
+    """Latencies in ms that half, 95 % and 99 % of the requests did not exceed; None without any."""
+
+    p50: int | None
+    p95: int | None
+    p99: int | None
+
+
+def percentiles(counts: Sequence[int]) -> Percentiles:
+    return Percentiles(*(percentile(counts, share) for share in (0.5, 0.95, 0.99)))
 
 
 def percentile(counts: Sequence[int], share: float) -> int | None:

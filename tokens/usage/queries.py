@@ -1,11 +1,11 @@
 """Queries of usage: filtered, summed by group, or page by page for an export."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Sum, Value
@@ -39,6 +39,35 @@ _GROUPS = {
     "task": F("task"),
     "user": F("user_id"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """Sums of a user's requests in one group."""
+
+    group: date | str | int | None
+    """The day, the model's, provider's, session's or task's name, or the id of the key or user.
+
+    None where the requests had none.
+    """
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    charged: int = 0
+    cost: Decimal | None = None
+    """The provider's cost in USD; None if it is known for none of the requests."""
+
+    def __add__(self, other: "Sums") -> "Sums":
+        known = [cost for cost in (self.cost, other.cost) if cost is not None]
+        counts = ("requests", *_TOKENS)
+        return Sums(
+            group=self.group,
+            cost=sum(known, Decimal(0)) if known else None,
+            **{name: getattr(self, name) + getattr(other, name) for name in counts},
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +127,7 @@ def charged_this_month(user_id: int, key: UUID) -> int:
     """Return the tokens charged to a key in this calendar month (UTC)."""
     today = timezone.now().astimezone(UTC).date()
     wanted = Filter(since=midnight(today.replace(day=1)), key=key)
-    return sum(row["charged"] for row in sums(user_id, wanted, "key"))
+    return sum(found.charged for found in sums(user_id, wanted, "key"))
 
 
 def _lookups(wanted: Filter) -> dict[str, Any]:
@@ -106,22 +135,21 @@ def _lookups(wanted: Filter) -> dict[str, Any]:
     return {_LOOKUPS[name]: value for name, value in given if value is not None}
 
 
-def sums(user_id: int, wanted: Filter, group: Group) -> list[dict[str, Any]]:
+def sums(user_id: int, wanted: Filter, group: Group) -> list[Sums]:
     """Sum the records by day (UTC), oldest first, or by another group, largest charge first.
 
     Whole closed days are read from their sums, the rest from the records. Filters by session or
     task read only the records, as long as these are kept.
     """
-    merged: dict[Any, dict[str, Any]] = {}
+    merged: dict[Any, Sums] = {}
     of_records = wanted.is_of_records or group in ("session", "task")
     parts = [_as_days(records(user_id, wanted))] if of_records else _parts(user_id, wanted)
     for part in parts:
-        for row in _by_group(part, group):
-            key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
-            merged[key] = _add(merged.get(key), row) | {"group": key}
+        for found in _by_group(part, group):
+            merged[found.group] = merged.get(found.group, Sums(group=found.group)) + found
     if group == "day":
         return [merged[day] for day in sorted(merged)]
-    return sorted(merged.values(), key=lambda row: (-row["charged"], row["group"] or ""))
+    return sorted(merged.values(), key=lambda found: (-found.charged, str(found.group or "")))
 
 
 def _parts(user_id: int, wanted: Filter) -> list[QuerySet[Any]]:
@@ -159,31 +187,21 @@ def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
     )
 
 
-def _by_group(part: QuerySet[Any], group: str) -> Iterable[dict[str, Any]]:
+def _by_group(part: QuerySet[Any], group: str) -> Iterator[Sums]:
     cost = "cost" if part.model is DailyUsage else "known_cost"
     totals = {f"sum_of_{name}": Sum(name) for name in ("requests", *_TOKENS)}
     rows = part.order_by().annotate(group=_GROUPS[group]).values("group")
-    sums: Iterable[dict[str, Any]] = rows.annotate(**totals, sum_of_cost=Sum(cost))
-    return sums
+    for row in rows.annotate(**totals, sum_of_cost=Sum(cost)):
+        key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
+        counts = {name: int(row[f"sum_of_{name}"]) for name in ("requests", *_TOKENS)}
+        yield Sums(group=key, cost=row["sum_of_cost"], **counts)
 
 
-def _add(sofar: dict[str, Any] | None, row: dict[str, Any]) -> dict[str, Any]:
-    """Add a part's sums to those of the previous parts. An unknown cost stays None."""
-    sofar = sofar or {"cost": None}
-    told = [cost for cost in (sofar["cost"], row["sum_of_cost"]) if cost is not None]
-    return {
-        **{
-            name: sofar.get(name, 0) + int(row[f"sum_of_{name}"]) for name in ("requests", *_TOKENS)
-        },
-        "cost": sum(told, Decimal(0)) if told else None,
-    }
+def top_users(*, since: date, until: date, at_most: int) -> dict[int, Sums]:
+    """Return the sums of the users with the largest charges in some days, by id, largest first.
 
-
-def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]:
-    """Return the users with the largest charges in some days (``until`` is exclusive).
-
-    This reads a row for each user, day and model, so it is meant for a month, not for years. Cost
-    in USD.
+    ``until`` is exclusive. This reads a row for each user, day and model, so it is meant for a
+    month, not for years.
     """
     parts = _parts_of_all(since, until)
     charged: Counter[int] = Counter()
@@ -191,12 +209,11 @@ def top_users(*, since: date, until: date, at_most: int) -> list[dict[str, Any]]
         sums = part.order_by().values_list("user_id").annotate(Sum("charged"))
         charged.update({user: int(sum_) for user, sum_ in sums})
     most = sorted(charged, key=lambda user: (-charged[user], user))[:at_most]
-    merged: dict[int, dict[str, Any]] = {}
+    merged: dict[Any, Sums] = {user: Sums(group=user) for user in most}
     for part in parts:  # All columns only for these users; those of other users are not needed.
-        for row in _by_group(part.filter(user_id__in=most), "user"):
-            merged[row["group"]] = _add(merged.get(row["group"]), row)
-    rows = [(user, merged[user]) for user in most]
-    return [{"user": user, **row, "cost": row["cost"] or Decimal(0)} for user, row in rows]
+        for found in _by_group(part.filter(user_id__in=most), "user"):
+            merged[found.group] += found
+    return merged
 
 
 def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
@@ -221,7 +238,14 @@ def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
         page = list(rest.filter(older)[:PAGE])
 
 
-def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Any]:
+class Place(TypedDict):
+    """Where a record stands in a list, without its other columns."""
+
+    created_at: datetime
+    id: UUID
+
+
+def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Place]:
     """Return the places of matching records, newest first, from the index `usage_of_user_by_kind`.
 
     So only matching records are read, by `at`. The search ends at the first match in the daily
@@ -243,7 +267,7 @@ def _first_match(user_id: int, wanted: Filter) -> datetime:
     return midnight(matching.order_by("day").values_list("day", flat=True).first() or last)
 
 
-def at(found: Sequence[dict[str, Any]]) -> list[UsageRecord]:
+def at(found: Sequence[Place]) -> list[UsageRecord]:
     """Fetch the records of ``places``, in the same order."""
     rows = UsageRecord.objects.in_bulk([place["id"] for place in found])
     return [rows[place["id"]] for place in found if place["id"] in rows]

@@ -9,7 +9,9 @@ if it changed since, the last plan that began before the end of the day.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from django.db import connection
@@ -17,9 +19,58 @@ from django.db import connection
 from tokens.models import Aggregation
 from tokens.periods import midnight
 from tokens.tiers import DEFAULT_TIER
-from tokens.usage.latency import BOUNDS
+from tokens.usage.latency import BOUNDS, Percentiles, percentiles
 
 Dimension = Literal["all", "model", "provider", "plan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Sums of requests. Without arguments these are the sums of no request."""
+
+    requests: int = 0
+    errors: int = 0
+    """Requests that the providers failed."""
+    users: int | None = 0
+    """Who had a request; None where several days were summed, whose users cannot be added up."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    charged: int = 0
+    """Tokens of the users' balances."""
+    cost: Decimal = Decimal(0)
+    """USD, as reported by the provider, or else computed from its prices."""
+    latency: tuple[int, ...] = (0,) * len(BOUNDS)
+    """Answered requests by duration, in the buckets of ``tokens.usage.latency``."""
+
+    @property
+    def latency_ms(self) -> Percentiles:
+        return percentiles(self.latency)
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(
+            users=None,
+            latency=tuple(map(sum, zip(self.latency, other.latency, strict=True))),
+            **{name: getattr(self, name) + getattr(other, name) for name in _FIGURES},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayTotals(Totals):
+    """The sums of one day (UTC) for one key of a dimension."""
+
+    day: date
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyTotals(Totals):
+    """The sums of several days for one model, provider or plan; "" or None: for all of them."""
+
+    key: str | None = ""
+
 
 _KEYS: dict[Dimension, str] = {
     "all": "''",
@@ -127,17 +178,16 @@ def closed_until() -> date:
     return state.open_from if state else date.min
 
 
-def by_key(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
-    """Sum the days of a period (``until`` is exclusive) by key, largest charge first.
-
-    ``users`` is None: users of several days cannot be added up.
-    """
-    return _read("key", dimension, since, until, order="charged DESC, key", users=False)
+def by_key(dimension: Dimension, *, since: date, until: date) -> list[KeyTotals]:
+    """Sum the days of a period (``until`` is exclusive) by key, largest charge first."""
+    rows = _read("key", dimension, since, until, order="charged DESC, key", users=False)
+    return [KeyTotals(**row) for row in rows]
 
 
-def by_day(dimension: Dimension, *, since: date, until: date) -> list[dict[str, Any]]:
+def by_day(dimension: Dimension, *, since: date, until: date) -> list[DayTotals]:
     """Return the sums of each day and key, ordered by day and key."""
-    return _read("day, key", dimension, since, until, order="day, key", users=True)
+    rows = _read("day, key", dimension, since, until, order="day, key", users=True)
+    return [DayTotals(**row) for row in rows]
 
 
 def active_users(*, since: date, until: date) -> int:
@@ -178,7 +228,8 @@ def _read(
     with connection.cursor() as cursor:
         cursor.execute(statement, {**names, **span, "free": DEFAULT_TIER})
         columns = [column.name for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    return [{**row, "latency": tuple(row["latency"])} for row in rows]
 
 
 def _span(since: date, until: date, closed: date) -> dict[str, datetime]:

@@ -53,11 +53,11 @@ class Command(BaseCommand):
             past = seed_past(days) if days else None
             transaction.set_rollback(dry_run)
         if past and not json:
-            self.stdout.write(_told(past))
+            self.stdout.write(_summary(past))
         self.stdout.write(_one_line(demo) if json else _lines(demo))
 
 
-def _told(past: Past) -> str:
+def _summary(past: Past) -> str:
     return (
         f"{'A past' if past.fresh else 'There was a past already'}: {past.users} users, "
         f"{past.subscriptions} subscriptions, {past.invoices} invoices, {past.records} records"

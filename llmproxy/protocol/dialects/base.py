@@ -205,9 +205,9 @@ class _BrokenOff(UpstreamFailed):
     retryable = True
 
 
-def upstream_error(said: Json) -> UpstreamFailed:
+def upstream_error(reported: Json) -> UpstreamFailed:
     """Read an in-band error of an upstream."""
-    message, code = said.get("message"), said.get("code")
+    message, code = reported.get("message"), reported.get("code")
     error = UpstreamFailed(message if isinstance(message, str) else None)
     if isinstance(code, int) and 400 <= code < 600:
         error.status = code

@@ -62,10 +62,10 @@ class PieceReader:
             self._count += 1
         self._last = self._calls[index] = (known[0], known[1] or given)
         custom = isinstance(call.get("custom"), dict)
-        said = call.get("custom") if custom else call.get("function")
-        said = said if isinstance(said, dict) else {}
-        text = _text(said.get("input")) if custom else _arguments(said)
-        return Piece("call", known[0], text, given, _text(said.get("name")), custom)
+        fields = call.get("custom") if custom else call.get("function")
+        fields = fields if isinstance(fields, dict) else {}
+        text = _text(fields.get("input")) if custom else _arguments(fields)
+        return Piece("call", known[0], text, given, _text(fields.get("name")), custom)
 
 
 def _reasoning(message: Json, *, whole: bool) -> Iterator[Piece]:
@@ -75,9 +75,9 @@ def _reasoning(message: Json, *, whole: bool) -> Iterator[Piece]:
     for position, detail in enumerate(found):
         kind = _text(detail.get("type"))
         name = _TEXT_OF.get(kind, "")
-        said = {key: value for key, value in detail.items() if key != name and value is not None}
+        fields = {key: value for key, value in detail.items() if key != name and value is not None}
         key = f"{kind}-{position if whole else detail.get('index', detail.get('id'))}"
-        yield Piece("reasoning", key, _text(detail.get(name)), detail=said)
+        yield Piece("reasoning", key, _text(detail.get(name)), detail=fields)
     if not found and (plain := _text(message.get("reasoning") or message.get("reasoning_content"))):
         yield Piece("reasoning", "reasoning", plain)
 

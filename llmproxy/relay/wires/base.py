@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+from llmproxy.protocol import sse
 from llmproxy.protocol.reports import Report
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
@@ -19,14 +20,25 @@ class Whole(NamedTuple):
 
 
 class Beginning(ABC):
-    """Reads the first events of a stream, until one of them has content."""
+    """Reads the first events of a stream, until one of them has content.
 
-    @abstractmethod
-    def look(self, block: bytes) -> bool:
-        """Return whether a block of whole events has content.
+    It keeps them, so that the stream does not parse them again.
+    """
+
+    def look(self, block: bytes) -> bytes | None:
+        """Read whole events. Return the bytes after the first one with content, None without any.
 
         Raises ``AttemptFailed`` for an error, or the end of an empty answer.
         """
+        events = list(sse.events(block))
+        for number, event in enumerate(events, 1):
+            if self.has_content(event):
+                return b"".join(events[number:])
+        return None
+
+    @abstractmethod
+    def has_content(self, event: bytes) -> bool:
+        """Read and keep an event; return whether it has content. Raises as ``look``."""
 
     @abstractmethod
     def empty(self) -> AttemptFailed:

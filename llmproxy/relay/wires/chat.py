@@ -65,26 +65,27 @@ class ChatWire(Wire):
 
 class ChatBeginning(Beginning):
     def __init__(self) -> None:
+        self.read: list[tuple[bytes, events.Content]] = []
         self._report: Report | None = None
 
-    def look(self, block: bytes) -> bool:
-        for event in sse.events(block):
-            said = events.read(event)
-            if isinstance(said, Refusal):
-                raise failure_of(said)
-            if said is events.DONE:
-                raise self.empty()
-            if isinstance(said, dict):
-                if output_characters(said) or finished_choices(said):
-                    return True
-                self._report = merged(self._report, report_in(said))
+    def has_content(self, event: bytes) -> bool:
+        content = events.read(event)
+        self.read.append((event, content))
+        if isinstance(content, Refusal):
+            raise failure_of(content)
+        if content is events.DONE:
+            raise self.empty()
+        if isinstance(content, dict):
+            if output_characters(content) or finished_choices(content):
+                return True
+            self._report = merged(self._report, report_in(content))
         return False
 
     def empty(self) -> AttemptFailed:
         return empty(self._report)
 
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
-        return ChatStream(exchange, opening, leave)
+        return ChatStream(exchange, opening, leave, self.read)
 
 
 def read_object(body: bytes) -> tuple[bytes, dict[str, Any]]:
@@ -103,12 +104,12 @@ def _put_together(body: bytes) -> dict[str, Any]:
     chunks = []
     report: Report | None = None
     for event in sse.events(body):
-        said = events.read(event)
-        if isinstance(said, Refusal):
-            raise failure_of(said)
-        if isinstance(said, dict):
-            chunks.append(said)
-            report = merged(report, report_in(said))
+        content = events.read(event)
+        if isinstance(content, Refusal):
+            raise failure_of(content)
+        if isinstance(content, dict):
+            chunks.append(content)
+            report = merged(report, report_in(content))
     if not chunks:
         raise empty(report)
     return answers.as_answer(chunks)

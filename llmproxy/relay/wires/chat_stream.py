@@ -1,5 +1,6 @@
 """A stream of chat completions: relayed as bytes, in whole events, and parsed only if needed."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -15,10 +16,17 @@ from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.upstream.client import failure_of
 
+ReadEvents = Iterable[tuple[bytes, events.Content]]
+
 
 class ChatStream(RelayedStream):
-    def __init__(self, exchange: Exchange, opening: Opening, leave: Leave) -> None:
+    """``read`` contains the events that were read until the first content, parsed."""
+
+    def __init__(
+        self, exchange: Exchange, opening: Opening, leave: Leave, read: ReadEvents
+    ) -> None:
         super().__init__(exchange, opening, leave)
+        self._opening = read
         self._shows_usage = exchange.call.wants_usage
         self._choices = exchange.call.choices
         self._finished: set[int] = set()
@@ -28,6 +36,9 @@ class ChatStream(RelayedStream):
     @property
     def _has_finished(self) -> bool:
         return len(self._finished) >= self._choices
+
+    def _read_opening(self) -> bytes:
+        return b"".join([self._pass_content(*each) for each in self._opening])
 
     def _read(self, block: bytes) -> bytes:
         text = self._plain.text(block)
@@ -105,18 +116,20 @@ class ChatStream(RelayedStream):
         return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:
-        said = events.read(event)
-        if said is events.DONE:
+        return self._pass_content(event, events.read(event))
+
+    def _pass_content(self, event: bytes, content: events.Content) -> bytes:
+        if content is events.DONE:
             self._done = not self._error
             self._exchange.note_usage(None, final=self._done)
-        elif isinstance(said, Refusal):
-            self._error = self._error or failure_of(said).error
+        elif isinstance(content, Refusal):
+            self._error = self._error or failure_of(content).error
             self._exchange.note_usage(None, final=False)
-        elif said is events.NO_JSON:
+        elif content is events.NO_JSON:
             self._drop()
-        elif isinstance(said, dict) and not (self._done or self._error):
-            return self._pass_chunk(event, said)
-        elif said is None and event.startswith(b":"):
+        elif isinstance(content, dict) and not (self._done or self._error):
+            return self._pass_chunk(event, content)
+        elif content is None and event.startswith(b":"):
             return self._show_comment(event)
         return b""
 
@@ -144,5 +157,5 @@ class ChatStream(RelayedStream):
         return sse.event(error.body(self._exchange.request_id))
 
 
-def _holds_more(told: tuple[bytes, Chunk]) -> bool:
-    return is_remarkable(told[1])
+def _holds_more(event: tuple[bytes, Chunk]) -> bool:
+    return is_remarkable(event[1])

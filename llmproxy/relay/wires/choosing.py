@@ -46,7 +46,7 @@ class Wires:
             return NativeWire(self._call)
         return TranslatedWire(self._call, self._translation(dialect.target))
 
-    def insist(self, routes: Sequence[ServedRoute]) -> None:
+    def require(self, routes: Sequence[ServedRoute]) -> None:
         """Raise the error of the request if it cannot be sent to any of the providers.
 
         A field that must not be sent to one of them is refused for all. Translations for the

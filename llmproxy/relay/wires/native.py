@@ -1,14 +1,14 @@
 """Messages and Responses for a provider that supports them: relayed as bytes."""
 
 from llmproxy.errors import UpstreamError
-from llmproxy.protocol import calls, sse
+from llmproxy.protocol import calls
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.dialects import DIALECTS, NativeReader
 from llmproxy.providers.base import printable
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.relay.wires.base import Beginning, Whole, Wire
-from llmproxy.relay.wires.native_stream import NativeStream, failure, payload_of
+from llmproxy.relay.wires.native_stream import NativeStream, Payload, failure, payload_of
 from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer, empty, failure_in, object_in
 
 
@@ -47,18 +47,16 @@ class _NativeBeginning(Beginning):
     def __init__(self, reader: NativeReader, dialect: str) -> None:
         self._reader = reader
         self._dialect = dialect
+        self._read: list[tuple[bytes, Payload | None]] = []
 
-    def look(self, block: bytes) -> bool:
-        for event in sse.events(block):
-            payload = payload_of(event)
-            if not payload:
-                continue
+    def has_content(self, event: bytes) -> bool:
+        payload = payload_of(event)
+        self._read.append((event, payload))
+        if payload:
             self._reader.add(payload)
-            if self._reader.failed is not None:
-                raise failure(self._reader.failed)
-            if self._reader.characters or self._reader.stopped:
-                return True
-        return False
+        if self._reader.failed is not None:
+            raise failure(self._reader.failed)
+        return bool(self._reader.characters or self._reader.stopped)
 
     def empty(self) -> AttemptFailed:
         # The figures at the start of a stream are not yet what the provider bills.
@@ -66,4 +64,4 @@ class _NativeBeginning(Beginning):
 
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
         reader = DIALECTS[self._dialect].native_reader()
-        return NativeStream(exchange, opening, leave, reader)
+        return NativeStream(exchange, opening, leave, reader, self._read)

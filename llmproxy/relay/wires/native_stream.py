@@ -1,5 +1,6 @@
 """A stream of Messages or Responses from its provider: read, and relayed unchanged."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from core.errors import ApiError
@@ -11,14 +12,27 @@ from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.upstream.client import AttemptFailed, failure_of
 
-_NO_JSON: dict[str, Any] = {}
+Payload = dict[str, Any]
+
+_NO_JSON: Payload = {}
 
 
 class NativeStream(RelayedStream):
+    """``read`` contains the events that were read until the first content, parsed.
+
+    ``reader`` has not read them: it counts what the client is sent.
+    """
+
     def __init__(
-        self, exchange: Exchange, opening: Opening, leave: Leave, reader: NativeReader
+        self,
+        exchange: Exchange,
+        opening: Opening,
+        leave: Leave,
+        reader: NativeReader,
+        read: Iterable[tuple[bytes, Payload | None]],
     ) -> None:
         super().__init__(exchange, opening, leave)
+        self._opening = read
         self._reader = reader
         self._last = b""
         self._plain = PlainChunks()
@@ -26,6 +40,9 @@ class NativeStream(RelayedStream):
     @property
     def _has_finished(self) -> bool:
         return self._reader.stopped
+
+    def _read_opening(self) -> bytes:
+        return b"".join([self._pass_parsed(*each) for each in self._opening])
 
     def _read(self, block: bytes) -> bytes:
         text = self._plain.text(block)
@@ -41,7 +58,11 @@ class NativeStream(RelayedStream):
         if text is not None:
             self._exchange.tally.add(len(text))
             return event
-        payload = payload_of(event)
+        return self._pass_parsed(event, payload_of(event))
+
+    def _pass_parsed(self, event: bytes, payload: Payload | None) -> bytes:
+        if self._done or self._error:
+            return b""
         if payload is None:
             return event if event.startswith(b":") else b""
         if payload is _NO_JSON:
@@ -49,7 +70,7 @@ class NativeStream(RelayedStream):
             return b""
         return self._pass_payload(event, payload)
 
-    def _pass_payload(self, event: bytes, payload: dict[str, Any]) -> bytes:
+    def _pass_payload(self, event: bytes, payload: Payload) -> bytes:
         reader, before = self._reader, self._reader.characters
         says_more = reader.add(payload)
         self._exchange.tally.add(reader.characters - before)
@@ -77,7 +98,7 @@ class NativeStream(RelayedStream):
         return self._reader.failure(error, self._exchange.request_id)
 
 
-def payload_of(event: bytes) -> dict[str, Any] | None:
+def payload_of(event: bytes) -> Payload | None:
     """Return the object of an event: empty if the data is not JSON, None if there is no data.
 
     ``[DONE]`` does not end streams of these dialects. Some gateways send it after the last event.
@@ -96,6 +117,6 @@ def payload_of(event: bytes) -> dict[str, Any] | None:
     return value
 
 
-def failure(said: dict[str, Any]) -> AttemptFailed:
+def failure(reported: dict[str, Any]) -> AttemptFailed:
     """Turn an error in the dialect, sent with status 200, into a failed attempt."""
-    return failure_of(refusals.from_json({"error": said}))
+    return failure_of(refusals.from_json({"error": reported}))

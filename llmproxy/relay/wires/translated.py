@@ -13,7 +13,7 @@ from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.relay.wires.base import Beginning, Whole
 from llmproxy.relay.wires.chat import ChatBeginning, ChatWire
-from llmproxy.relay.wires.chat_stream import ChatStream
+from llmproxy.relay.wires.chat_stream import ChatStream, ReadEvents
 
 
 class TranslatedWire(ChatWire):
@@ -36,14 +36,20 @@ class _TranslatedBeginning(ChatBeginning):
         self._translation = translation
 
     def stream(self, exchange: Exchange, opening: Opening, leave: Leave) -> RelayedStream:
-        return TranslatedStream(exchange, opening, leave, self._translation.stream())
+        translator = self._translation.stream()
+        return TranslatedStream(exchange, opening, leave, self.read, translator)
 
 
 class TranslatedStream(ChatStream):
     def __init__(
-        self, exchange: Exchange, opening: Opening, leave: Leave, translator: StreamTranslator
+        self,
+        exchange: Exchange,
+        opening: Opening,
+        leave: Leave,
+        read: ReadEvents,
+        translator: StreamTranslator,
     ) -> None:
-        super().__init__(exchange, opening, leave)
+        super().__init__(exchange, opening, leave, read)
         self._translator = translator
 
     def _read(self, block: bytes) -> bytes:

@@ -10,9 +10,12 @@ export type ClientOptions = {
  */
 export type ApiKey = {
     readonly id: string;
+    /**
+     * The owner's name for the key.
+     */
     name: string;
     /**
-     * How the key begins; shown in lists.
+     * The beginning of the key, shown in lists.
      */
     readonly prefix: string;
     scopes?: Array<ScopesEnum>;
@@ -26,15 +29,24 @@ export type ApiKey = {
      */
     monthly_token_budget?: number | null;
     /**
-     * Tokens that one session may use.
+     * Maximum tokens of one session.
      */
     session_budget?: number | null;
     /**
-     * Tokens that one task may use.
+     * Maximum tokens of one task.
      */
     task_budget?: number | null;
+    /**
+     * When the key was created.
+     */
     readonly created_at: string;
+    /**
+     * When the key stops being valid. Null: never.
+     */
     expires_at?: string | null;
+    /**
+     * When the key was last used, to the minute.
+     */
     readonly last_used_at: string | null;
     readonly usage: KeyUsage;
 };
@@ -55,19 +67,25 @@ export type Balance = {
      */
     readonly allocated: number;
     /**
-     * Spent from the allowance in this period.
+     * Used from the allowance in this period.
      */
     readonly used: number;
     /**
-     * Held for requests that run now.
+     * Reserved for running requests.
      */
     readonly reserved: number;
     /**
-     * What is left of bonus grants.
+     * Unused bonus tokens.
      */
     readonly bonus: number;
     readonly available: number;
+    /**
+     * The start of the current period.
+     */
     readonly period_start: string;
+    /**
+     * The end of the current period.
+     */
     readonly period_end: string;
     readonly plan: string;
 };
@@ -120,8 +138,8 @@ export type IntervalEnum = 'month' | 'year';
  * What a key has used in this calendar month (UTC).
  */
 export type KeyUsage = {
-    requests?: number;
-    tokens?: number;
+    requests: number;
+    tokens: number;
 };
 
 export type Kind = {
@@ -147,15 +165,15 @@ export type Kinds = {
 
 export type Limits = {
     /**
-     * 0 allows none.
+     * 0: none.
      */
     readonly requests_per_minute: number;
     /**
-     * What a request may use at most counts, then what it used. 0 allows none.
+     * A request counts as its reservation, and later as its charge. 0: none.
      */
     readonly tokens_per_minute: number;
     /**
-     * 0 allows none.
+     * 0: none.
      */
     readonly concurrent_requests: number;
     /**
@@ -167,7 +185,7 @@ export type Limits = {
      */
     readonly allowed_models: Array<string>;
     /**
-     * How many keys a user may have.
+     * Maximum number of keys of a user.
      */
     readonly api_keys: number;
 };
@@ -237,16 +255,53 @@ export type Receipt = {
      * The reservation's id.
      */
     readonly id: string;
+    /**
+     * The id of the request, X-Request-ID.
+     */
     readonly request_id: string;
+    /**
+     * The id of the API key, if one was used.
+     */
     readonly api_key: string | null;
+    /**
+     * The path of the endpoint, such as chat/completions.
+     */
     readonly endpoint: string;
     readonly streamed: boolean;
+    /**
+     * The requested model.
+     */
     readonly model: string;
+    /**
+     * The provider that answered.
+     */
     readonly provider: string;
+    /**
+     * How the request ended.
+     *
+     * * `ok` - Ok
+     * * `cancelled` - client went away
+     * * `failed` - upstream failed
+     * * `abandoned` - process died; the hold expired
+     */
     readonly status: UsageStatus;
+    /**
+     * Whether the provider reported the usage, or it was estimated.
+     *
+     * * `reported` - by the upstream
+     * * `client` - by the client, who called a provider themselves
+     * * `estimated` - counted here
+     * * `none` - nothing to charge
+     */
     readonly source: SourceEnum;
     readonly settlement: string;
+    /**
+     * Tokens of the prompt, with cached ones.
+     */
     readonly prompt_tokens: number;
+    /**
+     * Tokens of the output, with reasoning.
+     */
     readonly completion_tokens: number;
     /**
      * Part of prompt_tokens.
@@ -260,30 +315,36 @@ export type Receipt = {
      * Tokens taken from the balance.
      */
     readonly charged: number;
+    /**
+     * Milliseconds until the end.
+     */
     readonly duration_ms: number;
+    /**
+     * When the request began.
+     */
     readonly created_at: string;
     /**
      * Part of prompt_tokens, beside cached_tokens.
      */
     readonly cache_write_tokens: number;
     /**
-     * Part of completion_tokens: what a reported total has above its parts.
+     * Part of completion_tokens: the excess of the reported total over its parts.
      */
     readonly surplus_tokens: number;
     /**
-     * As the client names it.
+     * The name that the client sent.
      */
     readonly session: string;
     /**
-     * As the client names it.
+     * The name that the client sent.
      */
     readonly task: string;
     /**
-     * USD per token, then.
+     * USD per token at the time of the request.
      */
     readonly price_prompt: string | null;
     /**
-     * USD per token, then.
+     * USD per token at the time of the request.
      */
     readonly price_completion: string | null;
     /**
@@ -299,40 +360,46 @@ export type Receipt = {
      */
     readonly price_request: string | null;
     /**
-     * Charged per token, then.
+     * Tokens charged per token at the time of the request.
      */
     readonly weight_prompt: string | null;
     /**
-     * Charged per token, then.
+     * Tokens charged per token at the time of the request.
      */
     readonly weight_completion: string | null;
     /**
-     * Charged per cached token, then. Null: as prompt tokens.
+     * Tokens charged per token read from the cache. Null: as prompt tokens.
      */
     readonly weight_cache_read: string | null;
     /**
-     * Charged per token written to the cache, then. Null: as prompt tokens.
+     * Tokens charged per token written to the cache. Null: as prompt tokens.
      */
     readonly weight_cache_write: string | null;
     readonly kinds: Kinds;
     /**
-     * USD, by our prices.
+     * USD, computed from the prices.
      */
     readonly cost: string | null;
     /**
-     * USD, as reported.
+     * USD, as reported by the provider.
      */
     readonly upstream_cost: string | null;
     /**
-     * The provider's own id.
+     * The provider's id for the request.
      */
     readonly upstream_id: string;
     readonly attempts: Array<Attempt>;
+    /**
+     * Available balance before the request.
+     */
     readonly available_before: number;
     /**
-     * As if the final charge had been taken at once: an adjustment writes it anew.
+     * Available balance after the request, as if its final charge was made at once.
      */
     readonly available_after: number;
+    /**
+     * Milliseconds until the first content.
+     */
     readonly first_byte_ms: number | null;
 };
 
@@ -429,6 +496,9 @@ export type Tier = {
      * free, pro, enterprise …
      */
     readonly name: string;
+    /**
+     * The name to show.
+     */
     readonly title: string;
     /**
      * Allowance of each period, in tokens.
@@ -452,16 +522,53 @@ export type UsageRecord = {
      * The reservation's id.
      */
     readonly id: string;
+    /**
+     * The id of the request, X-Request-ID.
+     */
     readonly request_id: string;
+    /**
+     * The id of the API key, if one was used.
+     */
     readonly api_key: string | null;
+    /**
+     * The path of the endpoint, such as chat/completions.
+     */
     readonly endpoint: string;
     readonly streamed: boolean;
+    /**
+     * The requested model.
+     */
     readonly model: string;
+    /**
+     * The provider that answered.
+     */
     readonly provider: string;
+    /**
+     * How the request ended.
+     *
+     * * `ok` - Ok
+     * * `cancelled` - client went away
+     * * `failed` - upstream failed
+     * * `abandoned` - process died; the hold expired
+     */
     readonly status: UsageStatus;
+    /**
+     * Whether the provider reported the usage, or it was estimated.
+     *
+     * * `reported` - by the upstream
+     * * `client` - by the client, who called a provider themselves
+     * * `estimated` - counted here
+     * * `none` - nothing to charge
+     */
     readonly source: SourceEnum;
     readonly settlement: string;
+    /**
+     * Tokens of the prompt, with cached ones.
+     */
     readonly prompt_tokens: number;
+    /**
+     * Tokens of the output, with reasoning.
+     */
     readonly completion_tokens: number;
     /**
      * Part of prompt_tokens.
@@ -475,22 +582,28 @@ export type UsageRecord = {
      * Tokens taken from the balance.
      */
     readonly charged: number;
+    /**
+     * Milliseconds until the end.
+     */
     readonly duration_ms: number;
+    /**
+     * When the request began.
+     */
     readonly created_at: string;
     /**
      * Part of prompt_tokens, beside cached_tokens.
      */
     readonly cache_write_tokens: number;
     /**
-     * Part of completion_tokens: what a reported total has above its parts.
+     * Part of completion_tokens: the excess of the reported total over its parts.
      */
     readonly surplus_tokens: number;
     /**
-     * As the client names it.
+     * The name that the client sent.
      */
     readonly session: string;
     /**
-     * As the client names it.
+     * The name that the client sent.
      */
     readonly task: string;
 };
@@ -527,8 +640,17 @@ export type UsageSums = {
 
 export type User = {
     readonly id: number;
+    /**
+     * The address to sign in with, in lower case.
+     */
     readonly email: string;
+    /**
+     * The name to address the user by.
+     */
     name: string;
+    /**
+     * When the account was created.
+     */
     readonly date_joined: string;
 };
 
@@ -723,6 +845,9 @@ export type Error = {
  * A key as lists show it: recognizable, but not usable.
  */
 export type ApiKeyWritable = {
+    /**
+     * The owner's name for the key.
+     */
     name: string;
     scopes?: Array<ScopesEnum>;
     /**
@@ -735,13 +860,16 @@ export type ApiKeyWritable = {
      */
     monthly_token_budget?: number | null;
     /**
-     * Tokens that one session may use.
+     * Maximum tokens of one session.
      */
     session_budget?: number | null;
     /**
-     * Tokens that one task may use.
+     * Maximum tokens of one task.
      */
     task_budget?: number | null;
+    /**
+     * When the key stops being valid. Null: never.
+     */
     expires_at?: string | null;
 };
 
@@ -782,6 +910,9 @@ export type UsagePageWritable = {
 };
 
 export type UserWritable = {
+    /**
+     * The name to address the user by.
+     */
     name: string;
 };
 

@@ -47,26 +47,26 @@ def ending(choice: Json, blocks: list[Block], stops: tuple[str, ...]) -> Json:
     """Return the reason why the answer ended."""
     reason, stopped_by = choice.get("finish_reason"), _stopped_by(choice, stops)
     if reason not in ("length", "content_filter") and any(one.kind == "call" for one in blocks):
-        said = "tool_use"  # Some providers say "stop" after calls.
+        stop_reason = "tool_use"  # Some providers say "stop" after calls.
     elif any(block.kind == "refusal" for block in blocks):
-        said = "refusal"
+        stop_reason = "refusal"
     elif stopped_by is not None:
-        said = "stop_sequence"
+        stop_reason = "stop_sequence"
     else:
-        said = _REASONS.get(str(reason), "end_turn")
+        stop_reason = _REASONS.get(str(reason), "end_turn")
     refused = {"type": "refusal", "category": None, "explanation": None}
     return {
-        "stop_reason": said,
-        "stop_sequence": stopped_by if said == "stop_sequence" else None,
-        "stop_details": refused if said == "refusal" else None,
+        "stop_reason": stop_reason,
+        "stop_sequence": stopped_by if stop_reason == "stop_sequence" else None,
+        "stop_details": refused if stop_reason == "refusal" else None,
     }
 
 
 def _stopped_by(choice: Json, stops: tuple[str, ...]) -> str | None:
     """Return the stop sequence that ended the answer, if reported (vLLM, OpenRouter)."""
-    told = choice.get("stop_reason")
-    if isinstance(told, str) and told in stops:
-        return told
+    stop_reason = choice.get("stop_reason")
+    if isinstance(stop_reason, str) and stop_reason in stops:
+        return stop_reason
     met = choice.get("native_finish_reason") == "stop_sequence"
     return stops[0] if met and len(stops) == 1 else None
 

@@ -15,31 +15,35 @@ Json = dict[str, Any]
 def add_turn(turn: Fields, conversation: Conversation) -> None:
     """Add one turn of the user, the assistant or (between turns) the system."""
     role = turn.need("role", str)
-    said = turn.need("content", str, list)
+    content_parts = turn.need("content", str, list)
     path = turn.at("content")
     turn.done()
     if role == "system":
-        conversation.say("system", parts(said, path, turn.scope))
+        conversation.say("system", parts(content_parts, path, turn.scope))
     elif role not in ("user", "assistant"):
         raise InvalidRequest("A role must be user or assistant.", param=turn.at("role"))
     else:
-        blocks = said if isinstance(said, list) else [{"type": "text", "text": said}]
+        blocks = (
+            content_parts
+            if isinstance(content_parts, list)
+            else [{"type": "text", "text": content_parts}]
+        )
         add = _add_user if role == "user" else _add_assistant
         add(list(fields_of(blocks, path, turn.scope)), conversation)
 
 
 def _add_user(blocks: list[Fields], conversation: Conversation) -> None:
     """Add the results of tools, and then the user's other content."""
-    said: list[Json] = []
+    content_parts: list[Json] = []
     results = False
     for block in blocks:
         if block.peek("type") == "tool_result":
             _add_result(block, conversation)
             results = True
         else:
-            said += block_parts(block)
-    if said or not results:
-        conversation.say("user", said)
+            content_parts += block_parts(block)
+    if content_parts or not results:
+        conversation.say("user", content_parts)
 
 
 def _add_result(block: Fields, conversation: Conversation) -> None:
@@ -58,7 +62,7 @@ def _add_result(block: Fields, conversation: Conversation) -> None:
 
 def _add_assistant(blocks: list[Fields], conversation: Conversation) -> None:
     message = conversation.assistant(anew=True)
-    said: list[Json] = []
+    content_parts: list[Json] = []
     for block in blocks:
         kind = block.peek("type")
         if kind == "tool_use":
@@ -68,9 +72,9 @@ def _add_assistant(blocks: list[Fields], conversation: Conversation) -> None:
         elif kind == "redacted_thinking":
             _add_redacted(block, message)
         else:
-            said += block_parts(block)
-    if said or not message.get("tool_calls"):
-        message["content"] = content(said)
+            content_parts += block_parts(block)
+    if content_parts or not message.get("tool_calls"):
+        message["content"] = content(content_parts)
 
 
 def _call(block: Fields) -> Json:

@@ -51,8 +51,10 @@ class Renderer:
     def opening(self, chat: Json) -> Json:
         """Return the response without output that begins a stream."""
         model, created = chat.get("model"), chat.get("created")
-        told = {name: self._request.get(name) for name in _ECHOED}
-        echoed = {name: _ECHOED[name] if value is None else value for name, value in told.items()}
+        requested = {name: self._request.get(name) for name in _ECHOED}
+        echoed = {
+            name: _ECHOED[name] if value is None else value for name, value in requested.items()
+        }
         return {
             "id": f"resp_{self.reply.id}",
             "object": "response",

@@ -30,15 +30,15 @@ def _message(item: Fields, conversation: Conversation) -> None:
     item.skip("id")
     item.omit("phase")
     role = item.need("role", str)
-    said = parts(item.need("content", str, list), item.at("content"), item.scope)
+    written = parts(item.need("content", str, list), item.at("content"), item.scope)
     if role == "assistant":
         message = conversation.assistant()
         before = message["content"]
         if isinstance(before, str):
             before = [{"type": "text", "text": before}]
-        message["content"] = content([*(before or []), *said])
+        message["content"] = content([*(before or []), *written])
     elif role in _ROLES:
-        conversation.say(_ROLES[role], said)
+        conversation.say(_ROLES[role], written)
     else:
         expected = "A role must be user, assistant, system or developer."
         raise InvalidRequest(expected, param=item.at("role"))
@@ -78,13 +78,13 @@ def _direct(item: Fields) -> None:
 
 def _reasoning(item: Fields, conversation: Conversation) -> None:
     message = conversation.assistant()
-    summary, said = _texts(item, "summary"), _texts(item, "content")
+    summary, written = _texts(item, "summary"), _texts(item, "content")
     if item.scope.target.reasoning == "content":
         item.skip("id")
         item.omit("encrypted_content")
-        reasoning.add_plain(message, "\n\n".join(said or summary))
+        reasoning.add_plain(message, "\n\n".join(written or summary))
         return
-    for detail in _details(item, summary, said):
+    for detail in _details(item, summary, written):
         reasoning.add_detail(message, detail)
 
 
@@ -97,14 +97,14 @@ def _texts(item: Fields, name: str) -> list[str]:
     return texts
 
 
-def _details(item: Fields, summary: list[str], said: list[str]) -> list[Json]:
+def _details(item: Fields, summary: list[str], written: list[str]) -> list[Json]:
     """Return an item as entries of ``reasoning_details``."""
     encrypted, item_id = item.take("encrypted_content", str), item.take("id", str)
     packed = reasoning.unpack(encrypted or "")
     if packed is not None:
-        return [reasoning.with_text(packed, "\n\n".join(said or summary))]
+        return [reasoning.with_text(packed, "\n\n".join(written or summary))]
     details: list[Json] = [{"type": "reasoning.summary", "summary": text} for text in summary]
-    details += [{"type": "reasoning.text", "text": text} for text in said]
+    details += [{"type": "reasoning.text", "text": text} for text in written]
     if encrypted:
         made = {"id": item_id, "format": reasoning.OPENAI}
         details.append({"type": "reasoning.encrypted", "data": encrypted, **made})

@@ -23,7 +23,7 @@ class NativeResponses(NativeReader):
     def __init__(self) -> None:
         super().__init__()
         self._usage: Json | None = None
-        self._said: Json | None = None
+        self._reported: Json | None = None
         self._opened: Json = {}
         self._sequence: Any = -1
         self._cut = False
@@ -34,7 +34,7 @@ class NativeResponses(NativeReader):
 
     @property
     def report(self) -> Report | None:
-        return reports.read(self._said)
+        return reports.read(self._reported)
 
     def add(self, payload: Json) -> bool:
         kind, delta = payload.get("type"), payload.get("delta")
@@ -71,9 +71,9 @@ class NativeResponses(NativeReader):
     def failure(self, error: ApiError, request_id: str | None) -> bytes:
         return self._closing({"status": "failed", "error": error_of(error)})
 
-    def _closing(self, told: Json) -> bytes:
-        response = {"object": "response", "output": [], **self._opened, **told}
-        kind = f"response.{told['status']}"
+    def _closing(self, fields: Json) -> bytes:
+        response = {"object": "response", "output": [], **self._opened, **fields}
+        kind = f"response.{fields['status']}"
         number = self._sequence + 1 if isinstance(self._sequence, int) else 0
         return typed_event({"type": kind, "sequence_number": number, "response": response})
 
@@ -81,7 +81,7 @@ class NativeResponses(NativeReader):
         if response.get("status") == "failed":
             self.failed = part(response, "error")
         if usage := part(response, "usage"):
-            self._said = usage
+            self._reported = usage
             self._usage = _as_chat(usage)
         self.stopped = self.finished = self.failed is None and response.get("status") is not None
 
@@ -112,6 +112,6 @@ def _characters(item: Json) -> int:
     for name in ("content", "summary"):
         parts = item.get(name)
         for one in parts if isinstance(parts, list) else []:
-            told = one.get("text", one.get("refusal")) if isinstance(one, dict) else None
-            written += len(told) if isinstance(told, str) else 0
+            fields = one.get("text", one.get("refusal")) if isinstance(one, dict) else None
+            written += len(fields) if isinstance(fields, str) else 0
     return written

@@ -85,8 +85,8 @@ class ResponsesStream(StreamTranslator):
         assert self._opened is not None
         return self._opened
 
-    def _event(self, kind: str, **told: Any) -> bytes:
-        event = {"type": kind, "sequence_number": self._sequence, **told}
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        event = {"type": kind, "sequence_number": self._sequence, **fields}
         self._sequence += 1
         return typed_event(event)
 
@@ -120,8 +120,8 @@ class ResponsesStream(StreamTranslator):
     def _open_part(self, block: Block) -> list[bytes]:
         if block.kind == "reasoning" or block.kind == "call":
             return []  # A part of reasoning is opened with its first text.
-        told = {**self._place(block), "content_index": 0, "part": content_part(block, "")}
-        return [self._event("response.content_part.added", **told)]
+        fields = {**self._place(block), "content_index": 0, "part": content_part(block, "")}
+        return [self._event("response.content_part.added", **fields)]
 
     def _add(self, block: Block, text: str) -> list[bytes]:
         if block.kind == "call":
@@ -173,8 +173,8 @@ class ResponsesStream(StreamTranslator):
             part = {"type": "summary_text", "text": text}
             kind = "response.reasoning_summary_part.done"
             return [done, self._event(kind, **place, summary_index=0, part=part)]
-        told = {**place, "content_index": 0, "part": content_part(block, text)}
-        return [done, self._event("response.content_part.done", **told)]
+        fields = {**place, "content_index": 0, "part": content_part(block, text)}
+        return [done, self._event("response.content_part.done", **fields)]
 
     def _close_call(self, block: Block) -> list[bytes]:
         place = self._place(block)

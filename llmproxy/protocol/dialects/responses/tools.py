@@ -71,9 +71,11 @@ def _namespace(space: Fields, names: ToolNames) -> list[Json]:
     if not found:
         space.refuse("tools", "it must not be empty.")
     space.done()
-    said = found[0].get("function") or found[0]["custom"]
+    definition = found[0].get("function") or found[0]["custom"]
     if about:
-        said["description"] = "\n\n".join(filter(None, (about, said.get("description"))))
+        definition["description"] = "\n\n".join(
+            filter(None, (about, definition.get("description")))
+        )
     return found
 
 
@@ -91,29 +93,32 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
     tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
     if custom and tool.scope.target.custom_tools:
         return _custom(tool, name)
-    said: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name} | tool.keep("description")
     if custom:
-        said = _as_function(tool, said)
+        definition = _as_function(tool, definition)
     else:
-        said["parameters"] = tool.take("parameters", dict) or {"type": "object", "properties": {}}
-        said |= tool.keep("strict")
+        definition["parameters"] = tool.take("parameters", dict) or {
+            "type": "object",
+            "properties": {},
+        }
+        definition |= tool.keep("strict")
     cached = tool.cache_control()
-    return {"type": "function", "function": said | tool.rest(), **cached}
+    return {"type": "function", "function": definition | tool.rest(), **cached}
 
 
 def _custom(tool: Fields, name: str) -> Json:
-    said: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name} | tool.keep("description")
     if shape := tool.object("format"):
         if shape.need("type", str) == "grammar":
             grammar = {key: shape.need(key, str) for key in ("syntax", "definition")}
-            said["format"] = {"type": "grammar", "grammar": grammar}
+            definition["format"] = {"type": "grammar", "grammar": grammar}
         else:
-            said["format"] = {"type": "text"}
+            definition["format"] = {"type": "text"}
         shape.done()
-    return {"type": "custom", "custom": said | tool.rest()}
+    return {"type": "custom", "custom": definition | tool.rest()}
 
 
-def _as_function(tool: Fields, said: Json) -> Json:
+def _as_function(tool: Fields, definition: Json) -> Json:
     """Describe a custom tool as a function of one string. Its description has the grammar."""
     about = "The tool's whole input, as plain text."
     if shape := tool.object("format"):
@@ -127,7 +132,7 @@ def _as_function(tool: Fields, said: Json) -> Json:
         "required": [_INPUT],
         "additionalProperties": False,
     }
-    return {**said, "parameters": schema}
+    return {**definition, "parameters": schema}
 
 
 def tool_choice(fields: Fields, names: ToolNames) -> Any:

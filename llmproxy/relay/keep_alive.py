@@ -15,14 +15,14 @@ from core.loops import ended
 from llmproxy.errors import UpstreamError
 from llmproxy.protocol import sse
 from llmproxy.protocol.dialects import DIALECTS
+from llmproxy.relay.disconnected import Relay, open_on
 from llmproxy.relay.exchange import Exchange, Status
-from llmproxy.relay.left import Relay, open_on
 from llmproxy.relay.stream import Opening, RelayedStream, with_charge
 
 log = structlog.get_logger("tokengate.proxy")
 
 
-class LateStream:
+class KeptAliveStream:
     """The events for the client. The caller must ``aclose`` it, which settles the request.
 
     ``opening`` is the running task that finds a provider; ``relay`` continues with its result.
@@ -36,7 +36,7 @@ class LateStream:
         self._failed = False
         self._parts = self._events()
 
-    def __aiter__(self) -> "LateStream":
+    def __aiter__(self) -> "KeptAliveStream":
         return self
 
     async def __anext__(self) -> bytes:

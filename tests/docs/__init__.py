@@ -1,0 +1,1 @@
+"""The documentation states what the code does, completely."""
