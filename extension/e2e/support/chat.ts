@@ -34,8 +34,15 @@ export class Chat {
 
   /** Begin a new conversation. */
   async begin(): Promise<void> {
-    await this.#window.run("Chat: New Chat");
-    await this.#input.waitFor();
+    await this.#window.page
+      .locator(".auxiliarybar")
+      .getByRole("button", { name: /^New Chat/ })
+      .first()
+      .click();
+    await this.#window.page
+      .locator(".interactive-session .interactive-response")
+      .first()
+      .waitFor({ state: "hidden" });
   }
 
   async say(text: string): Promise<void> {
