@@ -5,6 +5,7 @@ import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
+import { languagePack } from "./languagePack.ts";
 import { CHROMIUM, E2E, OUTPUT, VSIX } from "./places.ts";
 import { EditorWindow } from "./window.ts";
 
@@ -42,7 +43,9 @@ export class Editor {
     }
     await writeFile(`${editor.folder}/config.yaml`, "auth: none\n");
     await editor.configure({});
-    await promisify(execFile)(process.execPath, [ENTRY, ...editor.#arguments(), "--install-extension", VSIX]);
+    const packages = [VSIX, ...(options.locale === undefined ? [] : [await languagePack(options.locale)])];
+    const installed = packages.flatMap((path) => ["--install-extension", path]);
+    await promisify(execFile)(process.execPath, [ENTRY, ...editor.#arguments(), ...installed]);
     await editor.start();
     return editor;
   }
