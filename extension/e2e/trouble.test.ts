@@ -32,7 +32,7 @@ describe("trouble", () => {
   });
 
   it("shows the receipt of a request", async () => {
-    await window.page.getByRole("treeitem", { name: "Recent requests" }).click();
+    await window.expand("Recent requests");
     await window.page.getByRole("treeitem", { name: `${MODEL}, 1,234 tokens` }).click();
     await window.page.locator(".view-line", { hasText: "Charged" }).waitFor();
     await window.picture("6-receipt");

@@ -85,6 +85,15 @@ export class EditorWindow {
     await this.page.locator(".activitybar [aria-label='Tokengate']").first().click();
   }
 
+  /** Open a section of the view. A click while the tree is drawn anew is lost: so click until it is open. */
+  async expand(section: string): Promise<void> {
+    const row = this.page.getByRole("treeitem", { name: section });
+    while ((await row.getAttribute("aria-expanded")) !== "true") {
+      await row.locator(".monaco-tl-twistie").click();
+      await this.page.waitForTimeout(500);
+    }
+  }
+
   /** What the operating system does with an address of the editor's scheme. */
   async openUrl(url: string): Promise<void> {
     await this.run("Developer: Open URL");

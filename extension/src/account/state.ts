@@ -22,6 +22,8 @@ export type AccountState =
 const GATHER = 250;
 /** An answer that was broken off is charged seconds later. */
 const SETTLES_AFTER = 3_000;
+/** While tokens are reserved, for requests that run or are not charged yet. */
+const WHILE_RESERVED = 10_000;
 const EVERY = 5 * 60_000;
 const STALE = 60_000;
 const FIRST_RETRY = 5_000;
@@ -114,7 +116,8 @@ export class Account {
     const failed = state.kind === "unknown" || (state.kind === "known" && state.error !== undefined);
     this.#failures = failed ? this.#failures + 1 : 0;
     const retry = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** (this.#failures - 1));
-    this.#refreshAfter(failed ? retry : EVERY);
+    const reserved = state.kind === "known" && state.snapshot.me.balance.reserved > 0;
+    this.#refreshAfter(failed ? retry : reserved ? WHILE_RESERVED : EVERY);
   }
 
   /** Refresh then, unless it is due earlier. */

@@ -8,7 +8,16 @@ export function toEditorError(error: unknown): unknown {
   if (!(error instanceof TokengateError)) {
     return error;
   }
-  const message = messageOf(error);
+  return withoutStack(classified(error, messageOf(error)));
+}
+
+/** The editor shows the stack of an error in the chat, where it has one. */
+function withoutStack(error: Error): Error {
+  error.stack = "";
+  return error;
+}
+
+function classified(error: TokengateError, message: string): Error {
   if (error.needsSignIn || error.status === 403) {
     return LanguageModelError.NoPermissions(message);
   }

@@ -42,9 +42,8 @@ async function diagnose(options: DiagnoseOptions): Promise<string> {
     ["Network settings", network()],
     ["Recent failures", failures(options.failures())],
   ];
-  return sections
-    .map(([title, lines]) => `${title}\n${lines.map((line) => `  ${line}\n`).join("")}`)
-    .join("\n");
+  const parts = sections.map(([title, lines]) => `${title}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+  return [`Tokengate report, ${new Date().toISOString()}\n`, ...parts].join("\n");
 }
 
 function versions(extension: string): string[] {

@@ -7,6 +7,8 @@ export interface CompletionSettings {
   readonly delay: number;
 }
 
+const shownFor = 5_000;
+
 export const section = "tokengate.completions";
 
 export function readSettings(): CompletionSettings {
@@ -24,9 +26,13 @@ export function isEnabledFor({ enabled, languages }: CompletionSettings, languag
   return enabled && (languages[language] ?? languages["*"] ?? true);
 }
 
-/** Turn completions on or off for all windows. */
+/** Turn completions on or off for all windows, and say so. */
 export async function toggle(): Promise<void> {
-  const { enabled } = readSettings();
+  const enabled = !readSettings().enabled;
   const configuration = vscode.workspace.getConfiguration(section);
-  await configuration.update("enabled", !enabled, vscode.ConfigurationTarget.Global);
+  await configuration.update("enabled", enabled, vscode.ConfigurationTarget.Global);
+  const message = enabled
+    ? vscode.l10n.t("Inline completions: on")
+    : vscode.l10n.t("Inline completions: off");
+  vscode.window.setStatusBarMessage(message, shownFor);
 }

@@ -17,6 +17,7 @@ class FakeClient {
   readonly onDidFinishRequest = this.requests.event;
   readonly windowSession = "window-1";
   available = 100;
+  reserved = 0;
   reads = 0;
   failure: TokengateError | undefined;
 
@@ -25,7 +26,7 @@ class FakeClient {
     if (this.failure !== undefined) {
       throw this.failure;
     }
-    return me({ available: this.available });
+    return me({ available: this.available, reserved: this.reserved });
   }
 
   async usageBy(group: string, query: { session?: string }) {
@@ -71,6 +72,18 @@ afterEach(() => {
 const unavailable = new TokengateError("Not available.", { code: "network", status: 0, retryable: true });
 
 describe("the account", () => {
+  it("is read again every ten seconds while tokens are reserved", async () => {
+    client.reserved = 30;
+    client.sessions.fire(session);
+    await settled();
+    await after(10_000);
+    assert.equal(client.reads, 2);
+    client.reserved = 0;
+    await after(10_000);
+    await after(10_000);
+    assert.equal(client.reads, 3);
+  });
+
   it("is read when the user has signed in", async () => {
     assert.deepEqual(account.state, { kind: "signedOut" });
     client.sessions.fire(session);

@@ -174,6 +174,7 @@ describe("a chat that is refused", () => {
       error.message,
       "This request needs 900 tokens; 12 are available. (req-1) More tokens: https://tokengate.example/billing/",
     );
+    assert.equal(error.stack, "", "the editor would show it");
     assert.equal(errorsShown.length, 1);
   });
 
