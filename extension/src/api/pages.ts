@@ -1,11 +1,10 @@
 /** The pages of the server that the extension opens in the browser. */
 
 const PAGES = {
-  account: "/accounts/",
-  devices: "/accounts/devices/",
-  keys: "/accounts/",
-  plans: "/billing/",
-  tokens: "/billing/",
+  account: "/portal/",
+  keys: "/portal/keys/new/",
+  plans: "/portal/plan/",
+  tokens: "/portal/tokens/",
 } as const;
 
 export type Page = keyof typeof PAGES;

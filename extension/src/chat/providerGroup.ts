@@ -1,9 +1,9 @@
 /**
- * Lets users chat who have no GitHub Copilot.
+ * Lets users chat who are not signed in to GitHub.
  *
- * Since 1.121, VS Code sends a chat request of a user without Copilot only if `chatLanguageModels.json` has
- * a group of another provider; models that an extension offers do not count. "Manage language models" adds
- * such a group when a user adds a provider, by the command that is used here.
+ * Since 1.121, VS Code asks them to set up Copilot before it sends a chat request, unless
+ * `chatLanguageModels.json` has a group of another provider; models that an extension offers do not count.
+ * "Manage language models" adds such a group when a user adds a provider, by the command that is used here.
  */
 import { commands, type Disposable, type Memento } from "vscode";
 import type { Services } from "../services.ts";
