@@ -13,6 +13,7 @@ from billing.pricing import plans
 from billing.stripe import customers, gateway
 from billing.stripe import mirror as mirroring
 from billing.subscriptions import leaving, locks, scheduled_changes
+from billing.topups import buying
 from core.errors import Unavailable
 
 _CHANGES_MEANWHILE = 5  # of an address; what is missed then is found nightly
@@ -79,10 +80,11 @@ def end_grace() -> int:
 
 @shared_task
 def mend() -> None:
-    """Finish what failed or was interrupted: pending subscriptions, events, deleted accounts."""
+    """Finish what failed or was interrupted: subscriptions, purchases, events, deletions."""
     allocation.close_paid_years()
     if gateway.is_set_up():
         locks.settle_overdue()
+        buying.settle_overdue()
         scheduled_changes.restore_overdue()
         webhooks.retry_failed()
         leaving.end_marked()
