@@ -68,7 +68,7 @@ imports: $(DEV) ## Check the import layers.
 	$(call announce,Import layers)
 	@$(BIN)/lint-imports
 
-PACKAGES = accounts adminpanel apikeys billing config core devserver llmproxy tokens manage.py
+PACKAGES = accounts adminpanel apikeys billing config core devserver llmproxy portal tokens manage.py
 
 bandit: $(DEV) ## Look for insecure code. What is let pass says why, where it stands.
 	$(call announce,Insecure code)

@@ -12,6 +12,7 @@ from adminpanel.site import pages
 from config import health, metrics
 from core.errors import NotFound
 from core.http.rendering import error_response
+from core.pages.site import theme
 from llmproxy.urls import proxy
 
 
@@ -36,7 +37,8 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("", include("portal.urls")),
+    path("theme.css", theme, name="theme"),
     path("metrics", metrics.scrape, name="metrics"),
     path("admin/export/<slug:name>.csv", pages.export, name="staff-export"),
     # Django's own change would keep other sessions, and count no guesses.

@@ -241,3 +241,42 @@ class ProviderState(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProviderDay(models.Model):
+    """How often a provider was observed in which state on a day (UTC): one count a minute."""
+
+    provider = models.CharField(max_length=64)
+    day = models.DateField()
+    up = models.PositiveIntegerField(default=0)
+    degraded = models.PositiveIntegerField(default=0)
+    down = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="provider_day_unique", fields=["provider", "day"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} on {self.day}"
+
+
+class Incident(models.Model):
+    """What staff tell users about an outage, on the status page."""
+
+    title = models.CharField(max_length=200)
+    text = models.TextField(blank=True, help_text="What happened, and what was done.")
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = [
+            models.CheckConstraint(
+                name="incident_ends_after_start",
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
