@@ -15,7 +15,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -155,6 +155,18 @@ pentest: $(DEV) ## Attack the stack in production settings, on this machine only
 mutants: $(DEV) ## Mutation tests of the ledger's SQL (hours; ARGS="--sample 50").
 	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m tests.mutants $(ARGS)
+
+test-browser: $(DEV) ## Look at every page in Chromium: axe, keyboard, 320 pixels, no JavaScript (5 minutes).
+	@CI=true TEST_BROWSER=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/browser $(ARGS)
+
+screenshots: $(DEV) ## Take a picture of every page, in screenshots/.
+	@CI=true SCREENSHOTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
+	@echo "screenshots/ has a folder for each size, color scheme and language."
+
+messages: $(DEV) ## Update and compile the texts for translators (locale/ of each app).
+	@CI=true $(BIN)/python -m devserver.messages
 
 fuzz: $(DEV) ## Fuzz every endpoint against the OpenAPI schema (FUZZ_EXAMPLES=100 each; 10 minutes).
 	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m devserver.embedded --profile test -- \

@@ -1,6 +1,7 @@
 """Celery tasks of billing. All are idempotent, and do nothing without a Stripe key."""
 
 from functools import partial
+from typing import Any
 
 from celery import shared_task
 
@@ -45,7 +46,7 @@ def follow_address(user_id: int) -> None:
 
 
 @retried()
-def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
+def send_message(user_id: int, kind: str, facts: dict[str, Any]) -> None:
     messages.send(user_id, kind, facts)
 
 

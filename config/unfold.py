@@ -117,6 +117,12 @@ UNFOLD: dict[str, Any] = {
                 "Operations",
                 _item("Webhook events", "webhook", "billing.stripeevent"),
                 _item("Audit log", "fact_check", "admin.logentry"),
+                {
+                    "title": "Email",
+                    "icon": "drafts",
+                    "link": reverse_lazy("staff-mails"),
+                    "permission": lambda request: request.user.is_staff,
+                },
             ),
         ],
     },

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from billing import messages
 from billing.errors import BillingUnavailable, UnknownPack
 from billing.metrics import PAYMENTS
 from billing.models import Pack, TopUp
@@ -130,5 +131,6 @@ def _credit(row: TopUp, session: gateway.Obj) -> None:
         expires_at=found.expires_at,
         note=f"{found.tokens} tokens bought",
     )
+    messages.confirm(found)
     PAYMENTS.labels("succeeded").inc()
     log.info("top_up_paid", user_id=found.user_id, tokens=found.tokens, id=str(found.pk))
