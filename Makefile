@@ -208,14 +208,15 @@ clean: ## Remove installed packages, caches and test data. Your data in .data is
 # Install with uv if it is available, because it is ten times as fast, else with pip. Both check hashes.
 
 EXAMPLE = make run PYTHON=python3.13
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes \
-	--compile-bytecode -r $(1) 2>/dev/null || $(PIP) --require-hashes -r $(1)
+PYTHON_PIP = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+PIP = $(PYTHON_PIP) --quiet
+INSTALL = { test -x $(BIN)/uv && $(BIN)/uv pip install --system-certs --python $(BIN)/python --require-hashes \
+	--compile-bytecode -r $(1); } || $(PYTHON_PIP) --require-hashes -r $(1)
 
 $(DEV): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is not Python 3.11 or newer. Set PYTHON, for example: $(EXAMPLE)" >&2; exit 1; }
-	@echo "Installing requirements/dev.txt into .venv …"
+	@echo "Installing the $$(grep -c == $<) packages of $< into .venv …"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(PIP) uv==$(UV) || true
 	@$(call INSTALL,requirements/dev.txt)
