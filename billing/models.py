@@ -365,10 +365,12 @@ class Invoice(models.Model):
 class Pack(models.Model):
     """Tokens that are sold once, beside a plan."""
 
-    name = models.SlugField(primary_key=True)
-    tokens = models.PositiveBigIntegerField()
+    name = models.SlugField(primary_key=True, help_text="small, medium …")
+    tokens = models.PositiveBigIntegerField(help_text="How many are sold.")
     price = models.PositiveIntegerField(help_text="In the currency's cents.")
-    currency = models.CharField(max_length=3, default="usd")
+    currency = models.CharField(
+        max_length=3, default="usd", help_text="In lower case, as Stripe has it."
+    )
     valid_days = models.PositiveSmallIntegerField(
         default=365, help_text="Days after which the tokens expire. 0: never."
     )
@@ -400,19 +402,30 @@ class TopUp(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="top_ups"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="top_ups",
+        help_text="The buyer.",
     )
-    pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="top_ups")
-    tokens = models.PositiveBigIntegerField()
+    pack = models.ForeignKey(
+        Pack, on_delete=models.PROTECT, related_name="top_ups", help_text="What was bought."
+    )
+    tokens = models.PositiveBigIntegerField(help_text="As they were offered.")
     amount = models.PositiveIntegerField(help_text="In the currency's cents.")
-    currency = models.CharField(max_length=3)
-    valid_days = models.PositiveSmallIntegerField()
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
-    checkout_id = models.CharField(max_length=255, blank=True, db_index=True)
-    checkout_url = models.TextField(blank=True)
-    payment_intent = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    currency = models.CharField(max_length=3, help_text="In lower case.")
+    valid_days = models.PositiveSmallIntegerField(help_text="As they were offered. 0: no end.")
+    status = models.CharField(
+        max_length=8, choices=Status.choices, default=Status.OPEN, help_text="Of the payment."
+    )
+    checkout_id = models.CharField(
+        max_length=255, blank=True, db_index=True, help_text="Stripe's id of the Checkout page."
+    )
+    checkout_url = models.TextField(blank=True, help_text="The Checkout page.")
+    payment_intent = models.CharField(
+        max_length=255, null=True, blank=True, unique=True, help_text="Stripe's id of the payment."
+    )
     paid = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
-    paid_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True, help_text="When it was credited.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Of the tokens.")
     refunded = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
     taken_back = models.PositiveBigIntegerField(
@@ -421,7 +434,7 @@ class TopUp(models.Model):
     settlements = models.PositiveIntegerField(
         default=0, editable=False, help_text="How often money went back, or returned."
     )
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the page was opened.")
 
     class Meta:
         verbose_name = "purchase of tokens"

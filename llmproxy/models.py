@@ -246,11 +246,13 @@ class ProviderState(models.Model):
 class ProviderDay(models.Model):
     """How often a provider was observed in which state on a day (UTC): one count a minute."""
 
-    provider = models.CharField(max_length=64)
-    day = models.DateField()
-    up = models.PositiveIntegerField(default=0)
-    degraded = models.PositiveIntegerField(default=0)
-    down = models.PositiveIntegerField(default=0)
+    provider = models.CharField(max_length=64, help_text="Its name in the settings.")
+    day = models.DateField(help_text="In UTC.")
+    up = models.PositiveIntegerField(default=0, help_text="Minutes in which it answered.")
+    degraded = models.PositiveIntegerField(default=0, help_text="Minutes with recent failures.")
+    down = models.PositiveIntegerField(
+        default=0, help_text="Minutes in which no requests were sent to it."
+    )
 
     class Meta:
         constraints = [
@@ -264,9 +266,9 @@ class ProviderDay(models.Model):
 class Incident(models.Model):
     """What staff tell users about an outage, on the status page."""
 
-    title = models.CharField(max_length=200)
+    title = models.CharField(max_length=200, help_text="What users notice.")
     text = models.TextField(blank=True, help_text="What happened, and what was done.")
-    started_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(default=timezone.now, help_text="In UTC.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
 
     class Meta:
