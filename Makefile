@@ -15,7 +15,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -68,7 +68,7 @@ imports: $(DEV) ## Check the import layers.
 	$(call announce,Import layers)
 	@$(BIN)/lint-imports
 
-PACKAGES = accounts adminpanel apikeys billing config core devserver llmproxy tokens manage.py
+PACKAGES = accounts adminpanel apikeys billing config core devserver llmproxy portal tokens manage.py
 
 bandit: $(DEV) ## Look for insecure code. What is let pass says why, where it stands.
 	$(call announce,Insecure code)
@@ -156,6 +156,18 @@ mutants: $(DEV) ## Mutation tests of the ledger's SQL (hours; ARGS="--sample 50"
 	@CI=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m tests.mutants $(ARGS)
 
+test-browser: $(DEV) ## Look at every page in Chromium: axe, keyboard, 320 pixels, no JavaScript (5 minutes).
+	@CI=true TEST_BROWSER=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/browser $(ARGS)
+
+screenshots: $(DEV) ## Take a picture of every page, in screenshots/.
+	@CI=true SCREENSHOTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
+	@echo "screenshots/ has a folder for each size, color scheme and language."
+
+messages: $(DEV) ## Update and compile the texts for translators (locale/ of each app).
+	@CI=true $(BIN)/python -m devserver.messages
+
 fuzz: $(DEV) ## Fuzz every endpoint against the OpenAPI schema (FUZZ_EXAMPLES=100 each; 10 minutes).
 	@CI=true FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100) $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/config/test_answers_fit_the_schema.py $(ARGS)
@@ -196,14 +208,15 @@ clean: ## Remove installed packages, caches and test data. Your data in .data is
 # Install with uv if it is available, because it is ten times as fast, else with pip. Both check hashes.
 
 EXAMPLE = make run PYTHON=python3.13
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes \
-	--compile-bytecode -r $(1) 2>/dev/null || $(PIP) --require-hashes -r $(1)
+PYTHON_PIP = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+PIP = $(PYTHON_PIP) --quiet
+INSTALL = { test -x $(BIN)/uv && $(BIN)/uv pip install --system-certs --python $(BIN)/python --require-hashes \
+	--compile-bytecode -r $(1); } || $(PYTHON_PIP) --require-hashes -r $(1)
 
 $(DEV): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is not Python 3.11 or newer. Set PYTHON, for example: $(EXAMPLE)" >&2; exit 1; }
-	@echo "Installing requirements/dev.txt into .venv …"
+	@echo "Installing the $$(grep -c == $<) packages of $< into .venv …"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(PIP) uv==$(UV) || true
 	@$(call INSTALL,requirements/dev.txt)

@@ -10,9 +10,12 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.addresses import fold
@@ -20,6 +23,7 @@ from accounts.flows import factor_secrets, linking, passwords, reauthentication
 from accounts.models import User
 from accounts.throttling.attempts import count_login, may_be_told
 from accounts.web import link_pages
+from core.email import as_html
 from core.http.client import client_address
 from core.links import site_host, site_url
 
@@ -86,13 +90,31 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if may_be_told(self.request, email=email):
             super().send_account_already_exists_mail(email)
 
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMultiAlternatives:
+        """Write the message in the recipient's language, if it is known, and draw it as HTML."""
+        user = context.get("user")
+        language = user.language if isinstance(user, User) else ""
+        with translation.override(language or translation.get_language()):
+            message: EmailMultiAlternatives = super().render_mail(
+                template_prefix, email, context, headers
+            )
+            html = as_html(str(message.subject), str(message.body))
+        message.attach_alternative(html, "text/html")
+        return message
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a message; log a failure instead of raising: it would show who has an account.
 
         Whoever waits for a message can ask for it again. Its links lead to the site of the
         settings, whatever Host the request named.
         """
-        named = {"current_site": NamedSite(name=site_host(), domain=site_host())}
+        named = {"current_site": NamedSite(name=settings.SITE_NAME, domain=site_host())}
         try:
             super().send_mail(template_prefix, email, {**self._of_this_site(context), **named})
         except OSError as failed:  # SMTPException is one; its text may name the address

@@ -66,6 +66,28 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text="When the account was deleted; its personal data is erased.",
     )
 
+    # The database has the defaults too: the version before inserts rows without these columns.
+    language = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of pages and email. Empty: of the browser.",
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Such as Europe/Berlin. Empty: of the browser.",
+    )
+    mails_balance = models.BooleanField(
+        default=True, db_default=True, help_text="Email when 80 % and 100 % of the tokens are used."
+    )
+    mails_unusual_usage = models.BooleanField(
+        default=True, db_default=True, help_text="Email when an hour costs far more than usual."
+    )
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"

@@ -8,20 +8,14 @@ from contextlib import suppress
 from functools import partial
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.cache import cache
-from django.core.mail import send_mail
 from django.db import transaction
-from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
 from accounts.models import User
+from core import email
 from core.queue import enqueue
 
-SUBJECTS = {
-    "second_factor_removed": "Your second factor was removed",
-    "new_app": "A new sign-in to your account",
-}
 _REMEMBERED = 86_400  # seconds in which Celery may run a task again
 
 
@@ -36,9 +30,9 @@ def send(user_id: int, kind: str, once: str, facts: dict[str, str]) -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or not _is_first(once):
         return
-    body = render_to_string(f"accounts/mail/{kind}.txt", {"user": user, **facts})
+    template, known = f"accounts/mail/{kind}", {"user": user, **facts}
     try:
-        send_mail(SUBJECTS[kind], body, settings.DEFAULT_FROM_EMAIL, [user.email])
+        email.send(user.email, template, known, language=user.language)
     except OSError:
         with suppress(RedisError):
             cache.delete(_key(once))  # Celery tries again
@@ -60,3 +54,8 @@ def _is_first(once: str) -> bool:
 
 def _key(once: str) -> str:
     return f"notice:{once}"
+
+
+def say_goodbye(address: str, language: str) -> None:
+    """Confirm to an address that its account was deleted. Raises ``OSError``."""
+    email.send(address, "accounts/mail/account_deleted", {}, language=language)

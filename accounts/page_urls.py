@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 from accounts.oidc import device_page
 from accounts.oidc import views as openid
-from accounts.web import link_pages, pages
+from accounts.web import languages, link_pages, pages
 
 # The names are those by which django-allauth finds its own.
 _openid = [
@@ -25,6 +25,7 @@ _openid = [
 ]
 
 urlpatterns = [
+    path("preferences/", languages.prefer, name="preferences"),
     path("accounts/", pages.home, name="account_home"),
     path("accounts/logged-out/", pages.logged_out, name="account_logged_out"),
     path("accounts/devices/", pages.devices, name="account_devices"),

@@ -27,3 +27,9 @@ def encrypt_second_factors() -> None:
 def send_notice(user_id: int, kind: str, once: str, facts: dict[str, str]) -> None:
     """Send a security notice; when the mail server is away, try again."""
     notices.send(user_id, kind, once, facts)
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def say_goodbye(address: str, language: str) -> None:
+    """Confirm to somebody that their account was deleted, of which nothing else is left."""
+    notices.say_goodbye(address, language)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from billing.events import webhooks
-from billing.models import Customer, Invoice, Plan, Price, StripeEvent, Subscription
+from billing.models import Customer, Invoice, Pack, Plan, Price, StripeEvent, Subscription, TopUp
 from billing.stripe import gateway, mirror_admin
 from core.admin.columns import money, number
 from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
@@ -36,6 +36,38 @@ class PlanAdmin(StaffAdmin):
 class PriceAdmin(ReadOnlyAdmin):
     list_display = ("id", "plan", "interval", money("amount"), "active")
     list_select_related = ("plan__tier",)
+
+
+@admin.register(Pack)
+class PackAdmin(StaffAdmin):
+    list_display = (
+        "name",
+        number("tokens"),
+        money("price"),
+        "currency",
+        "valid_days",
+        "public",
+        "position",
+    )
+    ordering = ("position",)
+
+
+@admin.register(TopUp)
+class TopUpAdmin(OfUsersAdmin):
+    list_display = (
+        "user",
+        number("tokens"),
+        "status",
+        money("paid"),
+        money("refunded"),
+        "paid_at",
+        "expires_at",
+        "created_at",
+    )
+    list_filter = ("status", "created_at")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
+    exactly: ClassVar[tuple[str, ...]] = ("pk", "payment_intent", "checkout_id")
+    ordering = ("-created_at",)
 
 
 @admin.register(Customer)

@@ -10,6 +10,7 @@ ApiError
 │   └── SubscriptionBusy  409  another request is changing the subscription; retryable
 ├── InvalidRequest
 │   ├── GoneAtStripe      400  no object has this id
+│   ├── UnknownPack       400  param
 │   └── UnknownPlan       400  param
 ├── Unavailable
 │   └── BillingUnavailable 503  no Stripe key is set, or Stripe does not answer; retryable
@@ -61,6 +62,13 @@ class SubscriptionBusy(Conflict):
     code = "subscription_busy"
     message = "Another request is changing this subscription. Please try again."
     retryable = True
+
+
+class UnknownPack(InvalidRequest):
+    message = "There is no such pack."
+
+    def __init__(self) -> None:
+        super().__init__(param="pack")
 
 
 class UnknownPlan(InvalidRequest):

@@ -1,38 +1,55 @@
-"""Email to users about their payments."""
+"""Email to users about their plan, their payments and what they bought."""
 
+from datetime import datetime
 from functools import partial
+from typing import Any
 
-from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
-from django.template.loader import render_to_string
 
 from accounts.models import User
-from billing.models import Subscription
+from billing.models import Subscription, TopUp
+from core import currencies, email
 from core.queue import enqueue
 
-SUBJECTS = {
-    "payment_failed": "Your payment failed",
-    "plan_ended": "Your plan has ended",
-    "trial_ending": "Your trial ends soon",
-}
+_MOMENTS = ("grace_until", "trial_end", "period_end", "expires_at")
 
 
 def tell(user_id: int, kind: str, *, row: Subscription, pay_at: str = "") -> None:
-    """Send a message once the running transaction is committed, by Celery."""
+    """Send a message about a subscription once the running transaction is committed."""
     facts = {
         "plan": row.plan.tier.title,
-        "grace_until": row.grace_until.isoformat() if row.grace_until else "",
-        "trial_end": row.trial_end.isoformat() if row.trial_end else "",
+        "next_plan": row.next_plan.tier.title if row.next_plan else "",
+        "ends": row.cancel_at_period_end,
         "pay_at": pay_at,
+        **{name: _iso(getattr(row, name)) for name in ("grace_until", "trial_end", "period_end")},
     }
-    transaction.on_commit(partial(enqueue, "billing.tasks.send_message", user_id, kind, facts))
+    _later(user_id, kind, facts)
 
 
-def send(user_id: int, kind: str, facts: dict[str, str]) -> None:
+def confirm(row: TopUp) -> None:
+    """Send the receipt of a purchase once the running transaction is committed."""
+    facts = {
+        "tokens": row.tokens,
+        "amount": currencies.formatted(row.paid, row.currency),
+        "expires_at": _iso(row.expires_at),
+        "purchase": str(row.pk),
+    }
+    _later(row.user_id, "top_up_receipt", facts)
+
+
+def send(user_id: int, kind: str, facts: dict[str, Any]) -> None:
     """Send the message, unless the account was suspended or deleted meanwhile."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
-    body = render_to_string(f"billing/mail/{kind}.txt", {"user": user, **facts})
-    send_mail(SUBJECTS[kind], body, settings.DEFAULT_FROM_EMAIL, [user.email])
+    moments = {name: datetime.fromisoformat(facts[name]) for name in _MOMENTS if facts.get(name)}
+    known = {"user": user, **facts, **moments}
+    email.send(user.email, f"billing/mail/{kind}", known, language=user.language)
+
+
+def _later(user_id: int, kind: str, facts: dict[str, Any]) -> None:
+    transaction.on_commit(partial(enqueue, "billing.tasks.send_message", user_id, kind, facts))
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""

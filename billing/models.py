@@ -362,6 +362,108 @@ class Invoice(models.Model):
         return self.number or self.id
 
 
+class Pack(models.Model):
+    """Tokens that are sold once, beside a plan."""
+
+    name = models.SlugField(primary_key=True, help_text="small, medium …")
+    tokens = models.PositiveBigIntegerField(help_text="How many are sold.")
+    price = models.PositiveIntegerField(help_text="In the currency's cents.")
+    currency = models.CharField(
+        max_length=3, default="usd", help_text="In lower case, as Stripe has it."
+    )
+    valid_days = models.PositiveSmallIntegerField(
+        default=365, help_text="Days after which the tokens expire. 0: never."
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the list.")
+    public = models.BooleanField(default=True, help_text="Uncheck to sell it no more.")
+
+    class Meta:
+        ordering = ("position", "price")
+        constraints = [
+            models.CheckConstraint(
+                name="pack_is_worth_something", condition=Q(tokens__gte=1) & Q(price__gte=1)
+            ),
+            models.CheckConstraint(
+                name="pack_currency_lower_case", condition=Q(currency__regex="^[a-z]{3}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tokens:,} tokens"
+
+
+class TopUp(models.Model):
+    """A purchase of a pack, as it was offered. Its payment is credited once."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "not paid yet"
+        PAID = "paid"
+        EXPIRED = "expired", "never paid"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="top_ups",
+        help_text="The buyer.",
+    )
+    pack = models.ForeignKey(
+        Pack, on_delete=models.PROTECT, related_name="top_ups", help_text="What was bought."
+    )
+    tokens = models.PositiveBigIntegerField(help_text="As they were offered.")
+    amount = models.PositiveIntegerField(help_text="In the currency's cents.")
+    currency = models.CharField(max_length=3, help_text="In lower case.")
+    valid_days = models.PositiveSmallIntegerField(help_text="As they were offered. 0: no end.")
+    status = models.CharField(
+        max_length=8, choices=Status.choices, default=Status.OPEN, help_text="Of the payment."
+    )
+    checkout_id = models.CharField(
+        max_length=255, blank=True, db_index=True, help_text="Stripe's id of the Checkout page."
+    )
+    checkout_url = models.TextField(blank=True, help_text="The Checkout page.")
+    payment_intent = models.CharField(
+        max_length=255, null=True, blank=True, unique=True, help_text="Stripe's id of the payment."
+    )
+    paid = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
+    paid_at = models.DateTimeField(null=True, blank=True, help_text="When it was credited.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Of the tokens.")
+    refunded = models.PositiveIntegerField(default=0, help_text="In the currency's cents.")
+    taken_back = models.PositiveBigIntegerField(
+        default=0, help_text="Of the tokens, for what is refunded or disputed."
+    )
+    settlements = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How often money went back, or returned."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When the page was opened.")
+
+    class Meta:
+        verbose_name = "purchase of tokens"
+        verbose_name_plural = "purchases of tokens"
+        ordering = ("-created_at",)
+        constraints = [
+            models.CheckConstraint(
+                name="top_up_paid_when_paid",
+                condition=Q(status="paid", paid_at__isnull=False, payment_intent__isnull=False)
+                | (~Q(status="paid") & Q(paid_at=None)),
+            ),
+            models.CheckConstraint(
+                name="top_up_refunded_within_paid", condition=Q(refunded__lte=F("paid"))
+            ),
+        ]
+        indexes = [
+            models.Index(name="top_up_by_user", fields=["user", "-created_at"]),
+            models.Index(name="top_up_open", fields=["created_at"], condition=Q(status="open")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tokens:,} tokens, {self.status}"
+
+    @property
+    def source(self) -> str:
+        """The source of its grant in the ledger."""
+        return f"topup:{self.pk}"
+
+
 class StripeEvent(models.Model):
     """An event that Stripe has signed: stored before anything is done about it."""
 

@@ -1,13 +1,10 @@
-"""URLs of the billing pages, outside /api/."""
+"""URLs of the billing pages, outside /api/: where Stripe leads back to."""
 
 from django.urls import path
 
 from billing.web import pages
 
 urlpatterns = [
-    path("", pages.home, name="billing_home"),
-    path("subscribe/", pages.subscribe, name="billing_subscribe"),
-    path("portal/", pages.portal, name="billing_portal"),
     path("success/", pages.success, name="billing_success"),
     path("cancelled/", pages.cancelled, name="billing_cancelled"),
 ]

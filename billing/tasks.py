@@ -1,6 +1,7 @@
 """Celery tasks of billing. All are idempotent, and do nothing without a Stripe key."""
 
 from functools import partial
+from typing import Any
 
 from celery import shared_task
 
@@ -13,6 +14,7 @@ from billing.pricing import plans
 from billing.stripe import customers, gateway
 from billing.stripe import mirror as mirroring
 from billing.subscriptions import leaving, locks, scheduled_changes
+from billing.topups import buying
 from core.errors import Unavailable
 
 _CHANGES_MEANWHILE = 5  # of an address; what is missed then is found nightly
@@ -44,7 +46,7 @@ def follow_address(user_id: int) -> None:
 
 
 @retried()
-def send_message(user_id: int, kind: str, facts: dict[str, str]) -> None:
+def send_message(user_id: int, kind: str, facts: dict[str, Any]) -> None:
     messages.send(user_id, kind, facts)
 
 
@@ -79,10 +81,11 @@ def end_grace() -> int:
 
 @shared_task
 def mend() -> None:
-    """Finish what failed or was interrupted: pending subscriptions, events, deleted accounts."""
+    """Finish what failed or was interrupted: subscriptions, purchases, events, deletions."""
     allocation.close_paid_years()
     if gateway.is_set_up():
         locks.settle_overdue()
+        buying.settle_overdue()
         scheduled_changes.restore_overdue()
         webhooks.retry_failed()
         leaving.end_marked()

@@ -10,8 +10,10 @@ tokengate.E007  the Stripe key, its webhook secret or STRIPE_API_BASE is missing
 tokengate.E008  USAGE_RETENTION_DAYS is too short
 tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in email lead
 tokengate.E010  DEBUG is on while the site can be reached from elsewhere
+tokengate.E011  SITE_LOGO, SITE_ACCENT or SITE_ACCENT_DARK cannot be used
 tokengate.W001  no LLM provider is configured
 tokengate.W002  emails are printed to the console
+tokengate.W003  text on SITE_ACCENT is hard to read
 """
 
 import re
@@ -28,6 +30,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from core.env import secret_is_weak
 from core.links import named_hosts
+from core.pages import colors
+
+# core/static/site/site.css: --on-accent, light and dark.
+_TEXT_ON = {"SITE_ACCENT": "#ffffff", "SITE_ACCENT_DARK": "#0b1029"}
+_READABLE = 4.5  # WCAG AA
 
 
 @register(Tags.security, deploy=True)
@@ -100,6 +107,26 @@ def messages_reach_users(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Set EMAIL_URL, such as smtp+tls://user:password@smtp.example.com:587"
     return [Warning("Emails are printed to the console.", hint=hint, id="tokengate.W002")]
+
+
+@register(Tags.compatibility)
+def site_can_be_drawn(**_: Any) -> Iterator[CheckMessage]:
+    """Look at the name, logo and colors of the pages."""
+    if not settings.SITE_NAME.strip():
+        yield Error("SITE_NAME is empty.", hint="Unset it, or name the site.", id="tokengate.E011")
+    if settings.SITE_LOGO and not re.fullmatch(r"/[^/].*", settings.SITE_LOGO):
+        hint = (
+            "Pages load nothing from elsewhere: use a path of this site, such as /static/logo.svg"
+        )
+        yield Error("SITE_LOGO is no path of this site.", hint=hint, id="tokengate.E011")
+    for name in ("SITE_ACCENT", "SITE_ACCENT_DARK"):
+        color = getattr(settings, name)
+        if color and not colors.is_color(color):
+            yield Error(f"{name} is no color.", hint="Write it as #3056d3", id="tokengate.E011")
+        elif color and (found := colors.contrast(color, _TEXT_ON[name])) < _READABLE:
+            hint = f"Choose a {'darker' if name == 'SITE_ACCENT' else 'lighter'} color."
+            message = f"Text on {name} has a contrast of {found:.1f}; 4.5 is needed."
+            yield Warning(message, hint=hint, id="tokengate.W003")
 
 
 def refuse_to_start_unsafely() -> None:

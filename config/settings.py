@@ -43,6 +43,8 @@ INSTALLED_APPS = [
     "billing",
     "llmproxy",
     "adminpanel",
+    "portal",
+    "core",
     "config",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -88,6 +90,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.sessions.session_age.session_age",
+    "accounts.web.languages.languages",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.web.staff_gate.staff_gate",
 ]
@@ -102,13 +105,15 @@ LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [folder] if (folder := env.str("SITE_TEMPLATES", "")) else [],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "core.pages.site.context",
+                "portal.navigation.context",
             ],
         },
     },
@@ -183,6 +188,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "llmproxy.tasks.reconcile", "schedule": 15.0},
     "sync-models": {"task": "llmproxy.tasks.sync_models", "schedule": 3600.0},
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
+    "observe-providers": {"task": "llmproxy.tasks.observe_providers", "schedule": 60.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
     "prune-usage": {
         "task": "tokens.tasks.prune_usage",
@@ -241,7 +247,7 @@ REGISTER_RATE: str = env.str("REGISTER_RATE", "60/m" if DEBUG else "20/h")
 # The pages under /accounts/ (django-allauth), and the cookie that they sign in with.
 
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "account_home"
+LOGIN_REDIRECT_URL = "portal_overview"
 SESSION_ENGINE = "accounts.sessions.browser_store"
 SESSION_COOKIE_NAME = "tokengate_session"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -277,7 +283,7 @@ MFA_FORMS = {
     "reauthenticate": "accounts.web.forms.CodeAgainForm",
 }
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
-MFA_TOTP_ISSUER = "Tokengate"
+MFA_TOTP_ISSUER: str = env.str("SITE_NAME", "") or "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 # accounts/receivers.py asks for more: that the user's own address is verified. The library's rule
 # would let a user without any address pass, and keep users with a factor from changing theirs.
@@ -313,7 +319,9 @@ EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"] or ""
 EMAIL_USE_TLS: bool = _mail.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL: bool = _mail.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "Tokengate <no-reply@localhost>")
+DEFAULT_FROM_EMAIL: str = env.str(
+    "DEFAULT_FROM_EMAIL", f"{env.str('SITE_NAME', '') or 'Tokengate'} <no-reply@localhost>"
+)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -485,6 +493,16 @@ RUNAWAY_FLOOR: int = env.int("RUNAWAY_FLOOR", default=100_000)
 USAGE_RETENTION_DAYS: int = env.int("USAGE_RETENTION_DAYS", default=0)
 USAGE_RETENTION_AT_LEAST = 35  # what this period, and the month of a key's budget, still read
 
+# What pages and email call this site, and how they look. A logo is a path of this site; colors are
+# #rrggbb.
+
+SITE_NAME: str = env.str("SITE_NAME", "") or "Tokengate"
+SITE_LOGO: str = env.str("SITE_LOGO", "")
+SITE_ACCENT: str = env.str("SITE_ACCENT", "")
+SITE_ACCENT_DARK: str = env.str("SITE_ACCENT_DARK", "")
+SITE_CONTACT: str = env.str("SITE_CONTACT", "")
+SITE_OPERATOR: str = env.str("SITE_OPERATOR", "", multiline=True)
+
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put them.
 
 STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", "")
@@ -544,7 +562,9 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 LANGUAGE_CODE = "en"
-USE_I18N = False
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+USE_I18N = True  # pages and email: accounts/web/languages.py
 USE_TZ = True
 TIME_ZONE = "UTC"
 FORMAT_MODULE_PATH = "config.formats"

@@ -7,6 +7,10 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from core.env import env
+
+_ACCENT = env.str("SITE_ACCENT", "") or "#3056d3"  # as core/static/site/site.css
+
 
 def _may_view(model: str) -> Callable[[HttpRequest], bool]:
     app, _, name = model.partition(".")
@@ -27,9 +31,27 @@ def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "collapsible": True, "items": list(items)}
 
 
+def _shades(accent: str) -> dict[str, str]:
+    """Return the shades that unfold draws with, from light to dark; 600 is the accent itself."""
+    lighter = {50: 6, 100: 12, 200: 24, 300: 42, 400: 62, 500: 82}
+    darker = {700: 86, 800: 72, 900: 58, 950: 40}
+    return {
+        **{
+            str(shade): f"color-mix(in oklab, {accent} {part}%, white)"
+            for shade, part in lighter.items()
+        },
+        "600": accent,
+        **{
+            str(shade): f"color-mix(in oklab, {accent} {part}%, black)"
+            for shade, part in darker.items()
+        },
+    }
+
+
 UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Tokengate",
-    "SITE_HEADER": "Tokengate",
+    "COLORS": {"primary": _shades(_ACCENT)},
+    "SITE_TITLE": (env.str("SITE_NAME", "") or "Tokengate"),
+    "SITE_HEADER": (env.str("SITE_NAME", "") or "Tokengate"),
     "SITE_SUBHEADER": "Staff",
     "SITE_SYMBOL": "token",
     "SITE_URL": "/",
@@ -58,6 +80,8 @@ UNFOLD: dict[str, Any] = {
                 _item("Plans", "sell", "billing.plan"),
                 _item("Subscriptions", "autorenew", "billing.subscription"),
                 _item("Invoices", "receipt_long", "billing.invoice"),
+                _item("Token packs", "package_2", "billing.pack"),
+                _item("Purchases of tokens", "shopping_cart", "billing.topup"),
                 _item("Customers at Stripe", "badge", "billing.customer"),
                 _item("Prices at Stripe", "price_change", "billing.price"),
                 _item("Stripe's subscriptions", "subscriptions", "djstripe.subscription"),
@@ -82,6 +106,7 @@ UNFOLD: dict[str, Any] = {
                 _item("Price history", "history", "llmproxy.pricechange"),
                 _item("Weight history", "scale", "llmproxy.weightchange"),
                 _item("Aliases", "label", "llmproxy.alias"),
+                _item("Incidents", "campaign", "llmproxy.incident"),
             ),
             _group(
                 "Access",
@@ -92,6 +117,12 @@ UNFOLD: dict[str, Any] = {
                 "Operations",
                 _item("Webhook events", "webhook", "billing.stripeevent"),
                 _item("Audit log", "fact_check", "admin.logentry"),
+                {
+                    "title": "Email",
+                    "icon": "drafts",
+                    "link": reverse_lazy("staff-mails"),
+                    "permission": lambda request: request.user.is_staff,
+                },
             ),
         ],
     },

@@ -8,10 +8,11 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts.web import error_pages
-from adminpanel.site import pages
+from adminpanel.site import mail_pages, pages
 from config import health, metrics
 from core.errors import NotFound
 from core.http.rendering import error_response
+from core.pages.site import theme
 from llmproxy.urls import proxy
 
 
@@ -36,8 +37,11 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("", include("portal.urls")),
+    path("theme.css", theme, name="theme"),
     path("metrics", metrics.scrape, name="metrics"),
+    path("admin/mails/", mail_pages.listing, name="staff-mails"),
+    path("admin/mails/<str:name>/", mail_pages.preview, name="staff-mail"),
     path("admin/export/<slug:name>.csv", pages.export, name="staff-export"),
     # Django's own change would keep other sessions, and count no guesses.
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

@@ -11,7 +11,17 @@ from pathlib import Path
 from core.env import BASE_DIR
 
 PACKAGES = (
-    *("config", "adminpanel", "billing", "llmproxy", "apikeys", "tokens", "accounts", "core"),
+    *(
+        "config",
+        "adminpanel",
+        "billing",
+        "llmproxy",
+        "portal",
+        "apikeys",
+        "tokens",
+        "accounts",
+        "core",
+    ),
     "devserver",
 )
 _HEAD = """# Modules

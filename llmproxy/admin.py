@@ -11,7 +11,7 @@ from core.admin.columns import per_million, usd
 from core.admin.pages import ReadOnlyAdmin, StaffAdmin
 from llmproxy.admin_fields import options_of
 from llmproxy.catalog.weights import remember
-from llmproxy.models import Alias, Model, PriceChange, Route, WeightChange
+from llmproxy.models import Alias, Incident, Model, PriceChange, Route, WeightChange
 
 _PRICES = (per_million("price_prompt"), per_million("price_completion"))
 _WEIGHTS = ("weight_prompt", "weight_completion", "weight_cache_read", "weight_cache_write")
@@ -114,3 +114,12 @@ class WeightChangeAdmin(ReadOnlyAdmin):
     list_display = ("since", "model", *_WEIGHTS)
     search_fields = ("model__startswith",)
     ordering = ("-since",)
+
+
+@admin.register(Incident)
+class IncidentAdmin(StaffAdmin):
+    """What the status page tells users."""
+
+    list_display = ("title", "started_at", "ended_at")
+    search_fields = ("title__icontains",)
+    ordering = ("-started_at",)

@@ -241,3 +241,44 @@ class ProviderState(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProviderDay(models.Model):
+    """How often a provider was observed in which state on a day (UTC): one count a minute."""
+
+    provider = models.CharField(max_length=64, help_text="Its name in the settings.")
+    day = models.DateField(help_text="In UTC.")
+    up = models.PositiveIntegerField(default=0, help_text="Minutes in which it answered.")
+    degraded = models.PositiveIntegerField(default=0, help_text="Minutes with recent failures.")
+    down = models.PositiveIntegerField(
+        default=0, help_text="Minutes in which no requests were sent to it."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="provider_day_unique", fields=["provider", "day"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} on {self.day}"
+
+
+class Incident(models.Model):
+    """What staff tell users about an outage, on the status page."""
+
+    title = models.CharField(max_length=200, help_text="What users notice.")
+    text = models.TextField(blank=True, help_text="What happened, and what was done.")
+    started_at = models.DateTimeField(default=timezone.now, help_text="In UTC.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = [
+            models.CheckConstraint(
+                name="incident_ends_after_start",
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

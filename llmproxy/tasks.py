@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from llmproxy.catalog import drift, sync
+from llmproxy.routing import history
 from llmproxy.settlement import reconciliation
 
 
@@ -23,3 +24,10 @@ def sync_models() -> dict[str, int]:
 def check_drift() -> int:
     """Compare our costs with the providers'; returns how many routes drift too far."""
     return drift.check_drift()
+
+
+@shared_task
+def observe_providers() -> int:
+    """Count the present state of each provider, for the status page."""
+    history.forget_old()
+    return history.observe()

@@ -30,10 +30,11 @@ class WebServer:
         env: dict[str, str],
         *,
         workers: int = 1,
+        port: int | None = None,
         log: IO[bytes] | None = None,
         app: str = "config.asgi:application",
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.base_url = f"{self.url}/api/llm"
         environment = {

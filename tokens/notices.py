@@ -5,11 +5,9 @@ one pass over a narrow table; an index would have to be updated by each request.
 """
 
 import structlog
-from django.conf import settings
-from django.core.mail import send_mail
 from django.db.models import F, QuerySet
-from django.template.loader import render_to_string
 
+from core import email
 from tokens.models import Balance
 from tokens.signals import balance_low
 
@@ -43,6 +41,7 @@ def _low(level: int) -> QuerySet[Balance]:
         notified__lt=level,
         allocated__gt=0,
         user__is_active=True,
+        user__mails_balance=True,
     )
 
 
@@ -64,6 +63,5 @@ def _tell(user_id: int, level: int) -> bool:
 
 def _mail(balance: Balance, level: int) -> None:
     facts = {"balance": balance, "level": level, "left": balance.available + balance.reserved}
-    subject = render_to_string("tokens/balance_low_subject.txt", facts).strip()
-    text = render_to_string("tokens/balance_low.txt", facts)
-    send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [balance.user.email])
+    user = balance.user
+    email.send(user.email, "tokens/balance_low", facts, language=user.language)

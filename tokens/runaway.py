@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncHour
-from django.template.loader import render_to_string
 from django.utils import timezone
 
+from core import email
 from tokens.models import Balance, UsageRecord
 from tokens.signals import usage_runaway
 
@@ -75,7 +74,9 @@ def _usual_hour(user_id: int, *, before: datetime) -> int:
 def _tell(found: Runaway, now: datetime) -> bool:
     before = Balance.objects.values_list("alerted_at", flat=True).get(pk=found.user_id)
     quiet = Q(alerted_at=None) | Q(alerted_at__lte=now - _QUIET)
-    mine = Balance.objects.filter(quiet, pk=found.user_id, user__is_active=True)
+    mine = Balance.objects.filter(
+        quiet, pk=found.user_id, user__is_active=True, user__mails_unusual_usage=True
+    )
     if not mine.update(alerted_at=now):
         return False
     try:
@@ -92,6 +93,5 @@ def _tell(found: Runaway, now: datetime) -> bool:
 def _mail(found: Runaway) -> None:
     balance = Balance.objects.select_related("user").get(pk=found.user_id)
     facts = {"balance": balance, "found": found}
-    subject = render_to_string("tokens/runaway_subject.txt", facts).strip()
-    text = render_to_string("tokens/runaway.txt", facts)
-    send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [balance.user.email])
+    user = balance.user
+    email.send(user.email, "tokens/runaway", facts, language=user.language)

@@ -1,5 +1,6 @@
 """Deleting an account: personal data is erased, accounting data is kept."""
 
+from functools import partial
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -19,6 +20,7 @@ from accounts.models import User
 from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
 from accounts.signals import account_deleted
+from core.queue import enqueue
 
 # The address of a deleted account is unique and cannot be registered: it has no top-level domain.
 _PLACEHOLDER = "deleted-{id}@invalid"
@@ -49,6 +51,8 @@ def delete(user: User) -> None:
         if owner.is_deleted:
             return
         account_deleted.send(sender=User, user=owner)
+        goodbye = partial(enqueue, "accounts.tasks.say_goodbye", owner.email, owner.language)
+        transaction.on_commit(goodbye, robust=True)
         _forget(owner)
     security_log.note("account_deleted", user_id=owner.pk)
 
@@ -65,6 +69,8 @@ def _forget(user: User) -> None:
     User.objects.filter(pk=user.pk).update(
         email=_placeholder(user),
         name="",
+        language="",
+        time_zone="",
         password=make_password(None),
         last_login=None,
         is_active=False,

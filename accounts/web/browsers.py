@@ -10,9 +10,11 @@ from django.shortcuts import render
 
 from accounts.web.error_pages import refused
 
+# No script and no style but files of this site. HTMX asks this site only.
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none';"
-    " frame-ancestors 'none'; form-action 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+    " form-action 'self'"
 )
 # The admin site and the API's documentation bring scripts, all of them files, and write style
 # attributes. The admin site's Alpine evaluates attributes as code: hence 'unsafe-eval'.

@@ -10,33 +10,36 @@ from django.core import exceptions as django_errors
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from core.errors import ApiError, InternalError, Unavailable
 from core.http.rendering import error_response
+from core.pages.site import site_of
 
 # What is raised while PostgreSQL or Redis is away.
 UNAVAILABLE = (RedisError, OperationalError, InterfaceError)
 
 _TITLES = {
-    400: "This request is not valid",
-    403: "You do not have access",
-    404: "Page not found",
-    429: "Too many attempts",
-    500: "Something went wrong on our side",
-    503: "Temporarily unavailable",
+    400: _("This request is not valid"),
+    403: _("You do not have access"),
+    404: _("Page not found"),
+    429: _("Too many attempts"),
+    500: _("Something went wrong on our side"),
+    503: _("Temporarily unavailable"),
 }
 _HINTS = {
-    400: "Go back and try again. If an editor sent you here, start signing in from it again.",
-    403: "Your account does not have access to this page. Ask the administrator of this site.",
-    404: "The address may be mistyped, or the page may have moved.",
-    429: "There were too many attempts. Wait a few minutes, then try again.",
-    500: "The error has been recorded. Please try again in a moment.",
-    503: "A part of the service is restarting. Please try again in a moment.",
+    400: _("Go back and try again. If an editor sent you here, start signing in from it again."),
+    403: _("Your account does not have access to this page. Ask the administrator of this site."),
+    404: _("The address may be mistyped, or the page may have moved."),
+    429: _("There were too many attempts. Wait a few minutes, then try again."),
+    500: _("The error has been recorded. Please try again in a moment."),
+    503: _("A part of the service is restarting. Please try again in a moment."),
 }
-_STALE_FORM = (
+_STALE_FORM = _(
     "The form has expired, or cookies are blocked. Go back, reload the page and try again."
 )
+_NOT_DONE = _("This could not be done")
 
 
 def error_page(
@@ -48,6 +51,8 @@ def error_page(
         "hint": hint or _HINTS[status],
         "status": status,
         "request_id": getattr(request, "id", ""),
+        "request": request,
+        "brand": site_of(request),
     }
     return HttpResponse(render_to_string("accounts/error.html", context), status=status)
 
@@ -58,7 +63,7 @@ def refused(request: HttpRequest, exc: Exception) -> HttpResponse | None:
         return error_page(request, status=404)
     if not isinstance(exc, ApiError):
         return None
-    title = _TITLES.get(exc.status, "This could not be done")
+    title = str(_TITLES.get(exc.status, _NOT_DONE))
     response = error_page(request, status=exc.status, title=title, hint=exc.message)
     if "retry_after" in exc.facts:
         response.headers["Retry-After"] = str(exc.facts["retry_after"])
@@ -91,7 +96,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a good CSRF token (CSRF_FAILURE_VIEW)."""
-    return _answer(request, django_errors.PermissionDenied(), status=403, hint=_STALE_FORM)
+    return _answer(request, django_errors.PermissionDenied(), status=403, hint=str(_STALE_FORM))
 
 
 def _answer(

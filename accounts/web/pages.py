@@ -4,15 +4,17 @@ from uuid import UUID
 
 from allauth.account import views
 from allauth.mfa.totp.views import activate_totp
+from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import EmailTaken, TokenRevoked
-from accounts.flows import verification
+from accounts.flows import second_factor, verification
 from accounts.flows.reauthentication import is_fresh, sign_in_again
 from accounts.flows.redemption import lock_users
 from accounts.models import User
@@ -28,8 +30,15 @@ def visitor(request: HttpRequest) -> User:
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Tell who is signed in: where a login leads that came from nowhere."""
-    return render(request, "accounts/home.html")
+    """Show the ways to sign in, and where to change each."""
+    user = visitor(request)
+    facts = {
+        "verified": verification.is_verified(user),
+        "factor": second_factor.is_set_up(user),
+        "linked": SocialAccount.objects.filter(user=user),
+        "devices": session_pairs.active(user).count(),
+    }
+    return render(request, "accounts/home.html", facts)
 
 
 @login_required
@@ -57,18 +66,24 @@ def set_password(request: HttpRequest) -> HttpResponseBase:
 @login_required
 @require_http_methods(["GET", "POST"])
 def devices(request: HttpRequest) -> HttpResponse:
-    """List what is signed in to the account, and sign one of it out."""
+    """List what is signed in to the account, and sign one of it out, or all."""
     alive = session_pairs.active(visitor(request))
     if request.method == "GET":
         return render(request, "accounts/devices.html", {"devices": alive})
+    if request.POST.get("device") == "all":
+        session_pairs.revoke_all(visitor(request))
+        messages.success(request, _("All devices are signed out."))
+    elif chosen := alive.filter(pk=_device(request)).first():
+        session_pairs.revoke(chosen.pk)
+        messages.success(request, _("Signed out."))
+    return redirect(request.path)
+
+
+def _device(request: HttpRequest) -> UUID:
     try:
-        chosen = UUID(request.POST.get("device", ""))
+        return UUID(request.POST.get("device", ""))
     except ValueError as malformed:
         raise InvalidRequest from malformed
-    if alive.filter(pk=chosen).exists():
-        session_pairs.revoke(chosen)
-        messages.success(request, "Signed out.")
-    return redirect("account_devices")
 
 
 @login_required
@@ -77,7 +92,7 @@ def enroll_totp(request: HttpRequest) -> HttpResponseBase:
     if verification.is_verified(visitor(request)):
         response: HttpResponseBase = activate_totp(request)
         return response
-    messages.info(request, "Verify your email address first. Then set up the second factor.")
+    messages.info(request, _("Verify your email address first. Then set up the second factor."))
     return redirect("account_email")
 
 

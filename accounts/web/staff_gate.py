@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
 
 from accounts.flows import second_factor
 from accounts.models import User
@@ -43,7 +44,7 @@ def _redirected(request: HttpRequest) -> HttpResponseBase | None:
         return redirect(_wanted(request)) if _is_login(request) else None
     if second_factor.is_set_up(user):  # since this browser has signed in
         return redirect(_with_next("mfa_reauthenticate", request))
-    messages.info(request, "Staff need a second factor. Set it up, then open the admin site.")
+    messages.info(request, _("Staff need a second factor. Set it up, then open the admin site."))
     return redirect("mfa_activate_totp")
 
 

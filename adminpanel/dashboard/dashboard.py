@@ -90,13 +90,16 @@ class Dashboard:
             return []
         months = self._revenue["months"]
         earned = sum((month["revenue"] for month in months), Decimal(0))
+        spent = sum((month["upstream_cost"] for month in months), Decimal(0))
         margin = sum((month["margin"] for month in months), Decimal(0))
+        # Revenue, cost and margin are of the same months: one is the difference of the others.
+        span = f"{months[0]['month']} to {months[-1]['month']}" if months else "no month"
         return [
             Tile("MRR now", _dollars(self._revenue["mrr"])),
             Tile("Subscribers", readable(sum(p["subscribers"] for p in self._revenue["plans"]))),
-            Tile("Revenue", _dollars(earned)),
-            Tile("Margin", _dollars(margin)),
-            Tile("Upstream cost", _dollars(self._total.cost)),
+            Tile(f"Revenue, {span}", _dollars(earned)),
+            Tile(f"Upstream cost, {span}", _dollars(spent)),
+            Tile(f"Margin, {span}", _dollars(margin)),
             Tile("New", readable(sum(month["new"] for month in months))),
             Tile("Churned", readable(sum(month["churned"] for month in months))),
             Tile("Failed payments", readable(sum(month["failed_payments"] for month in months))),

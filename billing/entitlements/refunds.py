@@ -8,26 +8,38 @@ from django.db import transaction
 
 from billing.entitlements import allocation, state
 from billing.errors import SubscriptionBusy
-from billing.models import Invoice
+from billing.models import Invoice, TopUp
 from billing.stripe import gateway
+from billing.topups import refunds as purchases
 
 _ATTEMPTS = 8
 _WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 
 
-def settle(charge_id: str) -> tuple[Invoice | None, int]:
-    """Hold an invoice's tokens against what is left of its payment.
+def settle(charge_id: str) -> tuple[Invoice | TopUp | None, int]:
+    """Hold the tokens of an invoice or a purchase against what is left of its payment.
 
-    Returns the invoice, unless it is none of ours, and how many cents it had lost before. Raises
+    Returns it, unless it is none of ours, and how many cents it had lost before. Raises
     ``SubscriptionBusy`` after many attempts.
     """
-    invoice_id = _invoice_of(gateway.charge(charge_id))
+    charge = gateway.charge(charge_id)
+    if top_up := purchases.of_payment(charge.get("payment_intent")):
+        return _settle_top_up(top_up, charge_id)
+    invoice_id = _invoice_of(charge)
     if invoice_id is None:
         return None, 0
     for _ in range(_ATTEMPTS):
         seen = Invoice.objects.values_list("settlements", flat=True).get(pk=invoice_id)
         lost = _lost(charge_id)
         if written := _write(invoice_id, lost=lost, seen=seen):
+            return written
+    raise SubscriptionBusy
+
+
+def _settle_top_up(row: TopUp, charge_id: str) -> tuple[TopUp, int]:
+    for _ in range(_ATTEMPTS):
+        seen = TopUp.objects.values_list("settlements", flat=True).get(pk=row.pk)
+        if written := purchases.write(row, lost=_lost(charge_id), seen=seen):
             return written
     raise SubscriptionBusy
 

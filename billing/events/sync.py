@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.entitlements import refunds, state
-from billing.models import Customer, Invoice, Subscription
+from billing.models import Customer, Invoice, Subscription, TopUp
 from billing.stripe import customers, gateway
 from billing.subscriptions import locks, scheduled_changes
 from core.errors import ApiError
@@ -88,12 +88,13 @@ def _money_that_went_back() -> list[str]:
 
 def _settled(charge_id: str) -> list[str]:
     try:
-        invoice, before = refunds.settle(charge_id)
+        found, before = refunds.settle(charge_id)
     except ApiError as failed:
         return [f"{charge_id}: {failed.message}"]
-    if invoice is None or invoice.refunded == before:
+    if found is None or found.refunded == before:
         return []
-    return [f"{charge_id}: refunded {before} → {invoice.refunded} of invoice {invoice.pk}"]
+    kind = "purchase" if isinstance(found, TopUp) else "invoice"
+    return [f"{charge_id}: refunded {before} → {found.refunded} of {kind} {found.pk}"]
 
 
 def _addresses(*, dry_run: bool) -> list[str]:

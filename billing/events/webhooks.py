@@ -28,6 +28,7 @@ from billing.stripe import readings as read
 from billing.stripe.events import Event
 from billing.stripe.readings import Obj
 from billing.subscriptions import locks, scheduled_changes
+from billing.topups import buying
 from core.errors import PayloadTooLarge
 from core.http.client import client_address
 from core.http.methods import allow_methods
@@ -148,8 +149,10 @@ def _answer(kind: str, found: Obj) -> None:
             _refresh(read.subscription_of(found))
         case ["checkout", "session", "expired"]:
             _give_up(found)
+            buying.settle(found["id"])
         case ["checkout", "session", _]:
             _refresh(read.subscription_of(found))
+            buying.settle(found["id"])
         case ["charge", "refunded"]:
             refunds.settle(found["id"])
         case ["charge", "dispute", _]:

@@ -11,6 +11,7 @@ import structlog
 from django.db.models import F
 
 from accounts.models import User
+from billing import messages
 from billing.errors import PaymentDue, SamePlan
 from billing.models import Price, Subscription
 from billing.pricing import proration
@@ -43,7 +44,13 @@ def change(user: User, *, plan: str, interval: str | None) -> Outcome:
     Raises ``NotSubscribed``, ``SamePlan``, ``UnknownPlan``, ``PaymentDue``, ``CardDeclined`` (all
     is as it was), ``SubscriptionBusy`` or ``BillingUnavailable``.
     """
-    row = own(user)
+    outcome = _change(own(user), plan=plan, interval=interval)
+    if outcome.client_secret is None:
+        messages.tell(user.pk, "plan_changed", row=outcome.subscription)
+    return outcome
+
+
+def _change(row: Subscription, *, plan: str, interval: str | None) -> Outcome:
     if plan == DEFAULT_TIER:
         return Outcome(_give_up(row))
     price = price_for_sale(plan, interval or row.interval)
@@ -203,7 +210,11 @@ def cancel(user: User, *, now: bool) -> Subscription:
 
     Raises ``NotSubscribed`` or ``BillingUnavailable``.
     """
-    return _cancel(own(user), now=now)
+    row = own(user)
+    cancelled = _cancel(row, now=now)
+    if cancelled.cancel_at_period_end and not row.cancel_at_period_end:
+        messages.tell(user.pk, "plan_changed", row=cancelled)
+    return cancelled
 
 
 def _cancel(row: Subscription, *, now: bool) -> Subscription:

@@ -4,6 +4,7 @@ from typing import Any
 
 from devserver.stripe import (
     cards,
+    catalog,
     customers,
     discounts,
     intents,
@@ -122,9 +123,12 @@ def _line_items(world: World, params: Obj, mode: str) -> list[Obj]:
 
 
 def _line_item(world: World, entry: Obj, param: str) -> Obj:
-    if "price" not in entry:
+    if "price_data" in entry:
+        price = catalog.create_price(world, entry["price_data"])
+    elif "price" in entry:
+        price = world.store.get("price", entry["price"], param=f"{param}[price]")
+    else:
         raise required(f"{param}[price]")
-    price = world.store.get("price", entry["price"], param=f"{param}[price]")
     if not price["active"]:
         raise invalid("The price specified is inactive. This field only accepts active prices.",
                       param=f"{param}[price]")  # fmt: skip

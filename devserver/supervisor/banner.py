@@ -15,13 +15,14 @@ def banner(plan: Plan, demo: dict[str, str]) -> str:
         "messages": [{"role": "user", "content": "Say hello in five words."}],
     }
     return f"""
-  Tokengate       {site}
+  Site            {site}
+  Portal          {site}/portal/
   API docs        {site}/api/docs/
   Admin           {site}/admin/   {demo["admin_email"]}   {demo["admin_password"]}
   Demo login      {demo["email"]}   {demo["password"]}
   Demo API key    {demo["api_key"]}
   Models from     {_source(plan)}
-  Plans           {site}/billing/   {_till(plan)}
+  Plans           {site}/portal/plan/   {_till(plan)}
 
   Stream a completion:
 

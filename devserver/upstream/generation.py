@@ -130,7 +130,15 @@ def _chat_content(body: dict[str, Any], tool: str | None, directive: Directive) 
         return _text(question, directive)
     if directive.n is not None:
         return phrases.json_passage(directive.n)
+    if schema := _schema(body["response_format"]):
+        return tuple(tokenize(orjson.dumps(phrases.arguments(schema)).decode()))
     return phrases.json_answer_about(strip(question))
+
+
+def _schema(response_format: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON schema that the answer has to fit: chat has it one level below the others."""
+    schema = (response_format.get("json_schema") or response_format).get("schema")
+    return schema if isinstance(schema, dict) else None
 
 
 def _arguments(tools: list[dict[str, Any]], name: str) -> tuple[str, ...]:

@@ -65,8 +65,9 @@ def session_of(user: User) -> str:
 
 
 def form_of(page: httpx.Response) -> tuple[str, dict[str, Any]]:
-    """Return where the last form leads, and its hidden fields."""
-    form = re.findall(r'<form method="post"(.*?)</form>', page.text, re.DOTALL)[-1]
+    """Return where the last form of the page's content leads, and its hidden fields."""
+    content = page.text.partition("<main")[2].partition("</main>")[0]
+    form = re.findall(r'<form method="post"(.*?)</form>', content, re.DOTALL)[-1]
     action = re.search(r'action="([^"]*)"', form.partition(">")[0])
     hidden: dict[str, Any] = {}
     for tag in re.findall(r'<input type="hidden"[^>]*>', form):

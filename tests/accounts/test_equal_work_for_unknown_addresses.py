@@ -1,5 +1,6 @@
 """Nobody learns who has an account: neither by what is answered nor by how much is done for it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +73,7 @@ def told(ask: Ask, email: str, hashed: list[int]) -> tuple[int, str, int, int]:
         body = answer.json()
         text = str(body.get("error", {}).get("message", body))
     elif "csrf" in text:
-        text = text.partition("</form>")[2]
+        text = re.sub('name="csrfmiddlewaretoken" value="[^"]*"', "", text)
     return answer.status_code, text, len(hashed), len(mail.outbox)
 
 

@@ -64,8 +64,12 @@ def test_the_documentation_of_the_api(db: None) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/no-such-page", "/billing/success/"])
-def test_other_pages_run_no_script(db: None, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/no-such-page", "/billing/success/", "/", "/pricing", "/models"]
+)
+def test_other_pages_run_only_files_of_this_site(db: None, path: str) -> None:
     page = Client().get(path)
-    assert "script-src" not in directives(page)
+    assert directives(page)["script-src"] == ["'self'"]
+    assert directives(page)["style-src"] == ["'self'"]
     assert directives(page)["default-src"] == ["'none'"]
+    assert inline_scripts(page.text) == []

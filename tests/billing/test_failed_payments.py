@@ -208,7 +208,7 @@ def test_a_smaller_plan_that_was_not_paid_for(
     change(caller, "enterprise")
     change(caller, "pro")
     client.force_login(user)
-    assert "Then your plan changes to Pro" in client.get("/billing/").content.decode()
+    assert "Your plan changes to Pro on" in client.get("/portal/plan/").content.decode()
     shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
     shop.advance(days=31)
     shop.deliver()
@@ -218,4 +218,4 @@ def test_a_smaller_plan_that_was_not_paid_for(
     for plan in ("enterprise", "pro"):
         error = change(caller, plan).json()["error"]
         assert (error["code"], error["pay_at"]) == ("payment_due", owed.hosted_url), plan
-    assert f'href="{owed.hosted_url}"' in client.get("/billing/").content.decode()
+    assert f'href="{owed.hosted_url}"' in client.get("/portal/plan/").content.decode()

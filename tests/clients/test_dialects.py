@@ -19,6 +19,7 @@ DRIVERS = {
     "openai-agents": "openai_agents_python.py",
     "LiteLLM": "litellm_python.py",
     "LangChain": "langchain_anthropic_python.py",
+    "LlamaIndex": "llama_index_python.py",
 }
 
 

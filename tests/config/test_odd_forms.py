@@ -12,7 +12,7 @@ from accounts.models import User
 from core.http.handlers import BoundedHandler
 
 FORM = "application/x-www-form-urlencoded"
-PAGES = ("/accounts/login/", "/accounts/signup/", "/billing/subscribe/", "/admin/login/")
+PAGES = ("/accounts/login/", "/accounts/signup/", "/portal/tokens/buy/", "/admin/login/")
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "utf-16", "latin-1", "unicode_escape"])

@@ -48,7 +48,7 @@ def test_an_hour_of_ten_times_the_usual_is_told_once(ada: User) -> None:
     assert (fact["user_id"], fact["charged"], fact["usual"]) == (ada.pk, 1000, 100)
     (letter,) = mail.outbox
     assert letter.to == [ada.email]
-    assert "1000 tokens" in letter.body
+    assert "1,000 tokens" in letter.body
     assert "usually takes 100" in letter.body
 
 

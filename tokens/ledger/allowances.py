@@ -73,6 +73,20 @@ def take_back(*, user_id: int, amount: int, source: str, note: str = "") -> int:
     return int(call("tokens_take_back", user_id, amount, source, note))
 
 
+@transaction.atomic
+def take_back_grant(*, user_id: int, grant: str, amount: int, source: str, note: str = "") -> int:
+    """Remove up to ``amount`` unused tokens of one bonus grant; return how many.
+
+    ``grant`` is the source of the grant. Reserved tokens are never removed, and other tokens stay.
+    A repeated source removes nothing and returns the same result. Raises ``ValueError`` unless
+    amount > 0, and ``User.DoesNotExist``.
+    """
+    if amount <= 0:
+        raise ValueError("only a positive amount can be taken back")
+    open_account(user_id)
+    return int(call("tokens_take_back_grant", user_id, grant, amount, source, note))
+
+
 def roll_due(*, at_most: int = 1000) -> int:
     """Renew and expire what is due; returns how many balances. Locked balances are skipped.
 

@@ -120,6 +120,37 @@ BEGIN
 END $$;
 
 
+-- Take unspent tokens of one bonus grant for a refund of what paid for it, once by source. Never
+-- what is held. Answers how many it took.
+CREATE OR REPLACE FUNCTION tokens_take_back_grant(
+    account bigint, grant_source text, wanted bigint, taking_source text, reason text
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    balance tokens_balance;
+    taken bigint;
+BEGIN
+    PERFORM tokens_roll(account);
+    SELECT * INTO STRICT balance FROM tokens_balance WHERE user_id = account FOR UPDATE;
+    IF NOT tokens_begin_adjustment(account, 'take_back', taking_source, NULL, reason) THEN
+        RETURN (SELECT -amount FROM tokens_adjustment
+                 WHERE kind = 'take_back' AND source = taking_source);
+    END IF;
+
+    SELECT LEAST(
+               wanted, remaining,
+               balance.allocated + balance.bonus - balance.used - balance.reserved
+           )
+      INTO taken FROM tokens_grant WHERE user_id = account AND source = grant_source;
+    taken := COALESCE(taken, 0);
+    UPDATE tokens_grant SET remaining = remaining - taken
+     WHERE user_id = account AND source = grant_source;
+    UPDATE tokens_balance SET bonus = bonus - taken WHERE user_id = account;
+    PERFORM tokens_end_adjustment('take_back', taking_source, -taken);
+    PERFORM tokens_set_due(account);
+    RETURN taken;
+END $$;
+
+
 -- Note that something is done under this source; false when it was done before.
 CREATE OR REPLACE FUNCTION tokens_begin_adjustment(
     account bigint, adjustment_kind text, adjustment_source text, to_tier text, reason text

@@ -7,11 +7,14 @@ from django.db import transaction
 from billing.models import Plan
 from billing.pricing.plans import all_plans, seed_plans, sell_at_stripe
 from billing.stripe import gateway
+from billing.topups.packs import seed_packs
 from core.errors import ApiError
 
 
 class Command(BaseCommand):
-    help = "Create the plans Free, Pro and Enterprise, and their prices at Stripe, where missing."
+    help = (
+        "Create the plans and packs of a new site, and the plans' prices at Stripe, where missing."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -22,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         with transaction.atomic():
-            created = seed_plans()
+            created = [*seed_plans(), *seed_packs()]
             plans = all_plans()  # A dry run has them only here.
             transaction.set_rollback(dry_run)
         self.stdout.write(f"created: {', '.join(created) or 'nothing, all there'}")

@@ -1,0 +1,7 @@
+"""Django's configuration of the portal."""
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"
