@@ -29,21 +29,3 @@ describe("the extension", () => {
     }
   });
 });
-
-for (const [locale, signIn] of [
-  ["de", "Bei Tokengate anmelden"],
-  ["zh-cn", "登录 Tokengate"],
-] as const) {
-  describe(`the extension in the language ${locale}`, () => {
-    const setup = setUp(`looks-${locale}`, {}, locale);
-
-    it("speaks it", async () => {
-      const window = await setup.editor.open();
-      await window.waitForStatus(new RegExp(`^${signIn}$`));
-      await window.openView();
-      await window.status.click();
-      await window.page.locator(".monaco-dialog-box").waitFor();
-      await window.picture(`22-${locale}`);
-    });
-  });
-}

@@ -5,7 +5,6 @@ import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
-import { languagePack } from "./languagePack.ts";
 import { CHROMIUM, E2E, OUTPUT, VSIX } from "./places.ts";
 import { EditorWindow } from "./window.ts";
 
@@ -18,8 +17,6 @@ export interface EditorOptions {
   readonly port: number;
   readonly server: string;
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** The language of the editor: "de" shows what our extension says in German. */
-  readonly locale?: string;
 }
 
 export class Editor {
@@ -43,9 +40,7 @@ export class Editor {
     }
     await writeFile(`${editor.folder}/config.yaml`, "auth: none\n");
     await editor.configure({});
-    const packages = [VSIX, ...(options.locale === undefined ? [] : [await languagePack(options.locale)])];
-    const installed = packages.flatMap((path) => ["--install-extension", path]);
-    await promisify(execFile)(process.execPath, [ENTRY, ...editor.#arguments(), ...installed]);
+    await promisify(execFile)(process.execPath, [ENTRY, ...editor.#arguments(), "--install-extension", VSIX]);
     await editor.start();
     return editor;
   }
@@ -90,7 +85,6 @@ export class Editor {
     this.#context ??= await this.#browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
-      locale: this.#options.locale ?? "en-US",
     });
     return await EditorWindow.open(this.#context, `${this.#url()}/?folder=${this.folder}/workspace`);
   }
@@ -128,14 +122,12 @@ export class Editor {
   }
 
   #arguments(): string[] {
-    const locale = this.#options.locale === undefined ? [] : ["--locale", this.#options.locale];
     return [
       ...["--config", `${this.folder}/config.yaml`],
       ...["--bind-addr", `127.0.0.1:${this.#options.port}`],
       ...["--user-data-dir", `${this.folder}/data`],
       ...["--extensions-dir", `${this.folder}/extensions`],
       ...["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
-      ...locale,
     ];
   }
 }
