@@ -17,8 +17,6 @@ export interface EditorOptions {
   readonly port: number;
   readonly server: string;
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** The language of the editor: "de" shows what our extension says in German. */
-  readonly locale?: string;
 }
 
 export class Editor {
@@ -87,7 +85,6 @@ export class Editor {
     this.#context ??= await this.#browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
-      locale: this.#options.locale ?? "en-US",
     });
     return await EditorWindow.open(this.#context, `${this.#url()}/?folder=${this.folder}/workspace`);
   }
@@ -125,14 +122,12 @@ export class Editor {
   }
 
   #arguments(): string[] {
-    const locale = this.#options.locale === undefined ? [] : ["--locale", this.#options.locale];
     return [
       ...["--config", `${this.folder}/config.yaml`],
       ...["--bind-addr", `127.0.0.1:${this.#options.port}`],
       ...["--user-data-dir", `${this.folder}/data`],
       ...["--extensions-dir", `${this.folder}/extensions`],
       ...["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
-      ...locale,
     ];
   }
 }

@@ -12,13 +12,13 @@ export interface Setup {
 }
 
 /** Call it in a `describe`. Its fields can be read in tests only. */
-export function setUp(name: string, settings: EditorOptions["settings"] = {}, locale?: string): Setup {
+export function setUp(name: string, settings: EditorOptions["settings"] = {}): Setup {
   const product = new Product(PORT);
   const running: { editor?: Editor } = {};
   before(async () => {
     await product.start();
     const options = { name, port: PORT + 20, server: product.url, settings };
-    running.editor = await Editor.install(locale === undefined ? options : { ...options, locale });
+    running.editor = await Editor.install(options);
   });
   after(async () => {
     await running.editor?.stop();

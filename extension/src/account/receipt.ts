@@ -52,7 +52,10 @@ export function receiptText(receipt: Receipt, format: Format): string {
   const width = Math.max(...blocks.flat().map(([name]) => name.length));
   const lines = (block: (readonly [string, string])[]): string =>
     block.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
-  return blocks.map(lines).join("\n");
+  return blocks
+    .map((block) => lines(block.filter(([, value]) => value !== "")))
+    .filter((text) => text !== "")
+    .join("\n");
 }
 
 /** "1,200 × 0.5": the tokens of a kind, and what each of them is charged. */

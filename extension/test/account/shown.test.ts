@@ -218,7 +218,7 @@ describe("a receipt", () => {
       available_after: 98_766,
       attempts: [{ provider: "openrouter", outcome: "ok", status: 200, ms: 880 }],
     } as unknown as Receipt;
-    const lines = receiptText(receipt, format).split("\n");
+    const lines = receiptText({ ...receipt, provider: "" }, format).split("\n");
     const value = (name: string) =>
       lines
         .find((line) => line.startsWith(name))
@@ -231,6 +231,7 @@ describe("a receipt", () => {
     assert.equal(value("Completion tokens"), "234");
     assert.equal(value("Charged"), "1,234");
     assert.equal(value("Balance after"), "98,766");
+    assert.equal(value("Provider"), undefined);
     assert.equal(value("Attempt"), "openrouter: ok, 880 ms");
   });
 });
