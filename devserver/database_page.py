@@ -24,7 +24,11 @@ Tables of Django and its libraries are left out. [tokens.md](tokens.md) explains
 Times are stored in UTC. Tokens are integers; money is in the currency's smallest unit, or in USD.
 """
 # Columns that mean the same in every table.
-_USUAL = {"id": "Primary key.", "password": "Hash of the password.", "last_login": "Last sign-in."}
+_USUAL = {
+    "id": "Primary key.",
+    "password": "Hash of the password.",  # nosec B105 - a description
+    "last_login": "Last sign-in.",
+}
 
 
 def page() -> str:

@@ -8,57 +8,189 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0011_plain_help_texts'),
+        ("billing", "0011_plain_help_texts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Pack',
+            name="Pack",
             fields=[
-                ('name', models.SlugField(help_text='small, medium …', primary_key=True, serialize=False)),
-                ('tokens', models.PositiveBigIntegerField(help_text='How many are sold.')),
-                ('price', models.PositiveIntegerField(help_text="In the currency's cents.")),
-                ('currency', models.CharField(default='usd', help_text='In lower case, as Stripe has it.', max_length=3)),
-                ('valid_days', models.PositiveSmallIntegerField(default=365, help_text='Days after which the tokens expire. 0: never.')),
-                ('position', models.PositiveSmallIntegerField(default=0, help_text='Order in the list.')),
-                ('public', models.BooleanField(default=True, help_text='Uncheck to sell it no more.')),
+                (
+                    "name",
+                    models.SlugField(
+                        help_text="small, medium …", primary_key=True, serialize=False
+                    ),
+                ),
+                ("tokens", models.PositiveBigIntegerField(help_text="How many are sold.")),
+                ("price", models.PositiveIntegerField(help_text="In the currency's cents.")),
+                (
+                    "currency",
+                    models.CharField(
+                        default="usd", help_text="In lower case, as Stripe has it.", max_length=3
+                    ),
+                ),
+                (
+                    "valid_days",
+                    models.PositiveSmallIntegerField(
+                        default=365, help_text="Days after which the tokens expire. 0: never."
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(default=0, help_text="Order in the list."),
+                ),
+                (
+                    "public",
+                    models.BooleanField(default=True, help_text="Uncheck to sell it no more."),
+                ),
             ],
             options={
-                'ordering': ('position', 'price'),
-                'constraints': [models.CheckConstraint(condition=models.Q(('tokens__gte', 1), ('price__gte', 1)), name='pack_is_worth_something'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[a-z]{3}$')), name='pack_currency_lower_case')],
+                "ordering": ("position", "price"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("tokens__gte", 1), ("price__gte", 1)),
+                        name="pack_is_worth_something",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[a-z]{3}$")),
+                        name="pack_currency_lower_case",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TopUp',
+            name="TopUp",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('tokens', models.PositiveBigIntegerField(help_text='As they were offered.')),
-                ('amount', models.PositiveIntegerField(help_text="In the currency's cents.")),
-                ('currency', models.CharField(help_text='In lower case.', max_length=3)),
-                ('valid_days', models.PositiveSmallIntegerField(help_text='As they were offered. 0: no end.')),
-                ('status', models.CharField(choices=[('open', 'not paid yet'), ('paid', 'Paid'), ('expired', 'never paid')], default='open', help_text='Of the payment.', max_length=8)),
-                ('checkout_id', models.CharField(blank=True, db_index=True, help_text="Stripe's id of the Checkout page.", max_length=255)),
-                ('checkout_url', models.TextField(blank=True, help_text='The Checkout page.')),
-                ('payment_intent', models.CharField(blank=True, help_text="Stripe's id of the payment.", max_length=255, null=True, unique=True)),
-                ('paid', models.PositiveIntegerField(default=0, help_text="In the currency's cents.")),
-                ('paid_at', models.DateTimeField(blank=True, help_text='When it was credited.', null=True)),
-                ('expires_at', models.DateTimeField(blank=True, help_text='Of the tokens.', null=True)),
-                ('refunded', models.PositiveIntegerField(default=0, help_text="In the currency's cents.")),
-                ('taken_back', models.PositiveBigIntegerField(default=0, help_text='Of the tokens, for what is refunded or disputed.')),
-                ('settlements', models.PositiveIntegerField(default=0, editable=False, help_text='How often money went back, or returned.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When the page was opened.')),
-                ('pack', models.ForeignKey(help_text='What was bought.', on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='billing.pack')),
-                ('user', models.ForeignKey(help_text='The buyer.', on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("tokens", models.PositiveBigIntegerField(help_text="As they were offered.")),
+                ("amount", models.PositiveIntegerField(help_text="In the currency's cents.")),
+                ("currency", models.CharField(help_text="In lower case.", max_length=3)),
+                (
+                    "valid_days",
+                    models.PositiveSmallIntegerField(help_text="As they were offered. 0: no end."),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "not paid yet"),
+                            ("paid", "Paid"),
+                            ("expired", "never paid"),
+                        ],
+                        default="open",
+                        help_text="Of the payment.",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "checkout_id",
+                    models.CharField(
+                        blank=True,
+                        db_index=True,
+                        help_text="Stripe's id of the Checkout page.",
+                        max_length=255,
+                    ),
+                ),
+                ("checkout_url", models.TextField(blank=True, help_text="The Checkout page.")),
+                (
+                    "payment_intent",
+                    models.CharField(
+                        blank=True,
+                        help_text="Stripe's id of the payment.",
+                        max_length=255,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "paid",
+                    models.PositiveIntegerField(default=0, help_text="In the currency's cents."),
+                ),
+                (
+                    "paid_at",
+                    models.DateTimeField(blank=True, help_text="When it was credited.", null=True),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(blank=True, help_text="Of the tokens.", null=True),
+                ),
+                (
+                    "refunded",
+                    models.PositiveIntegerField(default=0, help_text="In the currency's cents."),
+                ),
+                (
+                    "taken_back",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="Of the tokens, for what is refunded or disputed."
+                    ),
+                ),
+                (
+                    "settlements",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="How often money went back, or returned.",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When the page was opened."
+                    ),
+                ),
+                (
+                    "pack",
+                    models.ForeignKey(
+                        help_text="What was bought.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="top_ups",
+                        to="billing.pack",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        help_text="The buyer.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="top_ups",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'purchase of tokens',
-                'verbose_name_plural': 'purchases of tokens',
-                'ordering': ('-created_at',),
-                'indexes': [models.Index(fields=['user', '-created_at'], name='top_up_by_user'), models.Index(condition=models.Q(('status', 'open')), fields=['created_at'], name='top_up_open')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('paid_at__isnull', False), ('payment_intent__isnull', False), ('status', 'paid')), models.Q(models.Q(('status', 'paid'), _negated=True), ('paid_at', None)), _connector='OR'), name='top_up_paid_when_paid'), models.CheckConstraint(condition=models.Q(('refunded__lte', models.F('paid'))), name='top_up_refunded_within_paid')],
+                "verbose_name": "purchase of tokens",
+                "verbose_name_plural": "purchases of tokens",
+                "ordering": ("-created_at",),
+                "indexes": [
+                    models.Index(fields=["user", "-created_at"], name="top_up_by_user"),
+                    models.Index(
+                        condition=models.Q(("status", "open")),
+                        fields=["created_at"],
+                        name="top_up_open",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("paid_at__isnull", False),
+                                ("payment_intent__isnull", False),
+                                ("status", "paid"),
+                            ),
+                            models.Q(
+                                models.Q(("status", "paid"), _negated=True), ("paid_at", None)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="top_up_paid_when_paid",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("refunded__lte", models.F("paid"))),
+                        name="top_up_refunded_within_paid",
+                    ),
+                ],
             },
         ),
     ]

@@ -78,6 +78,7 @@ describe("the chat", () => {
     await chat.begin();
     await chat.say("Hello!");
     await chat.see(/The limit on requests per minute is reached\. Try again in \d+ s/);
+    assert.equal(await window.page.getByText("extensionHostProcess").count(), 0, "There is no stack.");
     await window.picture("chat-3-limit");
     await limit("requests_per_minute", 60);
   });

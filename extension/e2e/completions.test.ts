@@ -57,7 +57,15 @@ describe("inline completions", () => {
     assert.ok(
       made.every(({ endpoint, task }) => endpoint === "completions" && task === "inline-completions"),
     );
-    const charged = made.reduce((sum, receipt) => sum + receipt.charged, 0);
-    await window.waitForStatus(new RegExp(`${(left - charged).toLocaleString("en")} tokens left`));
+    // What Tab inserted has begun another one, which is charged a moment later.
+    while (!(await window.statusLabel()).includes(`${await balance()} tokens left`)) {
+      await window.page.waitForTimeout(500);
+    }
   });
+
+  /** What the receipts leave. */
+  const balance = async (): Promise<string> => {
+    const charged = (await receipts()).reduce((sum, receipt) => sum + receipt.charged, 0);
+    return (left - charged).toLocaleString("en");
+  };
 });

@@ -5,38 +5,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('llmproxy', '0006_plain_help_texts'),
+        ("llmproxy", "0006_plain_help_texts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(help_text='What users notice.', max_length=200)),
-                ('text', models.TextField(blank=True, help_text='What happened, and what was done.')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, help_text='In UTC.')),
-                ('ended_at', models.DateTimeField(blank=True, help_text='Empty while it lasts.', null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(help_text="What users notice.", max_length=200)),
+                (
+                    "text",
+                    models.TextField(blank=True, help_text="What happened, and what was done."),
+                ),
+                (
+                    "started_at",
+                    models.DateTimeField(default=django.utils.timezone.now, help_text="In UTC."),
+                ),
+                (
+                    "ended_at",
+                    models.DateTimeField(blank=True, help_text="Empty while it lasts.", null=True),
+                ),
             ],
             options={
-                'ordering': ('-started_at',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='incident_ends_after_start')],
+                "ordering": ("-started_at",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ended_at", None),
+                            ("ended_at__gte", models.F("started_at")),
+                            _connector="OR",
+                        ),
+                        name="incident_ends_after_start",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProviderDay',
+            name="ProviderDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(help_text='Its name in the settings.', max_length=64)),
-                ('day', models.DateField(help_text='In UTC.')),
-                ('up', models.PositiveIntegerField(default=0, help_text='Minutes in which it answered.')),
-                ('degraded', models.PositiveIntegerField(default=0, help_text='Minutes with recent failures.')),
-                ('down', models.PositiveIntegerField(default=0, help_text='Minutes in which no requests were sent to it.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "provider",
+                    models.CharField(help_text="Its name in the settings.", max_length=64),
+                ),
+                ("day", models.DateField(help_text="In UTC.")),
+                (
+                    "up",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Minutes in which it answered."
+                    ),
+                ),
+                (
+                    "degraded",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Minutes with recent failures."
+                    ),
+                ),
+                (
+                    "down",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Minutes in which no requests were sent to it."
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('provider', 'day'), name='provider_day_unique')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "day"), name="provider_day_unique")
+                ],
             },
         ),
     ]

@@ -8,26 +8,21 @@ export function toEditorError(error: unknown): unknown {
   if (!(error instanceof TokengateError)) {
     return error;
   }
-  return withoutStack(classified(error, messageOf(error)));
+  return Object.assign(new Error(messageOf(error)), { code: codeOf(error), stack: "" });
 }
 
-/** The editor shows the stack of an error in the chat, where it has one. */
-function withoutStack(error: Error): Error {
-  error.stack = "";
-  return error;
-}
-
-function classified(error: TokengateError, message: string): Error {
+/**
+ * The code of a `LanguageModelError`, for other extensions. It is not thrown itself: the editor rebuilds
+ * one with a stack of its own, and shows the stack in the chat.
+ */
+function codeOf(error: TokengateError): string {
   if (error.needsSignIn || error.status === 403) {
-    return LanguageModelError.NoPermissions(message);
+    return LanguageModelError.NoPermissions.name;
   }
   if (error.status === 402 || error.status === 429) {
-    return LanguageModelError.Blocked(message);
+    return LanguageModelError.Blocked.name;
   }
-  if (error.status === 404) {
-    return LanguageModelError.NotFound(message);
-  }
-  return new Error(message, { cause: error });
+  return error.status === 404 ? LanguageModelError.NotFound.name : "Unknown";
 }
 
 function messageOf(error: TokengateError): string {

@@ -175,6 +175,7 @@ describe("a chat that is refused", () => {
       "This request needs 900 tokens; 12 are available. (req-1) More tokens: https://tokengate.example/billing/",
     );
     assert.equal(error.stack, "", "the editor would show it");
+    assert.equal(error.name, "Error", "the editor would add a stack to a LanguageModelError");
     assert.equal(errorsShown.length, 1);
   });
 
