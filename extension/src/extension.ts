@@ -27,7 +27,8 @@ import { type Failure, registerDiagnose } from "./commands/diagnose.ts";
 import { registerCompletions } from "./completions/index.ts";
 import type { Services } from "./services.ts";
 import { Renewal } from "./session/renewal.ts";
-import { SessionStore } from "./session/store.ts";
+import { SharedFiles } from "./session/sharedFiles.ts";
+import { type Secrets, SessionStore } from "./session/store.ts";
 import { clientId, type Method, methodFor } from "./signIn/editors.ts";
 import { isAnswerToPoll, OAuth } from "./signIn/oauth.ts";
 import { PROVIDER_ID, TokengateAuthentication } from "./signIn/provider.ts";
@@ -114,7 +115,7 @@ function connect(
     },
   });
   const oauth = new OAuth({ server, clientId: clientId(env.uriScheme), transport, headers });
-  const store = new SessionStore(context.secrets, setting);
+  const store = new SessionStore(sharedSecrets(context), setting);
   const renewal = new Renewal({ store, refresh: (token) => oauth.refresh(token) });
   const client = new HttpClient({ server, transport, store, renewal, headers });
   const redirect = new RedirectSignIn({
@@ -129,6 +130,16 @@ function connect(
   const signIn = new SignIn({ oauth, redirect, store, method: () => signInMethod(context) });
   const provider = new TokengateAuthentication({ client, store, renewal, signIn, onSignOutError: showError });
   return { client, store, provider, redirect };
+}
+
+/** Secrets that all windows share: in a browser, the editor's own are not seen by other tabs. */
+function sharedSecrets(context: ExtensionContext): Secrets {
+  if (env.uiKind !== UIKind.Web) {
+    return context.secrets;
+  }
+  const files = new SharedFiles(Uri.joinPath(context.globalStorageUri, "session").fsPath, context.secrets);
+  context.subscriptions.push(files);
+  return files;
 }
 
 function signInMethod(context: ExtensionContext): Method {

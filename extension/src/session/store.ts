@@ -1,5 +1,5 @@
-/** Where the session is kept: the editor's secret storage, which all windows share. Nowhere else. */
-import { type Disposable, EventEmitter, type SecretStorage } from "vscode";
+/** Where the session is kept: a secret storage that all windows share. Nowhere else. */
+import { type Disposable, type Event, EventEmitter } from "vscode";
 import type { SessionInfo } from "../api/client.ts";
 
 export interface StoredSession extends SessionInfo {
@@ -9,9 +9,18 @@ export interface StoredSession extends SessionInfo {
   readonly expiresAt: number;
 }
 
+/** What the session needs of the editor's secret storage, or of `SharedFiles`. */
+export interface Secrets {
+  get(key: string): Thenable<string | undefined>;
+  store(key: string, value: string): Thenable<void>;
+  delete(key: string): Thenable<void>;
+  /** Fires also when another window has changed a value. */
+  readonly onDidChange: Event<{ readonly key: string }>;
+}
+
 /** One session for each server: changing the server's address does not lose the session of the other. */
 export class SessionStore {
-  readonly #secrets: SecretStorage;
+  readonly #secrets: Secrets;
   readonly #server: () => string;
   readonly #emitter = new EventEmitter<void>();
   readonly #subscription: Disposable;
@@ -19,7 +28,7 @@ export class SessionStore {
   /** Fires after every change, also one that another window made. */
   readonly onDidChange = this.#emitter.event;
 
-  constructor(secrets: SecretStorage, server: () => string) {
+  constructor(secrets: Secrets, server: () => string) {
     this.#secrets = secrets;
     this.#server = server;
     this.#subscription = secrets.onDidChange(({ key }) => {
