@@ -14,7 +14,7 @@ from tests.adminpanel.site import fill_site, signed_in
 from tests.factories import UserFactory
 
 # What staff set up. Whatever else these apps keep is money, or says what money was paid for.
-_EDITABLE = {"tokens.Tier", "billing.Plan"}
+_EDITABLE = {"tokens.Tier", "billing.Plan", "billing.Pack"}
 _MONEY = ("tokens", "billing", "djstripe")
 
 
