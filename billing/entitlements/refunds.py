@@ -23,7 +23,7 @@ def settle(charge_id: str) -> tuple[Invoice | TopUp | None, int]:
     ``SubscriptionBusy`` after many attempts.
     """
     charge = gateway.charge(charge_id)
-    if top_up := purchases.of_payment(charge.get("payment_intent")):
+    if top_up := purchases.of_charge(charge):
         return _settle_top_up(top_up, charge_id)
     invoice_id = _invoice_of(charge)
     if invoice_id is None:

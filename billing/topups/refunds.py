@@ -1,15 +1,61 @@
 """Refunds and disputes of purchases take back what is left of their tokens."""
 
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from billing.models import TopUp
+from billing.stripe import gateway
+from billing.topups import buying
 from tokens import ledger
 from tokens.ledger import allowances
+from tokens.models import Grant
 
 
-def of_payment(intent: str | None) -> TopUp | None:
-    """Return the purchase that a payment was for."""
-    return TopUp.objects.filter(payment_intent=intent).first() if intent else None
+def of_charge(charge: gateway.Obj) -> TopUp | None:
+    """Return the paid purchase that a charge was for.
+
+    Events come in any order: one that is not credited yet is credited first.
+    """
+    intent = charge.get("payment_intent")
+    known = TopUp.objects.filter(payment_intent=intent).first() if intent else None
+    if known:
+        return known
+    row = _marked(charge)
+    settled = buying.settle(row.checkout_id) if row and row.checkout_id else None
+    return settled if settled and settled.payment_intent == intent else None
+
+
+def left_of(rows: Sequence[TopUp]) -> dict[UUID, int]:
+    """Return how many tokens are left of each of a user's purchases."""
+    left: Counter[str] = Counter()
+    if rows:
+        grants = _grants(user_id=rows[0].user_id).filter(remaining__gt=0)
+        for source, remaining in grants.values_list("source", "remaining"):
+            left[source.split(":")[1]] += remaining
+    return {row.pk: left[str(row.pk)] for row in rows}
+
+
+def _grants(*, user_id: int) -> QuerySet[Grant]:
+    """Return the grants of purchases, and those that won disputes have given back, of any kind."""
+    bought = Q(source__startswith="topup:") | Q(source__startswith="refund:")
+    return Grant.objects.filter(bought, user_id=user_id).order_by("pk")
+
+
+def _source(row: TopUp, settlement: int | str) -> str:
+    return f"refund:{row.pk}:{settlement}"
+
+
+def _marked(charge: gateway.Obj) -> TopUp | None:
+    """Return the purchase that the charge names; Stripe copies that from the payment."""
+    mark = (charge.get("metadata") or {}).get(buying.MARK, "")
+    try:
+        return TopUp.objects.filter(pk=UUID(mark)).first()
+    except ValueError:
+        return None
 
 
 @transaction.atomic
@@ -26,15 +72,9 @@ def write(row: TopUp, *, lost: int, seen: int) -> tuple[TopUp, int] | None:
     if found.refunded == before:
         return found, before
     due = found.tokens * found.refunded // found.paid if found.paid else 0
-    source = f"refund:{found.pk}:{found.settlements}"
+    source = _source(found, found.settlements)
     if due > found.taken_back:
-        found.taken_back += allowances.take_back_grant(
-            user_id=found.user_id,
-            grant=found.source,
-            amount=due - found.taken_back,
-            source=source,
-            note="refund of bought tokens",
-        )
+        found.taken_back += _take(found, due - found.taken_back, source=source)
     elif due < found.taken_back and found.refunded < before:
         ledger.grant(
             user_id=found.user_id,
@@ -47,3 +87,19 @@ def write(row: TopUp, *, lost: int, seen: int) -> tuple[TopUp, int] | None:
     found.settlements += 1
     found.save(update_fields=["refunded", "taken_back", "settlements"])
     return found, before
+
+
+def _take(row: TopUp, amount: int, *, source: str) -> int:
+    """Take back up to ``amount`` tokens of the purchase; returns how many."""
+    taken = 0
+    own = Q(source=row.source) | Q(source__startswith=_source(row, ""))
+    for number, grant in enumerate(_grants(user_id=row.user_id).filter(own)):
+        if taken < amount:
+            taken += allowances.take_back_grant(
+                user_id=row.user_id,
+                grant=grant.source,
+                amount=amount - taken,
+                source=f"{source}:{number}",
+                note="refund of bought tokens",
+            )
+    return taken

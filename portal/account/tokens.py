@@ -10,7 +10,7 @@ from accounts.web.pages import visitor
 from billing.api import pages_url
 from billing.models import TopUp
 from billing.stripe import gateway
-from billing.topups import buying
+from billing.topups import buying, refunds
 from core.errors import ApiError
 from tokens.ledger import open_account
 
@@ -23,15 +23,11 @@ def show(request: HttpRequest) -> HttpResponse:
     """Offer the packs, and list what was bought, with what is left of it."""
     user = visitor(request)
     bought = list(user.top_ups.exclude(status=TopUp.Status.EXPIRED)[:_SHOWN])
-    left = dict(
-        user.token_grants.filter(source__in=[row.source for row in bought]).values_list(
-            "source", "remaining"
-        )
-    )
+    left = refunds.left_of(bought)
     facts = {
         "packs": buying.on_sale(),
         "sells": gateway.is_set_up(),
-        "bought": [(row, left.get(row.source, 0)) for row in bought],
+        "bought": [(row, left[row.pk]) for row in bought],
         "balance": open_account(user.pk),
     }
     return render(request, "portal/tokens.html", facts)
