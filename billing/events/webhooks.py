@@ -56,6 +56,7 @@ EVENTS = (
     "invoice.marked_uncollectible",
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
     "checkout.session.expired",
     "charge.refunded",
     "charge.dispute.created",

@@ -10,6 +10,7 @@ from accounts.models import User
 from billing.models import Customer, Subscription
 from billing.stripe import customers, gateway, mirror
 from billing.subscriptions import changes, locks
+from billing.topups import buying
 from core.errors import ApiError
 
 log = structlog.get_logger("tokengate.billing")
@@ -43,6 +44,7 @@ def forget_all() -> int:
 def _forget(customer: Customer) -> bool:
     """Erase name, address and cards of a user who has left at Stripe; it keeps their invoices."""
     try:
+        buying.close_pages(customer.user_id)
         if gateway.has_customer(customer.stripe_id):
             gateway.delete_customer(customer.stripe_id, key=f"delete:{customer.stripe_id}")
     except ApiError as failed:

@@ -5,6 +5,7 @@ payment is credited once: by the row, which is locked, and by its source in the 
 """
 
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -13,19 +14,22 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import messages
-from billing.errors import BillingUnavailable, UnknownPack
+from billing.errors import BillingUnavailable, GoneAtStripe, UnknownPack
 from billing.metrics import PAYMENTS
 from billing.models import Pack, TopUp
 from billing.stripe import customers, gateway
 from billing.stripe import readings as read
-from core.errors import ApiError
+from core.errors import ApiError, InvalidRequest
 from tokens import ledger
 
 log = structlog.get_logger("tokengate.billing")
 
 MARK = "tokengate_top_up"
 _CHECKOUT = timedelta(hours=1)
+_REUSED = timedelta(minutes=30)  # then half of its time is left for paying
 _LATE = timedelta(minutes=10)
+_AT_ONCE = 100
+_FAILED = ("requires_payment_method", "canceled")
 
 
 def on_sale() -> QuerySet[Pack]:
@@ -36,22 +40,18 @@ def on_sale() -> QuerySet[Pack]:
 def buy(user: User, *, pack: str, pages: str) -> str:
     """Open a Checkout page for a pack, and return its address.
 
-    Raises ``UnknownPack`` or ``BillingUnavailable``.
+    A page that is open for the same offer is returned again: repeated clicks open one page. Raises
+    ``UnknownPack`` or ``BillingUnavailable``.
     """
     if not gateway.is_set_up():
         raise BillingUnavailable
     chosen = on_sale().filter(pk=pack).first()
     if chosen is None:
         raise UnknownPack
+    if already := _open_page(user, chosen):
+        return already
     customer = customers.ensure(user)
-    row = TopUp.objects.create(
-        user=user,
-        pack=chosen,
-        tokens=chosen.tokens,
-        amount=chosen.price,
-        currency=chosen.currency,
-        valid_days=chosen.valid_days,
-    )
+    row = TopUp.objects.create(user=user, **_offer(chosen))
     try:
         session = gateway.create_checkout(
             _checkout(row, customer=customer, pages=pages), key=str(row.pk)
@@ -69,21 +69,63 @@ def settle(checkout_id: str) -> TopUp | None:
     if row is None:
         return None
     if row.status != TopUp.Status.PAID:
-        _take_note(row, gateway.checkout(checkout_id))
+        _take_note(row)
         row.refresh_from_db()
     return row
 
 
 def settle_overdue() -> int:
-    """Look at purchases of which no event has come; returns how many were looked at."""
+    """Look at purchases of which no event has come; returns how many were settled.
+
+    A failure is logged, and repeated next time: it keeps neither the others nor the caller's other
+    work from being done. Of many, any are taken: payments that take days must not block the rest.
+    """
     before = timezone.now() - _LATE
-    rows = list(TopUp.objects.filter(status=TopUp.Status.OPEN, created_at__lt=before)[:100])
-    for row in rows:
+    rows = TopUp.objects.filter(status=TopUp.Status.OPEN, created_at__lt=before)
+    return sum(_settled(row) for row in rows.order_by("?")[:_AT_ONCE])
+
+
+def close_pages(user_id: int) -> None:
+    """Close the pages of a user who leaves, so that nobody pays for tokens that are lost."""
+    for row in TopUp.objects.filter(user_id=user_id, status=TopUp.Status.OPEN):
+        try:
+            if row.checkout_id:
+                gateway.expire_checkout(row.checkout_id)
+        except InvalidRequest:
+            log.info("top_up_page_not_open", id=str(row.pk))  # paid or expired meanwhile
+        _settled(row)
+
+
+def _settled(row: TopUp) -> bool:
+    try:
         if row.checkout_id:
             settle(row.checkout_id)
         else:  # the process died before it opened the page, or noted it
-            TopUp.objects.filter(pk=row.pk, checkout_id="").update(status=TopUp.Status.EXPIRED)
-    return len(rows)
+            _give_up(row)
+    except ApiError as failed:
+        log.error("top_up_not_settled", id=str(row.pk), error=failed.code)  # noqa: TRY400
+        return False
+    return True
+
+
+def _open_page(user: User, pack: Pack) -> str | None:
+    """Return the page that this user has opened for the same offer, while it can be paid."""
+    same = TopUp.objects.filter(user=user, status=TopUp.Status.OPEN, **_offer(pack))
+    recent = same.filter(created_at__gt=timezone.now() - _REUSED).exclude(checkout_url="")
+    row = recent.first()
+    session = row and _session(row)
+    return row.checkout_url if row and session and session["status"] == "open" else None
+
+
+def _offer(pack: Pack) -> dict[str, Any]:
+    """Return the columns of a purchase that say what is offered."""
+    return {
+        "pack": pack,
+        "tokens": pack.tokens,
+        "amount": pack.price,
+        "currency": pack.currency,
+        "valid_days": pack.valid_days,
+    }
 
 
 def _checkout(row: TopUp, *, customer: str, pages: str) -> gateway.Obj:
@@ -103,12 +145,33 @@ def _checkout(row: TopUp, *, customer: str, pages: str) -> gateway.Obj:
     }
 
 
-def _take_note(row: TopUp, session: gateway.Obj) -> None:
-    if session["payment_status"] == "paid":
+def _take_note(row: TopUp) -> None:
+    session = _session(row)
+    if session is not None and session["payment_status"] == "paid":
         _credit(row, session)
-    elif session["status"] == "expired":
-        open_rows = TopUp.objects.filter(pk=row.pk, status=TopUp.Status.OPEN)
-        open_rows.update(status=TopUp.Status.EXPIRED)
+    elif session is None or session["status"] == "expired" or _has_failed(session):
+        _give_up(row)
+
+
+def _session(row: TopUp) -> gateway.Obj | None:
+    """Return the page as Stripe has it; None if it has none, as after a change of the account."""
+    try:
+        return gateway.checkout(row.checkout_id)
+    except GoneAtStripe:
+        return None
+
+
+def _has_failed(session: gateway.Obj) -> bool:
+    """Tell whether a payment that takes days, such as a debit, came to nothing."""
+    intent = read.identifier(session["payment_intent"])
+    if session["status"] != "complete" or intent is None:
+        return False
+    return gateway.payment_intent(intent)["status"] in _FAILED
+
+
+def _give_up(row: TopUp) -> None:
+    open_rows = TopUp.objects.filter(pk=row.pk, status=TopUp.Status.OPEN)
+    open_rows.update(status=TopUp.Status.EXPIRED)
 
 
 @transaction.atomic
