@@ -48,10 +48,10 @@ def prefer(request: HttpRequest) -> HttpResponse:
         onward = "/"
     response = redirect(onward)
     if "theme" in request.POST:
-        _keep(response, THEME_COOKIE, request.POST["theme"], among=THEMES)
+        keep(response, THEME_COOKIE, request.POST["theme"], among=THEMES)
     language = request.POST.get("language", "")
     if language in dict(settings.LANGUAGES):
-        _keep(response, settings.LANGUAGE_COOKIE_NAME, language)
+        keep(response, settings.LANGUAGE_COOKIE_NAME, language)
         if user := _user(request):
             profile.change(user, language=language)
     return response
@@ -76,7 +76,8 @@ def _zone(request: HttpRequest, user: User | None) -> zoneinfo.ZoneInfo:
     return zoneinfo.ZoneInfo(named if named in profile.zones() else settings.TIME_ZONE)
 
 
-def _keep(response: HttpResponse, name: str, value: str, *, among: tuple[str, ...] = ()) -> None:
+def keep(response: HttpResponse, name: str, value: str, *, among: tuple[str, ...] = ()) -> None:
+    """Have the browser keep a choice for a year, or forget one that is not ``among`` these."""
     if among and value not in among:
         response.delete_cookie(name)
         return

@@ -20,6 +20,11 @@ from tokens.ledger import open_account
 from tokens.usage import queries
 from tokens.usage.queries import Filter
 
+_PURCHASE = (
+    "id", "created_at", "status", "tokens", "amount", "currency", "paid", "paid_at", "expires_at",
+    "refunded", "taken_back",
+)  # fmt: skip
+
 
 async def as_json(user: User) -> AsyncIterator[bytes]:
     """Write the account, and then the usage page by page, so that it needs little memory."""
@@ -57,6 +62,7 @@ def _account(user: User) -> dict[str, Any]:
         "invoices": InvoiceSerializer(
             Invoice.objects.filter(subscription__user=user), many=True
         ).data,
+        "purchases": list(user.top_ups.values(*_PURCHASE)),
         "balance": BalanceSerializer(open_account(user.pk)).data,
         "token_entries": list(entries.values("kind", "amount", "source", "note", "created_at")),
     }

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import WrongPassword
 from accounts.flows import deletion, passwords, profile, reauthentication
 from accounts.models import User
+from accounts.web import languages
 from accounts.web.pages import visitor
 from billing.subscriptions import subscribing
 from portal.account import export
@@ -62,7 +63,7 @@ def show(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Your profile was saved."))
         response = redirect("portal_profile")
         if language := form.cleaned_data["language"]:
-            response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, samesite="Lax")
+            languages.keep(response, settings.LANGUAGE_COOKIE_NAME, language)
         return response
     return render(request, "portal/profile.html", {"form": form, "zone": _zone(user)})
 
@@ -75,6 +76,7 @@ def download(request: HttpRequest) -> StreamingHttpResponse:
         export.as_json(visitor(request)), content_type="application/json; charset=utf-8"
     )
     response.headers["Content-Disposition"] = 'attachment; filename="account.json"'
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

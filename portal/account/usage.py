@@ -10,10 +10,12 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.web.pages import visitor
@@ -46,6 +48,7 @@ class Ranked:
 
 
 @login_required
+@require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Draw the chart and the receipts that match."""
     user = visitor(request)
@@ -80,6 +83,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_safe
 def receipt(request: HttpRequest, name: str) -> HttpResponse:
     """Show one request in full."""
     found = queries.receipt(visitor(request).pk, name)
@@ -91,13 +95,16 @@ def receipt(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @login_required
+@require_safe
 def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """Send all matching records as CSV."""
+    """Send all matching records as CSV; of filters that are not valid, the page tells why."""
     query = UsageQuerySerializer(data=_asked(request.GET))
-    wanted = query.validated_data["wanted"] if query.is_valid() else _default()
-    rows = queries.pages(visitor(request).pk, wanted)
+    if not query.is_valid():
+        return redirect(f"{reverse('portal_usage')}?{request.GET.urlencode()}")
+    rows = queries.pages(visitor(request).pk, query.validated_data["wanted"])
     response = StreamingHttpResponse(_as_csv(rows), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

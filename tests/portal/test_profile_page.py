@@ -7,6 +7,8 @@ from django.test import Client
 
 from accounts.models import User
 from apikeys import keys
+from billing.models import TopUp
+from billing.topups.packs import seed_packs
 from tests.factories import PASSWORD
 from tests.portal.test_usage_page import body, use
 
@@ -46,10 +48,16 @@ def test_a_copy_of_ones_data(visitor: Client, user: User) -> None:
     _, text = keys.create(user=user, name="laptop")
     use(user, 5)
     use(User.objects.create_user("other@example.com"), 6)
+    seed_packs()
+    for amount, buyer in ((500, user), (900, User.objects.get(email="other@example.com"))):
+        TopUp.objects.create(
+            user=buyer, pack_id="small", tokens=5, amount=amount, currency="usd", valid_days=0
+        )
     copy = json.loads(body(visitor.get("/portal/profile/export.json")))
     assert copy["account"]["email"] == user.email
     assert [key["name"] for key in copy["api_keys"]] == ["laptop"]
     assert [record["charged"] for record in copy["usage"]] == [5]
+    assert [purchase["amount"] for purchase in copy["purchases"]] == [500]
     assert copy["balance"]["available"] == 99_995
     assert text not in json.dumps(copy)
     assert user.password not in json.dumps(copy)
