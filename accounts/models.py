@@ -1,5 +1,6 @@
 """Users, their sessions, and the codes that were redeemed for them."""
 
+import re
 import uuid
 from typing import Any, ClassVar
 
@@ -13,6 +14,9 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.addresses import fold
+
+# What a mail program or a reader could take for a link or an address.
+_LIKE_A_LINK = re.compile(r"[/\\@:]|\w\.\w\w")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -106,6 +110,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_deleted(self) -> bool:
         """Whether the account was deleted. Its row remains for usage and balances."""
         return self.deleted_at is not None
+
+    @property
+    def salutation(self) -> str:
+        """The name as email may begin with it; empty if it could be taken for a link.
+
+        Anybody can register the address of somebody else, who then reads the name in our email.
+        """
+        name = " ".join(self.name.split())
+        return "" if _LIKE_A_LINK.search(name) else name
 
     def clean(self) -> None:
         """Fold the address as the manager does, for the forms of the admin site."""

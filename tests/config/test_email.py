@@ -1,5 +1,6 @@
 """Email: text and HTML say the same, in the recipient's language, and nothing in it is markup."""
 
+import pytest
 from django.core import mail
 from pytest_django import Settings
 
@@ -33,3 +34,25 @@ def test_it_is_in_the_users_language(user: User) -> None:
         assert words in mail.outbox[-1].subject
         (alternative,) = mail.outbox[-1].alternatives  # type: ignore[attr-defined]
         assert alternative.mimetype == "text/html"
+
+
+@pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Ada Lovelace", "Hello Ada Lovelace,"),
+        ("J.R.R. Tolkien", "Hello J.R.R. Tolkien,"),
+        ("Ada\n\nLovelace", "Hello Ada Lovelace,"),
+        ("Win\n\nhttps://elsewhere.example/\n\n", "Hello,"),
+        ("Win at elsewhere.example", "Hello,"),
+        ("ada@elsewhere.example", "Hello,"),
+        ("<b>Ada", "Hello <b>Ada,"),
+    ],
+)
+def test_a_name_leads_nowhere(user: User, name: str, greeted: str) -> None:
+    user.name = name
+    balance = open_account(user.pk)
+    balance.user = user
+    found = email.compose("tokens/balance_low", {"balance": balance, "level": 80, "left": 5})
+    assert found.text.split("\n")[0] == greeted
+    assert "elsewhere.example" not in found.html
+    assert "<b>Ada" not in found.html
