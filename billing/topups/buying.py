@@ -151,6 +151,8 @@ def _take_note(row: TopUp) -> None:
         _credit(row, session)
     elif session is None or session["status"] == "expired" or _has_failed(session):
         _give_up(row)
+    elif session["status"] == "complete":  # a payment that takes days: there is no page any more
+        TopUp.objects.filter(pk=row.pk).update(checkout_url="")
 
 
 def _session(row: TopUp) -> gateway.Obj | None:

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
@@ -60,6 +61,7 @@ def ordered(stripe_says: Answers) -> TopUp:
         currency=pack.currency,
         valid_days=0,
         checkout_id="cs_1",
+        checkout_url="https://checkout.example/cs_1",
     )
 
 
@@ -87,6 +89,7 @@ def test_what_becomes_of_it(
     settled = buying.settle("cs_1")
     assert settled
     assert settled.status == status
+    assert bool(settled.checkout_url) == (status != "open")
     assert open_account(ordered.user_id).bonus == (ordered.tokens if status == "paid" else 0)
 
 
@@ -102,3 +105,14 @@ def test_one_that_failed_may_still_be_paid(ordered: TopUp, stripe_says: Answers)
     }
     buying.settle("cs_1")
     assert open_account(ordered.user_id).bonus == ordered.tokens
+
+
+def test_the_page_of_one_that_is_underway_is_not_opened_again(
+    client: Client, ordered: TopUp
+) -> None:
+    client.force_login(ordered.user)
+    assert "Continue to payment" in client.get("/portal/tokens/").text
+    TopUp.objects.update(checkout_url="")
+    page = client.get("/portal/tokens/").text
+    assert "Payment pending" in page
+    assert "Continue to payment" not in page

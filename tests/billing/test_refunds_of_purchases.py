@@ -3,8 +3,10 @@
 import pytest
 
 from accounts.models import User
+from billing.entitlements.refunds import settle
 from billing.models import Pack, TopUp
 from billing.topups import buying, refunds
+from tests.accounts.racing import race
 from tests.billing import checkout
 from tests.billing.shop import FREE, Shop
 from tests.billing.test_buying_tokens import PAGES, bought, client, pack, refund
@@ -66,4 +68,17 @@ def test_another_purchase_keeps_its_tokens(bought: TopUp, pack: Pack, shop: Shop
     refund(bought)
     shop.deliver()
     assert open_account(bought.user_id).bonus == pack.tokens
+    assert not list(verify())
+
+
+def test_events_at_once_credit_and_take_back_once(user: User, pack: Pack, shop: Shop) -> None:
+    checkout.pay(buying.buy(user, pack=pack.pk, pages=PAGES))
+    page = TopUp.objects.get(user=user).checkout_id
+    race(lambda: buying.settle(page), runners=6)
+    row = TopUp.objects.get(user=user)
+    assert open_account(user.pk).bonus == row.tokens
+    refund(row, row.paid // 2)
+    charge = charge_of(str(row.payment_intent))
+    race(lambda: settle(charge), runners=6)
+    assert open_account(user.pk).bonus == row.tokens // 2
     assert not list(verify())
