@@ -35,7 +35,7 @@ def test_a_dry_run_lists_what_is_missing(shop: Shop, stripe_process: StripeProce
 
     plans, at_stripe = run("seed_plans", dry_run=True).splitlines()
 
-    assert plans == "created: free, pro, enterprise"
+    assert plans == "created: free, pro, enterprise, small, medium, large"
     assert at_stripe.count("tokengate_") == 4
     assert not Plan.objects.exists()
 

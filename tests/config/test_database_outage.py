@@ -1,6 +1,7 @@
 """After an outage of PostgreSQL the first failure is the last one."""
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -52,6 +53,14 @@ def test_every_dead_connection_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert asyncio.run(story()) not in lost
 
 
+def patiently() -> int:
+    """Do as ``backend``; on a busy machine, the pool may need longer than it waits to connect."""
+    for _ in range(60):
+        with contextlib.suppress(OperationalError):
+            return backend()
+    return backend()
+
+
 def test_a_pool_that_is_only_busy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database._away, "until", 0.0)
     size = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
@@ -59,7 +68,7 @@ def test_a_pool_that_is_only_busy_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
     together, over = Barrier(size), Event()
 
     def work() -> int:
-        pid = backend()
+        pid = patiently()
         together.wait(timeout=120)
         over.wait(timeout=120)
         connections.close_all()
