@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from playwright.sync_api import Browser
 from pytest_django import DjangoDbBlocker
 
@@ -41,3 +42,6 @@ def site(
 def browser(site: Scene) -> Iterator[Browser]:
     with chromium.chromium() as started:
         yield started
+        # Beside Playwright's event loop this thread has connections of its own, which would be
+        # missing from the pool afterwards.
+        connections.close_all()

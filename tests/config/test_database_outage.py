@@ -27,7 +27,7 @@ def pooled() -> list[int]:
 
     def one() -> int:
         pid = backend()
-        together.wait(timeout=120)
+        together.wait(timeout=60)
         connections.close_all()
         return pid
 
@@ -69,14 +69,14 @@ def test_a_pool_that_is_only_busy_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
     def work() -> int:
         pid = patiently()
-        together.wait(timeout=120)
-        over.wait(timeout=120)
+        together.wait(timeout=60)
+        over.wait(timeout=60)
         connections.close_all()
         return pid
 
     with ThreadPoolExecutor(size) as threads:
         working = [threads.submit(work) for _ in range(size - 1)]
-        together.wait(timeout=120)
+        together.wait(timeout=60)
         with pytest.raises(OperationalError):
             asyncio.run(database.in_thread(backend))
         over.set()
