@@ -58,9 +58,13 @@ class OutputTally:
         self._looked_at = 0
 
     def add(self, characters: int, *, events: int = 1) -> None:
-        """Count the output in some events or a whole answer."""
-        self._characters += characters
-        self._events += events
+        """Count the output in some events or a whole answer.
+
+        An event without output, such as a role or a finish reason, is no token.
+        """
+        if characters:
+            self._characters += characters
+            self._events += events
 
     def passes(self, tokens: int) -> bool:
         """Return whether the output clearly exceeds so many tokens. It is not checked every time.

@@ -74,6 +74,15 @@ def test_the_output_is_counted_at_four_characters_a_token() -> None:
     assert tally.tokens() == 7
 
 
+def test_an_event_without_output_is_no_token() -> None:
+    """Or an answer of wide tokens, just as many as were asked for, would be cut."""
+    tally = OutputTally()
+    tally.add(0)
+    tally.add(4_000, events=100)
+
+    assert not tally.passes(100)
+
+
 def test_no_token_is_charged_as_two_kinds() -> None:
     usage = Usage(prompt=100, completion=20, cache_read=60, cache_write=30, reasoning=5)
 
