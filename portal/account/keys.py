@@ -34,10 +34,10 @@ def listing(request: HttpRequest) -> HttpResponse:
     """List the keys, with what each has used this month."""
     user = visitor(request)
     usage = keys.usage_this_month(user)
-    living = list(keys.active(user))
-    ended = user.api_keys.exclude(pk__in=[key.pk for key in living]).order_by("-created_at")
+    active = list(keys.active(user))
+    ended = user.api_keys.exclude(pk__in=[key.pk for key in active]).order_by("-created_at")
     facts = {
-        "keys": [(key, usage.get(str(key.pk))) for key in living],
+        "keys": [(key, usage.get(str(key.pk))) for key in active],
         "ended": ended[:20],
         "limit": open_account(user.pk).tier.api_keys,
         "tools": _tools(request, _EXAMPLE),

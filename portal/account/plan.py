@@ -101,7 +101,7 @@ def _change(request: HttpRequest, user: User, *, plan: str, interval: str) -> Ht
         return redirect(outcome.checkout_url)
     if outcome.client_secret and (pay_at := subscribing.pay_at(outcome.subscription)):
         return redirect(pay_at)
-    messages.success(request, _told(outcome))
+    messages.success(request, _message(outcome))
     return redirect("portal_plan")
 
 
@@ -120,7 +120,7 @@ def _do_change(
     )
 
 
-def _told(outcome: subscribing.Outcome) -> str:
+def _message(outcome: subscribing.Outcome) -> str:
     row = outcome.subscription
     if row.cancel_at_period_end:
         return _("Your plan is canceled. You keep it until the period ends.")

@@ -1,14 +1,12 @@
 """What was used: charts, receipts and CSV. The filters are in the URL."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,15 +17,12 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.web.pages import visitor
-from core.database import in_thread
-from core.spreadsheet import as_csv
 from portal import drawing
-from tokens.api.serializers import UsageRecordSerializer
-from tokens.api.usage import UsageQuerySerializer
+from tokens.api.usage import UsageQuerySerializer, records_as_csv
 from tokens.models import UsageRecord
 from tokens.periods import midnight
 from tokens.usage import queries
-from tokens.usage.queries import Filter, Group, Sums
+from tokens.usage.queries import Filter, Group, Place, Sums
 
 _PAGE = 50
 _RANKED = 10
@@ -101,23 +96,9 @@ def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     query = UsageQuerySerializer(data=_asked(request.GET))
     if not query.is_valid():
         return redirect(f"{reverse('portal_usage')}?{request.GET.urlencode()}")
-    rows = queries.pages(visitor(request).pk, query.validated_data["wanted"])
-    response = StreamingHttpResponse(_as_csv(rows), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
+    response = records_as_csv(visitor(request).pk, query.validated_data["wanted"])
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-async def _as_csv(pages: Iterator[list[UsageRecord]]) -> AsyncIterator[str]:
-    """Write page by page, so that long exports need little memory and no cursor."""
-    yield as_csv([UsageRecordSerializer().fields])
-    while text := await in_thread(_next_page, pages):
-        yield text
-
-
-def _next_page(pages: Iterator[list[UsageRecord]]) -> str:
-    records = UsageRecordSerializer(next(pages, []), many=True).data
-    return as_csv(row.values() for row in records)
 
 
 def _group(given: str) -> Group:
@@ -204,18 +185,17 @@ def _page(user: User, wanted: Filter, before: str) -> tuple[list[UsageRecord], s
     """Return a page of receipts, and the place from which the next one goes on."""
     places = queries.places(user.pk, wanted)
     if place := _place(before):
-        moment, record_id = place
-        places = places.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=record_id))
+        places = places.filter(queries.older_than(place))
     found = list(places[: _PAGE + 1])
     last = found[_PAGE - 1] if len(found) > _PAGE else None
     older = f"{last['created_at'].isoformat()}_{last['id']}" if last else ""
     return queries.at(found[:_PAGE]), older
 
 
-def _place(text: str) -> tuple[datetime, UUID] | None:
+def _place(text: str) -> Place | None:
     moment, _sep, record_id = text.partition("_")
     try:
         parsed = parse_datetime(moment)
-        return (parsed, UUID(record_id)) if parsed and parsed.tzinfo else None
+        return {"created_at": parsed, "id": UUID(record_id)} if parsed and parsed.tzinfo else None
     except ValueError:
         return None

@@ -63,10 +63,10 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _listed(model: ServedModel) -> Listed:
     first = model.routes[0]
-    told = [route.capabilities for route in model.routes]
-    can = {name for each in told for name in each.supported_parameters if name == "tools"}
-    can |= {"reasoning" for each in told if "reasoning" in each.supported_parameters}
-    can |= {"image" for each in told if "image" in each.input_modalities}
+    listed = [route.capabilities for route in model.routes]
+    can = {name for each in listed for name in each.supported_parameters if name == "tools"}
+    can |= {"reasoning" for each in listed if "reasoning" in each.supported_parameters}
+    can |= {"image" for each in listed if "image" in each.input_modalities}
     can |= {"embedding"} if model.kind == "embedding" else set()
     return Listed(
         model,

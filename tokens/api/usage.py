@@ -144,7 +144,7 @@ class UsageView(APIView):
             rows = UsageSumSerializer(queries.sums(user_id, wanted, group), many=True).data
             return _sums_as_csv(rows) if _wants_csv(request) else Response({"results": rows})
         if _wants_csv(request):
-            return _attachment(StreamingHttpResponse(_records_as_csv(user_id, wanted)))
+            return records_as_csv(user_id, wanted)
         return self._page(request, queries.places(user_id, wanted))
 
     def _page(self, request: Request, found: QuerySet[UsageRecord, Place]) -> Response:
@@ -168,7 +168,12 @@ def _sums_as_csv(rows: Any) -> HttpResponse:
     return _attachment(HttpResponse(as_csv([names, *(row.values() for row in rows)])))
 
 
-async def _records_as_csv(user_id: int, wanted: Filter) -> AsyncIterator[str]:
+def records_as_csv(user_id: int, wanted: Filter) -> StreamingHttpResponse:
+    """Return all matching records as a download."""
+    return _attachment(StreamingHttpResponse(_csv_of(user_id, wanted)))
+
+
+async def _csv_of(user_id: int, wanted: Filter) -> AsyncIterator[str]:
     """Write page by page, so that long exports need little memory and no cursor."""
     yield as_csv([UsageRecordSerializer().fields])
     pages = queries.pages(user_id, wanted)

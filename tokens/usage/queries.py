@@ -231,11 +231,7 @@ def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
     page = list(rest[:PAGE])
     while page:
         yield at(page)
-        last = page[-1]
-        older = Q(created_at__lt=last["created_at"]) | Q(
-            created_at=last["created_at"], id__lt=last["id"]
-        )
-        page = list(rest.filter(older)[:PAGE])
+        page = list(rest.filter(older_than(page[-1]))[:PAGE])
 
 
 class Place(TypedDict):
@@ -255,6 +251,12 @@ def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Place]:
     if not wanted.is_of_records and _lookups(replace(wanted, since=None, until=None)):
         found = found.filter(created_at__gte=_first_match(user_id, wanted))
     return found.order_by("-created_at", "-id").values("created_at", "id")
+
+
+def older_than(place: Place) -> Q:
+    """Match the records that follow a place in the order of ``places``."""
+    moment = place["created_at"]
+    return Q(created_at__lt=moment) | Q(created_at=moment, id__lt=place["id"])
 
 
 def _first_match(user_id: int, wanted: Filter) -> datetime:
