@@ -22,7 +22,6 @@ from tests.webserver import ROOT, demo_server
 
 BIN = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
-COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 REQUIRED = {
     "SECRET_KEY": "example-secret",
@@ -32,7 +31,10 @@ REQUIRED = {
 APPS = ["web", "worker", "beat", "migrate"]
 # Read by docker-compose.yml alone.
 OF_COMPOSE = {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD"}
-OF_COMPOSE |= {"PYTHON_IMAGE", "POSTGRES_IMAGE", "VALKEY_IMAGE"}
+OF_COMPOSE |= {"PYTHON_IMAGE", "POSTGRES_IMAGE", "VALKEY_IMAGE", "TOKENGATE_IMAGE"}
+OF_COMPOSE |= {"CADDY_IMAGE", "ACME_EMAIL"}  # of deploy/compose/production.yml
+# Of servers elsewhere: docker-compose.yml has its own.
+OF_COMPOSE |= {"DATABASE_PASSWORD", "QUEUE_REDIS_URL"}
 # Of a checkout, or decided by the image and by docker-compose.yml itself.
 NOT_PASSED_ON = {"DATA_DIR", "NO_COLOR", "DEBUG", "HOST", "PORT", "GRACEFUL_TIMEOUT"}
 
