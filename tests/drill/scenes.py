@@ -1,0 +1,380 @@
+"""The scenes: one thing is broken under load, and mended; each ends with the proof of the books."""
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from tests.drill import tls
+from tests.drill.addresses import SITE_HOST, WEB, WEB_PORT
+from tests.drill.load import Load, Orders, TimedCall
+from tests.drill.programs import wait_until
+from tests.drill.report import Outcome
+from tests.drill.site import Site
+from tests.load.chaos import people, proof
+from tests.load.chaos.proof import Evidence
+from tests.load.processes import children
+
+_BEFORE, _AFTER = 4.0, 5.0  # seconds of load before something is broken, and after it is mended
+_JOURNAL = 9000  # The upstream remembers its last 10,000 requests.
+
+
+class Drill:
+    """Runs scenes on a site; ``outcomes`` has what they came to."""
+
+    def __init__(self, site: Site, *, rate: float, streams: int) -> None:
+        self.site = site
+        self.rate = rate
+        self.streams = streams
+        self.outcomes: list[Outcome] = []
+        self._keys = people.with_keys(200, tier=people.plan("drill"))
+
+    def run(self, scene: "Scene") -> Outcome:
+        """Load the site, have the scene break and mend it, and prove the books."""
+        evidence = Evidence(timezone.now(), self.site.spools())
+        load = Load(Orders(str(self.site.authority.root), self._keys, self.rate, self.streams))
+        load.start()
+        faults: list[str] = []
+        note = ""
+        try:
+            time.sleep(_BEFORE)
+            note = scene.play(self)
+            time.sleep(_AFTER)
+        except Exception as error:  # noqa: BLE001 - the others are played all the same
+            faults.append(f"the scene broke off: {error!r}")
+        finally:
+            calls = load.stop()
+        outcome = Outcome(scene.title, calls, note, faults)
+        self._prove(evidence, outcome)
+        outcome.faults += scene.faults(outcome)
+        self.outcomes.append(outcome)
+        _say(outcome.row())
+        return outcome
+
+    def _prove(self, evidence: Evidence, outcome: Outcome) -> None:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # its server may have gone
+        close_old_connections()
+        evidence.calls = list(outcome.calls)
+        evidence.note(self.site.upstream.journal(last=_JOURNAL))
+        outcome.faults += proof.settle(evidence)
+        evidence.note(self.site.upstream.journal(last=_JOURNAL))
+        outcome.faults += proof.faults(evidence)
+        outcome.verified = not outcome.faults
+
+    @contextmanager
+    def timed(self, what: str, notes: list[str]) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        notes.append(f"{what} after {time.monotonic() - began:.1f} s")
+
+
+class Scene:
+    """One thing that fails. ``most_seconds`` is the longest time in which requests may fail."""
+
+    name = ""
+    title = ""
+    most_seconds = 15.0
+    may_cut_streams = False
+
+    def play(self, drill: Drill) -> str:
+        """Break and mend; returns what was seen."""
+        raise NotImplementedError
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        """Return what users should not have seen."""
+        found = []
+        if outcome.outage > self.most_seconds:
+            found.append(f"requests failed for {outcome.outage:.1f} s")
+        if outcome.cut and not self.may_cut_streams:
+            found.append(f"{len(outcome.cut)} streams were cut")
+        return found
+
+
+class Peace(Scene):
+    name, title, most_seconds = "peace", "nothing", 0.0
+
+    def play(self, drill: Drill) -> str:
+        time.sleep(10)
+        return ""
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+class PrimaryCrashes(Scene):
+    name, title = "primary", "PostgreSQL's primary killed (-9)"
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        postgres = drill.site.postgres
+        with drill.timed("the standby was the primary", notes):
+            lost = postgres.kill_postgres()
+            wait_until(lambda: postgres.primary() == 1 - lost, "the standby")
+        with drill.timed("the former one followed it", notes):
+            postgres.rejoin(lost)
+        return ", ".join(notes)
+
+
+class PrimaryHostLost(Scene):
+    """Patroni's lease lasts for 20 seconds at least, so it takes longer than a crash."""
+
+    name, title = "primary-host", "the primary's host lost (PostgreSQL and Patroni at once)"
+    most_seconds = 35.0
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        postgres = drill.site.postgres
+        with drill.timed("the standby was the primary", notes):
+            lost = postgres.lose_host()
+            wait_until(lambda: postgres.primary() == 1 - lost, "the standby")
+        with drill.timed("the former one followed it", notes):
+            postgres.rejoin(lost)
+        return ", ".join(notes)
+
+
+class Switchover(Scene):
+    name, title = "switchover", "PostgreSQL's primary replaced on purpose (switchover)"
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        with drill.timed("the roles were swapped", notes):
+            drill.site.postgres.switch()
+        return ", ".join(notes)
+
+
+class QueueCrashes(Scene):
+    """Requests need no queue: they only pass tasks to it."""
+
+    name, title, most_seconds = "valkey", "the queue's Valkey primary killed (-9)", 0.0
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        watched = drill.site.watched
+        with drill.timed("the Sentinels promoted the replica", notes):
+            killed = watched.kill_primary()
+        with drill.timed("worker and beat were at work", notes):
+            wait_until(lambda: _is_ready(WEB[0]), "a worker that runs what beat sends", seconds=150)
+        killed.start()
+        return ", ".join(notes)
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+class ShardLost(Scene):
+    name, title, most_seconds = "shard", "a shard of the Valkey Cluster killed (-9)", 0.0
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        cluster = drill.site.cluster
+        primary = next(node for node in cluster.primaries if node.client.role()[0] == b"master")
+        others = [node for node in cluster.nodes if node is not primary]
+        with drill.timed("its replica was promoted", notes):
+            primary.kill()
+            wait_until(lambda: _masters(others) == 3, "three primaries")
+        primary.start()
+        wait_until(cluster.is_whole, "the replicas")
+        return ", ".join(notes)
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+class WebHostLost(Scene):
+    name, title = "web-host", "a web host lost (web server, PgBouncer and HAProxy at once)"
+    most_seconds, may_cut_streams = 4.0, True
+
+    def play(self, drill: Drill) -> str:
+        site, host = drill.site, drill.site.hosts[1]
+        self.running = int(site.servers()["web2"]["scur"])
+        host.lose()
+        wait_until(lambda: not site.serving()[1], "the load balancer")
+        time.sleep(5)
+        host.start()
+        wait_until(site.is_up, "the host")
+        return f"{self.running} requests were running on it"
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        found = super().faults(outcome)
+        if len(outcome.cut) > self.running:
+            found.append(f"{len(outcome.cut)} streams were cut: more than ran on it")
+        return found
+
+
+class WorkerKilled(Scene):
+    name, title = "worker", "a web worker process killed (-9)"
+    most_seconds, may_cut_streams = 4.0, True
+
+    def play(self, drill: Drill) -> str:
+        import os
+
+        (worker,) = children(drill.site.hosts[0].web.pid)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(drill.site.is_up, "the host")
+        return ""
+
+
+class NetworkCut(Scene):
+    """The way to the database neither answers nor refuses: packets vanish."""
+
+    name, title = "network", "the network between a web host and the database cut for 20 s"
+    most_seconds = 15.0
+
+    def play(self, drill: Drill) -> str:
+        notes: list[str] = []
+        site, host = drill.site, drill.site.hosts[1]
+        host.to_primary.send_to_all(signal.SIGSTOP)
+        with drill.timed("it got no more requests", notes):
+            wait_until(lambda: not site.serving()[1], "the load balancer")
+        time.sleep(20)
+        host.to_primary.send_to_all(signal.SIGCONT)
+        with drill.timed("it was back", notes):
+            wait_until(site.is_up, "the host")
+        return ", ".join(notes)
+
+
+class DiskFull(Scene):
+    name, title, most_seconds = "disk", "the spool's disk of a web host full for 15 s", 0.0
+
+    def play(self, drill: Drill) -> str:
+        host = drill.site.hosts[1]
+        filler = inside(host.web.pid, host.spool) / "filler"
+        written = 0
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    written += file.write(b"0" * 4096)
+                    file.flush()
+            except OSError as full:
+                note = f"{written} bytes until {full.strerror}"
+        time.sleep(15)
+        filler.unlink(missing_ok=True)
+        return note
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+class CertificateExpires(Scene):
+    """Connections that exist go on; new ones are refused by the clients until it is renewed."""
+
+    name, title, most_seconds = "certificate", "the site's certificate expired for 5 s", 15.0
+
+    def play(self, drill: Drill) -> str:
+        site = drill.site
+        site.authority.issue(site.certificate, expired=True)
+        site.reload_balancer()
+        wait_until(lambda: tls.is_expired(site), "the expired certificate")
+        time.sleep(5)
+        site.authority.issue(site.certificate)
+        site.reload_balancer()
+        wait_until(lambda: not tls.is_expired(site), "the new certificate")
+        return "no stream was cut by the reloads"
+
+
+class ClockSkewed(Scene):
+    name, title, most_seconds = "clock", "a web host's clock 5 minutes ahead", 4.0
+
+    def play(self, drill: Drill) -> str:
+        site, host = drill.site, drill.site.hosts[1]
+        replace(site, 1, before=("faketime", "-f", "+300s"))
+        time.sleep(5)
+        note = _sessions(drill)
+        replace(site, 1)
+        return f"{note}; {host.name} was drained and restarted for it"
+
+
+class RollingRestart(Scene):
+    """What an upgrade does with each web server, without another version."""
+
+    name, title, most_seconds = "restart", "both web servers drained and restarted in turn", 0.0
+
+    def play(self, drill: Drill) -> str:
+        for number in (0, 1):
+            replace(drill.site, number)
+        return ""
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+def replace(site: Site, number: int, **how: object) -> None:
+    """Drain a web server, stop it, and start it anew as ``WebHost.serve`` says."""
+    name, host = f"web{number + 1}", site.hosts[number]
+    site.ask_balancer(f"set server web/{name} state drain")
+    host.web.stop(90)
+    host.serve(**how)  # type: ignore[arg-type]
+    site.ask_balancer(f"set server web/{name} state ready")
+    wait_until(site.is_up, name)
+
+
+def inside(pid: int, path: Path) -> Path:
+    """Return a path as the process with this id sees it."""
+    return Path(f"/proc/{pid}/root{path}")
+
+
+def _masters(nodes: list[object]) -> int:
+    roles = [node.client.role()[0] for node in nodes]  # type: ignore[attr-defined]
+    return roles.count(b"master")
+
+
+def _is_ready(host: str) -> bool:
+    answer = httpx.get(
+        f"http://{host}:{WEB_PORT}/api/health/ready",
+        headers={"Host": SITE_HOST, "X-Forwarded-Proto": "https"},
+        timeout=10,
+        trust_env=False,
+    )
+    return answer.status_code == 200
+
+
+def _sessions(drill: Drill) -> str:
+    """Sign in on each host, and use the session on the other one."""
+    told = []
+    for here, there in (WEB, WEB[::-1]):
+        headers = {"Host": SITE_HOST, "X-Forwarded-Proto": "https"}
+        with httpx.Client(headers=headers, trust_env=False, timeout=30) as http:
+            body = {
+                "email": f"clock-{time.time()}@example.com",
+                "password": "correct horse battery",
+            }
+            signed = http.post(f"http://{here}:{WEB_PORT}/api/auth/register", json=body)
+            access = signed.json()["access"]
+            seen = http.get(
+                f"http://{there}:{WEB_PORT}/api/auth/me",
+                headers={"Authorization": f"Bearer {access}"},
+            )
+        told.append(f"a session of {here} is answered {seen.status_code} on {there}")
+    return ", ".join(told)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+SCENES: list[Callable[[], Scene]] = [
+    Peace,
+    RollingRestart,
+    WorkerKilled,
+    WebHostLost,
+    PrimaryCrashes,
+    Switchover,
+    PrimaryHostLost,
+    NetworkCut,
+    QueueCrashes,
+    ShardLost,
+    DiskFull,
+    CertificateExpires,
+    ClockSkewed,
+]
+
+__all__ = ["SCENES", "Drill", "Scene", "TimedCall", "re"]
