@@ -92,8 +92,8 @@ class Watched:
         config = CONFIGURATION / "valkey.conf"
         announced = ("--replica-announce-ip", hosts[0])
         self.nodes = [Node(folder / "1", *announced, host=hosts[0], config=config)]
-        follow = ("--replicaof", self.nodes[0].host, str(self.nodes[0].port))
-        follow += ("--replica-announce-ip", hosts[-1])
+        follow = ["--replicaof", self.nodes[0].host, str(self.nodes[0].port)]
+        follow += ["--replica-announce-ip", hosts[-1]]
         self.nodes.append(Node(folder / "2", *follow, host=hosts[-1], config=config))
         self.sentinels = [
             SentinelNode(

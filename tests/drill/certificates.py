@@ -1,6 +1,7 @@
 """A certificate authority of the drill's own, and certificates of any validity."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -39,15 +40,24 @@ class Authority:
         self.root = folder / "root.pem"
         self.root.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, file: Path, *, expired: bool = False) -> None:
+    def issue(
+        self,
+        file: Path,
+        *,
+        expired: bool = False,
+        names: tuple[str, ...] = (SITE_HOST,),
+        addresses: tuple[str, ...] = (),
+    ) -> None:
         """Write a certificate and its key, as HAProxy reads them, in place of the former."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         end = now - timedelta(minutes=1) if expired else now + timedelta(days=1)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SITE_HOST)])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        subjects: list[x509.GeneralName] = [x509.DNSName(each) for each in names]
+        subjects += [x509.IPAddress(ip_address(each)) for each in addresses]
         certificate = (
             self._builder(name, key.public_key(), now - timedelta(hours=1), end)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(SITE_HOST)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(subjects), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,

@@ -49,6 +49,7 @@ class Orders:
     keys: list[str]
     rate: float
     streams: int
+    host: str = EDGE
     port: int = HTTPS
     calls: list[TimedCall] = field(default_factory=list)
 
@@ -93,8 +94,6 @@ class _Client:
         except (OSError, EOFError, TimeoutError, ssl.SSLError) as error:
             if call.outcome == "running":
                 call.outcome = type(error).__name__
-        if call.outcome == "running":
-            call.outcome = "cut"
         call.ended = time.time()
 
     async def _ask(self, call: TimedCall, prompt: str, *, stream: bool) -> None:
@@ -108,6 +107,7 @@ class _Client:
                     continue
                 call.outcome = f"status {status}"
             elif stream:
+                call.outcome = "cut"  # until it ends
                 await _read_events(body, call)
             else:
                 whole = b"".join([part async for part in body])
@@ -128,7 +128,7 @@ class _Client:
                 return reader, writer
             writer.transport.abort()
         return await asyncio.open_connection(
-            EDGE, self._orders.port, ssl=self._tls, server_hostname=SITE_HOST
+            self._orders.host, self._orders.port, ssl=self._tls, server_hostname=SITE_HOST
         )
 
     def _request(self, call: TimedCall, prompt: str, *, stream: bool) -> bytes:

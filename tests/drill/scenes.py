@@ -1,26 +1,29 @@
 """The scenes: one thing is broken under load, and mended; each ends with the proof of the books."""
 
-import re
+import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from django.core.management import call_command
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from tests.drill import tls
-from tests.drill.addresses import SITE_HOST, WEB, WEB_PORT
+from tests.drill import caddy, tls
+from tests.drill.addresses import CADDY, CADDY_HTTPS, EDGE, HTTPS, SITE_HOST, WEB, WEB_PORT
 from tests.drill.load import Load, Orders, TimedCall
-from tests.drill.programs import wait_until
+from tests.drill.programs import ROOT, wait_until
 from tests.drill.report import Outcome
 from tests.drill.site import Site
-from tests.load.chaos import people, proof
+from tests.load.chaos import proof
 from tests.load.chaos.proof import Evidence
 from tests.load.processes import children
+from tests.valkey_servers import Node
 
 _BEFORE, _AFTER = 4.0, 5.0  # seconds of load before something is broken, and after it is mended
 _JOURNAL = 9000  # The upstream remembers its last 10,000 requests.
@@ -29,17 +32,22 @@ _JOURNAL = 9000  # The upstream remembers its last 10,000 requests.
 class Drill:
     """Runs scenes on a site; ``outcomes`` has what they came to."""
 
-    def __init__(self, site: Site, *, rate: float, streams: int) -> None:
+    def __init__(self, site: Site, *, rate: float, streams: int, keys: list[str]) -> None:
         self.site = site
         self.rate = rate
         self.streams = streams
         self.outcomes: list[Outcome] = []
-        self._keys = people.with_keys(200, tier=people.plan("drill"))
+        self._keys = keys
 
     def run(self, scene: "Scene") -> Outcome:
         """Load the site, have the scene break and mend it, and prove the books."""
+        with scene.in_front(self.site) as front:
+            return self._run(scene, front)
+
+    def _run(self, scene: "Scene", front: "Front") -> Outcome:
         evidence = Evidence(timezone.now(), self.site.spools())
-        load = Load(Orders(str(self.site.authority.root), self._keys, self.rate, self.streams))
+        orders = Orders(front.root, self._keys, self.rate, self.streams, front.host, front.port)
+        load = Load(orders)
         load.start()
         faults: list[str] = []
         note = ""
@@ -76,6 +84,15 @@ class Drill:
         notes.append(f"{what} after {time.monotonic() - began:.1f} s")
 
 
+@dataclass
+class Front:
+    """Where the clients of a scene connect to, and the root that they trust."""
+
+    root: str
+    host: str
+    port: int
+
+
 class Scene:
     """One thing that fails. ``most_seconds`` is the longest time in which requests may fail."""
 
@@ -83,6 +100,11 @@ class Scene:
     title = ""
     most_seconds = 15.0
     may_cut_streams = False
+
+    @contextmanager
+    def in_front(self, site: Site) -> Iterator[Front]:
+        """Say where the clients connect to: HAProxy."""
+        yield Front(str(site.authority.root), EDGE, HTTPS)
 
     def play(self, drill: Drill) -> str:
         """Break and mend; returns what was seen."""
@@ -214,8 +236,6 @@ class WorkerKilled(Scene):
     most_seconds, may_cut_streams = 4.0, True
 
     def play(self, drill: Drill) -> str:
-        import os
-
         (worker,) = children(drill.site.hosts[0].web.pid)
         os.kill(worker, signal.SIGKILL)
         wait_until(drill.site.is_up, "the host")
@@ -242,25 +262,53 @@ class NetworkCut(Scene):
 
 
 class DiskFull(Scene):
+    """The host's web server sees a small disk in the place of its spool."""
+
     name, title, most_seconds = "disk", "the spool's disk of a web host full for 15 s", 0.0
 
     def play(self, drill: Drill) -> str:
-        host = drill.site.hosts[1]
-        filler = inside(host.web.pid, host.spool) / "filler"
-        written = 0
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    written += file.write(b"0" * 4096)
-                    file.flush()
-            except OSError as full:
-                note = f"{written} bytes until {full.strerror}"
+        site, host = drill.site, drill.site.hosts[1]
+        mount = f"mount -t tmpfs -o size=64k tmpfs {host.spool}"
+        words = ("unshare", "--user", "--map-root-user", "--mount", "--")
+        replace(site, 1, before=(*words, "sh", "-euc", f'{mount}; exec "$@"', "sh"))
+        written = self._fill(inside(host.web.pid, host.spool) / "filler")
         time.sleep(15)
-        filler.unlink(missing_ok=True)
-        return note
+        (inside(host.web.pid, host.spool) / "filler").unlink()
+        time.sleep(3)
+        replace(site, 1)
+        return f"{written} bytes filled it"
+
+    def _fill(self, file: Path) -> int:
+        written = 0
+        try:
+            with file.open("wb", buffering=0) as filler:
+                while True:
+                    written += filler.write(b"0" * 512)
+        except OSError:
+            return written
 
     def faults(self, outcome: Outcome) -> list[str]:
         return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
+class CaddyInFront(Scene):
+    """Caddy with deploy/caddy/Caddyfile, and a certificate that it gets from Pebble by ACME."""
+
+    name, title, most_seconds = "caddy", "nothing, with Caddy and a certificate by ACME", 0.0
+
+    @contextmanager
+    def in_front(self, site: Site) -> Iterator[Front]:
+        with caddy.running(site.folder, site.logs, site.authority) as root:
+            self._wrong = tls.faults(str(root), host=CADDY, port=CADDY_HTTPS)
+            yield Front(str(root), CADDY, CADDY_HTTPS)
+
+    def play(self, drill: Drill) -> str:
+        time.sleep(10)
+        return "TLS as strict as HAProxy's"
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        found = [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+        return found + self._wrong
 
 
 class CertificateExpires(Scene):
@@ -292,6 +340,38 @@ class ClockSkewed(Scene):
         return f"{note}; {host.name} was drained and restarted for it"
 
 
+class Upgrade(Scene):
+    """From a former version to this one, back, and forward again, one web server at a time.
+
+    The migrations run while the former version serves. They are not undone on the way back.
+    """
+
+    name, title = "upgrade", "a former version upgraded, rolled back, and upgraded again"
+    most_seconds = 0.0
+
+    def __init__(self, code: Path) -> None:
+        self._code = code
+
+    def play(self, drill: Drill) -> str:
+        site, notes = drill.site, list[str]()
+        with drill.timed("migrated", notes):
+            call_command("migrate", verbosity=0)
+        with drill.timed("upgraded", notes):
+            self._replace_both(site, ROOT)
+        with drill.timed("rolled back", notes):
+            self._replace_both(site, self._code)
+        with drill.timed("upgraded again", notes):
+            self._replace_both(site, ROOT)
+        return ", ".join(notes)
+
+    def _replace_both(self, site: Site, code: Path) -> None:
+        for number, host in enumerate(site.hosts):
+            replace(site, number, **site.former(host.host, code))
+
+    def faults(self, outcome: Outcome) -> list[str]:
+        return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
+
+
 class RollingRestart(Scene):
     """What an upgrade does with each web server, without another version."""
 
@@ -321,8 +401,8 @@ def inside(pid: int, path: Path) -> Path:
     return Path(f"/proc/{pid}/root{path}")
 
 
-def _masters(nodes: list[object]) -> int:
-    roles = [node.client.role()[0] for node in nodes]  # type: ignore[attr-defined]
+def _masters(nodes: Sequence[Node]) -> int:
+    roles = [node.client.role()[0] for node in nodes]
     return roles.count(b"master")
 
 
@@ -373,8 +453,9 @@ SCENES: list[Callable[[], Scene]] = [
     QueueCrashes,
     ShardLost,
     DiskFull,
+    CaddyInFront,
     CertificateExpires,
     ClockSkewed,
 ]
 
-__all__ = ["SCENES", "Drill", "Scene", "TimedCall", "re"]
+__all__ = ["SCENES", "Drill", "Scene", "TimedCall"]

@@ -9,10 +9,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from devserver import embedded
-from tests.drill import database
+from tests.drill import database, former
 from tests.drill.addresses import (
     EDGE,
     HTTP,
@@ -32,7 +32,7 @@ from tests.valkey_servers import Cluster, Node, Watched
 
 
 class Site:
-    """Everything of it, from ``with`` on; ``rate`` is only told to nobody here."""
+    """Everything of it. The servers run from ``with`` on, the hosts from ``start_hosts`` on."""
 
     def __init__(self, folder: Path, upstream: UpstreamProcess) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,8 +96,11 @@ class Site:
         }
         os.environ.update(self.settings)
 
-    def start_hosts(self) -> None:
-        """Start the web hosts, worker, beat and the load balancer; the database is migrated."""
+    def start_hosts(self, former_code: Path | None = None) -> None:
+        """Start the web hosts, worker, beat and the load balancer; the database is migrated.
+
+        With the code of a former version, they start as ``former`` says.
+        """
         self.hosts = [
             WebHost(
                 f"web{number}", host, folder=self.folder, logs=self.logs, settings=self.settings
@@ -106,18 +109,32 @@ class Site:
         ]
         for host in self.hosts:
             self._stack.callback(host.stop)
-            host.start()
-        celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
-        schedule = ["--schedule", str(self.folder / "beat"), "--pidfile="]
-        self.worker = Program(
-            "worker", [*celery, "worker", "--concurrency", "1"], logs=self.logs, env=self.settings
-        )
-        self.beat = Program("beat", [*celery, "beat", *schedule], logs=self.logs, env=self.settings)
-        self._start(self.worker)
-        self._start(self.beat)
+            host.start(**self.former(host.host, former_code) if former_code else {})
+        self.start_jobs(former_code)
         self.edge = self.balancer()
         self._start(self.edge)
         wait_until(lambda: all(self.serving()), "both web hosts")
+
+    def former(self, host: str, code: Path) -> dict[str, Any]:
+        """Return how a version that knows less is started on a host: its code, and settings."""
+        return {"code": code, **former.settings(host, f"redis://{self.plain.address}/0")}
+
+    def start_jobs(self, former_code: Path | None = None) -> None:
+        """Start worker and beat."""
+        env, code = self.settings, ROOT
+        if former_code:
+            how = self.former(EDGE, former_code)
+            code = how.pop("code")
+            env = {**env, **how}
+        celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
+        schedule = ["--schedule", str(self.folder / "beat"), "--pidfile="]
+        words = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat", *schedule]}
+        self.worker, self.beat = (
+            Program(name, [*celery, *words[name]], logs=self.logs, env=env, cwd=code)
+            for name in ("worker", "beat")
+        )
+        self._start(self.worker)
+        self._start(self.beat)
 
     def _start(self, program: Program) -> None:
         self._stack.callback(program.stop)

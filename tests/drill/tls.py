@@ -17,7 +17,7 @@ def is_expired(site: Site) -> bool:
     """Tell whether a client refuses the site's certificate as expired."""
     context = ssl.create_default_context(cafile=str(site.authority.root))
     try:
-        _connect(context).close()
+        connect(context).close()
     except ssl.SSLCertVerificationError as error:
         return "expired" in str(error)
     return False
@@ -32,7 +32,7 @@ def faults(root: str, *, host: str = EDGE, port: int = HTTPS) -> list[str]:
         if _accepts(host, port, *options):
             found.append(f"{cipher} is accepted")
     context = ssl.create_default_context(cafile=root)
-    with _connect(context, host, port) as client:
+    with connect(context, host, port) as client:
         client.sendall(f"GET /api/health HTTP/1.1\r\nHost: {SITE_HOST}\r\n\r\n".encode())
         answer = client.recv(65536).decode().lower()
     if "strict-transport-security: max-age=31536000" not in answer:
@@ -40,7 +40,7 @@ def faults(root: str, *, host: str = EDGE, port: int = HTTPS) -> list[str]:
     return found
 
 
-def _connect(context: ssl.SSLContext, host: str = EDGE, port: int = HTTPS) -> ssl.SSLSocket:
+def connect(context: ssl.SSLContext, host: str = EDGE, port: int = HTTPS) -> ssl.SSLSocket:
     plain = socket.create_connection((host, port), timeout=10)
     return context.wrap_socket(plain, server_hostname=SITE_HOST)
 
