@@ -147,8 +147,9 @@ bench-admin: $(DEV) ## Benchmark the admin with 100,000 users and five million r
 soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
 
-chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
+chaos: $(DEV) $(DRILL) ## Kill workers, servers and hosts under load, then verify the ledger (10 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
+	@CI=true $(BIN)/python -m tests.drill --if-possible --scenes worker,web-host,primary,valkey,shard
 
 drill: $(DEV) $(DRILL) ## Break a site of several hosts, part by part, with real programs (20 minutes; docs/operating/drill.md).
 	@CI=true $(BIN)/python -m tests.drill $(or $(ARGS),--write docs/operating/drill.md)

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import redis
@@ -28,7 +29,9 @@ class Node:
         port: int | None = None,
         config: Path | None = None,
     ) -> None:
-        self._config = [str(config)] if config else []
+        folder.mkdir(parents=True, exist_ok=True)
+        # A copy: Sentinels have it rewritten.
+        self._config = [str(copy(config, folder / "valkey.conf"))] if config else []
         self.host = host
         self.port = port or free_port()
         self.client: Any = redis.Redis(host=host, port=self.port, socket_timeout=5)

@@ -177,7 +177,7 @@ def test_foreign_images_may_be_named_with_a_digest() -> None:
 
 
 def test_the_page_about_images_names_those_that_are_used() -> None:
-    page = (ROOT / "docs" / "deploying.md").read_text()
+    page = (ROOT / "docs" / "operating" / "one-host.md").read_text()
     used = {service["image"] for service in services().values() if "build" not in service}
     used |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)", DOCKERFILE, re.MULTILINE))
 

@@ -5,15 +5,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
+from config.tasks import HEARTBEAT_KEY
 from tests.drill import caddy, tls
 from tests.drill.addresses import CADDY, CADDY_HTTPS, EDGE, HTTPS, SITE_HOST, WEB, WEB_PORT
 from tests.drill.load import Load, Orders, TimedCall
@@ -26,6 +28,7 @@ from tests.load.processes import children
 from tests.valkey_servers import Node
 
 _BEFORE, _AFTER = 4.0, 5.0  # seconds of load before something is broken, and after it is mended
+_SMALL = 1_000_000  # bytes
 _JOURNAL = 9000  # The upstream remembers its last 10,000 requests.
 
 
@@ -182,8 +185,9 @@ class QueueCrashes(Scene):
         watched = drill.site.watched
         with drill.timed("the Sentinels promoted the replica", notes):
             killed = watched.kill_primary()
+        cache.delete(HEARTBEAT_KEY)
         with drill.timed("worker and beat were at work", notes):
-            wait_until(lambda: _is_ready(WEB[0]), "a worker that runs what beat sends", seconds=150)
+            wait_until(lambda: bool(cache.get(HEARTBEAT_KEY)), "a heartbeat", seconds=180)
         killed.start()
         return ", ".join(notes)
 
@@ -271,21 +275,22 @@ class DiskFull(Scene):
         mount = f"mount -t tmpfs -o size=64k tmpfs {host.spool}"
         words = ("unshare", "--user", "--map-root-user", "--mount", "--")
         replace(site, 1, before=(*words, "sh", "-euc", f'{mount}; exec "$@"', "sh"))
-        written = self._fill(inside(host.web.pid, host.spool) / "filler")
+        spool = inside(host.web.pid, host.spool)
+        if os.statvfs(spool).f_blocks * os.statvfs(spool).f_frsize > _SMALL:
+            raise RuntimeError("the spool is not on a small disk of its own")
+        written = self._fill(spool / "filler")
         time.sleep(15)
-        (inside(host.web.pid, host.spool) / "filler").unlink()
+        (spool / "filler").unlink()
         time.sleep(3)
         replace(site, 1)
         return f"{written} bytes filled it"
 
     def _fill(self, file: Path) -> int:
         written = 0
-        try:
-            with file.open("wb", buffering=0) as filler:
-                while True:
-                    written += filler.write(b"0" * 512)
-        except OSError:
-            return written
+        with suppress(OSError), file.open("wb", buffering=0) as filler:  # until it is full
+            while written < _SMALL:
+                written += filler.write(b"0" * 512)
+        return written
 
     def faults(self, outcome: Outcome) -> list[str]:
         return [f"{len(outcome.failed)} requests failed"] if outcome.failed else []
@@ -404,16 +409,6 @@ def inside(pid: int, path: Path) -> Path:
 def _masters(nodes: Sequence[Node]) -> int:
     roles = [node.client.role()[0] for node in nodes]
     return roles.count(b"master")
-
-
-def _is_ready(host: str) -> bool:
-    answer = httpx.get(
-        f"http://{host}:{WEB_PORT}/api/health/ready",
-        headers={"Host": SITE_HOST, "X-Forwarded-Proto": "https"},
-        timeout=10,
-        trust_env=False,
-    )
-    return answer.status_code == 200
 
 
 def _sessions(drill: Drill) -> str:
