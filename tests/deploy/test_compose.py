@@ -148,7 +148,13 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 def test_development_mounts_the_checkout_and_reloads() -> None:
     services = resolved("development.yml")["services"]
 
-    assert "--reload" in services["web"]["command"]
+    for name in (
+        "web",
+        "worker",
+        "beat",
+    ):  # gunicorn's own --reload does nothing to uvicorn's worker
+        (watched,) = services[name]["develop"]["watch"]
+        assert (watched["action"], watched["path"]) == ("restart", str(ROOT))
     for name in ("web", "worker", "beat", "upstream"):
         mounted = {volume["target"]: volume for volume in services[name]["volumes"]}
         assert mounted["/app"]["source"] == str(ROOT)
