@@ -15,7 +15,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -56,9 +56,10 @@ check-format: $(DEV)
 	$(call announce,Format)
 	@$(BIN)/ruff format --check .
 
-lint: $(DEV) ## Lint.
+lint: $(DEV) ## Lint the code, and check the spelling of code and documentation.
 	$(call announce,Lint)
 	@$(BIN)/ruff check .
+	@git ls-files -z '*.py' '*.md' '*.html' '*.sql' '*.ts' '*.example' Makefile | xargs -0 $(BIN)/codespell
 
 types: $(DEV) ## Check the types.
 	$(call announce,Types)
@@ -164,6 +165,18 @@ screenshots: $(DEV) ## Take a picture of every page, in screenshots/.
 	@CI=true SCREENSHOTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
 	@echo "screenshots/ has a folder for each size, color scheme and language."
+
+docs: $(DEV) ## Check the documentation, and write it as a web site, in site/. The product shows it at /docs/.
+	@$(BIN)/python -m devserver.embedded --profile test -- sh -c \
+		'$(BIN)/python -m pytest -q tests/docs tests/portal/test_docs_pages.py && LOG_LEVEL=WARNING DEBUG=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.docs_site'
+
+MERMAID = .node/mermaid/node_modules/mermaid/dist/mermaid.min.js
+
+diagrams: $(DEV) $(MERMAID) ## Draw the diagrams of the documentation (Chromium).
+	@$(BIN)/python -m devserver.diagrams $(MERMAID)
+
+$(MERMAID): | $(NODE)
+	@$(WITH_NODE) npm install --silent --no-save --prefix .node/mermaid mermaid@11.17.2
 
 messages: $(DEV) ## Update and compile the texts for translators (locale/ of each app).
 	@CI=true $(BIN)/python -m devserver.messages

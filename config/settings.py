@@ -502,6 +502,7 @@ SITE_ACCENT: str = env.str("SITE_ACCENT", "")
 SITE_ACCENT_DARK: str = env.str("SITE_ACCENT_DARK", "")
 SITE_CONTACT: str = env.str("SITE_CONTACT", "")
 SITE_OPERATOR: str = env.str("SITE_OPERATOR", "", multiline=True)
+DOCS_OPERATOR_PAGES: bool = env.bool("DOCS_OPERATOR_PAGES", True)
 
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put them.
 
@@ -553,6 +554,7 @@ SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 # Static files, time, language, logs
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [("docs", BASE_DIR / "docs" / "diagrams")]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MANIFEST_STRICT = False  # an error page must not fail over its stylesheet
 if not DEBUG:
