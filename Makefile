@@ -17,7 +17,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DELETE_ON_ERROR:
 .PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
-	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
+	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
 # Every process of the tests would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -49,7 +49,7 @@ test: $(DEV) $(if $(REQUIRE_NODE),$(NODE)) ## Run every check and test, as CI do
 	test $$tests = 0 || printf '\nThe tests failed: see above.\n'; \
 	test $$tests$$checked = 00
 
-check-slowly: types bandit check-deploy check-extension
+check-slowly: types bandit check-deploy check-extension check-openapi
 	@$(MAKE) --no-print-directory audit AUDIT=--optional
 
 check-format: $(DEV)
@@ -107,6 +107,22 @@ check-extension-with-node: $(EXTENSION)
 	@generated=$$(mktemp -d); trap 'rm -rf $$generated' EXIT; \
 	$(call GENERATE_CLIENT,$$generated); diff -r $$generated extension/src/api/generated \
 		|| { echo "The extension's client differs from the OpenAPI document: run make extension-client." >&2; exit 1; }
+
+SPECTRAL = .node/spectral/node_modules/.bin/spectral
+
+check-openapi: $(DEV)
+	$(call announce,OpenAPI document)
+	@if $(WITH_NODE) node -e '$(NEW_ENOUGH)' 2>/dev/null; then $(MAKE) --no-print-directory check-openapi-with-node; \
+		else echo "Skipped: Node 22.18 or newer was not found."; fi
+
+check-openapi-with-node: $(SPECTRAL)
+	@document=$$(mktemp -d); trap 'rm -rf $$document' EXIT; \
+	echo 'extends: ["spectral:oas"]' > $$document/rules.yaml; \
+	CI=true DEBUG=true $(BIN)/python manage.py spectacular --file $$document/openapi.yaml \
+		&& $(WITH_NODE) $(SPECTRAL) lint --quiet --fail-severity=warn --ruleset $$document/rules.yaml $$document/openapi.yaml
+
+$(SPECTRAL):
+	@$(WITH_NODE) npm install --silent --no-save --prefix .node/spectral @stoplight/spectral-cli@6.16.3
 
 check-django: $(DEV)
 	$(call announce,Django's checks and migrations)

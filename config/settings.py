@@ -525,6 +525,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Tokengate",
     "DESCRIPTION": "Accounts, plans, tokens and an OpenAI-compatible LLM proxy.",
     "VERSION": "0.1.0",
+    "CONTACT": {"name": "Tokengate"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -543,6 +545,8 @@ SPECTACULAR_SETTINGS = {
         "config.schema.allow_several",
         "config.schema.add_plain_views",
         "config.schema.add_error",
+        "config.schema.mend_pages",
+        "config.schema.add_texts",
     ],
 }
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
+from config.schema_texts import EXAMPLES
 from devserver.generated import write_or_print
 
 BASE = "http://127.0.0.1:8000"
 _LINE = 76
-_MODEL = "openai/gpt-5-mini"
-_HELLO = [{"role": "user", "content": "Hello!"}]
 
 _HEAD = f"""# API
 
@@ -79,7 +78,7 @@ SECTIONS = (
                 "names the receipt.",
                 "POST",
                 "/api/llm/chat/completions",
-                {"model": _MODEL, "messages": _HELLO},
+                EXAMPLES["ChatCompletionRequest"],
             ),
             Example(
                 "Chat completions, as a stream",
@@ -87,8 +86,7 @@ SECTIONS = (
                 "POST",
                 "/api/llm/chat/completions",
                 {
-                    "model": _MODEL,
-                    "messages": _HELLO,
+                    **EXAMPLES["ChatCompletionRequest"],
                     "stream": True,
                     "stream_options": {"include_usage": True},
                 },
@@ -99,14 +97,14 @@ SECTIONS = (
                 "are refused.",
                 "POST",
                 "/api/llm/responses",
-                {"model": _MODEL, "input": "Hello!"},
+                EXAMPLES["ResponsesRequest"],
             ),
             Example(
                 "Messages",
                 "Anthropic's Messages.",
                 "POST",
                 "/api/llm/messages",
-                {"model": _MODEL, "max_tokens": 200, "messages": _HELLO},
+                EXAMPLES["MessagesRequest"],
                 headers={"anthropic-version": "2023-06-01"},
             ),
             Example(
@@ -114,14 +112,14 @@ SECTIONS = (
                 "An estimate. It costs nothing.",
                 "POST",
                 "/api/llm/messages/count_tokens",
-                {"model": _MODEL, "messages": _HELLO},
+                EXAMPLES["CountTokensRequest"],
             ),
             Example(
                 "Embeddings",
                 "`input` is a text or a list of texts.",
                 "POST",
                 "/api/llm/embeddings",
-                {"model": "openai/text-embedding-3-small", "input": "Hello!"},
+                EXAMPLES["EmbeddingRequest"],
             ),
         ),
     ),
@@ -152,19 +150,14 @@ SECTIONS = (
                 "`ttl` seconds.",
                 "POST",
                 "/api/tokens/reserve",
-                {"amount": 2000, "ttl": 300},
+                EXAMPLES["ReserveRequest"],
             ),
             Example(
                 "Report usage",
                 "Charges what a request used that did not go through the proxy.",
                 "POST",
                 "/api/tokens/consume",
-                {
-                    "model": _MODEL,
-                    "prompt_tokens": 1200,
-                    "cache_read_tokens": 800,
-                    "completion_tokens": 300,
-                },
+                EXAMPLES["ConsumeRequest"],
                 headers={"Idempotency-Key": "turn-1"},
             ),
         ),
@@ -184,7 +177,7 @@ SECTIONS = (
                 "The answer has `key`, this one time. Sessions of editors may not create keys.",
                 "POST",
                 "/api/api-keys",
-                {"name": "laptop", "scopes": ["llm"], "monthly_token_budget": 500_000},
+                EXAMPLES["ApiKeyRequest"],
                 auth="ACCESS",
             ),
             Example(
