@@ -223,6 +223,7 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 	@$(COMPILE) requirements/aider.in -o requirements/aider.txt
+	@$(COMPILE) requirements/llama_index.in -o requirements/llama_index.txt
 	@$(COMPILE) requirements/node.in -o requirements/node.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
@@ -257,10 +258,12 @@ NPM = PATH="$(abspath $(CLIENTS_NODE))/bin:$$PATH" node $(abspath $(CLIENTS_NODE
 	--ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 
-$(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
+$(CLIENTS): requirements/clients.txt requirements/llama_index.txt tests/clients/package-lock.json | $(DEV)
 	@echo "Installing the clients into .clients and tests/clients/node_modules …"
 	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
+	@test -x .clients/llama_index/bin/pip || $(PYTHON) -m venv .clients/llama_index
+	@$(subst $(BIN)/python,.clients/llama_index/bin/python,$(call INSTALL,requirements/llama_index.txt))
 	@$(call NPM,ci --prefix tests/clients)
 	@touch $@
 
