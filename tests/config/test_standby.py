@@ -10,7 +10,7 @@ from django.test import RequestFactory
 
 from core import database
 from core.http.rendering import to_api_error
-from tokens.ledger import batching
+from core.statement import PreparedStatement
 from tokens.ledger.batching import Batcher
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +43,8 @@ async def test_callers_are_refused_at_once_for_a_second() -> None:
 
 def test_the_ledger_looks_for_the_primary(monkeypatch: pytest.MonkeyPatch) -> None:
     """It connects anew, where the next server may be another."""
-    real, reached = batching.PreparedStatement.prepare, []
+    real = PreparedStatement.prepare
+    reached: list[PreparedStatement] = []
 
     async def prepare(statement: str, *, patience: float) -> Any:
         prepared = await real(statement, patience=patience)
@@ -59,7 +60,7 @@ def test_the_ledger_looks_for_the_primary(monkeypatch: pytest.MonkeyPatch) -> No
         finally:
             await batcher.close()
 
-    monkeypatch.setattr(batching.PreparedStatement, "prepare", prepare)
+    monkeypatch.setattr(PreparedStatement, "prepare", prepare)
     with psycopg.connect(**of_the_tests(), autocommit=True) as admin:
         admin.execute(
             "CREATE TABLE tests_written (); CREATE FUNCTION tests_write(jsonb) RETURNS jsonb AS"
