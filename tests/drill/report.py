@@ -43,7 +43,7 @@ class Outcome:
         """Return it as a row of the table."""
         kinds = Counter(call.outcome for call in self.failed)
         failed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
-        refusals = [call.seconds for call in self.failed if call.outcome == "status 503"]
+        refusals = [call.seconds for call in self.failed if call.outcome.startswith("503")]
         slowest = f"{max(refusals):.1f} s" if refusals else "-"
         outage = f"{self.outage:.1f} s" if self.failed else "-"
         told = "; ".join(self.faults[:3]) or "verified: every receipt is the upstream's"
