@@ -150,11 +150,11 @@ class _Client:
 
 
 def _code(body: bytes) -> str:
-    """Return the code of an error in the API's shape; of any other, its beginning."""
+    """Return the code of an error in the API's shape."""
     try:
         return str(json.loads(body)["error"]["code"])
     except (ValueError, LookupError, TypeError):
-        return body[:40].decode(errors="replace")
+        return "without a code"
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
