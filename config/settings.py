@@ -196,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
+    "measure-hour": {"task": "config.tasks.measure_hour", "schedule": 60.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 

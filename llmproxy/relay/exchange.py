@@ -134,6 +134,10 @@ class Exchange(RunningRequest):
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
+    @property
+    def is_settling(self) -> bool:
+        return self._settlement is not None
+
     def settlement_so_far(self) -> Item | None:
         """Return the settlement, or while the model answers, what it is if this process dies."""
         if self._settlement is None and self.has_content:
@@ -297,6 +301,7 @@ def _count(receipt: Receipt) -> None:
         return
     provider = receipt.provider
     of(metrics.FIRST_BYTE, provider).observe(receipt.first_byte_ms / 1000)
+    of(metrics.ANSWER_SECONDS, provider).observe(receipt.duration_ms / 1000)
     of(metrics.TOKENS, provider, "prompt").inc(receipt.prompt_tokens)
     of(metrics.TOKENS, provider, "completion").inc(receipt.completion_tokens)
     of(metrics.COST, provider).inc(float(receipt.upstream_cost or receipt.cost or 0))

@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy.relay import disconnected, exchange, memory
+from llmproxy.relay import disconnected, exchange, memory, vitals
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from tokens import ledger
@@ -21,8 +21,8 @@ async def start() -> None:
     """Start the background tasks.
 
     They renew reservations and record the providers that answer them, write the charges of running
-    requests to the spool, share the health of providers, listen for changes of callers, and settle
-    the charges that killed workers left in the spool.
+    requests to the spool, share the health of providers, listen for changes of callers, settle the
+    charges that killed workers left in the spool, and update the figures for Prometheus.
     """
     await admission.connect()
     works = (
@@ -32,6 +32,7 @@ async def start() -> None:
         memory.listen_for_ever(),
         spool.write_for_ever(),
         spool.replay_for_ever(),
+        vitals.watch_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 

@@ -18,6 +18,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from core.instruments import of
+from llmproxy import metrics
 from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
 from llmproxy.models import ProviderState
@@ -94,7 +96,9 @@ def failed(route: ServedRoute, failure: AttemptFailed) -> None:
     if isinstance(failure.error, UpstreamRefusal):
         shows_nothing(route)
         return
-    breakers[name].failed(
+    breaker = breakers[name]
+    was_open_until = breaker.open_until
+    breaker.failed(
         time.time(),
         fault=_fault(failure.status),
         error=failure.outcome,
@@ -102,6 +106,8 @@ def failed(route: ServedRoute, failure: AttemptFailed) -> None:
         limits=limits(),
         retry_after=failure.retry_after,
     )
+    if breaker.open_until > was_open_until:
+        of(metrics.BREAKER_OPENED, name).inc()
     if failure.status in _REFUSED:
         _alert(name, failure.status)
 
