@@ -15,7 +15,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -145,6 +145,10 @@ bench-admin: $(DEV) ## Benchmark the admin with 100,000 users and five million r
 
 soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
+
+test-backup: $(DEV) ## Back up, lose data, restore and verify with pgBackRest (5 minutes; Debian's pgbackrest and postgresql).
+	@CI=true TEST_BACKUP=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/backup $(ARGS)
 
 chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)

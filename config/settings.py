@@ -550,6 +550,11 @@ SPECTACULAR_SETTINGS = {
 
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 SENTRY_DSN: str = env.str("SENTRY_DSN", "")
+# The exporter itself reads this, and other variables of OpenTelemetry: llmproxy/relay/tracing.py.
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+OTEL_SERVICE_NAME: str = env.str("OTEL_SERVICE_NAME", "") or "tokengate"
+# Of the requests that were answered well, the share that the access log has.
+ACCESS_LOG_SHARE: float = env.float("ACCESS_LOG_SHARE", default=1.0)
 
 # Static files, time, language, logs
 

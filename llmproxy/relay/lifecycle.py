@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy.relay import disconnected, exchange, memory, vitals
+from llmproxy.relay import disconnected, exchange, memory, tracing, vitals
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from tokens import ledger
@@ -24,6 +24,7 @@ async def start() -> None:
     requests to the spool, share the health of providers, listen for changes of callers, settle the
     charges that killed workers left in the spool, and update the figures for Prometheus.
     """
+    tracing.start()
     await admission.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
@@ -48,3 +49,4 @@ async def stop() -> None:
     await ledger.aclose()
     await admission.aclose()
     await client.aclose()
+    tracing.stop()
