@@ -196,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
+    "run-probe": {"task": "config.tasks.run_probe", "schedule": 60.0},
     "measure-hour": {"task": "config.tasks.measure_hour", "schedule": 60.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
@@ -553,6 +554,9 @@ SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 # The exporter itself reads this, and other variables of OpenTelemetry: llmproxy/relay/tracing.py.
 OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 OTEL_SERVICE_NAME: str = env.str("OTEL_SERVICE_NAME", "") or "tokengate"
+# The synthetic probe: config/probe.py.
+PROBE_API_KEY: str = env.str("PROBE_API_KEY", "")
+PROBE_MODEL: str = env.str("PROBE_MODEL", "")
 # Of the requests that were answered well, the share that the access log has.
 ACCESS_LOG_SHARE: float = env.float("ACCESS_LOG_SHARE", default=1.0)
 

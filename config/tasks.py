@@ -14,12 +14,14 @@ from typing import Any
 import redis
 from celery import shared_task
 from celery.signals import before_task_publish, heartbeat_sent, task_postrun
+from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from django_redis.exceptions import ConnectionInterrupted  # type: ignore[import-untyped]
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from adminpanel.reports import hour
+from config import probe
 
 HEARTBEAT_KEY = "worker:heartbeat"
 PULSE_KEY = "worker:pulse"
@@ -41,6 +43,13 @@ _QUEUED_AT = "queued_at"
 def heartbeat() -> None:
     """Set a mark that expires: a worker runs tasks."""
     cache.set(HEARTBEAT_KEY, True, timeout=HEARTBEAT_SECONDS)
+
+
+@shared_task
+def run_probe() -> None:
+    """Probe the site, if PROBE_API_KEY is set."""
+    if settings.PROBE_API_KEY:
+        probe.run()
 
 
 @shared_task

@@ -15,7 +15,8 @@ def main(requests: int) -> None:
     from tests.tokens.accounts import account
     from tests.tokens.spending import burn
 
-    UserFactory.reset_sequence(uuid4().int >> 64)  # other processes have made users, too
+    first = uuid4().int >> 64  # other processes have made users, too
+    UserFactory.reset_sequence(first)  # type: ignore[no-untyped-call]
     user = account(10 * requests)
     for _ in range(requests):
         burn(user.pk, 3)
