@@ -15,7 +15,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
 
@@ -78,6 +78,18 @@ bandit: $(DEV) ## Look for insecure code. What is let pass says why, where it st
 audit: $(DEV) ## Look for known vulnerabilities in what is installed in production (asks the package index).
 	$(call announce,Known vulnerabilities)
 	@$(BIN)/python -m tests.audit $(AUDIT) requirements/base.txt
+
+outdated: $(DEV) ## List what is behind, and known holes (asks the package indexes).
+	$(call announce,Python packages with newer versions)
+	@$(BIN)/uv pip list --quiet --outdated --system-certs --python $(BIN)/python
+	$(call announce,Packages of the extension with newer versions)
+	@if $(WITH_NODE) command -v npm >/dev/null; then $(WITH_NODE) npm --prefix extension outdated --no-audit --no-fund || true; \
+		else echo "Skipped: no npm was found. \`make $(NODE)\` installs one into .node."; fi
+	@$(MAKE) --no-print-directory audit AUDIT=--optional
+
+sbom: $(DEV) ## Write sbom.json, the software bill of materials (CycloneDX), and list the licenses.
+	@$(BIN)/python -m devserver.sbom sbom.json
+	@$(BIN)/python -m devserver.sbom --licenses
 
 check-deployment: $(DEV)
 	$(call announce,Dockerfile and docker-compose.yml)
