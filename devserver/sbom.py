@@ -71,7 +71,9 @@ def _license(found: Any) -> str:
 def bom(listed: list[Package]) -> Bom:
     """Return the bill of materials."""
     made, licenses = Bom(), LicenseFactory()
-    made.metadata.component = Component(name="tokengate", type=ComponentType.APPLICATION)
+    made.metadata.component = Component(
+        name="tokengate", type=ComponentType.APPLICATION, bom_ref="tokengate"
+    )
     for package in listed:
         component = Component(
             name=package.name,
