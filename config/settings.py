@@ -134,6 +134,22 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "reconnect_timeout": 0,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A standby, from which reports are read: core/replica.py.
+DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", "")
+DATABASE_REPLICA_MAX_LAG: float = env.float("DATABASE_REPLICA_MAX_LAG", default=0.5)
+if DATABASE_REPLICA_URL:
+    _standby = database(DATABASE_REPLICA_URL)
+    DATABASES["replica"] = {
+        **DATABASES["default"],
+        **_standby,
+        "OPTIONS": {
+            **_standby["OPTIONS"],
+            "connect_timeout": 1,
+            "pool": DATABASES["default"]["OPTIONS"]["pool"],
+        },
+        "TEST": {"MIRROR": "default"},
+    }
+    DATABASE_ROUTERS = ["core.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
