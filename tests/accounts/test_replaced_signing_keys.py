@@ -1,4 +1,4 @@
-"""Secrets are replaced without signing anybody out: the key of the sessions, and that of editors."""
+"""Secrets are replaced without signing anybody out: that of sessions, and that of the editors."""
 
 import jwt
 from cryptography.hazmat.primitives import serialization

@@ -21,6 +21,8 @@ from pytest_django import Settings
 from devserver import dashboards
 from tests.developer import MODEL, Make
 from tests.fakes.upstream_process import UpstreamProcess
+from tests.ports import free_port
+from tests.waiting import wait_for
 from tests.webserver import ROOT, WebServer, demo_server
 
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -208,3 +210,71 @@ def test_amtool_accepts_the_configuration() -> None:
 def assert_runs(*command: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_real_prometheus_evaluates_every_rule_and_dashboard(
+    server: WebServer, developer: Make, tmp_path: Path
+) -> None:
+    """With our configuration, but for the target and how often it is scraped."""
+    binary = program("prometheus")
+    dev = developer(server=server)
+    dev.http.post("/api/llm/chat/completions", json=CALL).raise_for_status()
+    config = _configured(tmp_path, target=f"127.0.0.1:{server.port}")
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [binary, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
+    command += [f"--web.listen-address={url.removeprefix('http://')}", "--log.level=error"]
+    process = subprocess.Popen(command, stderr=(tmp_path / "log").open("wb"))
+    try:
+        wait_for(lambda: _value(url, 'up{job="tokengate"}') == 1)
+        wait_for(lambda: {rule["health"] for rule in _rules(url)} == {"ok"})
+        wait_for(lambda: _value(url, "sum(tokengate_request_seconds_count)") != 0)
+        assert {rule["name"] for rule in _rules(url)} >= alerts().keys()
+        wrong = {query for query in _drawn() if _asked(url, query)["status"] != "success"}
+        assert wrong == set()
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _configured(folder: Path, *, target: str) -> Path:
+    config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    config["global"] = {
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "evaluation_interval": "1s",
+    }
+    config["rule_files"] = [str(MONITORING / "rules" / "*.yml")]
+    config.pop("alerting")
+    (job,) = config["scrape_configs"]
+    (folder / "token").write_text("scraper")
+    job["authorization"]["credentials_file"] = str(folder / "token")
+    job["static_configs"] = [{"targets": [target]}]
+    job["scrape_timeout"] = job["scrape_interval"] = "5s"
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    return folder / "prometheus.yml"
+
+
+def _drawn() -> set[str]:
+    """Return the queries of the dashboards, with an interval in place of Grafana's variable."""
+    boards = (json.loads(file.read_text()) for file in (MONITORING / "dashboards").glob("*.json"))
+    found = (target["expr"] for b in boards for panel in b["panels"] for target in panel["targets"])
+    return {query.replace("$__rate_interval", "5m") for query in found}
+
+
+def _asked(url: str, query: str) -> dict[str, Any]:
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60, trust_env=False)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _value(url: str, query: str) -> float:
+    try:
+        found = _asked(url, query)["data"]["result"]
+    except (httpx.TransportError, ValueError):  # It has not started yet.
+        return 0.0
+    return float(found[0]["value"][1]) if found else 0.0
+
+
+def _rules(url: str) -> list[dict[str, Any]]:
+    groups = httpx.get(f"{url}/api/v1/rules", timeout=60, trust_env=False).json()["data"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
