@@ -520,6 +520,7 @@ SITE_ACCENT: str = env.str("SITE_ACCENT", "")
 SITE_ACCENT_DARK: str = env.str("SITE_ACCENT_DARK", "")
 SITE_CONTACT: str = env.str("SITE_CONTACT", "")
 SITE_OPERATOR: str = env.str("SITE_OPERATOR", "", multiline=True)
+DOCS_OPERATOR_PAGES: bool = env.bool("DOCS_OPERATOR_PAGES", True)
 
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put them.
 
@@ -542,6 +543,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Tokengate",
     "DESCRIPTION": "Accounts, plans, tokens and an OpenAI-compatible LLM proxy.",
     "VERSION": "0.1.0",
+    "CONTACT": {"name": "Tokengate"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -560,6 +563,8 @@ SPECTACULAR_SETTINGS = {
         "config.schema.allow_several",
         "config.schema.add_plain_views",
         "config.schema.add_error",
+        "config.schema.mend_pages",
+        "config.schema.add_texts",
     ],
 }
 
@@ -579,6 +584,7 @@ ACCESS_LOG_SHARE: float = env.float("ACCESS_LOG_SHARE", default=1.0)
 # Static files, time, language, logs
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [("docs", BASE_DIR / "docs" / "diagrams")]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MANIFEST_STRICT = False  # an error page must not fail over its stylesheet
 if not DEBUG:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from devserver import embedded
+from portal.docs import contents
 from tests.config.env_example import DOCUMENTED
 from tests.fakes.upstream_process import UpstreamProcess
 from tests.ports import free_port
@@ -197,11 +198,13 @@ def test_the_image_starts_the_web_server_without_a_shell() -> None:
     assert json.loads(last_instruction("CMD"))[0] == "gunicorn"
 
 
-def test_the_image_takes_every_app_and_nothing_else() -> None:
+def test_the_image_takes_every_app_and_its_documentation() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["importlinter"]["root_packages"]
 
-    assert allowed() == {"manage.py", "requirements/base.txt", *packages} - {"devserver"}
+    pages = {"docs", *contents.OUTSIDE.values()}
+    taken = {"manage.py", "requirements/base.txt", *packages, *pages} - {"devserver"}
+    assert allowed() == taken
 
 
 def test_what_the_image_takes_is_enough(tmp_path: Path) -> None:
