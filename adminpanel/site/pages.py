@@ -6,10 +6,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from adminpanel.dashboard.dashboard import dashboard_for
+from core import replica
 
 
 @require_GET
 @staff_member_required
+@replica.reads
 def export(request: HttpRequest, name: str) -> HttpResponse:
     """Answer a table of the dashboard as CSV, of the same days and for the same reader."""
     dashboard = dashboard_for(request)

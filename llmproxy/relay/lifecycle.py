@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy.relay import disconnected, exchange, memory
+from llmproxy.relay import disconnected, exchange, memory, tracing, vitals
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from tokens import ledger
@@ -21,9 +21,10 @@ async def start() -> None:
     """Start the background tasks.
 
     They renew reservations and record the providers that answer them, write the charges of running
-    requests to the spool, share the health of providers, listen for changes of callers, and settle
-    the charges that killed workers left in the spool.
+    requests to the spool, share the health of providers, listen for changes of callers, settle the
+    charges that killed workers left in the spool, and update the figures for Prometheus.
     """
+    tracing.start()
     await admission.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
@@ -32,6 +33,7 @@ async def start() -> None:
         memory.listen_for_ever(),
         spool.write_for_ever(),
         spool.replay_for_ever(),
+        vitals.watch_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 
@@ -47,3 +49,4 @@ async def stop() -> None:
     await ledger.aclose()
     await admission.aclose()
     await client.aclose()
+    tracing.stop()
