@@ -87,6 +87,7 @@ def test_every_file_of_settings_can_be_read(block: Block) -> None:
 
 def test_every_block_has_a_language_that_is_run_or_read() -> None:
     known = {*RUN, *READ, "mermaid", "nginx", ""}
+    known |= {"promql", "sql"}  # tests/config/test_monitoring.py
 
     assert {block.language for block in BLOCKS} - known == set()
 
