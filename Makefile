@@ -9,6 +9,7 @@ LLM := .venv/.llm-installed
 CLIENTS := .clients/.installed
 AGENTS := .clients/.agents-installed
 NODE := .node/.installed
+DRILL := .drill/.installed
 EXTENSION := extension/node_modules/.installed
 EDITOR := extension/e2e/node_modules/.installed
 
@@ -179,8 +180,12 @@ test-backup: $(DEV) ## Back up, lose data, restore and verify with pgBackRest (5
 	@CI=true TEST_BACKUP=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/backup $(ARGS)
 
-chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
+chaos: $(DEV) $(DRILL) ## Kill workers, servers and hosts under load, then verify the ledger (10 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
+	@CI=true $(BIN)/python -m tests.drill --if-possible --scenes worker,web-host,primary,valkey,shard
+
+drill: $(DEV) $(DRILL) ## Break a site of several hosts, part by part, with real programs (20 minutes; docs/operating/drill.md).
+	@CI=true $(BIN)/python -m tests.drill $(or $(ARGS),--write docs/operating/drill.md)
 
 pentest: $(DEV) ## Attack the stack in production settings, on this machine only (10 minutes).
 	@CI=true $(BIN)/python -m tests.pentest $(ARGS)
@@ -241,13 +246,14 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/aider.in -o requirements/aider.txt
 	@$(COMPILE) requirements/llama_index.in -o requirements/llama_index.txt
 	@$(COMPILE) requirements/node.in -o requirements/node.txt
+	@$(COMPILE) requirements/drill.in -o requirements/drill.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients .node extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -289,6 +295,12 @@ $(AGENTS): requirements/aider.txt tests/clients/agents/package-lock.json | $(CLI
 	@test -x .clients/aider/bin/pip || $(PYTHON) -m venv .clients/aider
 	@$(subst $(BIN)/python,.clients/aider/bin/python,$(call INSTALL,requirements/aider.txt))
 	@$(call NPM,install --no-save --prefix tests/clients/agents)
+	@touch $@
+
+$(DRILL): requirements/drill.txt | $(DEV)
+	@echo "Installing requirements/drill.txt into .drill …"
+	@test -x .drill/bin/pip || $(PYTHON) -m venv .drill
+	@$(subst $(BIN)/python,.drill/bin/python,$(call INSTALL,requirements/drill.txt))
 	@touch $@
 
 # A Node for the extension: of .node if it is installed, else the one on the PATH.

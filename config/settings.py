@@ -15,8 +15,9 @@ import django_stubs_ext
 from celery.schedules import crontab
 
 from config.unfold import UNFOLD  # noqa: F401 - a setting
-from core.env import BASE_DIR, celery_broker, database, env, native_dialects, social_providers
+from core.env import BASE_DIR, database, env, native_dialects, social_providers
 from core.logs import logging_config
+from core.redis_servers import celery_broker
 
 django_stubs_ext.monkeypatch()
 
@@ -122,9 +123,9 @@ TEMPLATES = [
 # Databases
 
 DATABASES: dict[str, dict[str, Any]] = {"default": database(DATABASE_URL)}
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool(
-    "DATABASE_TRANSACTION_POOLER", default=False
-)
+# core/database.py and core/statement.py then keep no state in a connection.
+DATABASE_TRANSACTION_POOLER: bool = env.bool("DATABASE_TRANSACTION_POOLER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_TRANSACTION_POOLER
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 0,
     "max_size": env.int("DATABASE_POOL_SIZE", default=10),
@@ -156,12 +157,13 @@ REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": [REDIS_URL],  # one, which may name several hosts
         # JSON, not pickle: whoever can write to Redis cannot have code run here. What version 1
         # holds is pickled, and not read.
         "VERSION": 2,
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "CONNECTION_FACTORY": "core.redis_servers.CacheConnections",
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 2,
@@ -170,7 +172,9 @@ CACHES = {
 }
 CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.throttling.caches.CountingCache"}
 
-CELERY_BROKER_URL = celery_broker(REDIS_URL)
+# Celery's queue may have servers of its own. A cluster cannot carry it.
+QUEUE_REDIS_URL: str = env.str("QUEUE_REDIS_URL", "") or REDIS_URL
+CELERY_BROKER_URL, _of_the_broker = celery_broker(QUEUE_REDIS_URL)
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -181,6 +185,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_of_the_broker,
     "visibility_timeout": 3600,
     # A request that hands a task over tries once, and a silent Redis does not keep it for ever. Of
     # a worker that waits for tasks, Redis is to answer every second.
@@ -324,7 +329,7 @@ IDP_OIDC_DEVICE_CODE_INTERVAL: int = env.int("DEVICE_CODE_INTERVAL", default=5)
 # <publisher>.<name> of the editor extension: the host of the redirects that it may ask for.
 EXTENSION_ID: str = env.str("EXTENSION_ID", "tokengate.tokengate")
 
-EMAIL_URL: str = env.str("EMAIL_URL", "consolemail://")
+EMAIL_URL: str = env.str("EMAIL_URL", "") or "consolemail://"
 _mail = env.email_url_config(EMAIL_URL)
 EMAIL_BACKEND: str = (
     "core.mail.SmtpBackend" if EMAIL_URL.startswith("smtp") else _mail["EMAIL_BACKEND"]

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache as cache_result
 from typing import Any
 
 import redis
@@ -22,6 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from adminpanel.reports import hour
 from config import probe
+from core import redis_servers
 
 HEARTBEAT_KEY = "worker:heartbeat"
 PULSE_KEY = "worker:pulse"
@@ -94,6 +96,11 @@ def worker_is_alive() -> bool:
     return bool(cache.get(HEARTBEAT_KEY)) or (not beat_is_alive() and bool(cache.get(PULSE_KEY)))
 
 
+@cache_result
+def _broker(url: str) -> Any:
+    return redis_servers.client(url, timeout=2, connect_timeout=1)
+
+
 @task_postrun.connect
 def count(*, task: Any, state: str, **_: Any) -> None:
     """Count how a task ended, where the web servers can read it."""
@@ -106,13 +113,13 @@ def count(*, task: Any, state: str, **_: Any) -> None:
 def stored() -> Iterator[Metric]:
     """Tell how many tasks wait, how those that ran have ended, and whether anybody runs them."""
     connection = get_redis_connection()
-    yield GaugeMetricFamily(
-        "tokengate_tasks_waiting", "Tasks in Celery's queue.", value=connection.llen(_QUEUE)
-    )
+    broker = _broker(settings.QUEUE_REDIS_URL)
+    waiting = broker.llen(_QUEUE)
+    yield GaugeMetricFamily("tokengate_tasks_waiting", "Tasks in Celery's queue.", value=waiting)
     yield GaugeMetricFamily(
         "tokengate_queue_age_seconds",
         "For how long the oldest task in the queue has been waiting.",
-        value=_age(connection.lindex(_QUEUE, -1)),
+        value=_age(broker.lindex(_QUEUE, -1)),
     )
     for name, text, alive in (
         ("worker", "1 while a worker runs tasks.", worker_is_alive()),

@@ -13,9 +13,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from core import redis_servers
 from core.models import ProbeDay
 from llmproxy.models import ProviderDay
 from llmproxy.providers import configured
@@ -105,7 +105,7 @@ def _summed(day: date, *, up: int = 0, degraded: int = 0, down: int = 0) -> Day:
 
 
 async def _read_shared() -> None:
-    redis = Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    redis = redis_servers.async_client(settings.REDIS_URL, timeout=1)
     try:
         await health.share(redis)
     finally:

@@ -22,7 +22,10 @@ export async function signInToWebsite(page: Page, account: Account): Promise<voi
 
 /** Create an account from the page that asks for a sign-in. */
 export async function signUp(page: Page, email: string): Promise<void> {
-  await page.getByRole("link", { name: /create an account|sign up/i }).first().click();
+  await page
+    .getByRole("link", { name: /create an account|sign up/i })
+    .first()
+    .click();
   await page.locator('input[name="email"]').fill(email);
   for (const field of await page.locator('input[type="password"]').all()) {
     await field.fill("correct horse battery staple");
