@@ -7,13 +7,12 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
 from billing.events import webhooks
 from billing.models import Customer, Invoice, Pack, Plan, Price, StripeEvent, Subscription, TopUp
 from billing.stripe import gateway, mirror_admin
 from core.admin.columns import money, number
-from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
+from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin, StaffInline
 from core.queue import enqueue
 
 _FIGURES = (money("total"), money("paid"), money("refunded"), number("tokens"))
@@ -77,7 +76,7 @@ class CustomerAdmin(OfUsersAdmin):
     ordering = ("-user_id",)
 
 
-class InvoiceInline(TabularInline):  # type: ignore[misc]  # untyped
+class InvoiceInline(StaffInline):
     model = Invoice
     fields = ("number", "status", *_FIGURES, "created_at")
     readonly_fields = fields

@@ -105,7 +105,11 @@ LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [folder] if (folder := env.str("SITE_TEMPLATES", "")) else [],
+        # The operator's own templates, then those that mend unfold's.
+        "DIRS": [
+            *([folder] if (folder := env.str("SITE_TEMPLATES", "")) else []),
+            BASE_DIR / "adminpanel" / "unfold",
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -531,6 +535,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # With deep links, each operation would be a link inside of a button, which screen readers lose.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SubscriptionStatus": "billing.serializers.STATUSES",
