@@ -198,6 +198,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),
     },
+    "forget-refusals": {
+        "task": "tokens.tasks.forget_refusals",
+        "schedule": crontab(hour="4", minute="11"),
+    },
     "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},

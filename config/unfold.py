@@ -28,6 +28,18 @@ def _item(model: str, icon: str) -> dict[str, Any]:
     }
 
 
+def _page(title: str, icon: str, name: str, permission: str = "") -> dict[str, Any]:
+    """Return a line of the sidebar for a page that lists no model, by the name of its URL."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(name),
+        "permission": lambda request: (
+            request.user.has_perm(permission) if permission else request.user.is_staff
+        ),
+    }
+
+
 def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "collapsible": True, "items": list(items)}
 
@@ -86,6 +98,7 @@ UNFOLD: dict[str, Any] = {
             ),
             _group(
                 "Money",
+                _page("Margin", "trending_up", "staff-margin", "billing.change_plan"),
                 _item("billing.plan", "sell"),
                 _item("billing.subscription", "autorenew"),
                 _item("billing.invoice", "receipt_long"),
@@ -100,6 +113,7 @@ UNFOLD: dict[str, Any] = {
             _group(
                 "Tokens",
                 _item("tokens.usagerecord", "monitoring"),
+                _page("Refused requests", "block", "staff-refused", "tokens.view_usagerecord"),
                 _item("tokens.balance", "account_balance_wallet"),
                 _item("tokens.entry", "menu_book"),
                 _item("tokens.grant", "redeem"),
@@ -126,12 +140,7 @@ UNFOLD: dict[str, Any] = {
                 "Operations",
                 _item("billing.stripeevent", "webhook"),
                 _item("admin.logentry", "fact_check"),
-                {
-                    "title": "Email",
-                    "icon": "drafts",
-                    "link": reverse_lazy("staff-mails"),
-                    "permission": lambda request: request.user.is_staff,
-                },
+                _page("Email", "drafts", "staff-mails"),
             ),
         ],
     },

@@ -345,6 +345,13 @@ def charge(charge_id: str) -> Obj:
 
 
 @_asks_stripe
+def refund(*, intent_id: str, amount: int, metadata: dict[str, str], key: str) -> Obj:
+    """Pay back a part of a payment, in cents. Raises ``InvalidRequest`` for more than is left."""
+    asked = {"payment_intent": intent_id, "amount": amount, "metadata": metadata}
+    return _plain(_v1().refunds.create(asked, _once(key)))
+
+
+@_asks_stripe
 def invoice_of_payment(intent_id: str) -> str | None:
     """Return the id of the invoice that a payment was for."""
     payment = {"type": "payment_intent", "payment_intent": intent_id}

@@ -56,8 +56,8 @@ class _Checks(UnfoldModelAdminChecks):  # type: ignore[misc]  # untyped
 class DeclaredLookups(ChangeList):  # type: ignore[misc]  # untyped
     """A list whose address may say only what the filters of its page take from it.
 
-    Django filters by any other parameter that names a column, too; here it is an error 400. Its title
-    is the name of the page in the menu.
+    Django filters by any other parameter that names a column, too; here it is an error 400. The
+    list's title is its name in the menu.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

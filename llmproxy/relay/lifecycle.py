@@ -10,6 +10,7 @@ from llmproxy.upstream import client
 from tokens import ledger
 from tokens.ledger import leases, spool
 from tokens.limits import admission
+from tokens.usage import refusals
 
 _DRAIN_SECONDS = 8.0
 
@@ -21,8 +22,8 @@ async def start() -> None:
     """Start the background tasks.
 
     They renew reservations and record the providers that answer them, write the charges of running
-    requests to the spool, share the health of providers, listen for changes of callers, and settle
-    the charges that killed workers left in the spool.
+    requests to the spool, share the health of providers, listen for changes of callers, settle the
+    charges that killed workers left in the spool, and store the counts of refused requests.
     """
     await admission.connect()
     works = (
@@ -32,6 +33,7 @@ async def start() -> None:
         memory.listen_for_ever(),
         spool.write_for_ever(),
         spool.replay_for_ever(),
+        refusals.write_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 
@@ -44,6 +46,7 @@ async def stop() -> None:
     while _background:
         _background.pop().cancel()
     spool.leave()
+    await refusals.write_now()
     await ledger.aclose()
     await admission.aclose()
     await client.aclose()
