@@ -9,7 +9,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from billing.events import webhooks
-from billing.models import Customer, Invoice, Pack, Plan, Price, StripeEvent, Subscription, TopUp
+from billing.models import (
+    AutomaticTopUp,
+    Customer,
+    Invoice,
+    Pack,
+    Plan,
+    Price,
+    StripeEvent,
+    Subscription,
+    TopUp,
+)
 from billing.stripe import gateway, mirror_admin
 from core.admin.columns import money, number
 from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin, StaffInline
@@ -56,6 +66,7 @@ class TopUpAdmin(OfUsersAdmin):
     list_display = (
         "user",
         number("tokens"),
+        "automatic",
         "status",
         money("paid"),
         money("refunded"),
@@ -67,6 +78,14 @@ class TopUpAdmin(OfUsersAdmin):
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     exactly: ClassVar[tuple[str, ...]] = ("pk", "payment_intent", "checkout_id")
     ordering = ("-created_at",)
+
+
+@admin.register(AutomaticTopUp)
+class AutomaticTopUpAdmin(OfUsersAdmin):
+    list_display = ("user", "pack", number("threshold"), "enabled", "stopped", "consented_at")
+    list_filter = ("enabled", "stopped")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user", "pack")
+    ordering = ("-consented_at",)
 
 
 @admin.register(Customer)

@@ -184,6 +184,7 @@ CELERY_BEAT_SCHEDULE = {
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "notify-runaway-usage": {"task": "tokens.tasks.notify_runaway_usage", "schedule": 300.0},
     "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
+    "top-up-automatically": {"task": "billing.tasks.top_up_automatically", "schedule": 30.0},
     "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
     "sync-stripe": {
         "task": "billing.tasks.sync_stripe",

@@ -104,6 +104,7 @@ UNFOLD: dict[str, Any] = {
                 _item("billing.invoice", "receipt_long"),
                 _item("billing.pack", "package_2"),
                 _item("billing.topup", "shopping_cart"),
+                _item("billing.automatictopup", "autopay"),
                 _item("billing.customer", "badge"),
                 _item("billing.price", "price_change"),
                 _item("djstripe.subscription", "subscriptions"),

@@ -38,7 +38,7 @@ PORTAL = (
     Item(_("Usage"), "portal_usage", "bar-chart", ("portal_usage", "portal_receipt")),
     Item(_("API keys"), "portal_keys", "key", ("portal_key",)),
     Item(_("Plan"), "portal_plan", "credit-card", ("portal_plan", "billing_")),
-    Item(_("Buy tokens"), "portal_tokens", "coins", ("portal_tokens",)),
+    Item(_("Buy tokens"), "portal_tokens", "coins", ("portal_tokens", "portal_automatic")),
     Item(_("Devices"), "portal_devices", "monitor", ("account_devices",)),
     Item(
         pgettext_lazy("menu", "Security"),

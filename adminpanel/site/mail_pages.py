@@ -65,7 +65,15 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
 
 def _names() -> dict[str, Callable[[], dict[str, Any]]]:
     """Return every email by its name, with what makes up its facts."""
-    billing = ("payment_failed", "plan_ended", "trial_ending", "plan_changed", "top_up_receipt")
+    billing = (
+        "payment_failed",
+        "plan_ended",
+        "trial_ending",
+        "plan_changed",
+        "top_up_receipt",
+        "automatic_top_up_stopped",
+        "automatic_top_up_ceiling",
+    )
     accounts = ("new_app", "second_factor_removed", "account_deleted")
     return {
         **dict.fromkeys((name.replace("/", ":") for name in _OF_ALLAUTH), _of_allauth),
@@ -131,6 +139,10 @@ def _of_billing() -> dict[str, Any]:
         "tokens": 5_000_000,
         "amount": "22.00 USD",
         "purchase": "0b7c7a8e",
+        "automatic": True,
+        "why": "declined",
+        "ceiling": "50.00 USD",
+        "threshold": 100_000,
     }
 
 

@@ -19,6 +19,7 @@ NAMES = {
     "billing.invoice": "Invoices",
     "billing.pack": "Token packs",
     "billing.topup": "Purchases of tokens",
+    "billing.automatictopup": "Automatic top-ups",
     "billing.customer": "Customers at Stripe",
     "billing.price": "Prices at Stripe",
     "billing.stripeevent": "Webhook events",
