@@ -92,6 +92,8 @@ UNFOLD: dict[str, Any] = {
                 "Customers",
                 _item("accounts.user", "group"),
                 _item("accounts.session", "devices"),
+                _item("accounts.browsersession", "public"),
+                _item("accounts.securityevent", "gpp_maybe"),
                 _item("apikeys.apikey", "key"),
                 _item("account.emailaddress", "mail"),
                 _item("socialaccount.socialaccount", "link"),

@@ -44,7 +44,7 @@ PORTAL = (
         pgettext_lazy("menu", "Security"),
         "portal_security",
         "shield",
-        ("account_", "mfa_", "socialaccount_"),
+        ("portal_security", "account_", "mfa_", "socialaccount_"),
     ),
     Item(_("Profile"), "portal_profile", "settings", ("portal_profile", "portal_deletion")),
 )

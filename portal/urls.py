@@ -34,6 +34,7 @@ urlpatterns = [
     path("billing/", RedirectView.as_view(pattern_name="portal_plan"), name="billing_home"),
     path("portal/devices/", account_pages.devices, name="portal_devices"),
     path("portal/security/", account_pages.home, name="portal_security"),
+    path("portal/security/events/", account_pages.events, name="portal_security_events"),
     path("portal/profile/", profile.show, name="portal_profile"),
     path("portal/profile/export.json", profile.download, name="portal_profile_export"),
     path("portal/profile/delete/", profile.delete, name="portal_deletion"),

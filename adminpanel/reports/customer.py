@@ -68,6 +68,16 @@ def _sessions(user: User) -> Table:
     )
 
 
+def _events(user: User) -> Table:
+    rows = user.security_events.all()[:SHOWN]
+    return Table(
+        "events",
+        "Security events",
+        ["Time", "Event", "Of", "Program", "Network"],
+        [[when(row.created_at), row.event, row.detail, row.agent, row.network] for row in rows],
+    )
+
+
 def _keys(user: User) -> Table:
     rows = user.api_keys.order_by("-created_at")[:SHOWN]
     return Table(
@@ -136,6 +146,7 @@ def when(moment: datetime | None) -> str:
 # For whom each table is. The audit of a user is their page's history.
 _TABLES: tuple[tuple[str, Callable[[User], Table]], ...] = (
     ("accounts.view_session", _sessions),
+    ("accounts.view_securityevent", _events),
     ("apikeys.view_apikey", _keys),
     ("tokens.view_usagerecord", _usage),
     ("accounts.view_user", _audit),

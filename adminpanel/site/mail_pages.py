@@ -36,6 +36,8 @@ _OF_ALLAUTH = (
     "mfa/email/totp_activated",
     "mfa/email/totp_deactivated",
     "mfa/email/recovery_codes_generated",
+    "mfa/email/webauthn_added",
+    "mfa/email/webauthn_removed",
     "socialaccount/email/account_connected",
     "socialaccount/email/account_disconnected",
 )

@@ -9,6 +9,7 @@ from typing import Any
 NAMES = {
     "accounts.user": "Users",
     "accounts.session": "Sessions",
+    "accounts.browsersession": "Browsers",
     "accounts.securityevent": "Security events",
     "apikeys.apikey": "API keys",
     "account.emailaddress": "Email addresses",

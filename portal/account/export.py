@@ -26,6 +26,8 @@ _PURCHASE = (
 )  # fmt: skip
 
 
+_BROWSER = ("agent", "network", "created_at", "last_used_at", "revoked_at")
+_EVENT = ("created_at", "event", "detail", "network", "agent")
 _AUTOMATIC = (
     "enabled", "pack", "threshold", "monthly_ceiling", "consented_at", "stopped", "stopped_at",
 )  # fmt: skip
@@ -62,6 +64,9 @@ def _account(user: User) -> dict[str, Any]:
         "devices": SessionSerializer(
             session_pairs.active(user), many=True, context={"current": None}
         ).data,
+        "browsers": list(user.browser_sessions.values(*_BROWSER)),
+        "security_events": list(user.security_events.values(*_EVENT)),
+        "refused_requests": list(user.refused_days.values("day", "code", "requests")),
         "api_keys": ApiKeySerializer(user.api_keys.all(), many=True).data,
         "plan": overview.current(user),
         "invoices": InvoiceSerializer(
