@@ -1,7 +1,7 @@
 # One image for the web server, the worker, beat and the migrations: only the command differs.
 # docker-compose.yml shows each of them.
 
-# With a digest: docs/deploying.md, "Pinning the images".
+# With a digest: docs/operating/one-host.md, "Pinning the images".
 ARG PYTHON_IMAGE=python:3.13.14-slim-trixie
 FROM ${PYTHON_IMAGE} AS base
 

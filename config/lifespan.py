@@ -1,8 +1,10 @@
 """Startup and shutdown of a web worker: the proxy's background tasks."""
 
+import asyncio
 import gc
 from typing import Any
 
+from core import instruments
 from llmproxy.relay import lifecycle
 
 
@@ -12,10 +14,12 @@ async def serve(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await lifecycle.start()
+            instruments.write_together(asyncio.get_running_loop())
             _spare_what_stays()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await lifecycle.stop()
+            instruments.write_at_once()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

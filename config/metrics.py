@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from config import tasks
+from core import instruments
 from core.http.client import client_address
 from llmproxy.routing import health
 from tokens import metrics as tokens
@@ -35,6 +36,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
     """Answer whoever has METRICS_TOKEN. Without one: only this machine, and only with DEBUG."""
     if not _is_allowed(request):
         raise Http404
+    instruments.write()
     return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,8 +1,10 @@
 """The OpenAPI document: drf-spectacular's, with the proxy's part."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from config.health import HEALTH_PATHS
+from config.schema_texts import DESCRIPTIONS, EXAMPLES, TAGS
 from core.http.openapi import ERROR
 from llmproxy.api.openapi import PROXY_PATHS
 from llmproxy.api.schemas import PROXY_SCHEMAS
@@ -35,3 +37,37 @@ def allow_several(result: Schema, generator: Any, request: Any, public: bool) ->
         if "oneOf" in schema:
             schema["anyOf"] = schema.pop("oneOf")
     return result
+
+
+def add_texts(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
+    """Give every operation a summary and a description, and every JSON body an example.
+
+    Without a summary of its own, an operation has the first sentence of its view's docstring.
+    """
+    result["servers"] = [{"url": "/", "description": "This server"}]
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    for name, operation in _operations(result):
+        described = operation.get("description") or DESCRIPTIONS[name]
+        operation["description"] = described
+        operation.setdefault("summary", described.partition("\n\n")[0].split(". ")[0].rstrip("."))
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            schema = body["schema"].get("$ref", "").rpartition("/")[2]
+            if schema:
+                body["example"] = EXAMPLES[schema]
+    return result
+
+
+def mend_pages(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
+    """Correct the schemas of DRF's pages: `nullable` is OpenAPI 3.0, and one example is no URI."""
+    for schema in result["components"]["schemas"].values():
+        for each in schema.get("properties", {}).values():
+            if each.pop("nullable", False):
+                each["type"] = [each["type"], "null"]
+                each["example"] = each["example"].rstrip('"')
+    return result
+
+
+def _operations(result: Schema) -> Iterator[tuple[str, Schema]]:
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method.upper()} {path}", operation

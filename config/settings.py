@@ -15,8 +15,9 @@ import django_stubs_ext
 from celery.schedules import crontab
 
 from config.unfold import UNFOLD  # noqa: F401 - a setting
-from core.env import BASE_DIR, celery_broker, database, env, native_dialects, social_providers
+from core.env import BASE_DIR, database, env, native_dialects, social_providers
 from core.logs import logging_config
+from core.redis_servers import celery_broker
 
 django_stubs_ext.monkeypatch()
 
@@ -127,9 +128,9 @@ TEMPLATES = [
 # Databases
 
 DATABASES: dict[str, dict[str, Any]] = {"default": database(DATABASE_URL)}
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool(
-    "DATABASE_TRANSACTION_POOLER", default=False
-)
+# core/database.py and core/statement.py then keep no state in a connection.
+DATABASE_TRANSACTION_POOLER: bool = env.bool("DATABASE_TRANSACTION_POOLER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_TRANSACTION_POOLER
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 0,
     "max_size": env.int("DATABASE_POOL_SIZE", default=10),
@@ -145,12 +146,13 @@ REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": [REDIS_URL],  # one, which may name several hosts
         # JSON, not pickle: whoever can write to Redis cannot have code run here. What version 1
         # holds is pickled, and not read.
         "VERSION": 2,
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "CONNECTION_FACTORY": "core.redis_servers.CacheConnections",
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 2,
@@ -159,7 +161,9 @@ CACHES = {
 }
 CACHES["attempts"] = {**CACHES["default"], "BACKEND": "accounts.throttling.caches.CountingCache"}
 
-CELERY_BROKER_URL = celery_broker(REDIS_URL)
+# Celery's queue may have servers of its own. A cluster cannot carry it.
+QUEUE_REDIS_URL: str = env.str("QUEUE_REDIS_URL", "") or REDIS_URL
+CELERY_BROKER_URL, _of_the_broker = celery_broker(QUEUE_REDIS_URL)
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -170,6 +174,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_of_the_broker,
     "visibility_timeout": 3600,
     # A request that hands a task over tries once, and a silent Redis does not keep it for ever. Of
     # a worker that waits for tasks, Redis is to answer every second.
@@ -327,7 +332,7 @@ IDP_OIDC_DEVICE_CODE_INTERVAL: int = env.int("DEVICE_CODE_INTERVAL", default=5)
 # <publisher>.<name> of the editor extension: the host of the redirects that it may ask for.
 EXTENSION_ID: str = env.str("EXTENSION_ID", "tokengate.tokengate")
 
-EMAIL_URL: str = env.str("EMAIL_URL", "consolemail://")
+EMAIL_URL: str = env.str("EMAIL_URL", "") or "consolemail://"
 _mail = env.email_url_config(EMAIL_URL)
 EMAIL_BACKEND: str = (
     "core.mail.SmtpBackend" if EMAIL_URL.startswith("smtp") else _mail["EMAIL_BACKEND"]
@@ -523,6 +528,7 @@ SITE_ACCENT: str = env.str("SITE_ACCENT", "")
 SITE_ACCENT_DARK: str = env.str("SITE_ACCENT_DARK", "")
 SITE_CONTACT: str = env.str("SITE_CONTACT", "")
 SITE_OPERATOR: str = env.str("SITE_OPERATOR", "", multiline=True)
+DOCS_OPERATOR_PAGES: bool = env.bool("DOCS_OPERATOR_PAGES", True)
 
 # Billing. Without a key nothing is sold: everyone is on the free plan, or where staff put them.
 
@@ -545,6 +551,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Tokengate",
     "DESCRIPTION": "Accounts, plans, tokens and an OpenAI-compatible LLM proxy.",
     "VERSION": "0.1.0",
+    "CONTACT": {"name": "Tokengate"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -565,6 +573,8 @@ SPECTACULAR_SETTINGS = {
         "config.schema.allow_several",
         "config.schema.add_plain_views",
         "config.schema.add_error",
+        "config.schema.mend_pages",
+        "config.schema.add_texts",
     ],
 }
 
@@ -576,6 +586,7 @@ SENTRY_DSN: str = env.str("SENTRY_DSN", "")
 # Static files, time, language, logs
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [("docs", BASE_DIR / "docs" / "diagrams")]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MANIFEST_STRICT = False  # an error page must not fail over its stylesheet
 if not DEBUG:

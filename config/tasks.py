@@ -8,15 +8,19 @@ well.
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache as cache_result
 from typing import Any
 
 import redis
 from celery import shared_task
 from celery.signals import before_task_publish, heartbeat_sent, task_postrun
+from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from django_redis.exceptions import ConnectionInterrupted  # type: ignore[import-untyped]
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from core import redis_servers
 
 HEARTBEAT_KEY = "worker:heartbeat"
 PULSE_KEY = "worker:pulse"
@@ -65,6 +69,11 @@ def worker_is_alive() -> bool:
     return bool(cache.get(HEARTBEAT_KEY)) or (not beat_is_alive() and bool(cache.get(PULSE_KEY)))
 
 
+@cache_result
+def _broker(url: str) -> Any:
+    return redis_servers.client(url, timeout=2, connect_timeout=1)
+
+
 @task_postrun.connect
 def count(*, task: Any, state: str, **_: Any) -> None:
     """Count how a task ended, where the web servers can read it."""
@@ -77,9 +86,8 @@ def count(*, task: Any, state: str, **_: Any) -> None:
 def stored() -> Iterator[Metric]:
     """Tell how many tasks wait, how those that ran have ended, and whether anybody runs them."""
     connection = get_redis_connection()
-    yield GaugeMetricFamily(
-        "tokengate_tasks_waiting", "Tasks in Celery's queue.", value=connection.llen(_QUEUE)
-    )
+    waiting = _broker(settings.QUEUE_REDIS_URL).llen(_QUEUE)
+    yield GaugeMetricFamily("tokengate_tasks_waiting", "Tasks in Celery's queue.", value=waiting)
     for name, text, alive in (
         ("worker", "1 while a worker runs tasks.", worker_is_alive()),
         ("beat", "1 while beat sends tasks.", beat_is_alive()),

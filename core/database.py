@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
 import psycopg
+from django.conf import settings
 from django.db import Error, OperationalError, connections
 from psycopg_pool import PoolTimeout
 
@@ -27,8 +28,10 @@ _IMPATIENT = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-_BRIEF = "-c lock_timeout=1000 -c statement_timeout=5000"
+BRIEF = {"lock_timeout": 1000, "statement_timeout": 5000}  # ms
 _FAIL_FAST_SECONDS = 1.0
+# The server shuts down or starts, a pooler cannot reach it, or it has become a standby.
+_AWAY = ("57P", "08", psycopg.errors.ReadOnlySqlTransaction.sqlstate)
 
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="orm")
 
@@ -83,7 +86,7 @@ def _note(error: Exception) -> None:
     """
     cause = error.__cause__ or error
     state = getattr(cause, "sqlstate", None)
-    if state is not None and not state.startswith("57P"):
+    if state is not None and not state.startswith(_AWAY):
         return
     _away.until = time.monotonic() + _FAIL_FAST_SECONDS
     pool = _pool()
@@ -131,7 +134,13 @@ class Listener:
         return time.monotonic() < self._sure_until
 
     async def listen_for_ever(self) -> None:
-        """Listen, through all the times that the database is away."""
+        """Listen, through all the times that the database is away.
+
+        A transaction pooler passes nothing on, and its connections to the server would go on
+        listening for whoever gets them next: behind one, nothing is heard.
+        """
+        if settings.DATABASE_TRANSACTION_POOLER:
+            return
         proving = asyncio.create_task(self._prove_for_ever())
         try:
             while True:
@@ -168,12 +177,19 @@ class Listener:
 async def connect() -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """Open an autocommit connection; the caller owns it.
 
-    Raises ``psycopg.OperationalError`` when the database does not answer within 2 seconds.
+    A pooler would refuse ``BRIEF`` here, or forget it: core/statement.py sends it with each
+    statement. Raises ``psycopg.OperationalError`` when the database does not answer within 2
+    seconds.
     """
-    settings = connections["default"].get_connection_params()
+    parameters = connections["default"].get_connection_params()
     for key in ("cursor_factory", "context", "prepare_threshold"):
-        settings.pop(key, None)
-    options = f"{settings.get('options', '')} {_BRIEF}".strip()
+        parameters.pop(key, None)
+    is_pooled = settings.DATABASE_TRANSACTION_POOLER
+    if not is_pooled:
+        brief = " ".join(f"-c {name}={value}" for name, value in BRIEF.items())
+        parameters["options"] = f"{parameters.get('options', '')} {brief}".strip()
     return await psycopg.AsyncConnection.connect(
-        **{**settings, **_IMPATIENT, "options": options}, autocommit=True, prepare_threshold=1
+        **{**parameters, **_IMPATIENT},
+        autocommit=True,
+        prepare_threshold=None if is_pooled else 1,
     )

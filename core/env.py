@@ -1,36 +1,53 @@
-"""Reading environment variables, and `.env` in development."""
+"""Reading environment variables, files that they name, and `.env` in development.
+
+``NAME_FILE`` names a file that holds the value of ``NAME``: secrets as Docker, Kubernetes and
+systemd hand them over.
+"""
 
 import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+
+class _Variables(environ.fileaware_mapping.FileAwareMapping):  # type: ignore[misc]  # untyped
+    """The environment, where a variable or its file may be set, but not both."""
+
+    def __getitem__(self, name: str) -> str:
+        file = self.env.get(f"{name}_FILE")
+        if file and self.env.get(name):
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: unset one.")
+        try:
+            value: str = super().__getitem__(name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
+        return value.rstrip("\r\n") if file else value
+
+
+class _Env(environ.Env):  # type: ignore[misc]  # untyped
+    ENVIRON = _Variables()
+
+
+env = _Env()
 if "CI" not in os.environ:
     env.read_env(str(BASE_DIR / ".env"))  # Real variables win over the file's.
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for a PostgreSQL URL, also one whose host is a socket's folder."""
+    """Return Django's settings for a PostgreSQL URL, also one whose host is a socket's folder.
+
+    A password that the URL does not have is ``DATABASE_PASSWORD``.
+    """
     settings: dict[str, Any] = env.db_url_config(url)
     options = settings.setdefault("OPTIONS", {})
     settings["HOST"] = options.pop("host", settings["HOST"])
-    return {**settings, "ENGINE": "django.db.backends.postgresql"}
-
-
-def celery_broker(redis_url: str) -> str:
-    """Translate a Redis URL for Celery, which spells unix sockets in its own way."""
-    parts = urlsplit(redis_url)
-    if parts.scheme != "unix":
-        return redis_url
-    database = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{parts.path}?virtual_host={database}"
+    settings["PASSWORD"] = settings["PASSWORD"] or env.str("DATABASE_PASSWORD", "")
+    return {**settings, "ENGINE": "core.postgresql"}
 
 
 def secret_is_weak(secret: str) -> bool:

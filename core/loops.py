@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ class PerLoop(Generic[T]):
         self._make = make
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
         self._last_loop: asyncio.AbstractEventLoop | None = None
-        self._last: T | None = None
+        self._last: Any = None
 
     def __call__(self) -> T:
         loop = asyncio.get_running_loop()
@@ -27,7 +27,8 @@ class PerLoop(Generic[T]):
             if loop not in self._made:
                 self._made[loop] = self._make()
             self._last_loop, self._last = loop, self._made[loop]
-        return cast("T", self._last)
+        last: T = self._last
+        return last
 
     def pop(self) -> T | None:
         """Forget the running loop's, and return it if there is one."""

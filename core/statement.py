@@ -1,6 +1,8 @@
 """A prepared statement on libpq's asynchronous functions (``psycopg.pq``), for the hottest path.
 
-It does what ``AsyncConnection.execute`` does with a few calls instead of a hundred.
+It does what ``AsyncConnection.execute`` does with a few calls instead of a hundred. Behind a
+transaction pooler, whose next connection would not know a prepared statement, its text is sent each
+time.
 https://www.postgresql.org/docs/current/libpq-async.html
 """
 
@@ -9,11 +11,12 @@ from collections.abc import Callable
 from functools import partial
 
 import psycopg
+from django.conf import settings
 from psycopg import errors
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from core.database import connect
+from core.database import BRIEF, connect
 
 _NAME = b"prepared"
 
@@ -32,6 +35,7 @@ class PreparedStatement:
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[PGresult] | None = None
         self._result: PGresult | None = None
+        self._text: str | None = None
         self._socket = self._pgconn.socket
         self._loop.add_reader(self._socket, self._read)
 
@@ -43,6 +47,9 @@ class PreparedStatement:
         does.
         """
         prepared = cls(await connect())
+        if settings.DATABASE_TRANSACTION_POOLER:
+            prepared._text = statement
+            return prepared
         send = partial(prepared._pgconn.send_prepare, _NAME, statement.encode())
         try:
             await prepared._ask(send, patience)
@@ -62,9 +69,10 @@ class PreparedStatement:
         Raises ``TimeoutError`` when the server has said nothing for ``patience`` seconds; whether
         it was carried out is unknown then, and as well when the caller was cancelled.
         """
-        result = await self._ask(
-            partial(self._pgconn.send_query_prepared, _NAME, [parameter]), patience
-        )
+        send = partial(self._pgconn.send_query_prepared, _NAME, [parameter])
+        if self._text is not None:
+            send = partial(self._pgconn.send_query, self._whole(parameter))
+        result = await self._ask(send, patience)
         return result.get_value(0, 0) or b""
 
     def close(self) -> None:
@@ -74,6 +82,13 @@ class PreparedStatement:
             self._loop.remove_writer(self._socket)
             self._socket = -1
         self._pgconn.finish()
+
+    def _whole(self, parameter: bytes) -> bytes:
+        """Return all of it as one query, which the server runs in one transaction."""
+        brief = "".join(f"SET LOCAL {name} = {value};" for name, value in BRIEF.items())
+        before, after = f"{brief}{self._text}".encode().split(b"$1")
+        literal = bytes(Escaping(self._pgconn).escape_literal(parameter))
+        return b"".join((before, literal, after))
 
     async def _ask(self, send: Callable[[], None], patience: float) -> PGresult:
         answer: asyncio.Future[PGresult] = self._loop.create_future()

@@ -5,12 +5,12 @@ the two, and another compares `.env.example` with the settings that the code rea
 """
 
 import re
-import sys
 from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
 from core.env import BASE_DIR
+from devserver.generated import write_or_print
 
 _HEAD = """# Configuration
 
@@ -72,7 +72,4 @@ def _row(group: list[Setting], meaning: str) -> str:
 
 
 if __name__ == "__main__":
-    if "--write" in sys.argv[1:]:
-        (BASE_DIR / "docs/configuration.md").write_text(page())
-    else:
-        print(page(), end="")  # noqa: T201 - a command line prints
+    write_or_print("configuration.md", page())

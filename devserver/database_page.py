@@ -4,7 +4,6 @@
 two. Django's and the libraries' own tables are left out.
 """
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import django
 from django.apps import apps
 from django.db.models import Field, ForeignKey, Model
 
-from core.env import BASE_DIR
+from devserver.generated import write_or_print
 
 APPS = ("accounts", "apikeys", "tokens", "billing", "llmproxy")
 _HEAD = """# Database
@@ -96,7 +95,4 @@ def _columns(model: type[Model]) -> "Iterator[Field[Any, Any]]":
 
 if __name__ == "__main__":
     django.setup()
-    if "--write" in sys.argv[1:]:
-        (BASE_DIR / "docs/database.md").write_text(page())
-    else:
-        print(page(), end="")  # noqa: T201 - a command line prints
+    write_or_print("database.md", page())

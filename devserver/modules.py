@@ -4,11 +4,11 @@
 """
 
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.env import BASE_DIR
+from devserver.generated import write_or_print
 
 PACKAGES = (
     *(
@@ -65,7 +65,4 @@ def _says(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    if "--write" in sys.argv[1:]:
-        (BASE_DIR / "docs/modules.md").write_text(page())
-    else:
-        print(page(), end="")  # noqa: T201 - a command line prints
+    write_or_print("modules.md", page())

@@ -51,15 +51,18 @@ PORTAL = (
 MORE = (
     Item(_("Models"), "models", "layers"),
     Item(_("Status"), "status", "activity"),
-    Item(_("API documentation"), "docs", "terminal"),
+    Item(_("Documentation"), "docs_home", "file", ("docs_",)),
+    Item(_("API reference"), "docs", "terminal"),
 )
 PUBLIC = (
     Item(_("Pricing"), "pricing"),
     Item(_("Models"), "models"),
     Item(_("Status"), "status"),
-    Item(_("API documentation"), "docs"),
+    Item(_("Documentation"), "docs_home", under=("docs_",)),
 )
 FOOT = (
+    Item(_("Documentation"), "docs_home"),
+    Item(_("API reference"), "docs"),
     Item(_("Pricing"), "pricing"),
     Item(_("Status"), "status"),
     Item(_("Terms"), "terms"),

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from accounts.web import pages as account_pages
 from portal.account import automatic, keys, overview, plan, profile, tokens, usage
+from portal.docs import views as docs
 from portal.front import models, pages, status
 
 urlpatterns = [
@@ -14,6 +15,9 @@ urlpatterns = [
     path("status", status.show, name="status"),
     path("terms", pages.terms, name="terms"),
     path("privacy", pages.privacy, name="privacy"),
+    path("docs/", docs.show, name="docs_home"),
+    path("docs/search/", docs.search, name="docs_search"),
+    path("docs/<path:name>/", docs.show, name="docs_page"),
     path("portal/", overview.show, name="portal_overview"),
     path("portal/usage/", usage.show, name="portal_usage"),
     path("portal/usage/export.csv", usage.download, name="portal_usage_csv"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db import connection
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from core.instruments import Counter, Histogram
+from core.instruments import Counter, Gauge, Histogram
 
 BATCH_SIZE = Histogram(
     "tokengate_ledger_batch_size",
@@ -22,6 +22,11 @@ BATCH_SECONDS = Histogram(
 
 LIMITS_HIT = Counter(
     "tokengate_limits_hit_total", "Requests refused by a limit of the plan or the key.", ("limit",)
+)
+RUNNING = Gauge(
+    "tokengate_requests_running",
+    "Requests with a reservation, from it to their settlement.",
+    multiprocess_mode="livesum",
 )
 SPOOLED = Counter(
     "tokengate_spooled_settlements_total",

@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from core import redis_servers
 from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
 from llmproxy.models import ProviderState
@@ -164,7 +165,7 @@ def stored() -> Iterator[Metric]:
 
 async def share_for_ever(pause: float = 1.0) -> None:
     """Merge this worker's view with those of the others, regularly."""
-    redis = Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    redis = redis_servers.async_client(settings.REDIS_URL, timeout=1)
     away = False
     while True:
         await asyncio.sleep(pause)

@@ -13,9 +13,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from core import redis_servers
 from llmproxy.models import ProviderDay
 from llmproxy.providers import configured
 from llmproxy.routing import health
@@ -83,7 +83,7 @@ def _day(day: date, row: ProviderDay | None) -> Day:
 
 
 async def _read_shared() -> None:
-    redis = Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    redis = redis_servers.async_client(settings.REDIS_URL, timeout=1)
     try:
         await health.share(redis)
     finally:

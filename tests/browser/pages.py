@@ -24,6 +24,12 @@ PUBLIC = {
     "sign-up": "/accounts/signup/",
     "reset": "/accounts/password/reset/",
     "reset-sent": "/accounts/password/reset/done/",
+    "docs": "/docs/",
+    "docs-page": "/docs/first-steps/",
+    "docs-diagrams": "/docs/architecture/",
+    "docs-tables": "/docs/errors/",
+    "docs-found": "/docs/search/?q=token+balance",
+    "docs-not-found": "/docs/search/?q=nothing-like-it",
     "canceled": "/billing/cancelled/",
     "thanks": "/billing/success/",
 }

@@ -52,6 +52,23 @@ def test_a_missing_worker_is_named(client: Client) -> None:
     assert (answer.status_code, answer.json()["failing"]) == (503, ["worker"])
 
 
+def test_a_load_balancer_asks_for_what_serving_needs(client: Client) -> None:
+    """Neither a lost worker nor Redis is a reason to send nobody to this server."""
+    cache.delete(HEARTBEAT_KEY)
+
+    answer = client.get("/api/health/ready?require=database,migrations")
+
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"database": "ok", "migrations": "ok"}
+
+
+@pytest.mark.parametrize("require", ["", "disk", "database,disk"])
+def test_checks_that_do_not_exist_are_refused(client: Client, require: str) -> None:
+    answer = client.get("/api/health/ready", {"require": require})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "require")
+
+
 def test_a_missing_beat_is_named(client: Client) -> None:
     """A worker that beat sends nothing to is known by its own pulse."""
     cache.delete_many([BEAT_KEY, HEARTBEAT_KEY])

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from config.schema_texts import EXAMPLES
 
 pytestmark = pytest.mark.django_db
 
@@ -32,9 +37,30 @@ def test_the_schema_is_valid_openapi_and_lists_the_routes(document: Any) -> None
 def test_every_operation_tells_its_errors(document: Any) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            assert operation.get("summary") or operation.get("description")
             if not path.startswith("/api/health"):  # it takes nothing that could be wrong
                 assert {"400", "503"} <= set(operation["responses"])
+
+
+def test_every_operation_has_its_texts(document: Any) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation["summary"]
+            assert operation["description"]
+            assert set(operation["tags"]) <= tags
+
+
+def test_every_json_body_has_an_example_that_its_schema_allows(document: Any) -> None:
+    registry = Registry().with_resource("urn:api", DRAFT202012.create_resource(document))
+    examples = 0
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            if "$ref" in body.get("schema", {}):
+                schema = {"$ref": f"urn:api{body['schema']['$ref']}"}
+                Draft202012Validator(schema, registry=registry).validate(body["example"])
+                examples += 1
+    assert examples == len(EXAMPLES) + 2  # EmailRequest and ApiKeyRequest are used twice
 
 
 def test_health_is_told(document: Any) -> None:

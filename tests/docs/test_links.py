@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from portal.docs.rendering import anchor_of
+from tests.docs.pages import PAGES
 from tests.webserver import ROOT
 
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
-PAGES += sorted((ROOT / "docs").rglob("*.md"))
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -19,7 +19,7 @@ def _anchors(page: Path) -> set[str]:
     headings = (
         re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", h) for h in _HEADING.findall(page.read_text())
     )
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {anchor_of(heading) for heading in headings}
 
 
 def _broken(page: Path, link: str) -> bool:

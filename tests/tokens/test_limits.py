@@ -15,6 +15,7 @@ from tests.valkey import ValkeyProcess
 from tokens.errors import ConcurrencyLimited, KeyBudgetExceeded, LimitReached
 from tokens.limits import admission, redis_link
 from tokens.limits.admission import Slot
+from tokens.limits.redis_link import RedisLink
 from tokens.limits.states import Limits, State, duration
 
 USERS = count(1)
@@ -53,6 +54,13 @@ async def admit(user: int, allowed: Limits, tokens: int = 10) -> Slot:
 
 def left(user: int, allowed: Limits) -> State:
     return admission.peek(user_id=user, api_key=None, limits=allowed)
+
+
+def the_link() -> RedisLink:
+    """The connection of this test's event loop."""
+    link = admission._limiter()._redis
+    assert isinstance(link, RedisLink)
+    return link
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -326,7 +334,7 @@ async def test_a_slot_of_an_outage_is_given_back_after_it(valkey: ValkeyProcess,
     slots = [await admit(user, two), await admit(user, two)]
     valkey.start()
     await until(lambda: valkey.client.ping())
-    admission._limiter()._redis._unavailable_until = 0.0
+    the_link()._unavailable_until = 0.0
 
     await admission.renew()
     assert left(user, two).slots_left == 0
@@ -340,7 +348,7 @@ async def test_a_script_that_fails_is_no_outage(valkey: ValkeyProcess) -> None:
     """Whose counters are spoilt is counted locally; everybody else as before, on the same pipe."""
     spoilt, other = next(USERS), next(USERS)
     await admission.connect()
-    pipe = admission._limiter()._redis._pipe
+    pipe = the_link()._pipe
     valkey.client.hset(f"window:{{{spoilt}}}", "window", "no sums")
 
     with capture_logs() as logs:
@@ -350,7 +358,7 @@ async def test_a_script_that_fails_is_no_outage(valkey: ValkeyProcess) -> None:
         await slot.release(charged=0)
 
     assert not slot.bucket
-    assert admission._limiter()._redis._pipe is pipe
+    assert the_link()._pipe is pipe
     assert [log["event"] for log in logs] == ["redis_script_failed"]
 
 
@@ -359,14 +367,14 @@ async def test_frozen(
 ) -> None:
     """One wait of the timeout, then none."""
     settings.LIMITS_REDIS_TIMEOUT = 0.1
-    while admission._limiter()._redis._pipe is None:  # It may take longer than that to connect.
-        admission._limiter()._redis._unavailable_until = 0.0
+    while the_link()._pipe is None:  # It may take longer than that to connect.
+        the_link()._unavailable_until = 0.0
         await admission.connect()
     monkeypatch.setattr(redis_link, "_AWAY_SECONDS", 600.0)  # A slow test is no second outage.
     valkey.freeze()
     try:
         first = await admit(user, ROOMY)
-        asked_redis = admission._limiter()._redis._pipe
+        asked_redis = the_link()._pipe
         second = await admit(user, ROOMY)
     finally:
         valkey.thaw()

@@ -34,6 +34,7 @@ _WORTH_ANOTHER_TRY = (
     psycopg.errors.AdminShutdown,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.QueryCanceled,
+    psycopg.errors.ReadOnlySqlTransaction,  # it has become a standby
     psycopg.errors.SerializationFailure,
 )
 

@@ -28,11 +28,13 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from core import redis_servers
 from core.instruments import of
 from core.loops import PerLoop
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
-from tokens.limits.redis_link import RedisLink, RedisUnavailable, Script, ScriptFailed
+from tokens.limits.cluster_link import link
+from tokens.limits.redis_link import RedisUnavailable, Script, ScriptFailed
 from tokens.limits.states import MOST_TOKENS, Limits, State
 from tokens.limits.windows import LocalWindows
 
@@ -128,7 +130,7 @@ def _local() -> LocalWindows:
 
 @cache
 def _client(url: str, timeout: float) -> Any:
-    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+    return redis_servers.client(url, timeout=timeout)
 
 
 def _times() -> tuple[int, int]:
@@ -154,7 +156,7 @@ class _Limiter:
     """The limits of one event loop."""
 
     def __init__(self) -> None:
-        self._redis = RedisLink(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
+        self._redis = link(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
         self._times = _times()
         self._lease = settings.RESERVATION_TTL
         self._lease_ms = round(self._lease * 1000)

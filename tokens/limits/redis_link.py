@@ -10,17 +10,21 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import hiredis
 import structlog
 from redis.asyncio.connection import SSLConnection, parse_url
 
+from core import redis_servers
+
 log = structlog.get_logger("tokengate.tokens")
 
 _AWAY_SECONDS = 1.0
 # Errors that begin with these are caused by the script or its data, not by the server.
 _OF_THE_SCRIPT = ("ERR", "WRONGTYPE")
+_REDIRECTIONS = ("MOVED ", "ASK ")
 _COMPLAIN_SECONDS = 1.0
 # A wait is divided into turns of the loop's clock, so that a busy worker loses only one turn.
 _TURNS = 4
@@ -28,6 +32,18 @@ _TURNS = 4
 
 class RedisUnavailable(Exception):
     """Redis is unavailable."""
+
+
+class Redirected(Exception):
+    """Another node of a cluster has the key, or only this time (``asking``) it is asked."""
+
+    def __init__(self, reply: str) -> None:
+        """Read ``MOVED slot host:port`` or ``ASK slot host:port``."""
+        word, _, place = reply.split(" ", 2)
+        host, _, port = place.rpartition(":")
+        self.asking = word == "ASK"
+        self.address = (host, int(port))
+        super().__init__(reply)
 
 
 class ScriptFailed(RedisUnavailable):
@@ -43,7 +59,10 @@ class Script:
 
 
 class RedisLink:
-    """Runs scripts on the server of a URL (redis, rediss or unix); ``timeout`` in seconds."""
+    """Runs scripts on the server of a URL, or on the primary that Sentinels name.
+
+    ``timeout`` is in seconds.
+    """
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = url
@@ -54,19 +73,29 @@ class RedisLink:
         self._is_unavailable = False
         self._complains_after = 0.0
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    async def run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Any],
+        *,
+        asking: bool = False,
+    ) -> Any:
         """Run an idempotent script. It is sent again if the connection breaks.
 
-        Raises ``RedisUnavailable``, although the script may have run, or ``ScriptFailed``, although
-        it may have run in part.
+        ``asking`` has a node of a cluster run it for a slot that it is about to get. Raises
+        ``RedisUnavailable``, although the script may have run, ``ScriptFailed``, although it may
+        have run in part, or ``Redirected``.
         """
         words = (len(keys), *keys, *arguments)
         try:
             try:
-                return await self._ask(script, words)
+                return await self._ask(script, words, asking)
             except ConnectionError:
-                return await self._ask(script, words)
+                return await self._ask(script, words, asking)
         except (OSError, hiredis.HiredisError) as error:
+            if isinstance(error, hiredis.ReplyError) and str(error).startswith(_REDIRECTIONS):
+                raise Redirected(str(error)) from error
             if isinstance(error, hiredis.ReplyError) and str(error).startswith(_OF_THE_SCRIPT):
                 self._complain(error)
                 raise ScriptFailed from error
@@ -77,9 +106,14 @@ class RedisLink:
         self, script: Script, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any] | None:
         """Run a script if there is a connection. The caller repeats it after a failure."""
-        if self._pipe is None or self._pipe.closed:
+        if not self.is_connected or self._pipe is None:
             return None
         return self._pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection that has not been closed."""
+        return self._pipe is not None and not self._pipe.closed
 
     async def connect(self) -> None:
         """Connect ahead of the first request. Raises ``RedisUnavailable``."""
@@ -96,14 +130,14 @@ class RedisLink:
         if self._pipe:
             self._pipe.close()
 
-    async def _ask(self, script: Script, words: tuple[Any, ...]) -> Any:
+    async def _ask(self, script: Script, words: tuple[Any, ...], asking: bool) -> Any:
         pipe = await self._connected()
         try:
-            return await pipe.send("EVALSHA", script.digest, *words)
+            return await pipe.send_asking(asking, "EVALSHA", script.digest, *words)
         except hiredis.ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            return await pipe.send("EVAL", script.text, *words)
+            return await pipe.send_asking(asking, "EVAL", script.text, *words)
 
     async def _connected(self) -> "_Pipe":
         if self._pipe and not self._pipe.closed:
@@ -168,6 +202,12 @@ class _Pipe(asyncio.Protocol):
             self._watch = self._loop.call_later(self._turn, self._listen)
         return reply
 
+    def send_asking(self, asking: bool, *words: str | bytes | int | float) -> asyncio.Future[Any]:
+        """Send a command, with a cluster's ASKING before it if that is wanted."""
+        if asking:
+            self.send("ASKING").add_done_callback(_seen)
+        return self.send(*words)
+
     def close(self, error: Exception | None = None) -> None:
         """Fail every waiting call."""
         self.closed = True
@@ -207,6 +247,12 @@ class _Pipe(asyncio.Protocol):
             self._watch = self._loop.call_later(self._turn, self._listen)
 
 
+def _seen(reply: asyncio.Future[Any]) -> None:
+    """Take a failure as seen: the command after it fails, too."""
+    if not reply.cancelled():
+        reply.exception()
+
+
 def _resolve(waiting: asyncio.Future[Any], reply: Any) -> None:
     if waiting.done():
         return
@@ -228,6 +274,57 @@ async def _connect(url: str, timeout: float) -> _Pipe:
 
 
 async def _open(url: str, timeout: float) -> _Pipe:
+    found = redis_servers.servers(url)
+    if found.kind != "sentinel":
+        return await _open_one(url, timeout)
+    _, (host, port) = await first_answer(
+        [found.url_of_sentinel(address) for address in found.addresses],
+        ("SENTINEL", "get-master-addr-by-name", found.service),
+        timeout=timeout,
+    )
+    pipe = await _open_one(found.url_of((host.decode(), int(port))), timeout)
+    try:
+        role = await pipe.send("ROLE")
+    except BaseException:
+        pipe.close()
+        raise
+    if role[0] != b"master":  # A Sentinel that was cut off names the former one.
+        pipe.close()
+        raise ConnectionError("the primary that a Sentinel named is a replica")
+    return pipe
+
+
+async def first_answer(
+    urls: Sequence[str], command: tuple[str, ...], *, timeout: float
+) -> tuple[str, Any]:
+    """Ask several servers at once; returns the URL of the first that answers, and its answer.
+
+    Raises ``ConnectionError`` if none does.
+    """
+
+    async def ask(url: str) -> tuple[str, Any]:
+        pipe = await _open_one(url, timeout)
+        try:
+            answer = await pipe.send(*command)
+        finally:
+            pipe.close()
+        if not answer:
+            raise ConnectionError("no answer")
+        return url, answer
+
+    asking = [asyncio.create_task(ask(url)) for url in urls]
+    try:
+        for answered in asyncio.as_completed(asking, timeout=timeout):
+            with suppress(OSError, hiredis.HiredisError):
+                return await answered
+        raise ConnectionError("none of the servers answers")
+    finally:
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def _open_one(url: str, timeout: float) -> _Pipe:
     options: dict[str, Any] = {**parse_url(url)}
     loop = asyncio.get_running_loop()
 
@@ -242,7 +339,10 @@ async def _open(url: str, timeout: float) -> _Pipe:
     try:
         if options.get("password"):
             await opened.send("AUTH", options.get("username") or "default", options["password"])
-        await opened.send("SELECT", options.get("db", 0))
+        if options.get("db"):
+            await opened.send("SELECT", options["db"])
+        else:  # Sentinels have no databases.
+            await opened.send("PING")
     except BaseException:
         opened.close()
         raise

@@ -25,6 +25,7 @@ export class Editor {
   #process: ChildProcess | undefined;
   #browser: Browser | undefined;
   #context: BrowserContext | undefined;
+  #language = "en";
 
   private constructor(options: EditorOptions) {
     this.#options = options;
@@ -40,9 +41,13 @@ export class Editor {
     }
     await writeFile(`${editor.folder}/config.yaml`, "auth: none\n");
     await editor.configure({});
-    await promisify(execFile)(process.execPath, [ENTRY, ...editor.#arguments(), "--install-extension", VSIX]);
+    await editor.#install(VSIX);
     await editor.start();
     return editor;
+  }
+
+  async #install(vsix: string): Promise<void> {
+    await promisify(execFile)(process.execPath, [ENTRY, ...this.#arguments(), "--install-extension", vsix]);
   }
 
   /** Settings of the server (the machine) and of the window are in files of their own. */
@@ -96,11 +101,27 @@ export class Editor {
 
   /** The computer is restarted: windows and server end; the browser's profile stays. */
   async restart(): Promise<void> {
+    await this.#close();
+    await this.start();
+  }
+
+  /** Switch the language, as a language pack does that has no texts: those of the editor itself stay English. */
+  async speak(language: string): Promise<void> {
+    await this.#close();
+    const texts = `${this.folder}/data/no-texts.json`;
+    await writeFile(texts, JSON.stringify({ contents: {} }));
+    const extensions = [{ extensionIdentifier: { id: "tokengate-tests.language-pack" }, version: "1.0.0" }];
+    const pack = { hash: language, extensions, translations: { vscode: texts } };
+    await writeFile(`${this.folder}/data/languagepacks.json`, JSON.stringify({ [language]: pack }));
+    this.#language = language;
+    await this.start();
+  }
+
+  async #close(): Promise<void> {
     for (const page of this.#context?.pages() ?? []) {
       await page.close();
     }
     await this.#end();
-    await this.start();
   }
 
   async stop(): Promise<void> {
@@ -128,6 +149,7 @@ export class Editor {
       ...["--user-data-dir", `${this.folder}/data`],
       ...["--extensions-dir", `${this.folder}/extensions`],
       ...["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
+      ...["--locale", this.#language],
     ];
   }
 }

@@ -20,6 +20,19 @@ export async function signInToWebsite(page: Page, account: Account): Promise<voi
   await page.locator('input[name="password"]').press("Enter");
 }
 
+/** Create an account from the page that asks for a sign-in. */
+export async function signUp(page: Page, email: string): Promise<void> {
+  await page
+    .getByRole("link", { name: /create an account|sign up/i })
+    .first()
+    .click();
+  await page.locator('input[name="email"]').fill(email);
+  for (const field of await page.locator('input[type="password"]').all()) {
+    await field.fill("correct horse battery staple");
+  }
+  await page.locator('input[name="email"]').press("Enter");
+}
+
 /** Allow the editor. Returns the address that the browser hands to it. */
 export async function consent(page: Page): Promise<string> {
   const client = await page.context().newCDPSession(page);

@@ -20,10 +20,13 @@ _WAIT_SECONDS = 60.0
 
 @dataclass
 class Evidence:
-    """What the clients saw, what the upstream noted (by both its ids), and since when."""
+    """What the clients saw, what the upstream noted (by both its ids), and since when.
+
+    ``spools`` are those of every host.
+    """
 
     began: datetime
-    spool: Path
+    spools: list[Path]
     calls: list[Call] = field(default_factory=list)
     journal: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -88,7 +91,8 @@ def told(evidence: Evidence) -> str:
 
 
 def _owed(evidence: Evidence) -> list[str]:
-    return [file.name for file in evidence.spool.glob("*") if file.stat().st_size]
+    files = (file for spool in evidence.spools for file in spool.glob("*"))
+    return [file.name for file in files if file.stat().st_size]
 
 
 def _of_finished(evidence: Evidence, records: list[UsageRecord]) -> list[str]:

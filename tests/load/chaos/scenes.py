@@ -81,7 +81,7 @@ def _chaos(upstream: UpstreamProcess, *, users: int, seconds: float, seed: int |
     keys = people.with_keys(users, tier=people.plan("chaos"))
     spool = stage.folder() / "spool"
     shutil.rmtree(spool, ignore_errors=True)
-    evidence = Evidence(timezone.now(), spool)
+    evidence = Evidence(timezone.now(), [spool])
     with _server(upstream, workers=_WORKERS) as (server, url):
         breaker = Breaker(server, seed=seed)
         asyncio.run(_load_and_break(upstream, url, keys, breaker, evidence, seconds))

@@ -20,6 +20,8 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
+ * List the caller's keys, the newest first
+ *
  * List the caller's keys, the newest first.
  */
 export const apiKeys = <ThrowOnError extends boolean = false>(options?: Options<ApiKeysData, ThrowOnError>): RequestResult<ApiKeysResponses, ApiKeysErrors, ThrowOnError> => (options?.client ?? client).get<ApiKeysResponses, ApiKeysErrors, ThrowOnError>({
@@ -29,6 +31,8 @@ export const apiKeys = <ThrowOnError extends boolean = false>(options?: Options<
 });
 
 /**
+ * Exchange an OpenID Connect access token with the scope `api` for a session, once
+ *
  * Exchange an OpenID Connect access token with the scope `api` for a session, once.
  *
  * The token comes from `/identity/o/api/token`, by authorization code with PKCE or by device
@@ -37,6 +41,8 @@ export const apiKeys = <ThrowOnError extends boolean = false>(options?: Options<
 export const exchangeExtensionToken = <ThrowOnError extends boolean = false>(options?: Options<ExchangeExtensionTokenData, ThrowOnError>): RequestResult<ExchangeExtensionTokenResponses, ExchangeExtensionTokenErrors, ThrowOnError> => (options?.client ?? client).post<ExchangeExtensionTokenResponses, ExchangeExtensionTokenErrors, ThrowOnError>({ url: '/api/auth/extension/token', ...options });
 
 /**
+ * Sign out this device or all devices
+ *
  * Sign out this device or all devices. Their access tokens are refused at once.
  */
 export const logout = <ThrowOnError extends boolean = false>(options?: Options<LogoutData, ThrowOnError>): RequestResult<LogoutResponses, LogoutErrors, ThrowOnError> => (options?.client ?? client).post<LogoutResponses, LogoutErrors, ThrowOnError>({
@@ -51,6 +57,8 @@ export const logout = <ThrowOnError extends boolean = false>(options?: Options<L
 
 /**
  * User, plan, balance and limits
+ *
+ * All that an editor shows, in one request.
  */
 export const authMeRetrieve = <ThrowOnError extends boolean = false>(options?: Options<AuthMeRetrieveData, ThrowOnError>): RequestResult<AuthMeRetrieveResponses, AuthMeRetrieveErrors, ThrowOnError> => (options?.client ?? client).get<AuthMeRetrieveResponses, AuthMeRetrieveErrors, ThrowOnError>({
     security: [{ name: 'X-API-Key', type: 'apiKey' }, { scheme: 'bearer', type: 'http' }],
@@ -59,6 +67,8 @@ export const authMeRetrieve = <ThrowOnError extends boolean = false>(options?: O
 });
 
 /**
+ * Exchange a refresh token for new tokens
+ *
  * Exchange a refresh token for new tokens.
  *
  * Each refresh token works once. Of several requests at the same time one gets the pair; the
@@ -75,11 +85,15 @@ export const refresh = <ThrowOnError extends boolean = false>(options: Options<R
 
 /**
  * Every part works
+ *
+ * Asks the database, Redis and the worker, and compares the migrations. The answer names the part that fails.
  */
 export const ready = <ThrowOnError extends boolean = false>(options?: Options<ReadyData, ThrowOnError>): RequestResult<ReadyResponses, ReadyErrors, ThrowOnError> => (options?.client ?? client).get<ReadyResponses, ReadyErrors, ThrowOnError>({ url: '/api/health/ready', ...options });
 
 /**
  * Create a chat completion
+ *
+ * OpenAI's API; other fields are passed to the provider. With `stream`, server-sent events.
  */
 export const chatCompletions = <ThrowOnError extends boolean = false>(options: Options<ChatCompletionsData, ThrowOnError>): RequestResult<ChatCompletionsResponses, ChatCompletionsErrors, ThrowOnError> => (options.client ?? client).post<ChatCompletionsResponses, ChatCompletionsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-API-Key', type: 'apiKey' }],
@@ -93,6 +107,8 @@ export const chatCompletions = <ThrowOnError extends boolean = false>(options: O
 
 /**
  * Create a legacy text completion
+ *
+ * OpenAI's legacy API, for completions of code. Other fields are passed to the provider.
  */
 export const completions = <ThrowOnError extends boolean = false>(options: Options<CompletionsData, ThrowOnError>): RequestResult<CompletionsResponses, CompletionsErrors, ThrowOnError> => (options.client ?? client).post<CompletionsResponses, CompletionsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-API-Key', type: 'apiKey' }],
@@ -106,6 +122,8 @@ export const completions = <ThrowOnError extends boolean = false>(options: Optio
 
 /**
  * Estimate a prompt's tokens: free, and not counted in any limit
+ *
+ * Anthropic's API. The count is an estimate of ours.
  */
 export const messagesCountTokens = <ThrowOnError extends boolean = false>(options: Options<MessagesCountTokensData, ThrowOnError>): RequestResult<MessagesCountTokensResponses, MessagesCountTokensErrors, ThrowOnError> => (options.client ?? client).post<MessagesCountTokensResponses, MessagesCountTokensErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-API-Key', type: 'apiKey' }],
@@ -119,6 +137,8 @@ export const messagesCountTokens = <ThrowOnError extends boolean = false>(option
 
 /**
  * Models of the caller's plan
+ *
+ * In OpenAI's shape with OpenRouter's fields; with the header `anthropic-version` in Anthropic's. Limits are those of the caller's plan.
  */
 export const modelsList = <ThrowOnError extends boolean = false>(options?: Options<ModelsListData, ThrowOnError>): RequestResult<ModelsListResponses, ModelsListErrors, ThrowOnError> => (options?.client ?? client).get<ModelsListResponses, ModelsListErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, { name: 'X-API-Key', type: 'apiKey' }],
@@ -127,6 +147,8 @@ export const modelsList = <ThrowOnError extends boolean = false>(options?: Optio
 });
 
 /**
+ * Show the caller's plan and its scheduled changes
+ *
  * Show the caller's plan and its scheduled changes.
  */
 export const subscriptionsCurrentRetrieve = <ThrowOnError extends boolean = false>(options?: Options<SubscriptionsCurrentRetrieveData, ThrowOnError>): RequestResult<SubscriptionsCurrentRetrieveResponses, SubscriptionsCurrentRetrieveErrors, ThrowOnError> => (options?.client ?? client).get<SubscriptionsCurrentRetrieveResponses, SubscriptionsCurrentRetrieveErrors, ThrowOnError>({
@@ -137,6 +159,8 @@ export const subscriptionsCurrentRetrieve = <ThrowOnError extends boolean = fals
 
 /**
  * The balance
+ *
+ * `available` is what a request can reserve now.
  */
 export const tokensBalanceRetrieve = <ThrowOnError extends boolean = false>(options?: Options<TokensBalanceRetrieveData, ThrowOnError>): RequestResult<TokensBalanceRetrieveResponses, TokensBalanceRetrieveErrors, ThrowOnError> => (options?.client ?? client).get<TokensBalanceRetrieveResponses, TokensBalanceRetrieveErrors, ThrowOnError>({
     security: [{ name: 'X-API-Key', type: 'apiKey' }, { scheme: 'bearer', type: 'http' }],
@@ -146,6 +170,8 @@ export const tokensBalanceRetrieve = <ThrowOnError extends boolean = false>(opti
 
 /**
  * Charge usage of a request that the client sent to a provider
+ *
+ * Settles a reservation, or charges the balance directly.
  */
 export const consumeTokens = <ThrowOnError extends boolean = false>(options: Options<ConsumeTokensData, ThrowOnError>): RequestResult<ConsumeTokensResponses, ConsumeTokensErrors, ThrowOnError> => (options.client ?? client).post<ConsumeTokensResponses, ConsumeTokensErrors, ThrowOnError>({
     security: [{ name: 'X-API-Key', type: 'apiKey' }, { scheme: 'bearer', type: 'http' }],
@@ -159,6 +185,8 @@ export const consumeTokens = <ThrowOnError extends boolean = false>(options: Opt
 
 /**
  * Remaining limits
+ *
+ * Reading them does not count in any limit.
  */
 export const tokensLimitsRetrieve = <ThrowOnError extends boolean = false>(options?: Options<TokensLimitsRetrieveData, ThrowOnError>): RequestResult<TokensLimitsRetrieveResponses, TokensLimitsRetrieveErrors, ThrowOnError> => (options?.client ?? client).get<TokensLimitsRetrieveResponses, TokensLimitsRetrieveErrors, ThrowOnError>({
     security: [{ name: 'X-API-Key', type: 'apiKey' }, { scheme: 'bearer', type: 'http' }],
@@ -168,6 +196,8 @@ export const tokensLimitsRetrieve = <ThrowOnError extends boolean = false>(optio
 
 /**
  * Usage: records, newest first, or their sums with `group_by`
+ *
+ * `Accept: text/csv` returns all records of the filter as CSV.
  */
 export const usage = <ThrowOnError extends boolean = false>(options?: Options<UsageData, ThrowOnError>): RequestResult<UsageResponses, UsageErrors, ThrowOnError> => (options?.client ?? client).get<UsageResponses, UsageErrors, ThrowOnError>({
     security: [{ name: 'X-API-Key', type: 'apiKey' }, { scheme: 'bearer', type: 'http' }],

@@ -1232,11 +1232,20 @@ export type RefreshResponse = RefreshResponses[keyof RefreshResponses];
 export type ReadyData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * The checks to make, separated by commas. By default all.
+         */
+        require?: string;
+    };
     url: '/api/health/ready';
 };
 
 export type ReadyErrors = {
+    /**
+     * `require` names no check.
+     */
+    400: Error;
     /**
      * Some checks fail: `failing` lists them.
      */

@@ -1,0 +1,1 @@
+"""The documentation: the pages of docs/, with a menu and a search."""
