@@ -21,9 +21,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
 from accounts.addresses import fold
+from accounts.device_names import device_name
 from accounts.flows import factor_secrets, linking, passwords, reauthentication
 from accounts.models import User
-from accounts.sessions.devices import device_name
 from accounts.throttling.attempts import count_login, may_be_told
 from accounts.web import link_pages
 from core.email import as_html

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.device_names import device_name
 from accounts.models import SecurityEvent, User
-from accounts.sessions.devices import device_name
 from core.http.client import client_address, current_client
 
 log = structlog.get_logger("tokengate.security")

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import security_log
+from accounts.device_names import device_name
 from accounts.models import BrowserSession, User
-from accounts.sessions.devices import device_name
 from core.http.client import client_of
 
 _NAME = "browser"
