@@ -16,7 +16,7 @@ EDITOR := extension/e2e/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos pentest fuzz mutants test format lint types imports bandit audit \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
@@ -80,6 +80,18 @@ bandit: $(DEV) ## Look for insecure code. What is let pass says why, where it st
 audit: $(DEV) ## Look for known vulnerabilities in what is installed in production (asks the package index).
 	$(call announce,Known vulnerabilities)
 	@$(BIN)/python -m tests.audit $(AUDIT) requirements/base.txt
+
+outdated: $(DEV) ## List what is behind, and known holes (asks the package indexes).
+	$(call announce,Python packages with newer versions)
+	@$(BIN)/uv pip list --quiet --outdated --system-certs --python $(BIN)/python
+	$(call announce,Packages of the extension with newer versions)
+	@if $(WITH_NODE) command -v npm >/dev/null; then $(WITH_NODE) npm --prefix extension outdated --no-audit --no-fund || true; \
+		else echo "Skipped: no npm was found. \`make $(NODE)\` installs one into .node."; fi
+	@$(MAKE) --no-print-directory audit AUDIT=--optional
+
+sbom: $(DEV) ## Write sbom.json, the software bill of materials (CycloneDX), and list the licenses.
+	@$(BIN)/python -m devserver.sbom sbom.json
+	@$(BIN)/python -m devserver.sbom --licenses
 
 check-deployment: $(DEV)
 	$(call announce,Dockerfile and docker-compose.yml)
@@ -163,6 +175,10 @@ bench-admin: $(DEV) ## Benchmark the admin with 100,000 users and five million r
 
 soak: $(DEV) ## Load test with faults, then verify the ledger (ARGS="--minutes 10").
 	@CI=true $(BIN)/python -m tests.load.soak $(ARGS)
+
+test-backup: $(DEV) ## Back up, lose data, restore and verify with pgBackRest (5 minutes; Debian's pgbackrest and postgresql).
+	@CI=true TEST_BACKUP=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/backup $(ARGS)
 
 chaos: $(DEV) $(DRILL) ## Kill workers, servers and hosts under load, then verify the ledger (10 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)

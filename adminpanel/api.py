@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils.decorators import method_decorator
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import PageNumberPagination
@@ -23,6 +24,7 @@ from adminpanel.serializers import (
     UsageStatsSerializer,
     UserQuerySerializer,
 )
+from core import replica
 from core.errors import Conflict, NotFound
 from core.http.openapi import raises
 
@@ -86,6 +88,7 @@ class UsageStatsView(APIView):
         responses=UsageStatsSerializer,
         summary="Requests, tokens, cost, errors and latency of a time",
     )
+    @method_decorator(replica.reads)
     def get(self, request: Request) -> Response:
         query = UsageQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -113,6 +116,7 @@ class RevenueView(APIView):
         responses=RevenueSerializer,
         summary="MRR, and by month: revenue, churn, failed payments, upstream cost and margin",
     )
+    @method_decorator(replica.reads)
     def get(self, request: Request) -> Response:
         query = RevenueQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

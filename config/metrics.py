@@ -20,14 +20,26 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from config import tasks
-from core import instruments
+from core import instruments, operations
 from core.http.client import client_address
 from llmproxy.routing import health
 from tokens import metrics as tokens
 
+_OURS = "tokengate_"
+
 Source = Callable[[], Iterator[Metric]]
 
-_SOURCES: tuple[Source, ...] = (tokens.stored, tasks.stored, health.stored)
+# A source that cannot be read is named in tokengate_scrape_failed, and does not touch the others.
+_SOURCES: dict[str, Source] = {
+    "reservations": tokens.stored,
+    "reconciliation": tokens.reconciliation,
+    "replication": tokens.replication,
+    "spool": tokens.spooled,
+    "tasks": tasks.stored,
+    "money": tasks.money,
+    "providers": health.stored,
+    "operations": operations.stored,
+}
 
 
 @require_safe
@@ -47,14 +59,35 @@ def _is_allowed(request: HttpRequest) -> bool:
     return bool(settings.DEBUG) and client_address(request) in ("127.0.0.1", "::1", "0.0.0.0")  # nosec B104  # noqa: S104 - a unix socket's peer
 
 
+def stored() -> list[Metric]:
+    """Return what a scrape reads from outside of this process."""
+    return list(_Stored().collect())
+
+
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(_OfAllWorkers())
     else:
         registry.register(REGISTRY)
     registry.register(_Stored())
     return registry
+
+
+class _OfAllWorkers(Collector):
+    """What the workers of this server count, and the names of what none of them has counted yet.
+
+    So dashboards and alerts can be checked against a server that has done little.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        counted = MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
+        found = {metric.name: metric for metric in counted}
+        for declared in REGISTRY.collect():
+            if declared.name.startswith(_OURS) and declared.name not in found:
+                empty = Metric(declared.name, declared.documentation, declared.type)
+                found[declared.name] = empty
+        yield from found.values()
 
 
 class _Stored(Collector):
@@ -64,10 +97,10 @@ class _Stored(Collector):
         failed = GaugeMetricFamily(
             "tokengate_scrape_failed", "1 where figures could not be read.", labels=["source"]
         )
-        for source in _SOURCES:
+        for name, source in _SOURCES.items():
             figures = _figures(source)
             yield from figures or ()
-            failed.add_metric([source.__module__], int(figures is None))
+            failed.add_metric([name], int(figures is None))
         yield failed
 
 

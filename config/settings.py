@@ -140,6 +140,22 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "reconnect_timeout": 0,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A standby, from which reports are read: core/replica.py.
+DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", "")
+DATABASE_REPLICA_MAX_LAG: float = env.float("DATABASE_REPLICA_MAX_LAG", default=0.5)
+if DATABASE_REPLICA_URL:
+    _standby = database(DATABASE_REPLICA_URL)
+    DATABASES["replica"] = {
+        **DATABASES["default"],
+        **_standby,
+        "OPTIONS": {
+            **_standby["OPTIONS"],
+            "connect_timeout": 1,
+            "pool": DATABASES["default"]["OPTIONS"]["pool"],
+        },
+        "TEST": {"MIRROR": "default"},
+    }
+    DATABASE_ROUTERS = ["core.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
@@ -211,6 +227,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
+    "run-probe": {"task": "config.tasks.run_probe", "schedule": 60.0},
+    "measure-hour": {"task": "config.tasks.measure_hour", "schedule": 60.0},
     "worker-heartbeat": {"task": "config.tasks.heartbeat", "schedule": 15.0},
 }
 
@@ -582,6 +600,14 @@ SPECTACULAR_SETTINGS = {
 
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 SENTRY_DSN: str = env.str("SENTRY_DSN", "")
+# The exporter itself reads this, and other variables of OpenTelemetry: llmproxy/relay/tracing.py.
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+OTEL_SERVICE_NAME: str = env.str("OTEL_SERVICE_NAME", "") or "tokengate"
+# The synthetic probe: config/probe.py.
+PROBE_API_KEY: str = env.str("PROBE_API_KEY", "")
+PROBE_MODEL: str = env.str("PROBE_MODEL", "")
+# Of the requests that were answered well, the share that the access log has.
+ACCESS_LOG_SHARE: float = env.float("ACCESS_LOG_SHARE", default=1.0)
 
 # Static files, time, language, logs
 

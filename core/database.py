@@ -7,15 +7,16 @@ synchronous code that is about to wait for a network call.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypedDict, TypeVar
 from uuid import uuid4
 
 import psycopg
 from django.conf import settings
-from django.db import Error, OperationalError, connections
+from django.db import Error, OperationalError, connections, transaction
 from psycopg_pool import PoolTimeout
 
 P = ParamSpec("P")
@@ -98,6 +99,48 @@ def _note(error: Exception) -> None:
 
 def _pool() -> Any:
     return getattr(connections["default"], "pool", None)
+
+
+@contextmanager
+def at_most(*, seconds: float) -> Iterator[None]:
+    """Run the block in a transaction in which no statement may take longer.
+
+    Raises ``OperationalError`` if one does.
+    """
+    with transaction.atomic(), connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))]
+        )
+        yield
+
+
+class PoolFigures(TypedDict):
+    """The state of this process's pool of database connections, and what it did so far."""
+
+    busy: int
+    idle: int
+    waiting: int
+    """Callers that wait for a connection now."""
+    waits: int
+    """Callers that had to wait so far."""
+    wait_seconds: float
+    timeouts: int
+    """Callers that were given none in time."""
+
+
+def pool_figures() -> PoolFigures:
+    """Return the figures of this process's pool."""
+    pool = _pool()
+    found: dict[str, int] = pool.get_stats() if pool else {}
+    idle = found.get("pool_available", 0)
+    return {
+        "busy": found.get("pool_size", 0) - idle,
+        "idle": idle,
+        "waiting": found.get("requests_waiting", 0),
+        "waits": found.get("requests_queued", 0),
+        "wait_seconds": found.get("requests_wait_ms", 0) / 1000,
+        "timeouts": found.get("requests_errors", 0),
+    }
 
 
 def announce(channel: str, news: str = "") -> None:

@@ -13,7 +13,7 @@ from django.db.models import Field, ForeignKey, Model
 
 from devserver.generated import write_or_print
 
-APPS = ("accounts", "apikeys", "tokens", "billing", "llmproxy")
+APPS = ("accounts", "apikeys", "tokens", "billing", "llmproxy", "core")
 _HEAD = """# Database
 
 The tables of the product, written by `python -m devserver.database_page --write` from the models.

@@ -26,8 +26,9 @@ from tests.fakes.upstream_process import UpstreamProcess
 from tests.tokens.accounts import account
 from tests.webserver import WebServer, demo_server
 
-# They need what `make test-clients` installs.
+# They need what `make test-clients` installs, and pgBackRest.
 collect_ignore = [] if "TEST_CLIENTS" in os.environ else ["clients"]
+collect_ignore += [] if "TEST_BACKUP" in os.environ else ["backup"]
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connections, router
 
+from billing.models import Invoice
 from core import currencies
 from tokens.periods import midnight
 from tokens.usage import totals
@@ -163,6 +164,6 @@ def _span(since: date, until: date) -> dict[str, datetime | str]:
 
 
 def _rows(statement: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Invoice)].cursor() as cursor:
         cursor.execute(statement, given)
         return list(cursor.fetchall())

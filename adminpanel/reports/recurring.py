@@ -11,8 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connections, router
 
+from billing.models import Invoice
 from core import currencies
 
 # More than a month: the period of a yearly invoice, or the rest of one.
@@ -78,7 +79,7 @@ class Recurring:
 def months(starts: list[datetime], *, currency: str) -> list[Recurring]:
     """Return the months that begin at ``starts``, but for the last: it only ends the one before."""
     given: dict[str, Any] = {"moments": starts, "month": _LONGEST_MONTH, "currency": currency}
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Invoice)].cursor() as cursor:
         cursor.execute(_STATEMENT, given)
         found = {row[0]: row[1:] for row in cursor.fetchall()}
     return [

@@ -66,7 +66,7 @@ class Report(TypedDict):
 
 def report(*, months: int, currency: str) -> Report:
     """Return the current MRR by plan, and the last months including this one, the oldest first."""
-    by_plan = _mrr_by_plan(currency)
+    by_plan = mrr_by_plan(currency)
     return {
         "currency": currency,
         "mrr": sum((plan["mrr"] for plan in by_plan), Decimal(0)),
@@ -75,7 +75,8 @@ def report(*, months: int, currency: str) -> Report:
     }
 
 
-def _mrr_by_plan(currency: str) -> list[PlanMrr]:
+def mrr_by_plan(currency: str) -> list[PlanMrr]:
+    """Return the subscribers of each plan, and the monthly recurring revenue from them."""
     paying = Subscription.objects.filter(ended_at=None, entitled=True, status__in=_PAYING)
     subscribers: Counter[str] = Counter()
     yearly: Counter[str] = Counter()

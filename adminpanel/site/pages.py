@@ -10,12 +10,14 @@ from django.views.decorators.http import require_GET
 from adminpanel.dashboard.dashboard import Dashboard, dashboard_for
 from adminpanel.dashboard.margin import MarginPage, margin_page
 from adminpanel.dashboard.refused import RefusedPage, refused_page
+from core import replica
 
 Page = Dashboard | MarginPage | RefusedPage
 
 
 @require_GET
 @staff_member_required
+@replica.reads
 def margin(request: HttpRequest) -> HttpResponse:
     """Show revenue, cost and margin of some days, and the MRR by month."""
     return _shown(request, "Margin", margin_page(request))
@@ -23,6 +25,7 @@ def margin(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @staff_member_required
+@replica.reads
 def refused(request: HttpRequest) -> HttpResponse:
     """Show the users who met a limit or an empty balance."""
     return _shown(request, "Refused requests", refused_page(request))
@@ -30,6 +33,7 @@ def refused(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @staff_member_required
+@replica.reads
 def export(request: HttpRequest, name: str) -> HttpResponse:
     """Answer a table of these pages as CSV, of the same days and for the same reader."""
     page = _page_of(request, name)

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from random import random
 from typing import Any
 
 import structlog
@@ -195,12 +196,14 @@ def _is_of_api(request: HttpRequest) -> bool:
 def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
     add_plain(response, {"X-Request-ID": request.id})  # type: ignore[attr-defined]
     seconds = time.perf_counter() - started
-    request_timer(_route(request), request.method or "", response.status_code)(seconds)
-    if access.isEnabledFor(logging.INFO):
+    status = response.status_code
+    request_timer(_route(request), request.method or "", status)(seconds)
+    share = settings.ACCESS_LOG_SHARE
+    if access.isEnabledFor(logging.INFO) and (status >= 400 or random() < share):  # nosec B311  # noqa: S311 - no secret
         record = AccessRecord(
             method=request.method,
             path=request.path,
-            status=response.status_code,
+            status=status,
             user_id=getattr(request, "caller_id", None),
             ms=round(seconds * 1000, 1),
             request_id=request.id,  # type: ignore[attr-defined]

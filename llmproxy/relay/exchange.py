@@ -15,6 +15,7 @@ from llmproxy.catalog.snapshot import ServedModel, ServedRoute
 from llmproxy.protocol.calls import Call
 from llmproxy.protocol.reports import Report, merged, usage_of
 from llmproxy.protocol.usage import OutputTally, Usage
+from llmproxy.relay import tracing
 from llmproxy.relay.ceiling import OutputLimit
 from llmproxy.settlement.figures import figures
 from tokens import ledger
@@ -50,8 +51,13 @@ class Exchange(RunningRequest):
         slot: Slot,
         request_id: str,
         session: str = "",
+        times: tuple[int, int, int] = (0, 0, 0),
+        traceparent: str = "",
     ) -> None:
         super().__init__(hold)
+        self._times = times  # see ``tracing.Story``
+        self._traceparent = traceparent
+        self._tried_at: list[int] = []
         self.call = call
         self.model = model
         self.slot = slot
@@ -87,6 +93,7 @@ class Exchange(RunningRequest):
         self._prices = route.prices
         self.accepted = self.accepted and outcome in ("ok", "cancelled")
         of(metrics.ATTEMPTS, route.provider.name, outcome).inc()
+        self._tried_at.append(time.time_ns())
         self.attempts.append(
             {"provider": route.provider.name, "outcome": outcome, "status": status, "ms": ms}
         )
@@ -134,6 +141,10 @@ class Exchange(RunningRequest):
         self.has_content = True
         self.first_byte_ms = self._elapsed_ms()
 
+    @property
+    def is_settling(self) -> bool:
+        return self._settlement is not None
+
     def settlement_so_far(self) -> Item | None:
         """Return the settlement, or while the model answers, what it is if this process dies."""
         if self._settlement is None and self.has_content:
@@ -166,6 +177,7 @@ class Exchange(RunningRequest):
 
     async def _settle(self, status: str) -> None:
         """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
+        settling_at = time.time_ns()
         try:
             receipt = self.receipt = self._receipt(status)
             freed = self.slot.release(charged=self._counted(receipt))
@@ -173,12 +185,31 @@ class Exchange(RunningRequest):
             await _until_settled(self._settlement)
             self.ended()
             _count(receipt)
+            if tracing.traces.provider:
+                self._record(receipt, settling_at)
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
         except Exception:
             log.exception("settle_failed", reservation=str(self.hold.id))
             self._refused()
         finally:
             self.slot.release(charged=self.hold.amount)
+
+    def _record(self, receipt: Receipt, settling_at: int) -> None:
+        story = tracing.Story(
+            endpoint=self.call.endpoint.path,
+            request_id=self.request_id,
+            traceparent=self._traceparent,
+            times=self._times,
+            tried_at=self._tried_at,
+            settling_at=settling_at,
+            hold=self.hold,
+            receipt=receipt,
+            charged=self._charge(receipt),
+        )
+        try:
+            tracing.record(story)
+        except Exception:  # The request is settled: no trace is worth its failure.
+            log.exception("trace_not_recorded")
 
     def _refused(self) -> None:
         try:
@@ -297,6 +328,7 @@ def _count(receipt: Receipt) -> None:
         return
     provider = receipt.provider
     of(metrics.FIRST_BYTE, provider).observe(receipt.first_byte_ms / 1000)
+    of(metrics.ANSWER_SECONDS, provider).observe(receipt.duration_ms / 1000)
     of(metrics.TOKENS, provider, "prompt").inc(receipt.prompt_tokens)
     of(metrics.TOKENS, provider, "completion").inc(receipt.completion_tokens)
     of(metrics.COST, provider).inc(float(receipt.upstream_cost or receipt.cost or 0))

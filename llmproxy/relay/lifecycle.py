@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 
-from llmproxy.relay import disconnected, exchange, memory
+from llmproxy.relay import disconnected, exchange, memory, tracing, vitals
 from llmproxy.routing import health
 from llmproxy.upstream import client
 from tokens import ledger
@@ -23,8 +23,10 @@ async def start() -> None:
 
     They renew reservations and record the providers that answer them, write the charges of running
     requests to the spool, share the health of providers, listen for changes of callers, settle the
-    charges that killed workers left in the spool, and store the counts of refused requests.
+    charges that killed workers left in the spool, store the counts of refused requests, and update
+    the figures for Prometheus.
     """
+    tracing.start()
     await admission.connect()
     works = (
         leases.renew_for_ever(settings.RESERVATION_TTL),
@@ -34,6 +36,7 @@ async def start() -> None:
         spool.write_for_ever(),
         spool.replay_for_ever(),
         refusals.write_for_ever(),
+        vitals.watch_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
 
@@ -50,3 +53,4 @@ async def stop() -> None:
     await ledger.aclose()
     await admission.aclose()
     await client.aclose()
+    tracing.stop()

@@ -69,8 +69,10 @@ async def relay(
     request_id: str,
     on_leave: OnLeave,
     named: Attribution = Attribution(),  # noqa: B008 - it never changes
+    traceparent: str = "",
 ) -> Answer:
     """Serve a request. Raises ``ApiError`` before anything is sent or charged."""
+    began = time.time_ns()
     model = await find_model(call, caller)
     wires = Wires(call, model, request_id)
     wires.require(model.routes)
@@ -81,6 +83,7 @@ async def relay(
         limits=caller.limits,
         tokens=ceiling.amount,
     )
+    admitted = time.time_ns()
     try:
         context = _context(call, caller, request_id, model, named)
         hold = await _reserve(ceiling, slot, context, caller.user_id)
@@ -92,6 +95,8 @@ async def relay(
             slot=slot,
             request_id=request_id,
             session=session,
+            times=(began, admitted, time.time_ns()),
+            traceparent=traceparent,
         )
         if not call.stream:  # The provider bills the whole answer, so it is read to its end.
             on_leave(exchange.leave)

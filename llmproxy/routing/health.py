@@ -19,6 +19,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core import redis_servers
+from core.instruments import of
+from llmproxy import metrics
 from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
 from llmproxy.models import ProviderState
@@ -95,7 +97,9 @@ def failed(route: ServedRoute, failure: AttemptFailed) -> None:
     if isinstance(failure.error, UpstreamRefusal):
         shows_nothing(route)
         return
-    breakers[name].failed(
+    breaker = breakers[name]
+    was_open_until = breaker.open_until
+    breaker.failed(
         time.time(),
         fault=_fault(failure.status),
         error=failure.outcome,
@@ -103,6 +107,8 @@ def failed(route: ServedRoute, failure: AttemptFailed) -> None:
         limits=limits(),
         retry_after=failure.retry_after,
     )
+    if breaker.open_until > was_open_until:
+        of(metrics.BREAKER_OPENED, name).inc()
     if failure.status in _REFUSED:
         _alert(name, failure.status)
 

@@ -1,4 +1,4 @@
-"""How the providers were, day by day: one observation a minute, counted by state.
+"""How the providers and the site were, day by day: one observation a minute, counted by state.
 
 The worker observes what the web workers share in Redis, so nothing is asked of the providers. A
 minute in which the worker or Redis was away has no observation.
@@ -16,6 +16,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from core import redis_servers
+from core.models import ProbeDay
 from llmproxy.models import ProviderDay
 from llmproxy.providers import configured
 from llmproxy.routing import health
@@ -54,7 +55,9 @@ def observe() -> int:
 
 def forget_old() -> None:
     """Delete days that no page shows."""
-    ProviderDay.objects.filter(day__lt=timezone.now().date() - _KEPT).delete()
+    end = timezone.now().date() - _KEPT
+    ProviderDay.objects.filter(day__lt=end).delete()
+    ProbeDay.objects.filter(day__lt=end).delete()
 
 
 def days_of_all() -> dict[str, list[Day]]:
@@ -72,14 +75,33 @@ def uptime(days: Iterable[Day]) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
+def days_of_site() -> list[Day]:
+    """Return the last days of the site by its own probes; empty if there were none."""
+    today = timezone.now().date()
+    first = today - timedelta(days=DAYS - 1)
+    rows = {row.day: row for row in ProbeDay.objects.filter(day__gte=first)}
+    days = [first + timedelta(days=number) for number in range(DAYS)]
+    return [_of_site(each, rows.get(each)) for each in days] if rows else []
+
+
+def _of_site(day: date, row: ProbeDay | None) -> Day:
+    return _summed(day, up=row.up, down=row.down) if row else _summed(day)
+
+
 def _day(day: date, row: ProviderDay | None) -> Day:
-    total = row.up + row.degraded + row.down if row else 0
-    if row is None or not total:
+    if row is None:
+        return _summed(day)
+    return _summed(day, up=row.up, degraded=row.degraded, down=row.down)
+
+
+def _summed(day: date, *, up: int = 0, degraded: int = 0, down: int = 0) -> Day:
+    total = up + degraded + down
+    if not total:
         return Day(day, "", None)
-    share = (row.up + row.degraded) / total
-    if row.down * 20 >= total:  # 5 % of the day and more
+    share = (up + degraded) / total
+    if down * 20 >= total:  # 5 % of the day and more
         return Day(day, "down", share)
-    return Day(day, "degraded" if row.degraded + row.down else "up", share)
+    return Day(day, "degraded" if degraded + down else "up", share)
 
 
 async def _read_shared() -> None:

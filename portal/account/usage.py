@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.web.pages import visitor
+from core import replica
 from portal import drawing
 from tokens.api.usage import UsageQuerySerializer, records_as_csv
 from tokens.models import UsageRecord
@@ -44,6 +45,7 @@ class Ranked:
 
 @login_required
 @require_safe
+@replica.reads
 def show(request: HttpRequest) -> HttpResponse:
     """Draw the chart and the receipts that match."""
     user = visitor(request)

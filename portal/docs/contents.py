@@ -67,6 +67,14 @@ SECTIONS = (
             "portal",
             "billing",
             "metrics",
+            "operating/one-host",
+            "operating/many-hosts",
+            "operating/scaling",
+            "operating/upgrades",
+            "operating/backups",
+            "operating/monitoring",
+            "operating/maintenance",
+            "operating/drill",
             "troubleshooting",
             "performance",
             "privacy",
@@ -75,6 +83,7 @@ SECTIONS = (
             "changelog",
         ),
     ),
+    Section(_("Runbooks"), (), folder="operating/runbooks"),
     Section(
         _("Changing it"),
         (

@@ -33,7 +33,9 @@ def show(request: HttpRequest) -> HttpResponse:
     providers = [_shown(name, state, days[name]) for name, state in states.items()]
     since = timezone.now() - _INCIDENTS_FOR
     incidents = list(Incident.objects.filter(started_at__gte=since))
+    site = history.days_of_site()
     facts = {
+        "site": _shown("", "", site) if site else None,
         "providers": providers,
         "overall": _overall(list(states.values()), incidents),
         "open": [incident for incident in incidents if incident.ended_at is None],

@@ -110,7 +110,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_there(
     finally:
         redis.delete("tests:outcomes")
 
-    assert figure(text, 'scrape_failed{source="config.tasks"') == 1
+    assert figure(text, 'scrape_failed{source="tasks"') == 1
     assert "tokengate_reservations_open" in text
 
 

@@ -18,7 +18,7 @@ from accounts.models import User
 from core.folders import ForeignFolderError
 from tests.tokens.accounts import account, parts
 from tests.tokens.event_loop import run
-from tokens import ledger, metrics
+from tokens import ledger
 from tokens.ledger import Hold, HoldContext, Receipt, running, spool
 from tokens.ledger.batching import Item
 from tokens.ledger.running import RunningRequest
@@ -313,13 +313,3 @@ def test_what_the_ledger_refuses_is_set_aside_at_once(hold: Hold, folder: Path) 
 
 def test_it_is_private(hold: Hold, folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_running_requests_are_counted(folder: Path, hold: Hold) -> None:
-    request = Owing(hold, ledger.closing(hold=hold, charge=7, receipt=RECEIPT))
-    spool.write_all()
-    assert metrics.RUNNING._value.get() == 1
-
-    request.ended()
-    spool.write_all()
-    assert metrics.RUNNING._value.get() == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = Path(__file__).with_name("released.sha256")
-APPS = ("accounts", "adminpanel", "apikeys", "billing", "llmproxy", "tokens")
+APPS = ("accounts", "adminpanel", "apikeys", "billing", "core", "llmproxy", "tokens")
 
 
 def present() -> dict[str, str]:

@@ -1,12 +1,13 @@
 """GET /api/tokens/usage: usage as records, as sums, or as CSV."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -21,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core import replica
 from core.database import in_thread
 from core.errors import NotFound
 from core.http.openapi import raises
@@ -136,6 +138,7 @@ class UsageView(APIView):
             (200, "text/csv"): OpenApiTypes.STR,
         },
     )
+    @method_decorator(replica.reads)
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse | Response:
         query = UsageQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -176,14 +179,18 @@ def records_as_csv(user_id: int, wanted: Filter) -> StreamingHttpResponse:
 async def _csv_of(user_id: int, wanted: Filter) -> AsyncIterator[str]:
     """Write page by page, so that long exports need little memory and no cursor."""
     yield as_csv([UsageRecordSerializer().fields])
-    pages = queries.pages(user_id, wanted)
-    while text := await in_thread(_next_page, pages):
+    text, last = await in_thread(_next_page, user_id, wanted, None)
+    while last:
         yield text
+        text, last = await in_thread(_next_page, user_id, wanted, last)
 
 
-def _next_page(pages: Iterator[list[UsageRecord]]) -> str:
-    page = next(pages, [])
-    return as_csv(row.values() for row in UsageRecordSerializer(page, many=True).data)
+@replica.reads
+def _next_page(user_id: int, wanted: Filter, after: Place | None) -> tuple[str, Place | None]:
+    """Return the records after a place, and the place of the last one; None if there are none."""
+    places = queries.page(user_id, wanted, after)
+    rows = UsageRecordSerializer(queries.at(places), many=True).data
+    return as_csv(row.values() for row in rows), places[-1] if places else None
 
 
 def _attachment(response: T) -> T:

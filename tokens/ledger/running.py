@@ -27,6 +27,11 @@ class RunningRequest:
         """Remove it: the ledger has its settlement, or has refused it."""
         _requests.pop(self.hold.id, None)
 
+    @property
+    def is_settling(self) -> bool:
+        """Return whether it has ended, and waits for the ledger."""
+        return False
+
     def settlement_so_far(self) -> Item | None:
         """Return the settlement as it would be made now (``ledger.closing``).
 

@@ -53,8 +53,7 @@ def set_aside(request: RunningRequest) -> None:
 
 
 def write_all() -> None:
-    """Replace the file with the settlements so far of all running requests, and count those."""
-    metrics.RUNNING.set(len(running.requests()))
+    """Replace the file with the settlements so far of all running requests."""
     items = (request.settlement_so_far() for request in running.requests())
     _own.replace([as_bytes([item]) for item in items if item is not None])
 

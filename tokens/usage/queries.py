@@ -230,20 +230,25 @@ def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
     ]
 
 
-def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
-    """Yield all matching records, newest first, ``PAGE`` at a time."""
-    rest = places(user_id, wanted)
-    page = list(rest[:PAGE])
-    while page:
-        yield at(page)
-        page = list(rest.filter(older_than(page[-1]))[:PAGE])
-
-
 class Place(TypedDict):
     """Where a record stands in a list, without its other columns."""
 
     created_at: datetime
     id: UUID
+
+
+def page(user_id: int, wanted: Filter, after: Place | None) -> list[Place]:
+    """Return the next places of matching records, newest first: ``PAGE`` of them at most."""
+    rest = places(user_id, wanted)
+    return list((rest if after is None else rest.filter(older_than(after)))[:PAGE])
+
+
+def pages(user_id: int, wanted: Filter) -> Iterator[list[UsageRecord]]:
+    """Yield all matching records, newest first, ``PAGE`` at a time."""
+    after = None
+    while found := page(user_id, wanted, after):
+        yield at(found)
+        after = found[-1]
 
 
 def places(user_id: int, wanted: Filter) -> QuerySet[UsageRecord, Place]:

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from django.db import connection
+from django.db import connections, router
 
-from tokens.models import Aggregation
+from tokens.models import Aggregation, UsageRecord
 from tokens.periods import midnight
 from tokens.tiers import DEFAULT_TIER
 from tokens.usage.latency import BOUNDS, Percentiles, percentiles
@@ -193,7 +193,7 @@ def by_day(dimension: Dimension, *, since: date, until: date) -> list[DayTotals]
 def active_users(*, since: date, until: date) -> int:
     """Count the users with a request in the days (``until`` is exclusive)."""
     closed = min(until, closed_until())
-    with connection.cursor() as cursor:
+    with _reader().cursor() as cursor:
         cursor.execute(_ACTIVE, {"since": since, "closed": closed, **_span(since, until, closed)})
         return int(cursor.fetchone()[0])
 
@@ -225,11 +225,16 @@ def _read(
     """  # noqa: S608 - of the fixed texts above
     span = _span(since, until, closed)
     names = {"dimension": dimension, "since": since, "closed": closed, "bounds": BOUNDS}
-    with connection.cursor() as cursor:
+    with _reader().cursor() as cursor:
         cursor.execute(statement, {**names, **span, "free": DEFAULT_TIER})
         columns = [column.name for column in cursor.description or ()]
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     return [{**row, "latency": tuple(row["latency"])} for row in rows]
+
+
+def _reader() -> Any:
+    """Return the connection from which records are read now (``core.replica``)."""
+    return connections[router.db_for_read(UsageRecord)]
 
 
 def _span(since: date, until: date, closed: date) -> dict[str, datetime]:
