@@ -28,6 +28,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "pack",
+                    models.ForeignKey(
+                        help_text="What is bought.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.pack",
+                    ),
+                ),
+                (
                     "threshold",
                     models.PositiveBigIntegerField(help_text="Buy when fewer tokens are left."),
                 ),
@@ -110,16 +119,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("automatic", True), ("status", "open")),
                 fields=("user",),
                 name="top_up_one_automatic_at_once",
-            ),
-        ),
-        migrations.AddField(
-            model_name="automatictopup",
-            name="pack",
-            field=models.ForeignKey(
-                help_text="What is bought.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="billing.pack",
             ),
         ),
         migrations.AddIndex(
