@@ -46,10 +46,13 @@ def test_visits_of_the_front_do_not_read_the_catalog_each_time(
         assert not [query for query in asked if "llmproxy_" in query["sql"]], path
 
 
-def test_capabilities_are_those_of_the_first_provider_that_says_any() -> None:
+def test_capabilities_are_those_of_the_first_provider_that_says_any(settings: Settings) -> None:
+    settings.UPSTREAMS = dict.fromkeys(("demo", "openrouter"), ("http://127.0.0.1:9", "demo"))
     route = RouteFactory.create(model__name="m", priority=1, capabilities={})
     described = {"supported_parameters": ["tools"], "input_modalities": ["text", "image"]}
-    RouteFactory.create(model=route.model, priority=2, capabilities=described)
+    RouteFactory.create(
+        model=route.model, provider="openrouter", priority=2, capabilities=described
+    )
     model = Catalog().latest().models["m"]
     assert model.capabilities == Capabilities.from_json(described)
     RouteFactory.create(model__name="other")
