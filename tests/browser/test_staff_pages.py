@@ -22,9 +22,9 @@ pytestmark = [
     pytest.mark.django_db,
 ]
 STYLES = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")]
-# The tables of a list or a report that are wider than their place.
+# The tables of a list or a report that are wider than their place; forms of many rows may scroll.
 _TOO_WIDE = """[...document.querySelectorAll(
-    '#content .simplebar-content-wrapper, .dashboard .scroll'
+    '#changelist .simplebar-content-wrapper, .dashboard .scroll'
 )].map(each => each.scrollWidth - each.clientWidth).filter(wider => wider > 0)"""
 
 
