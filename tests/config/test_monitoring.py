@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -229,7 +230,11 @@ def test_a_real_prometheus_evaluates_every_rule_and_dashboard(
         wait_for(lambda: {rule["health"] for rule in _rules(url)} == {"ok"})
         wait_for(lambda: _value(url, "sum(tokengate_request_seconds_count)") != 0)
         assert {rule["name"] for rule in _rules(url)} >= alerts().keys()
-        wrong = {query for query in _drawn() if _asked(url, query)["status"] != "success"}
+        wrong = {
+            query
+            for query in _drawn() | _told_in_runbooks()
+            if _asked(url, query)["status"] != "success"
+        }
         assert wrong == set()
     finally:
         process.terminate()
@@ -259,6 +264,31 @@ def _drawn() -> set[str]:
     boards = (json.loads(file.read_text()) for file in (MONITORING / "dashboards").glob("*.json"))
     found = (target["expr"] for b in boards for panel in b["panels"] for target in panel["targets"])
     return {query.replace("$__rate_interval", "5m") for query in found}
+
+
+def _told_in_runbooks() -> set[str]:
+    """Return the queries of the runbooks, those in blocks and those in the text."""
+    pattern = r"```promql\n\s*(.+?)\n\s*```|`((?:max|sum|topk|rate)[ (][^`]+)`"
+    pages = (page.read_text() for page in RUNBOOKS.glob("*.md"))
+    return {"".join(found) for page in pages for found in re.findall(pattern, page)}
+
+
+def _statements() -> Iterator[str]:
+    """Yield the queries in SQL of the runbooks that need nothing of the reader."""
+    for page in RUNBOOKS.glob("*.md"):
+        text = page.read_text()
+        found = re.findall(r"""psql -c (?:"([^"]+)"|'([^']+)')|`(SELECT [^`]+)`""", text)
+        found += [(sql, "", "") for sql in re.findall(r"```sql\n\s*(.+?)\n\s*```", text)]
+        yield from (sql for parts in found if not set("<…") & set(sql := "".join(parts)))
+
+
+def test_the_sql_of_the_runbooks_runs(db: None) -> None:
+    statements = sorted(set(_statements()))
+
+    assert len(statements) > 10
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement.replace("%", "%%"))
 
 
 def _asked(url: str, query: str) -> dict[str, Any]:

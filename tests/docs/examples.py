@@ -33,6 +33,13 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(page, line, found["language"], code, found["reason"] or "")
 
 
+def queries(block: Block) -> Iterator[str]:
+    """Yield the SQL of a block, but for what has a part to be filled in."""
+    found = re.findall(r"""psql -c (["'])(.+?)\1""", block.code, re.DOTALL)
+    texts = [block.code] if block.language == "sql" else [text for _, text in found]
+    yield from (text for text in texts if not re.search(r"<\w+>|…", text))
+
+
 def script(language: str, found: list[Block], url: str) -> str:
     """Return one program that runs these blocks, each in its own scope, against this server."""
     return "\n".join(_scoped(language, each, _HERE.sub(url, each.code)) for each in found)

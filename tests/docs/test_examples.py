@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from apikeys.models import ApiKey, Scope
 from billing.pricing.plans import seed_plans
 from tests.developer import MODEL, Make
-from tests.docs.examples import Block, blocks, script
+from tests.docs.examples import Block, blocks, queries, script
 from tests.docs.pages import PAGES
 from tests.factories import PASSWORD, RouteFactory
 from tests.fakes.upstream_process import UpstreamProcess
@@ -26,7 +27,16 @@ from tests.webserver import ROOT, WebServer, demo_server
 
 RUN = ("sh", "python", "ts")
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-PROGRAMS = sorted({(b.page, b.language) for b in BLOCKS if b.language in RUN and not b.reason})
+# What a runbook says is typed on the operator's machines. Its SQL is run here.
+RUNBOOKS = ROOT / "docs" / "operating" / "runbooks"
+PROGRAMS = sorted(
+    {
+        (block.page, block.language)
+        for block in BLOCKS
+        if block.language in RUN and not block.reason and block.page.parent != RUNBOOKS
+    }
+)
+QUERIES = [query for block in BLOCKS for query in queries(block)]
 READ = ("json", "toml", "yaml")
 # Answers of 400 and above end curl with an error.
 _CURL = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
@@ -85,8 +95,14 @@ def test_every_file_of_settings_can_be_read(block: Block) -> None:
     assert _parsed(block)
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_query_is_one_that_the_database_answers(db: None, query: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+
+
 def test_every_block_has_a_language_that_is_run_or_read() -> None:
-    known = {*RUN, *READ, "mermaid", "nginx", ""}
+    known = {*RUN, *READ, "sql", "promql", "cron", "mermaid", "nginx", ""}
 
     assert {block.language for block in BLOCKS} - known == set()
 

@@ -103,9 +103,8 @@ class _Client:
             status, headers = await _head(reader)
             body = _chunks(reader) if "transfer-encoding" in headers else _rest(reader, headers)
             if status != 200:
-                async for _ in body:
-                    continue
-                call.outcome = f"status {status}"
+                whole = b"".join([part async for part in body])
+                call.outcome = f"{status} {_code(whole)}"
             elif stream:
                 call.outcome = "cut"  # until it ends
                 await _read_events(body, call)
@@ -148,6 +147,14 @@ class _Client:
             f"Content-Length: {len(text)}",
         ]
         return "\r\n".join([*lines, "", ""]).encode() + text
+
+
+def _code(body: bytes) -> str:
+    """Return the code of an error in the API's shape."""
+    try:
+        return str(json.loads(body)["error"]["code"])
+    except (ValueError, LookupError, TypeError):
+        return "without a code"
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

@@ -69,6 +69,8 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     def start(self, *, wait: bool = True) -> None:
+        if self._ready and self._ready():
+            raise RuntimeError(f"in the place of {self.name}, something is running already")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -93,13 +95,12 @@ class Program:
         wait_until(serves, f"{self.name} (see {self._log})", seconds=_START_SECONDS)
 
     def stop(self, seconds: float = _END_SECONDS) -> None:
-        """Ask it to end, and after a while make it."""
+        """Ask it to end, and after a while make it, and what it has left."""
         if self.is_running:
             self.send(signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill()
 
     def kill(self) -> None:
         """End it and its children at once, as the loss of its host would."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.drill.load import TimedCall
-from tests.load.sections import write_section
+from tests.load.sections import machine, write_section
 
 HEAD = (
     "| what was done | requests | failed | for | slowest refusal | streams cut | then | ledger |\n"
@@ -43,7 +43,7 @@ class Outcome:
         """Return it as a row of the table."""
         kinds = Counter(call.outcome for call in self.failed)
         failed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
-        refusals = [call.seconds for call in self.failed if call.outcome == "status 503"]
+        refusals = [call.seconds for call in self.failed if call.outcome.startswith("503")]
         slowest = f"{max(refusals):.1f} s" if refusals else "-"
         outage = f"{self.outage:.1f} s" if self.failed else "-"
         told = "; ".join(self.faults[:3]) or "verified: every receipt is the upstream's"
@@ -60,6 +60,13 @@ class Outcome:
         return f"| {' | '.join(cells)} |"
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, outcomes: Sequence[Outcome], *, rate: float, streams: int) -> None:
     """Replace the part of a page that the drill writes."""
-    write_section(path, "drill", text)
+    rows = "\n".join(outcome.row() for outcome in outcomes)
+    write_section(path, "drill", f"\n{conditions(rate, streams)}\n\n{HEAD}\n{rows}\n")
+
+
+def conditions(rate: float, streams: int) -> str:
+    """Say with which load, on what, and when."""
+    load = f"{rate:.0f} requests per second and {streams} streams of 15 seconds at a time"
+    return f"Seen with {load}: {machine()}."

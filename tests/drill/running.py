@@ -37,8 +37,7 @@ def run(site: Site, options: argparse.Namespace) -> int:
             found += drill.run(scene).faults
     _say("\n".join(found[:50] or ["everything holds"]))
     if options.write:
-        rows = "\n".join(outcome.row() for outcome in drill.outcomes)
-        report.write(options.write, f"{report.HEAD}\n{rows}")
+        report.write(options.write, drill.outcomes, rate=options.rate, streams=options.streams)
     return 1 if found else 0
 
 

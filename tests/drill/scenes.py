@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +33,7 @@ from tokens import ledger
 
 _BEFORE, _AFTER = 4.0, 5.0  # seconds of load before something is broken, and after it is mended
 _SMALL = 1_000_000  # bytes
-_JOURNAL = 9000  # The upstream remembers its last 10,000 requests.
+_JOURNAL, _NOTED_EVERY = 9000, 15.0  # requests, seconds
 
 
 class Drill:
@@ -53,7 +55,9 @@ class Drill:
         evidence = Evidence(timezone.now(), self.site.spools())
         orders = Orders(front.root, self._keys, self.rate, self.streams, front.host, front.port)
         load = Load(orders)
+        noting = _Noting(self.site, evidence)
         load.start()
+        noting.start()
         faults: list[str] = []
         note = ""
         try:
@@ -64,6 +68,7 @@ class Drill:
             faults.append(f"the scene broke off: {error!r}")
         finally:
             calls = load.stop()
+            noting.stop()
         outcome = Outcome(scene.title, calls, note, faults)
         self._prove(evidence, outcome)
         outcome.faults += scene.faults(outcome)
@@ -76,9 +81,7 @@ class Drill:
         connection.close_pool()  # type: ignore[attr-defined]  # its server may have gone
         close_old_connections()
         evidence.calls = list(outcome.calls)
-        evidence.note(self.site.upstream.journal(last=_JOURNAL))
         outcome.faults += proof.settle(evidence)
-        evidence.note(self.site.upstream.journal(last=_JOURNAL))
         outcome.faults += proof.faults(evidence)
         outcome.verified = not outcome.faults
 
@@ -87,6 +90,25 @@ class Drill:
         began = time.monotonic()
         yield
         notes.append(f"{what} after {time.monotonic() - began:.1f} s")
+
+
+class _Noting(threading.Thread):
+    """Notes what the upstream has done, before it forgets: it remembers 10,000 requests."""
+
+    def __init__(self, site: Site, evidence: Evidence) -> None:
+        super().__init__(name="noting", daemon=True)
+        self._site, self._evidence = site, evidence
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(_NOTED_EVERY):
+            self._evidence.note(self._site.upstream.journal(last=_JOURNAL))
+
+    def stop(self) -> None:
+        """Note the rest."""
+        self._over.set()
+        self.join()
+        self._evidence.note(self._site.upstream.journal(last=_JOURNAL))
 
 
 @dataclass
@@ -340,7 +362,7 @@ class ClockSkewed(Scene):
 
     def play(self, drill: Drill) -> str:
         site = drill.site
-        replace(site, 1, before=("faketime", "-f", "+300s"))
+        replace(site, 1, **_ahead())
         time.sleep(5)
         note = _sessions()
         replace(site, 1)
@@ -413,6 +435,14 @@ def _masters(nodes: Sequence[Node]) -> int:
     return roles.count(b"master")
 
 
+def _ahead() -> dict[str, str]:
+    """Return the variables with which a process is five minutes ahead."""
+    command = ("faketime", "-f", "+300s", "env")
+    shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    variables = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return {name: variables[name] for name in ("LD_PRELOAD", "FAKETIME")}
+
+
 def _sessions() -> str:
     """Sign in on each host, and use the session on the other one; tells what is answered."""
     email, password = f"clock-{time.time()}@example.com", "correct horse battery"
@@ -437,6 +467,7 @@ def _say(text: str) -> None:
 
 SCENES: list[Callable[[], Scene]] = [
     Peace,
+    ClockSkewed,
     RollingRestart,
     WorkerKilled,
     WebHostLost,
@@ -449,7 +480,6 @@ SCENES: list[Callable[[], Scene]] = [
     DiskFull,
     CaddyInFront,
     CertificateExpires,
-    ClockSkewed,
 ]
 
 __all__ = ["SCENES", "Drill", "Scene", "TimedCall"]
