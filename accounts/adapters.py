@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -17,8 +18,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 
 from accounts.addresses import fold
+from accounts.device_names import device_name
 from accounts.flows import factor_secrets, linking, passwords, reauthentication
 from accounts.models import User
 from accounts.throttling.attempts import count_login, may_be_told
@@ -170,3 +173,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def decrypt(self, encrypted_text: str) -> str:
         return factor_secrets.decrypt(encrypted_text)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Name the site as its pages do, where a browser asks for a passkey."""
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return {**entity, "name": settings.SITE_NAME}
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 - theirs
+        """Name a new passkey after the browser that makes it."""
+        agent = context.request.META.get("HTTP_USER_AGENT", "")
+        return device_name(given="", user_agent=agent)[:100] or gettext("Passkey")

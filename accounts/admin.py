@@ -17,10 +17,10 @@ from unfold import forms
 from accounts import allauth_admin
 from accounts.addresses import fold
 from accounts.flows import verification
-from accounts.models import Session, User
+from accounts.models import BrowserSession, SecurityEvent, Session, User
 from accounts.sessions import session_pairs
 from accounts.sessions.revocation import sign_out_everywhere
-from core.admin.pages import OfUsersAdmin, Ranked
+from core.admin.pages import OfUsersAdmin, Ranked, RecentFilter
 from core.admin.rank import GIVES_RIGHTS
 
 
@@ -154,6 +154,24 @@ class SessionAdmin(OfUsersAdmin):
             session_pairs.revoke(session.pk)
             self.log_change(request, session, "Signed out.")
         self.message_user(request, f"{len(queryset)} devices are signed out.")
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(OfUsersAdmin):
+    """Sign-ins, failed ones, and changes of how accounts are signed in to. Read-only."""
+
+    list_display = ("created_at", "user", "event", "detail", "network", "agent")
+    list_filter = (RecentFilter, "event")
+    ordering = ("-created_at", "-id")
+
+
+@admin.register(BrowserSession)
+class BrowserSessionAdmin(OfUsersAdmin):
+    """Signed-in browsers. Read-only: the user's page has the action that ends all sessions."""
+
+    list_display = ("user", "agent", "network", "created_at", "last_used_at", "revoked_at")
+    list_filter = ("created_at", ("revoked_at", admin.EmptyFieldListFilter))
+    ordering = ("-last_used_at",)
 
 
 allauth_admin.register()

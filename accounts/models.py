@@ -187,6 +187,77 @@ class Session(models.Model):
         return self.name or "unnamed device"
 
 
+class BrowserSession(models.Model):
+    """A browser that is signed in to the pages. Its cookie's data name the row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        related_name="browser_sessions",
+        db_index=False,
+        help_text="The user who is signed in.",
+    )
+    epoch = models.PositiveIntegerField(
+        help_text="The user's epoch when it was last used: an older one was signed out."
+    )
+    agent = models.CharField(
+        max_length=200, blank=True, help_text="Browser and system, such as Firefox on Linux."
+    )
+    network = models.CharField(
+        max_length=43, blank=True, help_text="The network of its address: /24 or /48."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was signed in.")
+    last_used_at = models.DateTimeField(
+        default=timezone.now, help_text="When it was last used, to the minute."
+    )
+    revoked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was signed out from another place."
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(name="browser_session_by_user", fields=["user", "-last_used_at"]),
+            models.Index(name="browser_session_by_use", fields=["last_used_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.agent or "unnamed browser"
+
+
+class SecurityEvent(models.Model):
+    """A sign-in, a failed one, or a change of how an account is signed in to."""
+
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        related_name="security_events",
+        db_index=False,
+        help_text="Whose account it is about.",
+    )
+    event = models.CharField(max_length=40, help_text="What happened, such as login_failed.")
+    detail = models.CharField(
+        max_length=200, blank=True, help_text="Of what: a device, a key, a kind of factor."
+    )
+    network = models.CharField(
+        max_length=43, blank=True, help_text="The network of the client's address: /24 or /48."
+    )
+    agent = models.CharField(
+        max_length=200, blank=True, help_text="Program and system, such as Firefox on Linux."
+    )
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it happened.")
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = [
+            models.Index(name="security_event_by_user", fields=["user", "-created_at", "-id"]),
+            models.Index(name="security_event_by_time", fields=["created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.detail}".strip()
+
+
 class RedeemedGrant(models.Model):
     """A redeemed code. Inserting its row a second time fails, independently of Redis."""
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("accounts/email/", pages.addresses, name="account_email"),
     path("accounts/password/set/", pages.set_password, name="account_set_password"),
     path("accounts/2fa/totp/activate/", pages.enroll_totp, name="mfa_activate_totp"),
+    path("accounts/2fa/webauthn/add/", pages.enroll_passkey, name="mfa_add_webauthn"),
     path("accounts/3rdparty/", transaction.atomic(connections), name="socialaccount_connections"),
     path("accounts/", include("allauth.urls")),
     path("", include(([path("", include((_openid, "oidc")))], "idp"))),

@@ -5,7 +5,7 @@ from typing import Any
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount import signals as social
-from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -14,7 +14,7 @@ from accounts.addresses import fold
 from accounts.flows import verification
 from accounts.models import User
 from accounts.security_log import note
-from accounts.sessions import session_age
+from accounts.sessions import browser_sessions, session_age
 
 
 @receiver(pre_save, sender=Authenticator)
@@ -40,7 +40,14 @@ def note_failed_login(
 def begin_session(*, request: HttpRequest, user: User, **_: Any) -> None:
     """Note that a browser was signed in, and since when."""
     session_age.begin(request)
+    browser_sessions.begin(request, user)
     note("browser_signed_in", user_id=user.pk, request=request)
+
+
+@receiver(user_logged_out)
+def end_session(*, request: HttpRequest, **_: Any) -> None:
+    """Forget a browser that signs out: its cookie still names it."""
+    browser_sessions.end(request)
 
 
 @receiver(mfa.authenticator_added)

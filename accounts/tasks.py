@@ -2,17 +2,19 @@
 
 from celery import shared_task
 
-from accounts import notices
+from accounts import notices, security_log
 from accounts.flows import deletion, factor_secrets, redemption
-from accounts.sessions import session_pairs
+from accounts.sessions import browser_sessions, session_pairs
 from accounts.sessions.browser_store import SessionStore
 
 
 @shared_task
 def forget_what_has_expired() -> None:
-    """Delete sessions of devices and browsers, and grants of editors, that are good for nothing."""
+    """Delete what is good for nothing: sessions, grants of editors, and old security events."""
     redemption.forget_expired()
     session_pairs.forget_expired()
+    browser_sessions.forget_expired()
+    security_log.forget_old()
     SessionStore.clear_expired()
     deletion.mark_deleted()
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from adminpanel.site import customer_pages, provider_pages  # noqa: F401 - they register pages
+from adminpanel.site import customer_pages, provider_pages, refund_pages  # noqa: F401 - they register pages
 from core.admin.pages import OfUsersAdmin
 
 

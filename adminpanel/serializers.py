@@ -166,6 +166,7 @@ class MonthSerializer(serializers.Serializer[Any]):
     churn_rate = serializers.FloatField(
         allow_null=True, help_text="Of those at the month's start; null where there were none."
     )
+    purchases = _money(help_text="Of packs of tokens; part of the revenue.")
     failed_payments = serializers.IntegerField()
     upstream_cost = _money(help_text="USD.")
     margin = _money(help_text="Revenue less upstream cost; of use where the currency is USD.")

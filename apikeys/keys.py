@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import security_log
 from accounts.errors import TokenRevoked
 from accounts.models import User
 from apikeys import secrets
@@ -35,6 +36,7 @@ def create(
     text = secrets.new_key()
     scopes = list(scopes or default_scopes())
     key = ApiKey.objects.create(user=user, name=name, scopes=scopes, **fields, **_secret(text))
+    security_log.note("key_created", user_id=user.pk, detail=name)
     return key, text
 
 
@@ -68,6 +70,7 @@ def change(key: ApiKey, **fields: Any) -> None:
         setattr(key, name, value)
 
 
+@transaction.atomic
 def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
     """Replace the key's text and return the new one; the old one is valid for ``overlap`` more.
 
@@ -78,14 +81,17 @@ def rotate(key: ApiKey, *, overlap: timedelta = timedelta()) -> str:
     changes = {**_secret(text), **_overlap(key, overlap)}
     if not ApiKey.objects.filter(pk=key.pk, digest=key.digest, revoked_at=None).update(**changes):
         raise Conflict("This key was rotated or revoked by another request.")
+    security_log.note("key_rotated", user_id=key.user_id, detail=key.name)
     for name, value in changes.items():
         setattr(key, name, value)
     return text
 
 
+@transaction.atomic
 def revoke(key: ApiKey) -> None:
     """Revoke the key. Its row remains, because usage records refer to it."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        security_log.note("key_revoked", user_id=key.user_id, detail=key.name)
 
 
 def revoke_all(*, user: User) -> None:

@@ -7,13 +7,22 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
 from billing.events import webhooks
-from billing.models import Customer, Invoice, Pack, Plan, Price, StripeEvent, Subscription, TopUp
+from billing.models import (
+    AutomaticTopUp,
+    Customer,
+    Invoice,
+    Pack,
+    Plan,
+    Price,
+    StripeEvent,
+    Subscription,
+    TopUp,
+)
 from billing.stripe import gateway, mirror_admin
 from core.admin.columns import money, number
-from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin
+from core.admin.pages import OfUsersAdmin, ReadOnlyAdmin, StaffAdmin, StaffInline
 from core.queue import enqueue
 
 _FIGURES = (money("total"), money("paid"), money("refunded"), number("tokens"))
@@ -57,6 +66,7 @@ class TopUpAdmin(OfUsersAdmin):
     list_display = (
         "user",
         number("tokens"),
+        "automatic",
         "status",
         money("paid"),
         money("refunded"),
@@ -70,6 +80,14 @@ class TopUpAdmin(OfUsersAdmin):
     ordering = ("-created_at",)
 
 
+@admin.register(AutomaticTopUp)
+class AutomaticTopUpAdmin(OfUsersAdmin):
+    list_display = ("user", "pack", number("threshold"), "enabled", "stopped", "consented_at")
+    list_filter = ("enabled", "stopped")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user", "pack")
+    ordering = ("-consented_at",)
+
+
 @admin.register(Customer)
 class CustomerAdmin(OfUsersAdmin):
     list_display = ("user", "stripe_id", "created_at")
@@ -77,7 +95,7 @@ class CustomerAdmin(OfUsersAdmin):
     ordering = ("-user_id",)
 
 
-class InvoiceInline(TabularInline):  # type: ignore[misc]  # untyped
+class InvoiceInline(StaffInline):
     model = Invoice
     fields = ("number", "status", *_FIGURES, "created_at")
     readonly_fields = fields

@@ -10,6 +10,7 @@ ApiError
 │   └── SubscriptionBusy  409  another request is changing the subscription; retryable
 ├── InvalidRequest
 │   ├── GoneAtStripe      400  no object has this id
+│   ├── NoCard            400  there is no saved card
 │   ├── UnknownPack       400  param
 │   └── UnknownPlan       400  param
 ├── Unavailable
@@ -62,6 +63,10 @@ class SubscriptionBusy(Conflict):
     code = "subscription_busy"
     message = "Another request is changing this subscription. Please try again."
     retryable = True
+
+
+class NoCard(InvalidRequest):
+    message = "Save a card first."
 
 
 class UnknownPack(InvalidRequest):

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from billing.models import Subscription, TopUp
+from billing.models import AutomaticTopUp, Subscription, TopUp
 from core import currencies, email
 from core.queue import enqueue
 
@@ -33,8 +33,21 @@ def confirm(row: TopUp) -> None:
         "amount": currencies.formatted(row.paid, row.currency),
         "expires_at": _iso(row.expires_at),
         "purchase": str(row.pk),
+        "automatic": row.automatic,
     }
     _later(row.user_id, "top_up_receipt", facts)
+
+
+def tell_of_automatic_top_up(
+    user_id: int, kind: str, *, why: str = "", ceiling: AutomaticTopUp | None = None
+) -> None:
+    """Tell that it was `stopped`, or reached its `ceiling`, once the transaction is committed."""
+    facts: dict[str, Any] = {"why": why}
+    if ceiling:
+        currency = ceiling.pack.currency
+        facts["ceiling"] = currencies.formatted(ceiling.monthly_ceiling, currency)
+        facts["threshold"] = ceiling.threshold
+    _later(user_id, f"automatic_top_up_{kind}", facts)
 
 
 def send(user_id: int, kind: str, facts: dict[str, Any]) -> None:

@@ -421,6 +421,11 @@ class TopUp(models.Model):
         max_length=255, blank=True, db_index=True, help_text="Stripe's id of the Checkout page."
     )
     checkout_url = models.TextField(blank=True, help_text="The Checkout page.")
+    automatic = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether it was charged to the saved card, without the user being there.",
+    )
     payment_intent = models.CharField(
         max_length=255, null=True, blank=True, unique=True, help_text="Stripe's id of the payment."
     )
@@ -449,6 +454,11 @@ class TopUp(models.Model):
             models.CheckConstraint(
                 name="top_up_refunded_within_paid", condition=Q(refunded__lte=F("paid"))
             ),
+            models.UniqueConstraint(
+                name="top_up_one_automatic_at_once",
+                fields=["user"],
+                condition=Q(status="open", automatic=True),
+            ),
         ]
         indexes = [
             models.Index(name="top_up_by_user", fields=["user", "-created_at"]),
@@ -462,6 +472,78 @@ class TopUp(models.Model):
     def source(self) -> str:
         """The source of its grant in the ledger."""
         return f"topup:{self.pk}"
+
+
+class AutomaticTopUp(models.Model):
+    """A user's order to buy a pack with their saved card when few tokens are left.
+
+    A purchase is made once when the rest falls below the threshold, and again only after the rest
+    was at or above it. Those of a calendar month (UTC) never cost more than the ceiling.
+    """
+
+    class Stopped(models.TextChoices):
+        NO = "", "not stopped"
+        DECLINED = "declined", "the card was declined"
+        AUTHENTICATION = "authentication", "the bank asked for authentication"
+        NO_CARD = "no_card", "there is no card"
+        NOT_SOLD = "not_sold", "the pack is not sold any more"
+        DISPUTED = "disputed", "a payment was disputed"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="automatic_top_up",
+        help_text="The buyer.",
+    )
+    pack = models.ForeignKey(
+        Pack, on_delete=models.PROTECT, related_name="+", help_text="What is bought."
+    )
+    threshold = models.PositiveBigIntegerField(help_text="Buy when fewer tokens are left.")
+    monthly_ceiling = models.PositiveIntegerField(
+        help_text="The most that a calendar month (UTC) may cost, in the currency's cents."
+    )
+    enabled = models.BooleanField(default=True, help_text="Whether it buys.")
+    armed = models.BooleanField(
+        default=True, help_text="Whether the next fall below the threshold causes a purchase."
+    )
+    consented_at = models.DateTimeField(help_text="When the user agreed to these settings.")
+    price = models.PositiveIntegerField(
+        help_text="The pack's price that the user agreed to, in the currency's cents."
+    )
+    tokens = models.PositiveBigIntegerField(help_text="The pack's tokens that the user agreed to.")
+    stopped = models.CharField(
+        max_length=16,
+        choices=Stopped.choices,
+        blank=True,
+        default=Stopped.NO,
+        help_text="Why it was turned off by us.",
+    )
+    stopped_at = models.DateTimeField(null=True, blank=True, help_text="When that was.")
+    ceiling_told = models.DateField(
+        null=True,
+        blank=True,
+        help_text="The first day of the month for which the user was told of the ceiling.",
+    )
+
+    class Meta:
+        verbose_name = "automatic top-up"
+        constraints = [
+            models.CheckConstraint(
+                name="automatic_top_up_off_when_stopped",
+                condition=Q(stopped="") | Q(enabled=False, stopped_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="automatic_top_up_ceiling_allows_one",
+                condition=Q(monthly_ceiling__gte=F("price")),
+            ),
+        ]
+        indexes = [
+            models.Index(name="automatic_top_up_on", fields=["user"], condition=Q(enabled=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tokens:,} tokens below {self.threshold:,}"
 
 
 class StripeEvent(models.Model):

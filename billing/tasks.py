@@ -14,7 +14,7 @@ from billing.pricing import plans
 from billing.stripe import customers, gateway
 from billing.stripe import mirror as mirroring
 from billing.subscriptions import leaving, locks, scheduled_changes
-from billing.topups import buying
+from billing.topups import automatic, buying
 from core.errors import Unavailable
 
 _CHANGES_MEANWHILE = 5  # of an address; what is missed then is found nightly
@@ -90,6 +90,12 @@ def mend() -> None:
         webhooks.retry_failed()
         leaving.end_marked()
         leaving.forget_all()
+
+
+@shared_task
+def top_up_automatically() -> int:
+    """Buy for those whose tokens fell below their threshold; returns how many were charged."""
+    return automatic.buy_due() if gateway.is_set_up() else 0
 
 
 @shared_task(time_limit=3600)

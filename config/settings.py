@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "core.http.middleware.api_errors",
     "core.http.middleware.plain_forms",
+    "core.http.client.remember_client",
     "accounts.web.browsers.page_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -106,7 +107,11 @@ LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [folder] if (folder := env.str("SITE_TEMPLATES", "")) else [],
+        # The operator's own templates, then those that mend unfold's.
+        "DIRS": [
+            *([folder] if (folder := env.str("SITE_TEMPLATES", "")) else []),
+            BASE_DIR / "adminpanel" / "unfold",
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -201,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
     "notify-low-balances": {"task": "tokens.tasks.notify_low_balances", "schedule": 300.0},
     "notify-runaway-usage": {"task": "tokens.tasks.notify_runaway_usage", "schedule": 300.0},
     "end-grace": {"task": "billing.tasks.end_grace", "schedule": 600.0},
+    "top-up-automatically": {"task": "billing.tasks.top_up_automatically", "schedule": 30.0},
     "mend-billing": {"task": "billing.tasks.mend", "schedule": 120.0},
     "sync-stripe": {
         "task": "billing.tasks.sync_stripe",
@@ -214,6 +220,10 @@ CELERY_BEAT_SCHEDULE = {
     "prune-usage": {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),
+    },
+    "forget-refusals": {
+        "task": "tokens.tasks.forget_refusals",
+        "schedule": crontab(hour="4", minute="11"),
     },
     "free-allowances": {"task": "tokens.tasks.keep_free_allowances", "schedule": 3600.0},
     "forget-keys": {"task": "tokens.tasks.forget_idempotency_keys", "schedule": 3600.0},
@@ -271,6 +281,8 @@ REGISTER_RATE: str = env.str("REGISTER_RATE", "60/m" if DEBUG else "20/h")
 
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal_overview"
+# For so many days users and staff see sign-ins and changes of how an account is signed in to.
+SECURITY_EVENT_DAYS: int = env.int("SECURITY_EVENT_DAYS", default=180)
 SESSION_ENGINE = "accounts.sessions.browser_store"
 SESSION_COOKIE_NAME = "tokengate_session"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -299,15 +311,24 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Logging in is counted by accounts.throttling.attempts, together with the API's logins.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": f"{REGISTER_RATE}/ip"}
 
-# The second factor: an authenticator app, and recovery codes. Codes are counted by CodeForm.
+# The second factor: an authenticator app, passkeys, and recovery codes. CodeForm counts codes.
 STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", default=not DEBUG)
 MFA_FORMS = {
     "authenticate": "accounts.web.forms.CodeForm",
     "reauthenticate": "accounts.web.forms.CodeAgainForm",
+    "add_webauthn": "accounts.web.forms.AddPasskeyForm",
+    "login_webauthn": "accounts.web.forms.PasskeyLoginForm",
+    "authenticate_webauthn": "accounts.web.forms.PasskeyForm",
+    "reauthenticate_webauthn": "accounts.web.forms.PasskeyAgainForm",
 }
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_TOTP_ISSUER: str = env.str("SITE_NAME", "") or "Tokengate"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Passkeys sign in alone, as they ask for a fingerprint or a PIN, or follow the password.
+MFA_SUPPORTED_TYPES = ["recovery_codes", "totp", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = {"webauthn_login": f"{LOGIN_RATE_PER_ADDRESS}/ip"}
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN: bool = DEBUG  # http://localhost
 # accounts/receivers.py asks for more: that the user's own address is verified. The library's rule
 # would let a user without any address pass, and keep users with a factor from changing theirs.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
@@ -557,6 +578,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # With deep links, each operation would be a link inside of a button, which screen readers lose.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SubscriptionStatus": "billing.serializers.STATUSES",

@@ -42,6 +42,8 @@ urlpatterns = [
     path("metrics", metrics.scrape, name="metrics"),
     path("admin/mails/", mail_pages.listing, name="staff-mails"),
     path("admin/mails/<str:name>/", mail_pages.preview, name="staff-mail"),
+    path("admin/margin/", pages.margin, name="staff-margin"),
+    path("admin/refused/", pages.refused, name="staff-refused"),
     path("admin/export/<slug:name>.csv", pages.export, name="staff-export"),
     # Django's own change would keep other sessions, and count no guesses.
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

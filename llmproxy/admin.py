@@ -5,10 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Field
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
 from core.admin.columns import per_million, usd
-from core.admin.pages import ReadOnlyAdmin, StaffAdmin
+from core.admin.pages import ReadOnlyAdmin, StaffAdmin, StaffInline
 from llmproxy.admin_fields import options_of
 from llmproxy.catalog.weights import remember
 from llmproxy.models import Alias, Incident, Model, PriceChange, Route, WeightChange
@@ -28,15 +27,13 @@ class Priced:
         return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
 
 
-class RouteInline(Priced, TabularInline):  # type: ignore[misc]  # untyped
+class RouteInline(Priced, StaffInline):
     model = Route
-    extra = 0
     readonly_fields = ("listed", "drift", "synced_at")
 
 
-class AliasInline(TabularInline):  # type: ignore[misc]  # untyped
+class AliasInline(StaffInline):
     model = Alias
-    extra = 0
 
 
 @admin.register(Model)

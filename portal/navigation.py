@@ -38,13 +38,13 @@ PORTAL = (
     Item(_("Usage"), "portal_usage", "bar-chart", ("portal_usage", "portal_receipt")),
     Item(_("API keys"), "portal_keys", "key", ("portal_key",)),
     Item(_("Plan"), "portal_plan", "credit-card", ("portal_plan", "billing_")),
-    Item(_("Buy tokens"), "portal_tokens", "coins", ("portal_tokens",)),
+    Item(_("Buy tokens"), "portal_tokens", "coins", ("portal_tokens", "portal_automatic")),
     Item(_("Devices"), "portal_devices", "monitor", ("account_devices",)),
     Item(
         pgettext_lazy("menu", "Security"),
         "portal_security",
         "shield",
-        ("account_", "mfa_", "socialaccount_"),
+        ("portal_security", "account_", "mfa_", "socialaccount_"),
     ),
     Item(_("Profile"), "portal_profile", "settings", ("portal_profile", "portal_deletion")),
 )

@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from accounts.web import pages as account_pages
-from portal.account import keys, overview, plan, profile, tokens, usage
+from portal.account import automatic, keys, overview, plan, profile, tokens, usage
 from portal.docs import views as docs
 from portal.front import models, pages, status
 
@@ -33,9 +33,12 @@ urlpatterns = [
     path("portal/plan/card/", plan.portal, name="portal_plan_card"),
     path("portal/tokens/", tokens.show, name="portal_tokens"),
     path("portal/tokens/buy/", tokens.buy, name="portal_tokens_buy"),
+    path("portal/tokens/automatic/", automatic.change, name="portal_automatic"),
+    path("portal/tokens/automatic/off/", automatic.turn_off, name="portal_automatic_off"),
     path("billing/", RedirectView.as_view(pattern_name="portal_plan"), name="billing_home"),
     path("portal/devices/", account_pages.devices, name="portal_devices"),
     path("portal/security/", account_pages.home, name="portal_security"),
+    path("portal/security/events/", account_pages.events, name="portal_security_events"),
     path("portal/profile/", profile.show, name="portal_profile"),
     path("portal/profile/export.json", profile.download, name="portal_profile_export"),
     path("portal/profile/delete/", profile.delete, name="portal_deletion"),

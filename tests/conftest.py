@@ -85,6 +85,14 @@ def _own_spool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _catalog_read_each_time() -> Iterator[None]:
+    """Let the pages of one test not show the models of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "CATALOG_SECONDS", 0)
+        yield
+
+
 @pytest.fixture
 def user(db: None) -> User:
     made: User = UserFactory.create()

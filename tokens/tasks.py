@@ -8,7 +8,7 @@ from django.conf import settings
 
 from tokens import idempotency, ledger, notices, runaway
 from tokens.ledger import allowances, free_allowance, spool
-from tokens.usage import aggregates, retention
+from tokens.usage import aggregates, refusals, retention
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -81,6 +81,12 @@ def prune_usage() -> int:
     if not settings.USAGE_RETENTION_DAYS:
         return 0
     return retention.prune(keep_days=settings.USAGE_RETENTION_DAYS, seconds=_PRUNE_SECONDS)
+
+
+@shared_task
+def forget_refusals() -> int:
+    """Delete the counts of refused requests after 400 days; returns how many rows."""
+    return refusals.forget_old()
 
 
 @shared_task

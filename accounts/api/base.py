@@ -10,9 +10,9 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.api.serializers import UserSerializer, pair_body
+from accounts.device_names import device_name
 from accounts.models import Session, User
 from accounts.sessions import session_pairs
-from accounts.sessions.devices import device_name
 
 # What is answered to whoever asks for a message, so that nobody can tell who has an account.
 MESSAGE_SENT = {"detail": "If the address can receive this message, it has been sent."}

@@ -54,12 +54,14 @@ def delete(user: User) -> None:
         goodbye = partial(enqueue, "accounts.tasks.say_goodbye", owner.email, owner.language)
         transaction.on_commit(goodbye, robust=True)
         _forget(owner)
-    security_log.note("account_deleted", user_id=owner.pk)
+        security_log.note("account_deleted", user_id=owner.pk)
 
 
 def _forget(user: User) -> None:
     sign_out_everywhere(user)
     user.sessions.all().delete()  # their names are those of the user's devices
+    user.browser_sessions.all().delete()
+    security_log.forget(user)
     SocialAccount.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()

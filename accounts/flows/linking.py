@@ -93,7 +93,7 @@ def unlink(request: HttpRequest, user: User, *, account_id: int) -> None:
         if is_last_way_in(request, account):
             raise LastLoginMethod
         account.delete()
-    security_log.note("account_unlinked", user_id=user.pk, provider=account.provider)
+        security_log.note("account_unlinked", user_id=user.pk, provider=account.provider)
 
 
 def is_last_way_in(request: HttpRequest, account: SocialAccount) -> bool:

@@ -108,7 +108,7 @@ def replace(user: User, *, password: str, keep: UUID | None = None) -> None:
         if not unchanged.update(password=hashed):
             raise PasswordChanged
         sign_out_everywhere(user, except_=keep)
-    security_log.note("password_changed", user_id=user.pk)
+        security_log.note("password_changed", user_id=user.pk)
     user.password = hashed
 
 

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import notices, security_log
@@ -20,19 +21,30 @@ from core import encryption
 
 
 def is_set_up(user: User) -> bool:
-    """Tell whether the user has an authenticator app."""
-    return bool(is_mfa_enabled(user, [Authenticator.Type.TOTP]))
+    """Tell whether the user has an authenticator app or a passkey."""
+    return bool(is_mfa_enabled(user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]))
+
+
+def passkeys(user: User) -> QuerySet[Authenticator]:
+    """Return the user's passkeys."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(
+        user=user, type=Authenticator.Type.WEBAUTHN
+    )
+    return found
 
 
 def prove(request: HttpRequest, user: User, *, code: str) -> None:
     """Insist on a good code: of the app, or a recovery code. Each is good once.
+
+    A passkey cannot be used by the API: whoever has nothing else signs in with a recovery code.
 
     Raises ``SecondFactorRequired`` or ``RateLimited``.
     """
     if not code:
         raise SecondFactorRequired
     count_code(request, user=user)
-    for authenticator in Authenticator.objects.filter(user=user):
+    with_codes = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
+    for authenticator in with_codes.filter(user=user):
         if _is_good(authenticator, code):
             authenticator.record_usage()
             return

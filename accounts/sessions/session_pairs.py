@@ -104,7 +104,7 @@ def issue(
             second_factor=second_factor,
             origin=origin,
         )
-    security_log.note("session_began", user_id=user.pk, origin=str(origin))
+        security_log.note("session_began", user_id=user.pk, detail=name, origin=str(origin))
     return _pair(token, user_id=user.pk, session_id=session.pk)
 
 

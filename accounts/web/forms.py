@@ -1,9 +1,16 @@
 """Forms of the pages where they must follow the API's rules (ACCOUNT_FORMS)."""
 
+from typing import Any
+
 from allauth.account import forms
 from allauth.core import context
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn import forms as webauthn
+from cryptography.exceptions import InvalidSignature
 from django.core.exceptions import ValidationError
+from django.forms import CharField
 from django.http import HttpRequest
 
 from accounts import security_log
@@ -12,6 +19,9 @@ from accounts.flows import passwords
 from accounts.models import User
 from accounts.throttling.attempts import count_code, count_password
 from core import encryption
+
+# What the library and fido2 raise for credentials that no browser sends, and for wrong signatures.
+_ODD = (AttributeError, KeyError, TypeError, ValueError, InvalidSignature)
 
 UNREADABLE = "Your second factor cannot be read. Ask support to remove it."
 
@@ -47,6 +57,40 @@ class CodeAgainForm(CodeForm, mfa.ReauthenticateForm):  # type: ignore[misc]
 
     def save(self) -> None:
         mfa.ReauthenticateForm.save(self)
+
+
+class PasskeyForm(webauthn.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """Refuses what no browser sends, where the library fails."""
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            found: Authenticator = super().clean_credential()
+        except (ValidationError, *_ODD) as odd:
+            user_id = self.user.pk if self.user else None
+            security_log.note("second_factor_failed", user_id=user_id, request=context.request)
+            raise get_adapter().validation_error("incorrect_code") from odd
+        return found
+
+
+class PasskeyLoginForm(PasskeyForm, webauthn.LoginWebAuthnForm):  # type: ignore[misc]
+    """The same for who signs in by it alone."""
+
+
+class PasskeyAgainForm(PasskeyForm, webauthn.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """The same for who has signed in already."""
+
+
+class AddPasskeyForm(webauthn.AddWebAuthnForm):  # type: ignore[misc]
+    """A new passkey. Its name is the user's word, and short."""
+
+    name = CharField(max_length=100, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except _ODD as odd:
+            raise get_adapter().validation_error("incorrect_code") from odd
+        return cleaned
 
 
 class ChangeForm(forms.ChangePasswordForm):  # type: ignore[misc]

@@ -4,22 +4,28 @@ from uuid import UUID
 
 from allauth.account import views
 from allauth.mfa.totp.views import activate_totp
+from allauth.mfa.webauthn.views import add_webauthn
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import security_log
 from accounts.errors import EmailTaken, TokenRevoked
 from accounts.flows import second_factor, verification
 from accounts.flows.reauthentication import is_fresh, sign_in_again
 from accounts.flows.redemption import lock_users
-from accounts.models import User
-from accounts.sessions import session_pairs
+from accounts.models import Session, User
+from accounts.sessions import browser_sessions, session_pairs
+from accounts.web import security_events
 from core.errors import InvalidRequest
+
+_EVENTS = 50
 
 
 def visitor(request: HttpRequest) -> User:
@@ -35,8 +41,10 @@ def home(request: HttpRequest) -> HttpResponse:
     facts = {
         "verified": verification.is_verified(user),
         "factor": second_factor.is_set_up(user),
+        "passkeys": second_factor.passkeys(user).count(),
         "linked": SocialAccount.objects.filter(user=user),
         "devices": session_pairs.active(user).count(),
+        "events": [security_events.shown(event) for event in user.security_events.all()[:5]],
     }
     return render(request, "accounts/home.html", facts)
 
@@ -67,23 +75,62 @@ def set_password(request: HttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def devices(request: HttpRequest) -> HttpResponse:
     """List what is signed in to the account, and sign one of it out, or all."""
-    alive = session_pairs.active(visitor(request))
+    user = visitor(request)
+    alive, own = session_pairs.active(user), browser_sessions.current(request)
     if request.method == "GET":
-        return render(request, "accounts/devices.html", {"devices": alive})
+        browsers = browser_sessions.active(user)
+        facts = {"devices": alive, "browsers": browsers, "own": own}
+        return render(request, "accounts/devices.html", facts)
     if request.POST.get("device") == "all":
-        session_pairs.revoke_all(visitor(request))
+        _sign_out_all(user)
         messages.success(request, _("All devices are signed out."))
-    elif chosen := alive.filter(pk=_device(request)).first():
-        session_pairs.revoke(chosen.pk)
+    elif request.POST.get("browser") == "others":
+        browser_sessions.revoke_others(user, except_=own)
+        security_log.note("browsers_signed_out", user_id=user.pk, request=request)
+        messages.success(request, _("All other browsers are signed out."))
+    elif "browser" in request.POST:
+        if browser_sessions.revoke(user, _id_of(request, "browser")):
+            messages.success(request, _("Signed out."))
+    elif chosen := alive.filter(pk=_id_of(request, "device")).first():
+        _sign_out(chosen)
         messages.success(request, _("Signed out."))
     return redirect(request.path)
 
 
-def _device(request: HttpRequest) -> UUID:
+@transaction.atomic
+def _sign_out(device: Session) -> None:
+    session_pairs.revoke(device.pk)
+    security_log.note("device_signed_out", user_id=device.user_id, detail=str(device))
+
+
+@transaction.atomic
+def _sign_out_all(user: User) -> None:
+    session_pairs.revoke_all(user)
+    security_log.note("devices_signed_out", user_id=user.pk)
+
+
+def _id_of(request: HttpRequest, name: str) -> UUID:
     try:
-        return UUID(request.POST.get("device", ""))
+        return UUID(request.POST.get(name, ""))
     except ValueError as malformed:
         raise InvalidRequest from malformed
+
+
+@login_required
+@require_safe
+def events(request: HttpRequest) -> HttpResponse:
+    """List what happened to the account's sign-in, the newest first."""
+    found = visitor(request).security_events.all()
+    before = request.GET.get("before", "")
+    if before.isdecimal() and len(before) < 19:
+        found = found.filter(pk__lt=int(before))
+    shown = list(found.order_by("-pk")[: _EVENTS + 1])
+    facts = {
+        "events": [security_events.shown(event) for event in shown[:_EVENTS]],
+        "older": shown[_EVENTS - 1].pk if len(shown) > _EVENTS else None,
+        "days": settings.SECURITY_EVENT_DAYS,
+    }
+    return render(request, "accounts/events.html", facts)
 
 
 @login_required
@@ -93,6 +140,16 @@ def enroll_totp(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = activate_totp(request)
         return response
     messages.info(request, _("Verify your email address first. Then set up the second factor."))
+    return redirect("account_email")
+
+
+@login_required
+def enroll_passkey(request: HttpRequest) -> HttpResponseBase:
+    """Add a passkey; before that, lead to the verification of the address."""
+    if verification.is_verified(visitor(request)):
+        response: HttpResponseBase = add_webauthn(request)
+        return response
+    messages.info(request, _("Verify your email address first. Then add a passkey."))
     return redirect("account_email")
 
 

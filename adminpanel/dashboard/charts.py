@@ -51,6 +51,11 @@ def compact(value: Value) -> str:
     return f"{value:.3g}"
 
 
+def percent(value: Value) -> str:
+    """Write a share of 1: 12.5%."""
+    return "none" if value is None else f"{value:.1%}"
+
+
 def ticks(most: float) -> list[float]:
     """Return round values from 0 to at least ``most``: two to six of them."""
     if most <= 0:

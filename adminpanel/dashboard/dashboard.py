@@ -4,24 +4,25 @@ All data comes from daily sums and the records of open days (``tokens.usage.tota
 exact and fast to read. Revenue and costs are visible only to staff who can change plans.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
-from typing import Any, TypedDict, cast
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.models import User
 from adminpanel.dashboard import charts
-from adminpanel.dashboard.charts import Chart, Series, compact
-from adminpanel.dashboard.tables import Table, readable
-from adminpanel.reports import revenue
+from adminpanel.dashboard.charts import Chart, Series, compact, percent
+from adminpanel.reports import days, revenue
 from adminpanel.reports import usage as statistics
-from adminpanel.reports.days import DEFAULT, PRESETS, Days, DaysForm, last_days, today
+from adminpanel.reports.days import Chosen, Span, today
+from adminpanel.reports.tables import Table, readable
 from tokens.usage import queries, totals
+from tokens.usage.queries import Sums, TopBy
 from tokens.usage.totals import DayTotals, Totals
 
 SEES_USAGE = "tokens.view_usagerecord"
@@ -36,13 +37,6 @@ _TOP_DAYS = 31
 class Tile:
     title: str
     value: str
-
-
-class _Span(TypedDict):
-    """The days of a report; ``until`` is exclusive."""
-
-    since: date
-    until: date
 
 
 @dataclass(frozen=True)
@@ -61,14 +55,12 @@ class _Step:
 
 @dataclass
 class Dashboard:
-    """The dashboard of the days ``first`` to ``last``, for a reader with these permissions."""
+    """The dashboard of some days, for a reader with these permissions."""
 
-    first: date
-    last: date
+    days: Chosen
     sees_money: bool
-    preset: int | None = None
-    error: str = ""
-    presets: tuple[int, ...] = field(default=PRESETS)
+    top_by: TopBy = "charged"
+    """What orders the top users."""
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -77,7 +69,7 @@ class Dashboard:
             Tile("Requests", readable(total.requests)),
             Tile("Active users", readable(self._users)),
             Tile("Tokens charged", compact(float(total.charged))),
-            Tile("Errors", _percent(_share(total.errors, total.requests))),
+            Tile("Errors", percent(_share(total.errors, total.requests))),
             *(
                 Tile(f"Latency {name}", _ms(value))
                 for name, value in total.latency_ms._asdict().items()
@@ -95,11 +87,11 @@ class Dashboard:
         # Revenue, cost and margin are of the same months: one is the difference of the others.
         span = f"{months[0]['month']} to {months[-1]['month']}" if months else "no month"
         return [
-            Tile("MRR now", _dollars(self._revenue["mrr"])),
+            Tile("MRR now", dollars(self._revenue["mrr"])),
             Tile("Subscribers", readable(sum(p["subscribers"] for p in self._revenue["plans"]))),
-            Tile(f"Revenue, {span}", _dollars(earned)),
-            Tile(f"Upstream cost, {span}", _dollars(spent)),
-            Tile(f"Margin, {span}", _dollars(margin)),
+            Tile(f"Revenue, {span}", dollars(earned)),
+            Tile(f"Upstream cost, {span}", dollars(spent)),
+            Tile(f"Margin, {span}", dollars(margin)),
             Tile("New", readable(sum(month["new"] for month in months))),
             Tile("Churned", readable(sum(month["churned"] for month in months))),
             Tile("Failed payments", readable(sum(month["failed_payments"] for month in months))),
@@ -126,7 +118,7 @@ class Dashboard:
             ], _ms)),
             charts.lines(Chart("Errors of all requests", labels, [
                 Series("share", [_share(each.errors, each.requests) for each in sums], "bad"),
-            ], _percent)),
+            ], percent)),
             charts.lines(Chart(f"Active users a day{self._mean}", labels, [
                 Series("users", [step.users for step in steps], "4"),
             ], compact)),
@@ -169,13 +161,21 @@ class Dashboard:
         return next((table for table in self.tables if table.name == name), None)
 
     @property
-    def query(self) -> str:
-        """The days, for addresses."""
-        return f"from={self.first}&to={self.last}"
+    def first(self) -> date:
+        return self.days.first
 
-    @cached_property
-    def _span(self) -> _Span:
-        return {"since": self.first, "until": self.last + timedelta(days=1)}
+    @property
+    def last(self) -> date:
+        return self.days.last
+
+    @property
+    def query(self) -> str:
+        """The days and the order, for addresses."""
+        return f"{self.days.query}&top={self.top_by}"
+
+    @property
+    def _span(self) -> Span:
+        return self.days.span
 
     @cached_property
     def _total(self) -> Totals:
@@ -265,10 +265,14 @@ class Dashboard:
         """Return the top users; of a long range only its end, because rows are by user and day."""
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
-        found = queries.top_users(since=since, until=until, at_most=_TOP_USERS)
+        found = queries.top_users(since=since, until=until, at_most=_TOP_USERS, by=self.top_by)
         emails = dict(User.objects.filter(pk__in=found).values_list("pk", "email"))
-        most = max((sums.charged for sums in found.values()), default=0) or 1
-        title = "Top users" if since == self.first else f"Top users of the last {_TOP_DAYS} days"
+        order = [self._rank(sums) for sums in found.values()]
+        most = max(order, default=0.0) or 1.0
+        order_title = "upstream cost" if self.top_by == "cost" else "tokens charged"
+        title = f"Top users by {order_title}"
+        if since != self.first:
+            title += f", of the last {_TOP_DAYS} days"
         money = ["Upstream cost, USD"] if self.sees_money else []
         return Table(
             "users",
@@ -279,8 +283,11 @@ class Dashboard:
                  *([sums.cost or Decimal(0)] if self.sees_money else [])]
                 for user, sums in found.items()
             ],
-            [sums.charged / most for sums in found.values()],
+            [value / most for value in order],
         )  # fmt: skip
+
+    def _rank(self, sums: Sums) -> float:
+        return float((sums.cost or 0) if self.top_by == "cost" else sums.charged)
 
     def _months(self) -> Table:
         return Table(
@@ -312,19 +319,9 @@ def dashboard_for(request: HttpRequest) -> Dashboard | None:
     user = request.user
     if not user.has_perm(SEES_USAGE):
         return None
-    form = DaysForm(request.GET)
-    is_fit = form.is_valid()
-    days = cast("Days", form.cleaned_data) if is_fit else last_days(DEFAULT)
-    preset = (days["last"] - days["first"]).days + 1
-    ends_today = days["last"] == today()
-    return Dashboard(
-        **days,
-        sees_money=user.has_perm(SEES_MONEY),
-        preset=preset if ends_today else None,
-        error=""
-        if is_fit
-        else " ".join(str(text) for texts in form.errors.values() for text in texts),
-    )
+    sees_money = user.has_perm(SEES_MONEY)
+    by: TopBy = "cost" if sees_money and request.GET.get("top") == "cost" else "charged"
+    return Dashboard(days.chosen(request.GET), sees_money=sees_money, top_by=by)
 
 
 def _week(monday: date, days: list[DayTotals]) -> _Step:
@@ -337,15 +334,12 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _percent(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1%}"
-
-
 def _ms(value: float | None) -> str:
     if value is None:
         return "none"
     return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.0f} ms"
 
 
-def _dollars(value: Decimal) -> str:
+def dollars(value: Decimal) -> str:
+    """Write an amount in USD for readers: $1,234.50."""
     return f"${value:,.2f}"

@@ -9,6 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils.formats import date_format
 
 from accounts.models import User
+from adminpanel.reports.tables import Table
 from billing.models import Subscription
 from tokens.models import Balance
 
@@ -16,22 +17,14 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Table:
-    """The newest rows of one kind, as text."""
-
-    headers: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
 class Overview:
-    """What a user's page shows. ``tables`` are pairs of a title and a table."""
+    """What a user's page shows. The tables have the newest rows of one kind each, as text."""
 
     user: User
     balance: Balance | None
     figures: list[tuple[str, int]]
     subscription: Subscription | None
-    tables: list[tuple[str, Table]]
+    tables: list[Table]
 
 
 def overview(user: User, *, reader: User) -> Overview:
@@ -40,7 +33,7 @@ def overview(user: User, *, reader: User) -> Overview:
     Whatever the reader may not list elsewhere is left out.
     """
     balance = Balance.objects.select_related("tier").filter(user=user).first()
-    tables = [(title, read(user)) for title, needed, read in _TABLES if reader.has_perm(needed)]
+    tables = [read(user) for needed, read in _TABLES if reader.has_perm(needed)]
     return Overview(user, balance, _figures(balance), _subscription(user), tables)
 
 
@@ -59,6 +52,8 @@ def _subscription(user: User) -> Subscription | None:
 def _sessions(user: User) -> Table:
     rows = user.sessions.order_by("-last_used_at")[:SHOWN]
     return Table(
+        "sessions",
+        "Sessions",
         ["Device", "Signed in", "Last used", "Until", "Revoked"],
         [
             [
@@ -73,9 +68,21 @@ def _sessions(user: User) -> Table:
     )
 
 
+def _events(user: User) -> Table:
+    rows = user.security_events.all()[:SHOWN]
+    return Table(
+        "events",
+        "Security events",
+        ["Time", "Event", "Of", "Program", "Network"],
+        [[when(row.created_at), row.event, row.detail, row.agent, row.network] for row in rows],
+    )
+
+
 def _keys(user: User) -> Table:
     rows = user.api_keys.order_by("-created_at")[:SHOWN]
     return Table(
+        "keys",
+        "API keys",
         ["Key", "Scopes", "Made", "Last used", "Expires", "Revoked"],
         [
             [
@@ -94,6 +101,8 @@ def _keys(user: User) -> Table:
 def _usage(user: User) -> Table:
     rows = user.usage_records.order_by("-created_at", "-id")[:SHOWN]
     return Table(
+        "usage",
+        "Recent usage",
         ["Time", "Model", "Provider", "Status", "Prompt", "Completion", "Charged"],
         [
             [
@@ -115,6 +124,8 @@ def _audit(user: User) -> Table:
     about = LogEntry.objects.filter(content_type=kind, object_id=str(user.pk))
     rows = about.select_related("user").order_by("-action_time")[:SHOWN]
     return Table(
+        "audit",
+        "Audit log",
         ["Time", "Who", "What and why"],
         [
             [
@@ -132,10 +143,11 @@ def when(moment: datetime | None) -> str:
     return date_format(moment, "DATETIME_FORMAT") if moment else "-"
 
 
-# What stands there, for whom, and where it comes from. The audit of a user is their page's history.
-_TABLES: tuple[tuple[str, str, Callable[[User], Table]], ...] = (
-    ("Sessions", "accounts.view_session", _sessions),
-    ("API keys", "apikeys.view_apikey", _keys),
-    ("Recent usage", "tokens.view_usagerecord", _usage),
-    ("Audit log", "accounts.view_user", _audit),
+# For whom each table is. The audit of a user is their page's history.
+_TABLES: tuple[tuple[str, Callable[[User], Table]], ...] = (
+    ("accounts.view_session", _sessions),
+    ("accounts.view_securityevent", _events),
+    ("apikeys.view_apikey", _keys),
+    ("tokens.view_usagerecord", _usage),
+    ("accounts.view_user", _audit),
 )

@@ -1,10 +1,12 @@
 """The range of days of a report (UTC)."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, timedelta
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from django import forms
 from django.core.validators import MinValueValidator
+from django.http import QueryDict
 from django.utils import timezone
 
 PRESETS = (7, 30, 90, 365)
@@ -40,6 +42,48 @@ class DaysForm(forms.Form):
                 f"Choose at most {_MOST_DAYS} days; the first must not be after the last."
             )
         return {"first": first, "last": last}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The days that a page is asked for. ``preset``: how many, if they end today."""
+
+    first: date
+    last: date
+    preset: int | None
+    error: str
+    presets: tuple[int, ...] = PRESETS
+
+    @property
+    def span(self) -> "Span":
+        return {"since": self.first, "until": self.last + timedelta(days=1)}
+
+    @property
+    def query(self) -> str:
+        """The days, for addresses."""
+        return f"from={self.first}&to={self.last}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.first} to {self.last}"
+
+
+class Span(TypedDict):
+    """The days of a report; ``until`` is exclusive."""
+
+    since: date
+    until: date
+
+
+def chosen(asked: QueryDict) -> Chosen:
+    """Read the days of an address; of ones that are not valid, the usual days and the error."""
+    form = DaysForm(asked)
+    is_fit = form.is_valid()
+    days = cast("Days", form.cleaned_data) if is_fit else last_days(DEFAULT)
+    number = (days["last"] - days["first"]).days + 1
+    errors = (str(text) for texts in form.errors.values() for text in texts)
+    preset = number if days["last"] == today() else None
+    return Chosen(**days, preset=preset, error="" if is_fit else " ".join(errors))
 
 
 def last_days(number: int, *, until: date | None = None) -> Days:

@@ -1,6 +1,7 @@
 """Revenue and upstream cost by month (UTC), in whole currency units.
 
-Revenue is the sum of paid invoices less refunds, in the month of the invoice. MRR is the monthly
+Revenue is the sum of paid invoices and purchases of tokens less refunds, in the month of the
+invoice or the payment. MRR is the monthly
 list price of active subscriptions, with a yearly price divided by twelve; trials count as zero.
 Upstream costs are exact and in USD (``tokens.usage.totals``).
 """
@@ -14,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from billing.models import Interval, Invoice, Price, StripeEvent, Subscription
+from billing.models import Interval, Invoice, Price, StripeEvent, Subscription, TopUp
 from core import currencies
 from tokens.periods import months_after
 from tokens.usage import totals
@@ -49,6 +50,8 @@ class Month(Movement):
     month: str
     revenue: Decimal
     by_plan: list[PlanRevenue]
+    purchases: Decimal
+    """The part of the revenue that packs of tokens brought in."""
     failed_payments: int
     upstream_cost: Decimal
     margin: Decimal
@@ -104,26 +107,33 @@ def _last_months(number: int) -> list[datetime]:
 def _months(starts: list[datetime], currency: str) -> list[Month]:
     since = starts[0]
     earned = _earned(since, currency)
+    bought = _bought(since, currency)
     costs = _costs(since)
     failed = _by_month(
         StripeEvent.objects.filter(type="invoice.payment_failed", created_at__gte=since),
         "created_at",
     )
     return [
-        _month(start, earned, costs.get(start.date(), Decimal(0)), failed.get(start.date(), 0))
+        _month(
+            start,
+            earned.get(start.date(), {}),
+            purchases=bought.get(start.date(), Decimal(0)),
+            cost=costs.get(start.date(), Decimal(0)),
+            failed=failed.get(start.date(), 0),
+        )
         for start in starts
     ]
 
 
 def _month(
-    start: datetime, earned: dict[date, dict[str, Decimal]], cost: Decimal, failed: int
+    start: datetime, plans: dict[str, Decimal], *, purchases: Decimal, cost: Decimal, failed: int
 ) -> Month:
-    plans = earned.get(start.date(), {})
-    revenue = sum(plans.values(), Decimal(0))
+    revenue = sum(plans.values(), purchases)
     return {
         "month": f"{start:%Y-%m}",
         "revenue": revenue,
         "by_plan": [{"plan": plan, "revenue": plans[plan]} for plan in sorted(plans)],
+        "purchases": purchases,
         "failed_payments": failed,
         "upstream_cost": cost,
         "margin": revenue - cost,
@@ -161,6 +171,14 @@ def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:
     for month, plan, cents in rows:
         earned.setdefault(month.date(), {})[plan] = currencies.units(cents, currency)
     return earned
+
+
+def _bought(since: datetime, currency: str) -> dict[date, Decimal]:
+    """Sum what packs of tokens brought in, by month."""
+    paid = TopUp.objects.filter(paid_at__gte=since, currency=currency, status=TopUp.Status.PAID)
+    months = paid.order_by().annotate(month=TruncMonth("paid_at", tzinfo=UTC)).values_list("month")
+    rows = months.annotate(total=Sum(F("paid") - F("refunded")))
+    return {month.date(): currencies.units(cents, currency) for month, cents in rows}
 
 
 def _costs(since: datetime) -> dict[date, Decimal]:

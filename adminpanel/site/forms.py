@@ -1,11 +1,13 @@
 """Forms of staff actions: amounts, reason and confirmation."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.utils import timezone
 from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -13,6 +15,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from billing.entitlements.repaying import Payment
+from core import currencies
 from tokens.models import Tier
 
 MOST_TOKENS = 1_000_000_000_000
@@ -61,6 +65,36 @@ class GrantForm(ActionForm):
         if moment and moment <= timezone.now():
             raise forms.ValidationError("This time is in the past.")
         return moment
+
+
+class RefundForm(ActionForm):
+    """An amount of at most what is left of a payment, in units of its currency."""
+
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    field_order = ("amount", "reason", "sure", "once")
+
+    def __init__(self, *args: Any, payment: Payment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        left = currencies.units(payment.left, payment.currency)
+        self._places = currencies.decimals(payment.currency)
+        shown = currencies.formatted(payment.left, payment.currency)
+        self.fields["amount"] = forms.DecimalField(
+            label=f"Amount, {payment.currency.upper()}",
+            initial=left,
+            min_value=Decimal(1).scaleb(-self._places),
+            max_value=left,
+            decimal_places=self._places,
+            max_digits=20,
+            widget=UnfoldAdminDecimalFieldWidget(),
+            help_text=f"At most {shown}, which is left of the payment. Unspent tokens of that part"
+            " are taken back.",
+        )
+        self.order_fields(self.field_order)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the amount in the smallest unit, as Stripe has it."""
+        given = super().arguments()
+        return {**given, "amount": int(given["amount"].scaleb(self._places))}
 
 
 class PlanForm(ActionForm):

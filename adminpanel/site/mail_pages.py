@@ -36,6 +36,8 @@ _OF_ALLAUTH = (
     "mfa/email/totp_activated",
     "mfa/email/totp_deactivated",
     "mfa/email/recovery_codes_generated",
+    "mfa/email/webauthn_added",
+    "mfa/email/webauthn_removed",
     "socialaccount/email/account_connected",
     "socialaccount/email/account_disconnected",
 )
@@ -65,7 +67,15 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
 
 def _names() -> dict[str, Callable[[], dict[str, Any]]]:
     """Return every email by its name, with what makes up its facts."""
-    billing = ("payment_failed", "plan_ended", "trial_ending", "plan_changed", "top_up_receipt")
+    billing = (
+        "payment_failed",
+        "plan_ended",
+        "trial_ending",
+        "plan_changed",
+        "top_up_receipt",
+        "automatic_top_up_stopped",
+        "automatic_top_up_ceiling",
+    )
     accounts = ("new_app", "second_factor_removed", "account_deleted")
     return {
         **dict.fromkeys((name.replace("/", ":") for name in _OF_ALLAUTH), _of_allauth),
@@ -131,6 +141,10 @@ def _of_billing() -> dict[str, Any]:
         "tokens": 5_000_000,
         "amount": "22.00 USD",
         "purchase": "0b7c7a8e",
+        "automatic": True,
+        "why": "declined",
+        "ceiling": "50.00 USD",
+        "threshold": 100_000,
     }
 
 

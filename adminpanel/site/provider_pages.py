@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from adminpanel.actions import actions
 from adminpanel.reports.customer import when
+from adminpanel.reports.tables import Table
 from adminpanel.site.action_pages import ask_and_do, staff_of
 from adminpanel.site.forms import ActionForm
 from core.admin.pages import ReadOnlyAdmin
@@ -46,7 +47,8 @@ class ProviderAdmin(ReadOnlyAdmin):
         if _may_switch(request):
             headers.append("Switch")
             rows = [[*row, _link(row)] for row in rows]
-        context = {"title": "Providers", "table": {"headers": headers, "rows": rows}}
+        table = Table("providers", "Providers", headers, rows)
+        context = {"title": table.title, "table": table}
         return render(request, "adminpanel/providers.html", self._with_site(request, context))
 
     def switch(self, request: HttpRequest, name: str, to: str) -> HttpResponse:

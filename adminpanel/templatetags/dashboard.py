@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.dashboard import dashboard_for
-from adminpanel.dashboard.tables import Table
+from adminpanel.reports.tables import Table
 from core import replica
 
 register = template.Library()

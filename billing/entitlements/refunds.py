@@ -8,8 +8,9 @@ from django.db import transaction
 
 from billing.entitlements import allocation, state
 from billing.errors import SubscriptionBusy
-from billing.models import Invoice, TopUp
+from billing.models import AutomaticTopUp, Invoice, TopUp
 from billing.stripe import gateway
+from billing.topups import automatic
 from billing.topups import refunds as purchases
 
 _ATTEMPTS = 8
@@ -53,8 +54,13 @@ def _lost(charge_id: str) -> int:
 
 
 def settle_disputed(dispute_id: str) -> None:
-    """Treat disputed money as refunded, until the dispute is won."""
-    settle(gateway.dispute(dispute_id)["charge"])
+    """Treat disputed money as refunded, until the dispute is won.
+
+    Whoever disputes a purchase is charged no more without being asked.
+    """
+    found, _ = settle(gateway.dispute(dispute_id)["charge"])
+    if isinstance(found, TopUp):
+        automatic.stop(found.user_id, AutomaticTopUp.Stopped.DISPUTED)
 
 
 @transaction.atomic

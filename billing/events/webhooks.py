@@ -28,7 +28,7 @@ from billing.stripe import readings as read
 from billing.stripe.events import Event
 from billing.stripe.readings import Obj
 from billing.subscriptions import locks, scheduled_changes
-from billing.topups import buying
+from billing.topups import automatic, buying
 from core.errors import PayloadTooLarge
 from core.http.client import client_address
 from core.http.methods import allow_methods
@@ -58,6 +58,8 @@ EVENTS = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
     "charge.refunded",
     "charge.dispute.created",
     "charge.dispute.funds_withdrawn",
@@ -154,10 +156,18 @@ def _answer(kind: str, found: Obj) -> None:
         case ["checkout", "session", _]:
             _refresh(read.subscription_of(found))
             buying.settle(found["id"])
+        case _:
+            _answer_about_money(kind, found["id"])
+
+
+def _answer_about_money(kind: str, stripe_id: str) -> None:
+    match kind.split("."):
+        case ["payment_intent", _]:
+            automatic.settle_payment(stripe_id)
         case ["charge", "refunded"]:
-            refunds.settle(found["id"])
+            refunds.settle(stripe_id)
         case ["charge", "dispute", _]:
-            refunds.settle_disputed(found["id"])
+            refunds.settle_disputed(stripe_id)
 
 
 def _refresh(subscription_id: str | None) -> None:

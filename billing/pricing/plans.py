@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from billing.models import Interval, Plan, Price
 from billing.pricing import prices
@@ -22,9 +23,9 @@ class PlanDefaults:
 
 
 DEFAULTS = {
-    "free": PlanDefaults("Try it: a free allowance of tokens every month.", 0, 0, 0),
-    "pro": PlanDefaults("For developers who code with AI every day.", 2_000, 20_000, 1),
-    "enterprise": PlanDefaults("For teams, with high limits.", 20_000, 200_000, 2),
+    "free": PlanDefaults(_("Try it: a free allowance of tokens every month."), 0, 0, 0),
+    "pro": PlanDefaults(_("For developers who code with AI every day."), 2_000, 20_000, 1),
+    "enterprise": PlanDefaults(_("For teams, with high limits."), 20_000, 200_000, 2),
 }
 
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import Customer, Subscription
+from billing.models import AutomaticTopUp, Customer, Subscription
 from billing.stripe import customers, gateway, mirror
 from billing.subscriptions import changes, locks
 from billing.topups import buying
@@ -19,8 +19,11 @@ log = structlog.get_logger("tokengate.billing")
 def mark(user: User) -> bool:
     """Note, within the deletion of an account, that its subscription is to end; tell if it has one.
 
+    Nothing is bought for it any more.
+
     Stripe is told after the commit, by the worker, which goes by this note until it is done.
     """
+    AutomaticTopUp.objects.filter(user=user).update(enabled=False)
     return bool(_live(user).update(to_end=True))
 
 

@@ -5,36 +5,25 @@ payment is credited once: by the row, which is locked, and by its source in the 
 """
 
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from billing import messages
 from billing.errors import BillingUnavailable, GoneAtStripe, UnknownPack
-from billing.metrics import PAYMENTS
 from billing.models import Pack, TopUp
 from billing.stripe import customers, gateway
 from billing.stripe import readings as read
+from billing.topups import automatic, crediting
 from core.errors import ApiError, InvalidRequest
-from tokens import ledger
 
 log = structlog.get_logger("tokengate.billing")
 
-MARK = "tokengate_top_up"
 _CHECKOUT = timedelta(hours=1)
 _REUSED = timedelta(minutes=30)  # then half of its time is left for paying
 _LATE = timedelta(minutes=10)
 _AT_ONCE = 100
 _FAILED = ("requires_payment_method", "canceled")
-
-
-def on_sale() -> QuerySet[Pack]:
-    """Return the packs that are sold now, in their order."""
-    return Pack.objects.filter(public=True)
 
 
 def buy(user: User, *, pack: str, pages: str) -> str:
@@ -45,13 +34,13 @@ def buy(user: User, *, pack: str, pages: str) -> str:
     """
     if not gateway.is_set_up():
         raise BillingUnavailable
-    chosen = on_sale().filter(pk=pack).first()
+    chosen = crediting.on_sale().filter(pk=pack).first()
     if chosen is None:
         raise UnknownPack
     if already := _open_page(user, chosen):
         return already
     customer = customers.ensure(user)
-    row = TopUp.objects.create(user=user, **_offer(chosen))
+    row = TopUp.objects.create(user=user, **crediting.offer(chosen))
     try:
         session = gateway.create_checkout(
             _checkout(row, customer=customer, pages=pages), key=str(row.pk)
@@ -81,13 +70,16 @@ def settle_overdue() -> int:
     work from being done. Of many, any are taken: payments that take days must not block the rest.
     """
     before = timezone.now() - _LATE
-    rows = TopUp.objects.filter(status=TopUp.Status.OPEN, created_at__lt=before)
+    rows = TopUp.objects.select_related("user").filter(
+        status=TopUp.Status.OPEN, created_at__lt=before
+    )
     return sum(_settled(row) for row in rows.order_by("?")[:_AT_ONCE])
 
 
 def close_pages(user_id: int) -> None:
     """Close the pages of a user who leaves, so that nobody pays for tokens that are lost."""
-    for row in TopUp.objects.filter(user_id=user_id, status=TopUp.Status.OPEN):
+    rows = TopUp.objects.select_related("user").filter(user_id=user_id, status=TopUp.Status.OPEN)
+    for row in rows:
         try:
             if row.checkout_id:
                 gateway.expire_checkout(row.checkout_id)
@@ -98,7 +90,9 @@ def close_pages(user_id: int) -> None:
 
 def _settled(row: TopUp) -> bool:
     try:
-        if row.checkout_id:
+        if row.automatic:
+            automatic.settle(row)
+        elif row.checkout_id:
             settle(row.checkout_id)
         else:  # the process died before it opened the page, or noted it
             _give_up(row)
@@ -110,26 +104,15 @@ def _settled(row: TopUp) -> bool:
 
 def _open_page(user: User, pack: Pack) -> str | None:
     """Return the page that this user has opened for the same offer, while it can be paid."""
-    same = TopUp.objects.filter(user=user, status=TopUp.Status.OPEN, **_offer(pack))
+    same = TopUp.objects.filter(user=user, status=TopUp.Status.OPEN, **crediting.offer(pack))
     recent = same.filter(created_at__gt=timezone.now() - _REUSED).exclude(checkout_url="")
     row = recent.first()
     session = row and _session(row)
     return row.checkout_url if row and session and session["status"] == "open" else None
 
 
-def _offer(pack: Pack) -> dict[str, Any]:
-    """Return the columns of a purchase that say what is offered."""
-    return {
-        "pack": pack,
-        "tokens": pack.tokens,
-        "amount": pack.price,
-        "currency": pack.currency,
-        "valid_days": pack.valid_days,
-    }
-
-
 def _checkout(row: TopUp, *, customer: str, pages: str) -> gateway.Obj:
-    marked = {MARK: str(row.pk)}
+    marked = {crediting.MARK: str(row.pk)}
     product = {"name": f"{row.tokens:,} tokens"}
     price = {"currency": row.currency, "unit_amount": row.amount, "product_data": product}
     return {
@@ -148,7 +131,8 @@ def _checkout(row: TopUp, *, customer: str, pages: str) -> gateway.Obj:
 def _take_note(row: TopUp) -> None:
     session = _session(row)
     if session is not None and session["payment_status"] == "paid":
-        _credit(row, session)
+        intent = read.identifier(session["payment_intent"])
+        crediting.credit(row, paid=session["amount_total"], intent=intent)
     elif session is None or session["status"] == "expired" or _has_failed(session):
         _give_up(row)
     elif session["status"] == "complete":  # a payment that takes days: there is no page any more
@@ -174,28 +158,3 @@ def _has_failed(session: gateway.Obj) -> bool:
 def _give_up(row: TopUp) -> None:
     open_rows = TopUp.objects.filter(pk=row.pk, status=TopUp.Status.OPEN)
     open_rows.update(status=TopUp.Status.EXPIRED)
-
-
-@transaction.atomic
-def _credit(row: TopUp, session: gateway.Obj) -> None:
-    """Grant the tokens, once however often and at how many places it is asked for."""
-    found = TopUp.objects.select_for_update().get(pk=row.pk)
-    if found.status == TopUp.Status.PAID:
-        return
-    now = timezone.now()
-    found.status = TopUp.Status.PAID
-    found.paid_at = now
-    found.paid = session["amount_total"]
-    found.payment_intent = read.identifier(session["payment_intent"])
-    found.expires_at = now + timedelta(days=found.valid_days) if found.valid_days else None
-    found.save()
-    ledger.grant(
-        user_id=found.user_id,
-        amount=found.tokens,
-        source=found.source,
-        expires_at=found.expires_at,
-        note=f"{found.tokens} tokens bought",
-    )
-    messages.confirm(found)
-    PAYMENTS.labels("succeeded").inc()
-    log.info("top_up_paid", user_id=found.user_id, tokens=found.tokens, id=str(found.pk))

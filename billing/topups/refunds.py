@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from billing.models import TopUp
 from billing.stripe import gateway
-from billing.topups import buying
+from billing.topups import automatic, buying, crediting
 from tokens import ledger
 from tokens.ledger import allowances
 from tokens.models import Grant
@@ -24,7 +24,9 @@ def of_charge(charge: gateway.Obj) -> TopUp | None:
     known = TopUp.objects.filter(payment_intent=intent).first() if intent else None
     if known:
         return known
-    row = _marked(charge)
+    row = crediting.marked(charge)
+    if row and row.automatic and intent:
+        return automatic.settle_payment(intent)
     settled = buying.settle(row.checkout_id) if row and row.checkout_id else None
     return settled if settled and settled.payment_intent == intent else None
 
@@ -47,15 +49,6 @@ def _grants(*, user_id: int) -> QuerySet[Grant]:
 
 def _source(row: TopUp, settlement: int | str) -> str:
     return f"refund:{row.pk}:{settlement}"
-
-
-def _marked(charge: gateway.Obj) -> TopUp | None:
-    """Return the purchase that the charge names; Stripe copies that from the payment."""
-    mark = (charge.get("metadata") or {}).get(buying.MARK, "")
-    try:
-        return TopUp.objects.filter(pk=UUID(mark)).first()
-    except ValueError:
-        return None
 
 
 @transaction.atomic

@@ -20,14 +20,16 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
+from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.checks import UnfoldModelAdminChecks
 from unfold.views import ChangeList
 
 from core.admin import rank
+from core.admin.names import name_of
 from core.errors import PermissionDenied as Refused
 
 COUNTED = 10_000
@@ -54,8 +56,13 @@ class _Checks(UnfoldModelAdminChecks):  # type: ignore[misc]  # untyped
 class DeclaredLookups(ChangeList):  # type: ignore[misc]  # untyped
     """A list whose address may say only what the filters of its page take from it.
 
-    Django filters by any other parameter that names a column, too; here it is an error 400.
+    Django filters by any other parameter that names a column, too; here it is an error 400. The
+    list's title is its name in the menu.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = name_of(self.opts)
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
@@ -71,6 +78,31 @@ class DeclaredLookups(ChangeList):  # type: ignore[misc]  # untyped
         return found
 
 
+class _Labeled:
+    """Names the inputs of a table for screen readers: the columns' headers are no labels."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)  # type: ignore[misc]
+        row = f": {form.instance}" if form.instance.pk else ""
+        for field in form.fields.values():
+            field.widget.attrs["aria-label"] = f"{field.label}{row}"
+
+
+class _LabeledFormSet(_Labeled, BaseModelFormSet[Any, Any]):
+    pass
+
+
+class _LabeledInlineFormSet(_Labeled, BaseInlineFormSet[Any, Any, Any]):
+    pass
+
+
+class StaffInline(TabularInline):  # type: ignore[misc]  # untyped
+    """Rows of another table on the page of the one that they belong to."""
+
+    formset = _LabeledInlineFormSet
+    extra = 0
+
+
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of its types
     """Rows that staff may edit, as far as their group allows. Every page of the site is one."""
 
@@ -83,6 +115,10 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold says nothing of it
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return DeclaredLookups
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the formset of a list whose cells are inputs, each labeled by column and row."""
+        return super().get_changelist_formset(request, formset=_LabeledFormSet, **kwargs)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Name rows by their primary key only."""

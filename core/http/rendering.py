@@ -19,7 +19,7 @@ from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from core import errors
+from core import errors, refusals
 from core.errors import ApiError
 from core.instruments import ERRORS
 
@@ -83,6 +83,8 @@ def to_api_error(exc: BaseException, request: HttpRequest) -> ApiError:
     """Map an exception to what the client is told, and count it."""
     error = _mapped(exc, request)
     ERRORS.labels(error.code).inc()
+    if error.status in refusals.STATUSES:
+        refusals.note(getattr(request, "caller_id", None), error.code)
     return error
 
 

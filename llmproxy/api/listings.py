@@ -10,7 +10,6 @@ from typing import Any
 from core.decimals import plain
 from core.errors import InvalidRequest
 from llmproxy.catalog.snapshot import ServedModel
-from llmproxy.providers.capabilities import UNKNOWN
 from llmproxy.relay.callers import Caller
 
 Json = dict[str, Any]
@@ -98,9 +97,8 @@ def _most_output(model: ServedModel, caller: Caller) -> int:
 
 
 def _capabilities(model: ServedModel) -> Json:
-    """Return the first provider's capabilities that are known; else only text."""
-    known = [route.capabilities for route in model.routes if route.capabilities != UNKNOWN]
-    described = known[0] if known else UNKNOWN
+    """Return what the model takes and gives; only text where no provider says."""
+    described = model.capabilities
     takes = list(described.input_modalities) or ["text"]
     gives = list(described.output_modalities) or [
         "embeddings" if model.kind == "embedding" else "text"

@@ -45,6 +45,12 @@ class ServedModel:
     created: int
     routes: tuple[ServedRoute, ...]
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the first provider that says anything of it can do; ``UNKNOWN`` if none does."""
+        known = (route.capabilities for route in self.routes)
+        return next((each for each in known if each != UNKNOWN), UNKNOWN)
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -78,7 +84,7 @@ class Catalog:
 
     async def snapshot(self) -> Snapshot:
         """Return the snapshot, at most a few seconds old."""
-        if time.monotonic() - self._read_at > settings.CATALOG_SECONDS:
+        if self._is_old():
             self._read_at = time.monotonic()  # Other requests use the old one meanwhile.
             try:
                 self._snapshot = await in_thread(read)
@@ -90,6 +96,20 @@ class Catalog:
         elif not self._snapshot.models:
             self._snapshot = await in_thread(read)
         return self._snapshot
+
+    def latest(self) -> Snapshot:
+        """Return the same to synchronous code, such as pages: read at most every few seconds."""
+        if not self._snapshot.models or self._is_old():
+            self._read_at = time.monotonic()
+            try:
+                self._snapshot = read()
+            except Exception:
+                self._read_at = float("-inf")
+                raise
+        return self._snapshot
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._read_at > settings.CATALOG_SECONDS
 
     async def find(self, name: str) -> ServedModel:
         """Return one model, by its name or an alias.

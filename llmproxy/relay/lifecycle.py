@@ -10,6 +10,7 @@ from llmproxy.upstream import client
 from tokens import ledger
 from tokens.ledger import leases, spool
 from tokens.limits import admission
+from tokens.usage import refusals
 
 _DRAIN_SECONDS = 8.0
 
@@ -22,7 +23,8 @@ async def start() -> None:
 
     They renew reservations and record the providers that answer them, write the charges of running
     requests to the spool, share the health of providers, listen for changes of callers, settle the
-    charges that killed workers left in the spool, and update the figures for Prometheus.
+    charges that killed workers left in the spool, store the counts of refused requests, and update
+    the figures for Prometheus.
     """
     tracing.start()
     await admission.connect()
@@ -33,6 +35,7 @@ async def start() -> None:
         memory.listen_for_ever(),
         spool.write_for_ever(),
         spool.replay_for_ever(),
+        refusals.write_for_ever(),
         vitals.watch_for_ever(),
     )
     _background.extend(asyncio.create_task(work) for work in works)
@@ -46,6 +49,7 @@ async def stop() -> None:
     while _background:
         _background.pop().cancel()
     spool.leave()
+    await refusals.write_now()
     await ledger.aclose()
     await admission.aclose()
     await client.aclose()

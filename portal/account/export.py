@@ -11,7 +11,7 @@ from accounts.api.serializers import SessionSerializer, UserSerializer
 from accounts.models import User
 from accounts.sessions import session_pairs
 from apikeys.serializers import ApiKeySerializer
-from billing.models import Invoice
+from billing.models import AutomaticTopUp, Invoice
 from billing.serializers import InvoiceSerializer
 from billing.subscriptions import overview
 from core.database import in_thread
@@ -22,7 +22,14 @@ from tokens.usage.queries import Filter
 
 _PURCHASE = (
     "id", "created_at", "status", "tokens", "amount", "currency", "paid", "paid_at", "expires_at",
-    "refunded", "taken_back",
+    "refunded", "taken_back", "automatic",
+)  # fmt: skip
+
+
+_BROWSER = ("agent", "network", "created_at", "last_used_at", "revoked_at")
+_EVENT = ("created_at", "event", "detail", "network", "agent")
+_AUTOMATIC = (
+    "enabled", "pack", "threshold", "monthly_ceiling", "consented_at", "stopped", "stopped_at",
 )  # fmt: skip
 
 
@@ -57,12 +64,16 @@ def _account(user: User) -> dict[str, Any]:
         "devices": SessionSerializer(
             session_pairs.active(user), many=True, context={"current": None}
         ).data,
+        "browsers": list(user.browser_sessions.values(*_BROWSER)),
+        "security_events": list(user.security_events.values(*_EVENT)),
+        "refused_requests": list(user.refused_days.values("day", "code", "requests")),
         "api_keys": ApiKeySerializer(user.api_keys.all(), many=True).data,
         "plan": overview.current(user),
         "invoices": InvoiceSerializer(
             Invoice.objects.filter(subscription__user=user), many=True
         ).data,
         "purchases": list(user.top_ups.values(*_PURCHASE)),
+        "automatic_top_up": AutomaticTopUp.objects.filter(user=user).values(*_AUTOMATIC).first(),
         "balance": BalanceSerializer(open_account(user.pk)).data,
         "token_entries": list(entries.values("kind", "amount", "source", "note", "created_at")),
     }

@@ -19,7 +19,7 @@ from apikeys import keys
 from apikeys.errors import TooManyKeys
 from apikeys.models import ApiKey
 from billing.api import pages_url
-from llmproxy.catalog import snapshot
+from llmproxy.catalog.snapshot import catalog
 from portal import tools
 from portal.account.key_form import OVERLAPS, KeyForm, NewKeyForm
 from tokens.ledger import open_account
@@ -130,7 +130,7 @@ def _model_for(user: User) -> str:
     patterns = tuple(open_account(user.pk).tier.allowed_models)
     served: list[Any] = [
         model
-        for model in snapshot.read().models.values()
+        for model in catalog.latest().models.values()
         if model.routes and model.kind == "chat" and allows(patterns, model.name)
     ]
     return served[0].name if served else "MODEL"

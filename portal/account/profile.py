@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import security_log
 from accounts.errors import WrongPassword
 from accounts.flows import deletion, passwords, profile, reauthentication
 from accounts.models import User
@@ -72,6 +73,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest) -> StreamingHttpResponse:
     """Send what is stored about the user, as JSON."""
+    security_log.note("data_exported", user_id=visitor(request).pk, request=request)
     response = StreamingHttpResponse(
         export.as_json(visitor(request)), content_type="application/json; charset=utf-8"
     )
@@ -90,6 +92,7 @@ def delete(request: HttpRequest) -> HttpResponseBase:
         return reauthentication.sign_in_again(request, then=request.path)
     error = ""
     if request.method == "POST":
+        security_log.note("deletion_asked", user_id=user.pk, request=request)
         error = _wrong_with(request, user, has_password=has_password)
         if not error:
             deletion.delete(user)

@@ -10,7 +10,7 @@ from accounts.web.pages import visitor
 from billing.api import pages_url
 from billing.models import TopUp
 from billing.stripe import gateway
-from billing.topups import buying, refunds
+from billing.topups import automatic, buying, crediting, refunds
 from core.errors import ApiError
 from tokens.ledger import open_account
 
@@ -25,10 +25,12 @@ def show(request: HttpRequest) -> HttpResponse:
     bought = list(user.top_ups.exclude(status=TopUp.Status.EXPIRED)[:_SHOWN])
     left = refunds.left_of(bought)
     facts = {
-        "packs": buying.on_sale(),
+        "packs": crediting.on_sale(),
         "sells": gateway.is_set_up(),
         "bought": [(row, left[row.pk]) for row in bought],
         "balance": open_account(user.pk),
+        "automatic": automatic.current(user),
+        "spent": automatic.spent_this_month(user),
     }
     return render(request, "portal/tokens.html", facts)
 

@@ -8,8 +8,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from llmproxy.catalog import snapshot
-from llmproxy.catalog.snapshot import ServedModel
+from llmproxy.catalog.snapshot import ServedModel, catalog
 
 _SHOWN = 300
 _MILLION = 1_000_000
@@ -39,7 +38,7 @@ class Listed:
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """List the models that a provider serves now."""
-    listed = [_listed(model) for model in snapshot.read().models.values() if model.routes]
+    listed = [_listed(model) for model in catalog.latest().models.values() if model.routes]
     wanted = request.GET.get("q", "").strip().lower()[:100]
     can = request.GET.get("can", "")
     found = [
@@ -63,10 +62,9 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _listed(model: ServedModel) -> Listed:
     first = model.routes[0]
-    listed = [route.capabilities for route in model.routes]
-    can = {name for each in listed for name in each.supported_parameters if name == "tools"}
-    can |= {"reasoning" for each in listed if "reasoning" in each.supported_parameters}
-    can |= {"image" for each in listed if "image" in each.input_modalities}
+    described = model.capabilities
+    can = {"tools", "reasoning"} & set(described.supported_parameters)
+    can |= {"image"} & set(described.input_modalities)
     can |= {"embedding"} if model.kind == "embedding" else set()
     return Listed(
         model,

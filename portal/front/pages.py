@@ -7,14 +7,14 @@ from django.views.decorators.http import require_safe
 
 from billing.models import Interval
 from billing.subscriptions import overview
-from llmproxy.catalog import snapshot
+from llmproxy.catalog.snapshot import catalog
 from portal.offers import offers
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Say what this is, what it costs, and how to start."""
-    models = [model for model in snapshot.read().models.values() if model.routes]
+    models = [model for model in catalog.latest().models.values() if model.routes]
     facts = {
         "offers": offers(overview.price_list(None), Interval.MONTH),
         "models": len(models),

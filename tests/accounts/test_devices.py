@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.device_names import device_name
 from accounts.models import Session, User
 from accounts.sessions import session_pairs
-from accounts.sessions.devices import device_name
 from tests.accounts.signing_in import code, fresh_email, profile, signed_in
 from tests.factories import UserFactory
 

@@ -39,6 +39,7 @@ class Scene:
 
     url: str
     email: str
+    staff: str
     stripe: StripeProcess
     server: WebServer
 
@@ -64,7 +65,8 @@ def scene(upstream: UpstreamProcess, stripe: StripeProcess) -> Iterator[Scene]:
         RouteFactory.create(model__name=model, model__context_length=400_000)
     _history()
     with WebServer({**demo_settings(upstream), **sold}, port=port) as server:
-        yield Scene(server.url, _somebody(server).email, stripe, server)
+        staff: User = UserFactory.create(is_staff=True, is_superuser=True)
+        yield Scene(server.url, _somebody(server).email, staff.email, stripe, server)
 
 
 def _somebody(server: WebServer) -> User:

@@ -42,13 +42,14 @@ def _look(page: Page, paths: dict[str, str]) -> list[str]:
         if "404" in "".join(found) and name == "not-found":
             found = [each for each in found if "404" not in each]
         violations = Axe().run(page, options=RULES).response["violations"]
-        found += [f"{name}: {each['id']}: {_targets(each)}" for each in violations]
+        found += [f"{name}: {each['id']}: {targets(each)}" for each in violations]
         if wider := is_too_wide(page):
             found.append(f"{name}: {wider} px too wide")
     return found
 
 
-def _targets(violation: dict[str, list[dict[str, object]]]) -> str:
+def targets(violation: dict[str, list[dict[str, object]]]) -> str:
+    """Return the first elements that a rule complains about."""
     return "; ".join(str(node["html"])[:120] for node in violation["nodes"][:3])
 
 

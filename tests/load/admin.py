@@ -1,4 +1,6 @@
-"""``python -m tests.load.admin``: staff's pages with 100,000 users and five million records.
+"""``python -m tests.load.admin``: staff's and users' pages with five million records.
+
+The pages of the portal are those of the user with the most records, 200,000 of them.
 
 Every list, by its first page, its last one, a search and its filters, a user's page and the
 dashboard, asked for as a superuser through Django's test client: queries, and the time to the whole
@@ -44,6 +46,34 @@ filter.
 """
 
 
+PORTAL_RUNS = 20
+_PORTAL_INTRODUCTION = """\
+## Users' pages
+
+Measured by `make bench-admin` ({machine}; shared with other work): the pages of a user with 200,000
+of five million usage records, and the public ones: queries, and the 95th percentile of the
+milliseconds to the whole answer in one process, rendered, of {runs} runs.
+"""
+_PORTAL = (
+    "/",
+    "/pricing",
+    "/models",
+    "/status",
+    "/portal/",
+    "/portal/usage/",
+    "/portal/usage/?by=model",
+    "/portal/usage/?by=session",
+    "/portal/usage/?from=2020-01-01",
+    "/portal/keys/",
+    "/portal/plan/",
+    "/portal/tokens/",
+    "/portal/devices/",
+    "/portal/security/",
+    "/portal/security/events/",
+    "/portal/profile/",
+)
+
+
 @dataclass(frozen=True)
 class View:
     """One address of a list, and what it shows."""
@@ -75,10 +105,17 @@ def main() -> int:
         View(f"{number} days", f"{reverse('admin:index')}?days={number}") for number in (30, 365)
     ]
     rows.append(("the dashboard", _slowest(client, days)))
-    section = _section(rows)
-    sys.stdout.write(section)
-    if options.write:
-        write_section(Path(options.write), "the admin site", section)
+    for name in ("margin", "refused"):
+        page = reverse(f"staff-{name}")
+        spans = [View(f"{number} days", f"{page}?days={number}") for number in (30, 365)]
+        rows.append((f"the page “{name}”", _slowest(client, spans)))
+    visitor = _heavy_user()
+    pages = [(path, _pace(visitor, View(path, path))) for path in _PORTAL]
+    sections = {"the admin site": _section(rows), "users' pages": _portal_section(pages)}
+    for title, section in sections.items():
+        sys.stdout.write(section)
+        if options.write:
+            write_section(Path(options.write), title, section)
     return 0
 
 
@@ -95,6 +132,22 @@ def _superuser() -> Client:
     client = Client(headers={"Host": "localhost"})
     client.force_login(staff)
     return client
+
+
+def _heavy_user() -> Client:
+    """Sign in the user with the most records."""
+    heavy = get_user_model().objects.order_by("pk").first()
+    assert heavy
+    client = Client(headers={"Host": "localhost"})
+    client.force_login(heavy)
+    return client
+
+
+def _pace(client: Client, view: View) -> Cost:
+    """Return the queries of a page, and the 95th percentile of its time."""
+    times = sorted(_times(client, view, PORTAL_RUNS))
+    p95 = times[min(len(times) - 1, round(0.95 * len(times)))]
+    return Cost(view.name, _queries(client, view), p95)
 
 
 def _user_page() -> str:
@@ -125,15 +178,32 @@ def _slowest(client: Client, views: Iterator[View] | list[View]) -> Cost:
 
 
 def _cost(client: Client, view: View) -> Cost:
+    milliseconds = statistics.median(_times(client, view, RUNS))
+    return Cost(view.name, _queries(client, view), milliseconds)
+
+
+def _times(client: Client, view: View, runs: int) -> list[float]:
+    """Return the milliseconds of each of so many answers, after one to warm up."""
     times = []
-    for _ in range(RUNS + 1):  # the first one warms up
+    for _ in range(runs + 1):
         began = time.perf_counter()
         answer = client.get(view.url)
         times.append(1000 * (time.perf_counter() - began))
         assert answer.status_code == 200, (view, answer.status_code)
+    return times[1:]
+
+
+def _queries(client: Client, view: View) -> int:
     with CaptureQueriesContext(connection) as captured:
         client.get(view.url)
-    return Cost(view.name, len(captured), statistics.median(times[1:]))
+    return len(captured)
+
+
+def _portal_section(pages: list[tuple[str, Cost]]) -> str:
+    lines = ["| page | queries | p95, ms |", "|---|---|---|"]
+    lines += [f"| `{path}` | {cost.queries} | {cost.milliseconds:.0f} |" for path, cost in pages]
+    introduction = _PORTAL_INTRODUCTION.format(machine=machine(), runs=PORTAL_RUNS)
+    return introduction + "\n" + "\n".join(lines) + "\n"
 
 
 def _section(rows: list[tuple[str, Cost]]) -> str:

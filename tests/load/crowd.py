@@ -12,12 +12,12 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import Session
+from accounts.models import BrowserSession, SecurityEvent, Session
 from apikeys.models import ApiKey
 from billing.models import Customer, Invoice, StripeEvent, Subscription
 from billing.pricing.plans import seed_plans
 from tests.load.seeding import BALANCES
-from tokens.models import Adjustment, Entry, Grant, Reservation
+from tokens.models import Adjustment, Entry, Grant, RefusedDay, Reservation
 
 _BATCH = 5000
 Row = Callable[[int, int], Model]
@@ -83,9 +83,15 @@ def _rows() -> list[Row]:
             status="paid",
             currency="usd",
             total=2000,
+            paid=2000,
             period_start=now,
             period_end=later,
             created_at=now,
+        ),
+        lambda user, n: SecurityEvent(user_id=user, event="session_began", detail="editor"),
+        lambda user, n: BrowserSession(user_id=user, epoch=0, agent="Firefox on Linux"),
+        lambda user, n: RefusedDay(
+            user_id=user, day=now.date(), code="rate_limited", requests=1 + n % 9
         ),
         lambda user, n: StripeEvent(
             id=f"evt_bench{n}", type="invoice.paid", payload={}, created_at=now

@@ -12,7 +12,7 @@ from tokens.models.balances import (
 )
 from tokens.models.idempotency import IdempotentAnswer
 from tokens.models.tiers import Tier, any_model
-from tokens.models.usage import Aggregation, DailyTotal, DailyUsage, UsageRecord
+from tokens.models.usage import Aggregation, DailyTotal, DailyUsage, RefusedDay, UsageRecord
 
 __all__ = [
     "Adjustment",
@@ -27,6 +27,7 @@ __all__ = [
     "KeySpending",
     "Mailbox",
     "MailboxKey",
+    "RefusedDay",
     "Reservation",
     "SessionSpending",
     "Tier",

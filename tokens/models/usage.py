@@ -352,6 +352,31 @@ class DailyTotal(models.Model):
         return f"{self.charged} tokens on {self.day}"
 
 
+class RefusedDay(models.Model):
+    """How many of a user's requests were refused on a day (UTC), with status 402 or 429."""
+
+    pk = models.CompositePrimaryKey("day", "user_id", "code")
+    day = models.DateField(help_text="The day (UTC).")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="refused_days",
+        db_index=False,
+        help_text="The user.",
+    )
+    code = models.CharField(max_length=64, help_text="The code of the error, such as rate_limited.")
+    requests = models.BigIntegerField(help_text="Number of requests.")
+
+    class Meta:
+        indexes = [models.Index(name="refused_by_user", fields=["user", "day"])]
+        constraints = [
+            models.CheckConstraint(name="refused_at_least_once", condition=Q(requests__gte=1))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} x {self.code} on {self.day}"
+
+
 class Aggregation(models.Model):
     """The day up to which `DailyUsage` and `DailyTotal` are final: one row."""
 

@@ -1,6 +1,5 @@
 """Queries of usage: filtered, summed by group, or page by page for an export."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +16,7 @@ from tokens.periods import midnight
 from tokens.usage.totals import closed_until
 
 Group = Literal["day", "model", "provider", "key", "session", "task"]
+TopBy = Literal["charged", "cost"]
 
 PAGE = 2000
 # These have no index: clients request them within seconds.
@@ -187,8 +187,12 @@ def _as_days(found: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
     )
 
 
+def _cost_of(part: QuerySet[Any]) -> str:
+    return "cost" if part.model is DailyUsage else "known_cost"
+
+
 def _by_group(part: QuerySet[Any], group: str) -> Iterator[Sums]:
-    cost = "cost" if part.model is DailyUsage else "known_cost"
+    cost = _cost_of(part)
     totals = {f"sum_of_{name}": Sum(name) for name in ("requests", *_TOKENS)}
     rows = part.order_by().annotate(group=_GROUPS[group]).values("group")
     for row in rows.annotate(**totals, sum_of_cost=Sum(cost)):
@@ -197,18 +201,19 @@ def _by_group(part: QuerySet[Any], group: str) -> Iterator[Sums]:
         yield Sums(group=key, cost=row["sum_of_cost"], **counts)
 
 
-def top_users(*, since: date, until: date, at_most: int) -> dict[int, Sums]:
-    """Return the sums of the users with the largest charges in some days, by id, largest first.
+def top_users(*, since: date, until: date, at_most: int, by: TopBy = "charged") -> dict[int, Sums]:
+    """Return the sums of the users with the largest charges, or costs, by id, largest first.
 
     ``until`` is exclusive. This reads a row for each user, day and model, so it is meant for a
     month, not for years.
     """
     parts = _parts_of_all(since, until)
-    charged: Counter[int] = Counter()
+    ranked: dict[int, Decimal] = {}
     for part in parts:
-        sums = part.order_by().values_list("user_id").annotate(Sum("charged"))
-        charged.update({user: int(sum_) for user, sum_ in sums})
-    most = sorted(charged, key=lambda user: (-charged[user], user))[:at_most]
+        column = _cost_of(part) if by == "cost" else "charged"
+        for user, sum_ in part.order_by().values_list("user_id").annotate(Sum(column)):
+            ranked[user] = ranked.get(user, Decimal(0)) + (sum_ or 0)
+    most = sorted(ranked, key=lambda user: (-ranked[user], user))[:at_most]
     merged: dict[Any, Sums] = {user: Sums(group=user) for user in most}
     for part in parts:  # All columns only for these users; those of other users are not needed.
         for found in _by_group(part.filter(user_id__in=most), "user"):

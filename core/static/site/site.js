@@ -25,3 +25,9 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosubmit]");
   if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
 });
+
+// A passkey that was not used, such as when the visitor has closed the browser's question.
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  for (const message of document.querySelectorAll("[data-passkey-error]")) message.hidden = false;
+});

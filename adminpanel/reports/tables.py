@@ -1,4 +1,4 @@
-"""Tables of the staff dashboard, also exported as CSV."""
+"""Tables on the pages of staff, some of them also exported as CSV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,11 @@ class Table:
     rows: Sequence[Sequence[Any]]
     bars: Sequence[float] = ()
     """For each row, its share of the greatest, where that is worth a bar."""
+
+    @property
+    def headers(self) -> Sequence[str]:
+        """The columns, by the name that unfold's component has for them."""
+        return self.columns
 
     @property
     def csv(self) -> str:
