@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 FOLDER: Path = settings.BASE_DIR / "docs"
 DIAGRAMS = FOLDER / "diagrams"
 INDEX = "index"
+# What the menu calls a page whose heading says something else.
+MENU_TITLES = {"overview": "Overview"}
 # Pages at the top of the repository, which GitHub looks for there.
 OUTSIDE = {
     "overview": "README.md",
