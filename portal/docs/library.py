@@ -15,8 +15,8 @@ from portal.docs import contents
 from portal.docs.contents import SECTIONS, Audience, Section
 from portal.docs.rendering import Heading, Part, Rendered, render
 
-# Addresses of an example server in the pages: readers see that of this one. On pages for operators, a
-# local address is that of a process on their own host, such as behind a proxy, and stays.
+# Addresses of an example server in the pages: readers see that of this one. On pages for operators
+# a local address is that of a process on their own host, such as behind a proxy, and stays.
 _EXAMPLE = re.compile(r"https?://api\.example\.com(?![\w.])")
 _LOCAL = re.compile(r"http://127\.0\.0\.1:8000(?![\w.])")
 _MOST_WORDS = 8
