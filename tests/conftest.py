@@ -1,5 +1,6 @@
 """What every test may ask for: callers, the demo upstream, and the real server in front of it."""
 
+import asyncio
 import gc
 import os
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
-from django.db import connections
+from django.db import connection, connections
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -91,6 +92,14 @@ def _catalog_read_each_time() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "CATALOG_SECONDS", 0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_open_transaction() -> Iterator[None]:
+    """A test that leaves a transaction open is named, not the next one that others cannot see."""
+    yield
+    if asyncio._get_running_loop() is None:  # beside Playwright's: tests/browser/conftest.py
+        assert not connection.in_atomic_block
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_revenue_is_listed_by_month(finance: APIClient, user: User) -> None:
     assert last == {
         "month": f"{last_month():%Y-%m}",
         "revenue": "60.00",
+        "purchases": "0.00",
         "by_plan": [
             {"plan": "enterprise", "revenue": "40.00"},
             {"plan": "pro", "revenue": "20.00"},
