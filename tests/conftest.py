@@ -94,9 +94,12 @@ def _catalog_read_each_time() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _no_open_transaction() -> Iterator[None]:
-    """A test that leaves a transaction open is named, not the next one that others cannot see."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A test that leaves a transaction open is named, not the next one that others cannot see.
+
+    Not a fixture: it would look before pytest-django ends the transaction of a marked test.
+    """
     yield
     if asyncio._get_running_loop() is None:  # beside Playwright's: tests/browser/conftest.py
         assert not connection.in_atomic_block
