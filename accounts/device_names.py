@@ -14,7 +14,7 @@ _PROGRAMS = {
     "Edge": r"\bEdgA?/",
     "Opera": r"\bOPR/",
     "Firefox": r"\b(Firefox|FxiOS)/",
-    "Chrome": r"\b(Chrome|CriOS)/",
+    "Chrome": r"\b((Headless)?Chrome|CriOS)/",
     "Safari": r"\bSafari/",
 }
 _SYSTEMS = {

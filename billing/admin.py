@@ -117,10 +117,24 @@ class SubscriptionAdmin(OfUsersAdmin):
 
 @admin.register(Invoice)
 class InvoiceAdmin(OfUsersAdmin):
-    list_display = ("id", "number", "plan", "status", *_FIGURES, "created_at")
+    list_display = ("name", "user", "plan", "status", *_FIGURES, "created_at")
     list_filter = ("status", "plan__tier", "created_at")
-    list_select_related: ClassVar[tuple[str, ...]] = ("subscription", "plan__tier")
+    list_select_related: ClassVar[tuple[str, ...]] = ("subscription__user", "plan__tier")
     of_user = "subscription__user"
+    fields = (
+        "id", "number", "user", "subscription", "plan", "status", *_FIGURES, "taken_back",
+        "period_start", "period_end", "payment_intent", "hosted_url", "pdf_url", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("user", *_FIGURES)
+
+    @admin.display(description="Number", ordering="number")
+    def name(self, invoice: Invoice) -> str:
+        """Return the number; a draft has none, and is called by its id."""
+        return invoice.number or invoice.pk
+
+    @admin.display(description="User")
+    def user(self, invoice: Invoice) -> str:
+        return invoice.subscription.user.email
 
 
 @admin.register(StripeEvent)

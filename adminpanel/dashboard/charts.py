@@ -205,7 +205,15 @@ def _axis(chart: Chart, scale: list[float]) -> SafeString:
         '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
         '<text class="value" x="{}" y="{}">{}</text>',
         (
-            (_LEFT, WIDTH - _RIGHT, y, y, _LEFT - 6, _short(float(y) + 4), chart.write(value))
+            (
+                _LEFT,
+                WIDTH - _RIGHT,
+                y,
+                y,
+                _LEFT - 6,
+                _short(float(y) + 4),
+                chart.write(value).replace(".0%", "%"),
+            )
             for value, y in ((value, _short(_y(value, scale[-1]))) for value in scale)
         ),
     )

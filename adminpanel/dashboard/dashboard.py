@@ -341,5 +341,6 @@ def _ms(value: float | None) -> str:
 
 
 def dollars(value: Decimal) -> str:
-    """Write an amount in USD for readers: $1,234.50."""
-    return f"${value:,.2f}"
+    """Write an amount in USD for readers: $1,234.50, -$2.00."""
+    text = f"{value:z,.2f}"
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"

@@ -47,9 +47,9 @@ class MarginPage:
         cost = sum((row.cost for row in self._plans), Decimal(0))
         last = self._months[-1] if self._months else None
         return [
-            Tile(f"Revenue, {self.days.title}", dollars(self._revenue)),
-            Tile(f"Upstream cost, {self.days.title}", dollars(cost)),
-            Tile(f"Margin, {self.days.title}", dollars(self._revenue - cost)),
+            Tile("Revenue", dollars(self._revenue)),
+            Tile("Upstream cost", dollars(cost)),
+            Tile("Margin", dollars(self._revenue - cost)),
             *([Tile(f"MRR at the end of {last.month:%Y-%m}", dollars(last.mrr))] if last else []),
         ]
 

@@ -30,6 +30,13 @@ class Table:
         return as_csv([self.columns, *self.rows])
 
     @property
+    def words(self) -> list[bool]:
+        """Which columns have words: they are aligned to the left, and figures to the right."""
+        return [
+            any(isinstance(row[at], str) for row in self.rows) for at in range(len(self.columns))
+        ]
+
+    @property
     def shown(self) -> list[list[str]]:
         """The rows as readers see them."""
         return [[readable(cell) for cell in row] for row in self.rows]
@@ -40,7 +47,7 @@ def readable(cell: Any) -> str:
     if cell is None:
         return "none"
     if isinstance(cell, Decimal):
-        return f"{cell:,.2f}"
+        return f"{cell:z,.2f}"
     if isinstance(cell, float):
-        return f"{cell:.2%}"
+        return f"{cell:z.2%}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)

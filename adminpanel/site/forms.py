@@ -28,7 +28,7 @@ class ActionForm(forms.Form):
     reason = forms.CharField(
         max_length=200,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="It stands in the audit log.",
+        help_text="It is recorded in the audit log.",
     )
     sure = forms.BooleanField(
         label="Yes, do it",

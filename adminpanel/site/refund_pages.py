@@ -51,6 +51,7 @@ class Refundable(OfUsersAdmin):
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "title": f"Refund {row}",
+                "lead": f"To {self.user_of(row).email}, at Stripe.",
             },
         )
 

@@ -22,7 +22,14 @@ def dashboard(context: RequestContext) -> SafeString:
 
 
 @register.simple_tag
-def rows_with_bars(table: Table) -> list[tuple[list[str], SafeString]]:
-    """Pair each row of a table with its bar, or with nothing."""
+def rows_with_bars(table: Table) -> list[tuple[list[tuple[str, bool]], SafeString]]:
+    """Pair each row of a table with its bar, or with nothing; cells say whether they are words."""
     bars = [charts.bar(share) for share in table.bars] or [SafeString("")] * len(table.rows)
-    return list(zip(table.shown, bars, strict=True))
+    rows = [list(zip(row, table.words, strict=True)) for row in table.shown]
+    return list(zip(rows, bars, strict=True))
+
+
+@register.simple_tag
+def headings(table: Table) -> list[tuple[str, bool]]:
+    """Return the columns of a table, and whether each has words."""
+    return list(zip(table.columns, table.words, strict=True))

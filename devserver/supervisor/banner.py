@@ -17,7 +17,8 @@ def banner(plan: Plan, demo: dict[str, str]) -> str:
     return f"""
   Site            {site}
   Portal          {site}/portal/
-  API docs        {site}/api/docs/
+  Documentation   {site}/docs/
+  API reference   {site}/api/docs/
   Admin           {site}/admin/   {demo["admin_email"]}   {demo["admin_password"]}
   Demo login      {demo["email"]}   {demo["password"]}
   Demo API key    {demo["api_key"]}

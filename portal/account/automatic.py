@@ -57,12 +57,13 @@ class AutomaticForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Explain in the visitor's language what would be refused."""
         data = super().clean() or {}
-        if self.errors:
+        pack: Pack | None = data.get("pack")
+        if pack is None:
             return data
-        pack: Pack = data["pack"]
-        if data["monthly_ceiling"] < currencies.units(pack.price, pack.currency):
+        ceiling, threshold = data.get("monthly_ceiling"), data.get("threshold")
+        if ceiling is not None and ceiling < currencies.units(pack.price, pack.currency):
             self.add_error("monthly_ceiling", _("This is less than the pack costs."))
-        if data["threshold"] > pack.tokens:
+        if threshold is not None and threshold > pack.tokens:
             self.add_error("threshold", _("This is more than the pack has tokens."))
         return data
 

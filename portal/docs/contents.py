@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 FOLDER: Path = settings.BASE_DIR / "docs"
 DIAGRAMS = FOLDER / "diagrams"
 INDEX = "index"
+RUNBOOKS = "operating/runbooks"
+# What the menu calls a page whose heading says something else.
+MENU_TITLES = {"overview": "Overview"}
 # Pages at the top of the repository, which GitHub looks for there.
 OUTSIDE = {
     "overview": "README.md",
@@ -83,7 +86,7 @@ SECTIONS = (
             "changelog",
         ),
     ),
-    Section(_("Runbooks"), (), folder="operating/runbooks"),
+    Section(_("Runbooks"), (), folder=RUNBOOKS),
     Section(
         _("Changing it"),
         (
@@ -110,3 +113,10 @@ def name_of(path: Path) -> str | None:
     """Return the name of the page in a file; None if the menu has none for it."""
     names = {file_of(name).resolve(): name for section in SECTIONS for name in section.pages()}
     return names.get(path.resolve())
+
+
+def title_of(name: str, heading: str) -> str:
+    """Return what the menu calls a page: alerts are short enough for it without their prefix."""
+    if name.startswith(f"{RUNBOOKS}/"):
+        return heading.removeprefix("Tokengate")
+    return MENU_TITLES.get(name, heading)

@@ -15,8 +15,10 @@ from portal.docs import contents
 from portal.docs.contents import SECTIONS, Audience, Section
 from portal.docs.rendering import Heading, Part, Rendered, render
 
-# Addresses of a local and of an example server in the pages: readers see that of this one.
-_EXAMPLES = re.compile(r"https?://(?:127\.0\.0\.1:8000|api\.example\.com)(?![\w.])")
+# Addresses of an example server in the pages: readers see that of this one. On pages for operators
+# a local address is that of a process on their own host, such as behind a proxy, and stays.
+_EXAMPLE = re.compile(r"https?://api\.example\.com(?![\w.])")
+_LOCAL = re.compile(r"http://127\.0\.0\.1:8000(?![\w.])")
 _MOST_WORDS = 8
 _SHOWN = 20
 _AROUND = 90
@@ -52,7 +54,8 @@ def url_of(name: str) -> str:
 def page(name: str) -> Rendered:
     """Return a page of `names`. Raises FileNotFoundError if its file is missing."""
     path = contents.file_of(name)
-    return _rendered(path, path.stat().st_mtime_ns, site_url())
+    of_users = name in names(Audience.USERS)
+    return _rendered(path, path.stat().st_mtime_ns, site_url(), of_users)
 
 
 def search(text: str, audience: Audience) -> list[Found]:
@@ -68,8 +71,9 @@ def search(text: str, audience: Audience) -> list[Found]:
 
 
 @cache
-def _rendered(path: Path, changed: int, here: str) -> Rendered:
-    text = _EXAMPLES.sub(here, path.read_text())
+def _rendered(path: Path, changed: int, here: str, of_users: bool) -> Rendered:
+    text = _EXAMPLE.sub(here, path.read_text())
+    text = _LOCAL.sub(here, text) if of_users else text
     return render(text, lambda target: _link(path, target), _picture)
 
 
@@ -108,7 +112,8 @@ def _score(part: Part, title: str, words: list[re.Pattern[str]]) -> int:
 
 def _excerpt(part: Part, words: list[re.Pattern[str]]) -> str:
     """Return the text around the first word that is there, cut between words."""
-    text = re.sub(r"\s+", " ", " ".join(part.text)).strip()
+    # Without the lines of drawings in text.
+    text = re.sub(r"[\s\u2500-\u257f]+", " ", " ".join(part.text)).strip()
     at = next((found.start() for word in words if (found := word.search(text))), 0)
     start = text.find(" ", at - _AROUND) + 1 if at > _AROUND else 0
     end = text.find(" ", at + 2 * _AROUND)

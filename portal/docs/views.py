@@ -65,4 +65,4 @@ def _menu(request: HttpRequest, current: str) -> dict[str, Any]:
 
 def _entry(name: str, current: str) -> Entry:
     page: Rendered = library.page(name)
-    return Entry(page.title, library.url_of(name), name == current)
+    return Entry(contents.title_of(name, page.title), library.url_of(name), name == current)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from adminpanel.access import roles
-from adminpanel.dashboard.dashboard import Dashboard
+from adminpanel.dashboard.dashboard import Dashboard, dollars
 from adminpanel.reports.days import Chosen
 from billing.models import Invoice, Subscription
 from billing.pricing.plans import seed_plans
@@ -91,6 +91,13 @@ def test_finance_sees_charts_users_and_revenue(enter: Enter, ada: User) -> None:
     assert page.count('role="img"') == 8
     assert "ada@example.com" in page
     assert "MRR" in page
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("1234.5", "$1,234.50"), ("-2", "-$2.00"), ("-0.001", "$0.00")]
+)
+def test_amounts_in_dollars(amount: str, text: str) -> None:
+    assert dollars(Decimal(amount)) == text
 
 
 def test_figures_are_those_of_the_records(ada: User) -> None:

@@ -58,6 +58,7 @@ def test_a_card_that_stripe_has_is_shown_and_charged_with_consent(
         ({"consent": ""}, "Check this box to agree."),
         ({"monthly_ceiling": "4.99"}, "This is less than the pack costs."),
         ({"threshold": "1000001"}, "This is more than the pack has tokens."),
+        ({"consent": "", "threshold": "1000001"}, "This is more than the pack has tokens."),
         ({"pack": "none"}, "Select a valid choice"),
         ({"threshold": "0"}, "greater than or equal to 1"),
     ],

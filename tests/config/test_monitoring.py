@@ -28,7 +28,7 @@ from tests.webserver import ROOT, WebServer, demo_server
 
 MONITORING = ROOT / "deploy" / "monitoring"
 RUNBOOKS = ROOT / "docs" / "operating" / "runbooks"
-SECTIONS = ("**Symptom.**", "**What it means.**", "## Commands that tell", "## What to do")
+SECTIONS = ("**Symptom.**", "**What it means.**", "## Find the cause", "## What to do")
 CALL = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
 _NAME = re.compile(r"\b(tokengate_[a-z0-9_]+)")
 _RECORDED = re.compile(r"\btokengate:[a-z_]+:[a-z0-9_]+")

@@ -51,6 +51,15 @@ def test_examples_have_the_address_of_this_site(client: Client, settings: Settin
     assert "127.0.0.1:8000" not in page
 
 
+def test_operators_see_the_addresses_of_their_own_hosts(client: Client, settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://tokens.example"
+
+    page = client.get("/docs/deploying/").content.decode()
+
+    assert "https://tokens.example/api/stripe/webhook/" in page
+    assert "http://127.0.0.1:8000" in page  # nginx passes requests on to it
+
+
 def test_a_search_finds_the_heading_below_which_all_words_stand(client: Client) -> None:
     found = library.search("insufficient_tokens", Audience.USERS)
 

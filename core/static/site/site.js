@@ -9,6 +9,13 @@ if (zone && !document.cookie.includes("timezone=")) {
   document.cookie = `timezone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 }
 
+// The menu of the documentation scrolls by itself, so that the current page is in sight.
+const current = document.querySelector(".docs-menu [aria-current=page]");
+const menu = current?.closest(".docs-menu");
+if (menu && menu.scrollHeight > menu.clientHeight) {
+  menu.scrollTop += current.getBoundingClientRect().top - menu.getBoundingClientRect().top - menu.clientHeight / 2;
+}
+
 // <button data-copy="id of the element whose text is copied" data-copied="Copied">
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
