@@ -44,8 +44,7 @@ def tell_of_automatic_top_up(
     """Tell that it was `stopped`, or reached its `ceiling`, once the transaction is committed."""
     facts: dict[str, Any] = {"why": why}
     if ceiling:
-        currency = ceiling.pack.currency
-        facts["ceiling"] = currencies.formatted(ceiling.monthly_ceiling, currency)
+        facts["ceiling"] = currencies.formatted(ceiling.monthly_ceiling, ceiling.currency)
         facts["threshold"] = ceiling.threshold
     _later(user_id, f"automatic_top_up_{kind}", facts)
 

@@ -488,6 +488,7 @@ class AutomaticTopUp(models.Model):
         NO_CARD = "no_card", "there is no card"
         NOT_SOLD = "not_sold", "the pack is not sold any more"
         DISPUTED = "disputed", "a payment was disputed"
+        REFUNDED = "refunded", "a payment was refunded"
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -512,6 +513,15 @@ class AutomaticTopUp(models.Model):
         help_text="The pack's price that the user agreed to, in the currency's cents."
     )
     tokens = models.PositiveBigIntegerField(help_text="The pack's tokens that the user agreed to.")
+    currency = models.CharField(
+        max_length=3,
+        db_default="usd",
+        help_text="The pack's currency that the user agreed to, in lower case.",
+    )
+    valid_days = models.PositiveSmallIntegerField(
+        db_default=365,
+        help_text="Days after which the tokens expire, that the user agreed to. 0: never.",
+    )
     stopped = models.CharField(
         max_length=16,
         choices=Stopped.choices,

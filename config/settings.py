@@ -318,6 +318,7 @@ MFA_FORMS = {
     "reauthenticate": "accounts.web.forms.CodeAgainForm",
     "add_webauthn": "accounts.web.forms.AddPasskeyForm",
     "login_webauthn": "accounts.web.forms.PasskeyLoginForm",
+    "edit_webauthn": "accounts.web.forms.RenamePasskeyForm",
     "authenticate_webauthn": "accounts.web.forms.PasskeyForm",
     "reauthenticate_webauthn": "accounts.web.forms.PasskeyAgainForm",
 }

@@ -1,9 +1,11 @@
 """Refunds by staff: of invoices, and of purchases of tokens."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.utils import timezone
 
 from accounts.models import User
 from adminpanel.actions import audit
@@ -12,7 +14,10 @@ from billing.entitlements.repaying import Payment
 from billing.models import Invoice, TopUp
 from core import currencies
 from core.admin import rank
-from core.errors import ApiError, NotFound
+from core.errors import ApiError, Conflict, NotFound
+
+_REPEATED = timedelta(hours=20)
+"""For so long, a form that is sent again finishes its refund: Stripe keeps keys for 24 hours."""
 
 
 def refund_invoice(*, staff: User, invoice_id: str, amount: int, reason: str, once: UUID) -> bool:
@@ -42,10 +47,14 @@ def _refund(
 ) -> bool:
     """Note it first, then pay: a process that dies in between leaves the note.
 
-    Whoever sends the form again after that has the same refund finished at Stripe.
+    Whoever sends the form again after that has the same refund finished at Stripe. After a day,
+    Stripe would make another: that raises ``Conflict``.
     """
     rank.require(staff, user)
-    is_first = not _was_asked(payment, once)
+    asked_at = _asked_at(payment, once)
+    is_first = asked_at is None
+    if asked_at and timezone.now() - asked_at > _REPEATED:
+        raise Conflict("This form was sent long ago. Open it again to refund more.")
     if is_first:
         repaying.check(payment, amount=amount)
         _note(payment, staff, f"{_money(amount, payment)} asked for ({once})", reason)
@@ -57,10 +66,11 @@ def _refund(
     return is_first
 
 
-def _was_asked(payment: Payment, once: UUID) -> bool:
+def _asked_at(payment: Payment, once: UUID) -> datetime | None:
     kind = ContentType.objects.get_for_model(payment.row)
     about = LogEntry.objects.filter(content_type=kind, object_id=str(payment.row.pk))
-    return about.filter(change_message__contains=f"({once})").exists()
+    first = about.filter(change_message__contains=f"({once})").order_by("action_time").first()
+    return first.action_time if first else None
 
 
 def _note(payment: Payment, staff: User, what: str, reason: str) -> None:

@@ -5,14 +5,14 @@ from datetime import UTC, date, timedelta
 from typing import TypedDict, cast
 
 from django import forms
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils import timezone
 
 PRESETS = (7, 30, 90, 365)
 DEFAULT = 30
 _MOST_DAYS = 366
-_REACH = MinValueValidator(date(1970, 1, 1))
+_REACH = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
 
 
 class Days(TypedDict):
@@ -26,8 +26,8 @@ class DaysForm(forms.Form):
     """Which days: the last ones, or from one to another (UTC, both included)."""
 
     days = forms.IntegerField(min_value=1, max_value=_MOST_DAYS, required=False)
-    since = forms.DateField(required=False, label="From", validators=[_REACH])
-    until = forms.DateField(required=False, label="To", validators=[_REACH])
+    since = forms.DateField(required=False, label="From", validators=_REACH)
+    until = forms.DateField(required=False, label="To", validators=_REACH)
 
     def add_prefix(self, field_name: str) -> str:
         """Call them in addresses as the API does: `from` is no name in Python."""

@@ -14,33 +14,36 @@ from billing.topups import automatic
 from billing.topups import refunds as purchases
 
 _ATTEMPTS = 8
+_Stopped = AutomaticTopUp.Stopped
+_OVER = ("won", "warning_closed", "prevented")
 _WON = ("won", "warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 
 
-def settle(charge_id: str) -> tuple[Invoice | TopUp | None, int]:
+def settle(charge_id: str, *, why: str = _Stopped.REFUNDED) -> tuple[Invoice | TopUp | None, int]:
     """Hold the tokens of an invoice or a purchase against what is left of its payment.
 
-    Returns it, unless it is none of ours, and how many cents it had lost before. Raises
-    ``SubscriptionBusy`` after many attempts.
+    ``why`` is why the automatic top-up is turned off, if too few are left. Returns what was paid,
+    unless it is none of ours, and how many cents it had lost before. Raises ``SubscriptionBusy``
+    after many attempts.
     """
     charge = gateway.charge(charge_id)
     if top_up := purchases.of_charge(charge):
-        return _settle_top_up(top_up, charge_id)
+        return _settle_top_up(top_up, charge_id, why=why)
     invoice_id = _invoice_of(charge)
     if invoice_id is None:
         return None, 0
     for _ in range(_ATTEMPTS):
         seen = Invoice.objects.values_list("settlements", flat=True).get(pk=invoice_id)
         lost = _lost(charge_id)
-        if written := _write(invoice_id, lost=lost, seen=seen):
+        if written := _write(invoice_id, lost=lost, seen=seen, why=why):
             return written
     raise SubscriptionBusy
 
 
-def _settle_top_up(row: TopUp, charge_id: str) -> tuple[TopUp, int]:
+def _settle_top_up(row: TopUp, charge_id: str, *, why: str) -> tuple[TopUp, int]:
     for _ in range(_ATTEMPTS):
         seen = TopUp.objects.values_list("settlements", flat=True).get(pk=row.pk)
-        if written := purchases.write(row, lost=_lost(charge_id), seen=seen):
+        if written := purchases.write(row, lost=_lost(charge_id), seen=seen, why=why):
             return written
     raise SubscriptionBusy
 
@@ -56,15 +59,17 @@ def _lost(charge_id: str) -> int:
 def settle_disputed(dispute_id: str) -> None:
     """Treat disputed money as refunded, until the dispute is won.
 
-    Whoever disputes a purchase is charged no more without being asked.
+    Whoever disputes a purchase or an invoice is charged no more without being asked.
     """
-    found, _ = settle(gateway.dispute(dispute_id)["charge"])
-    if isinstance(found, TopUp):
-        automatic.stop(found.user_id, AutomaticTopUp.Stopped.DISPUTED)
+    dispute = gateway.dispute(dispute_id)
+    found, _ = settle(dispute["charge"], why=_Stopped.DISPUTED)
+    if found and dispute["status"] not in _OVER:
+        user_id = found.user_id if isinstance(found, TopUp) else found.subscription.user_id
+        automatic.stop(user_id, _Stopped.DISPUTED)
 
 
 @transaction.atomic
-def _write(invoice_id: str, *, lost: int, seen: int) -> tuple[Invoice, int] | None:
+def _write(invoice_id: str, *, lost: int, seen: int, why: str) -> tuple[Invoice, int] | None:
     """Write what was lost; None where somebody has written since it was read."""
     invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
     invoice = invoices.get(pk=invoice_id)
@@ -74,6 +79,7 @@ def _write(invoice_id: str, *, lost: int, seen: int) -> tuple[Invoice, int] | No
     if invoice.refunded > before:
         wanted = _share(invoice, invoice.refunded) - _share(invoice, before)
         invoice.taken_back += allocation.take_back(invoice, wanted=wanted)
+        automatic.stop_below(invoice.subscription.user_id, why)
     elif invoice.refunded < before:
         surplus = invoice.taken_back - _share(invoice, invoice.refunded)
         invoice.taken_back -= allocation.give_back(invoice, surplus=surplus)

@@ -28,6 +28,8 @@ log = structlog.get_logger("tokengate.billing")
 Stopped = AutomaticTopUp.Stopped
 _REPEATED = timedelta(hours=1)
 """For so long, a payment without an answer is asked for again: Stripe keeps keys for 24 hours."""
+_GIVEN_UP = timedelta(hours=1, minutes=30)
+"""Then it counts against the ceiling no more. Later than the last request can have ended."""
 _AT_ONCE = 200
 _FINAL = ("requires_payment_method", "requires_action", "requires_confirmation", "canceled")
 
@@ -69,6 +71,8 @@ def turn_on(user: User, *, pack: str, threshold: int, monthly_ceiling: int) -> A
         "pack": chosen,
         "price": chosen.price,
         "tokens": chosen.tokens,
+        "currency": chosen.currency,
+        "valid_days": chosen.valid_days,
         "threshold": threshold,
         "monthly_ceiling": monthly_ceiling,
         "enabled": True,
@@ -84,7 +88,7 @@ def turn_on(user: User, *, pack: str, threshold: int, monthly_ceiling: int) -> A
 
 
 def turn_off(user: User) -> None:
-    """Buy no more. A payment that is under way is completed."""
+    """Buy no more. A payment that Stripe was asked for already is completed."""
     AutomaticTopUp.objects.filter(user=user).update(
         enabled=False, stopped=Stopped.NO, stopped_at=None
     )
@@ -115,12 +119,10 @@ def settle(row: TopUp) -> None:
     intent = _payment(row, customer.stripe_id)
     if intent is not None:
         _take_note(row, intent)
-    elif timezone.now() - row.created_at > _REPEATED:
+    elif timezone.now() - row.created_at > _GIVEN_UP or not _is_on(row.user_id):
         _give_up(row)
-    elif row.user.is_active:
+    elif timezone.now() - row.created_at <= _REPEATED:
         _charge(row)
-    else:
-        _give_up(row)
 
 
 def settle_payment(intent_id: str) -> TopUp | None:
@@ -144,6 +146,16 @@ def stop(user_id: int, why: str) -> None:
             log.warning("automatic_top_up_stopped", user_id=user_id, reason=why)
 
 
+def stop_below(user_id: int, why: str) -> None:
+    """Turn it off if the rest is below the threshold, where tokens were taken back for money.
+
+    Else the card would be charged again for what was just paid back, or disputed.
+    """
+    found = AutomaticTopUp.objects.filter(pk=user_id, enabled=True).first()
+    if found and _rest(user_id) < found.threshold:
+        stop(user_id, why)
+
+
 def _bought(user_id: int) -> bool:
     try:
         row = _begin(user_id)
@@ -165,7 +177,7 @@ def _begin(user_id: int) -> TopUp | None:
     if found is None or _rest(user_id) >= found.threshold:
         return None
     pack = found.pack
-    if not pack.public or (pack.price, pack.tokens) != (found.price, found.tokens):
+    if not pack.public or crediting.terms(pack) != crediting.terms(found):
         stop(user_id, Stopped.NOT_SOLD)
         return None
     month = _this_month()
@@ -183,6 +195,8 @@ def _charge(row: TopUp) -> bool:
     if customer is None or card is None:
         _fail(row, Stopped.NO_CARD)
         return False
+    if not _is_wanted(row):
+        return False
     intent = gateway.charge_saved_card(
         customer_id=customer.stripe_id,
         card=card["id"],
@@ -192,6 +206,17 @@ def _charge(row: TopUp) -> bool:
         key=f"automatic:{row.pk}",
     )
     return _take_note(row, intent)
+
+
+def _is_wanted(row: TopUp) -> bool:
+    """Tell whether the card may be charged now; asked last, for the user may turn it off."""
+    since = timezone.now() - _REPEATED
+    is_open = TopUp.objects.filter(pk=row.pk, status=TopUp.Status.OPEN, created_at__gte=since)
+    return is_open.exists() and _is_on(row.user_id)
+
+
+def _is_on(user_id: int) -> bool:
+    return AutomaticTopUp.objects.filter(pk=user_id, enabled=True, user__is_active=True).exists()
 
 
 def _take_note(row: TopUp, intent: gateway.Obj) -> bool:

@@ -37,6 +37,11 @@ def offer(pack: Pack) -> dict[str, Any]:
     }
 
 
+def terms(found: Pack | AutomaticTopUp) -> tuple[int, str, int, int]:
+    """Return what a user agrees to: price, currency, tokens, and days until they expire."""
+    return found.price, found.currency, found.tokens, found.valid_days
+
+
 def marked(found: dict[str, Any]) -> TopUp | None:
     """Return the purchase that a payment or a charge names."""
     mark = (found.get("metadata") or {}).get(MARK, "")

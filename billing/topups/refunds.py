@@ -52,8 +52,10 @@ def _source(row: TopUp, settlement: int | str) -> str:
 
 
 @transaction.atomic
-def write(row: TopUp, *, lost: int, seen: int) -> tuple[TopUp, int] | None:
+def write(row: TopUp, *, lost: int, seen: int, why: str) -> tuple[TopUp, int] | None:
     """Write how many cents were lost, and how many before; None if it was written since ``seen``.
+
+    ``why`` is why the automatic top-up is turned off, if too few tokens are left.
 
     Tokens of the purchase that are spent or reserved are not taken. Those that were taken for a
     dispute that is won come back, and expire when they would have.
@@ -68,6 +70,7 @@ def write(row: TopUp, *, lost: int, seen: int) -> tuple[TopUp, int] | None:
     source = _source(found, found.settlements)
     if due > found.taken_back:
         found.taken_back += _take(found, due - found.taken_back, source=source)
+        automatic.stop_below(found.user_id, why)
     elif due < found.taken_back and found.refunded < before:
         ledger.grant(
             user_id=found.user_id,

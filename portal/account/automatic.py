@@ -119,7 +119,7 @@ def _card(user: User) -> dict[str, Any]:
 def _initial(found: AutomaticTopUp | None) -> dict[str, Any]:
     if found is None:
         return {}
-    ceiling = currencies.units(found.monthly_ceiling, found.pack.currency)
+    ceiling = currencies.units(found.monthly_ceiling, found.currency)
     return {"pack": found.pack_id, "threshold": found.threshold, "monthly_ceiling": ceiling}
 
 

@@ -122,3 +122,20 @@ def test_old_days_are_forgotten() -> None:
         RefusedDay.objects.create(day=day, user=user, code="rate_limited", requests=1)
     assert refusals.forget_old() == 1
     assert RefusedDay.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_who_is_no_more_keeps_nobody_elses_counts_from_being_stored() -> None:
+    user = UserFactory.create()
+    counted.note(user.pk + 1_000, "rate_limited")
+    counted.note(user.pk, "rate_limited")
+    refusals.write()
+    assert rows() == {(user.pk, "rate_limited"): 1}
+    assert refusals.write() == 0
+
+
+@pytest.mark.parametrize("page", ["margin", "refused"])
+def test_the_last_day_of_the_calendar_is_no_failure(page: str) -> None:
+    query = {"from": "9999-12-31", "to": "9999-12-31"}
+    assert signed_in("finance").get(f"/admin/{page}/", query).status_code in (200, 403)
+    assert signed_in("admin").get(f"/admin/{page}/", query).status_code == 200

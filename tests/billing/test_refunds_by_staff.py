@@ -1,5 +1,6 @@
 """Refunds that staff make in the admin: bounded, once, audited, and they take back tokens."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -164,3 +166,15 @@ def test_the_event_takes_back_what_a_killed_process_did_not(
     shop.deliver()
     bought.refresh_from_db()
     assert bought.taken_back == pack.tokens
+
+
+def test_a_form_that_is_sent_again_after_days_refunds_nothing_more(
+    bought: TopUp, staff: User
+) -> None:
+    """Stripe has forgotten its idempotency key by then."""
+    once = uuid4()
+    refunds.refund_top_up(staff=staff, top_up_id=bought.pk, amount=100, reason="r", once=once)
+    LogEntry.objects.update(action_time=timezone.now() - timedelta(days=2))
+    with pytest.raises(Conflict):
+        refunds.refund_top_up(staff=staff, top_up_id=bought.pk, amount=100, reason="r", once=once)
+    assert refunded_at_stripe(bought.payment_intent) == 100

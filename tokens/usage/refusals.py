@@ -26,12 +26,14 @@ PAYMENT_REQUIRED = frozenset({"insufficient_tokens", "session_budget_exceeded"})
 _EVERY = 30.0  # seconds
 _KEPT = timedelta(days=400)
 
-# In the order of users, so that two workers never wait for each other.
+# In the order of users, so that two workers never wait for each other. A user who was deleted
+# meanwhile is left out: their row would be refused, and with it those of everybody else, for ever.
 _ADD = """
     INSERT INTO tokens_refusedday (day, user_id, code, requests)
     SELECT %(day)s, given.user_id, given.code, given.requests
       FROM unnest(%(users)s::bigint[], %(codes)s::text[], %(requests)s::bigint[])
            AS given (user_id, code, requests)
+      JOIN accounts_user AS known ON known.id = given.user_id
      ORDER BY given.user_id, given.code
         ON CONFLICT (day, user_id, code)
         DO UPDATE SET requests = tokens_refusedday.requests + EXCLUDED.requests
