@@ -94,6 +94,17 @@ def _catalog_read_each_time() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A test that leaves a transaction open is named, not the next one that others cannot see.
+
+    Not a fixture: it would look before pytest-django ends the transaction of a marked test.
+    """
+    yield
+    if asyncio._get_running_loop() is None:  # beside Playwright's: tests/browser/conftest.py
+        assert not connection.in_atomic_block
+
+
 @pytest.fixture
 def user(db: None) -> User:
     made: User = UserFactory.create()
@@ -149,14 +160,6 @@ def developer(web: WebServer, catalog: Model) -> Iterator[Make]:
     yield make
     for each in made:
         each.http.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Iterator[None]:
-    """Name a test that leaves a transaction open, not the next one, whose rows nobody else sees."""
-    yield
-    if asyncio._get_running_loop() is None:  # beside Playwright's: tests/browser/conftest.py
-        assert not connection.in_atomic_block
 
 
 def pytest_collection_finish() -> None:
