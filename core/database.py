@@ -98,7 +98,9 @@ def _note(error: Exception) -> None:
 
 
 def _pool() -> Any:
-    return getattr(connections["default"], "pool", None)
+    """Return this process's pool if it has one already. Asking Django for it would make one."""
+    wrapper: Any = connections["default"]
+    return wrapper._connection_pools.get(wrapper.alias)  # noqa: SLF001
 
 
 @contextmanager

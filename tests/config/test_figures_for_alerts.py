@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from celery import current_app
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
@@ -168,6 +169,15 @@ def test_how_long_a_settlement_has_been_waiting_for_the_ledger(settling: Settlin
     settling.ended()
     vitals.look(late=0, now=1031.0)
     assert metrics.SETTLEMENT_LAG._value.get() == 0
+
+
+def test_reading_the_figures_makes_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be one for the database of that moment: in tests, not yet the tests' own."""
+    pools: dict[str, Any] = {}
+    monkeypatch.setattr(DatabaseWrapper, "_connection_pools", pools)
+
+    assert pool_figures()["busy"] == 0
+    assert pools == {}
 
 
 @pytest.mark.django_db(transaction=True)

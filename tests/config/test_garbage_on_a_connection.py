@@ -45,11 +45,13 @@ def begun(dev: Developer, server: WebServer) -> socket.socket:
 
 
 def test_no_second_answer_is_written_into_the_first(developer: Make, server: WebServer) -> None:
-    with begun(developer(10_000_000, server=server), server) as client:
+    dev = developer(10_000_000, server=server)
+    with begun(dev, server) as client:
         client.sendall(GARBAGE)
         rest = b""
         while part := client.recv(65_536):
             rest += part
+    wait_for(lambda: bool(dev.receipts))  # what follows would meet its settlement
 
     assert b"HTTP/1.1" not in rest
     assert b"[DONE]" not in rest
