@@ -106,7 +106,9 @@ def test_two_workers_at_once_tell_once() -> None:
     user = User.objects.create_user("low@example.com")
     ledger.open_account(user.pk)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE tokens_balance SET used = allocated - 1")
+        cursor.execute(
+            "UPDATE tokens_balance SET used = allocated - 1 WHERE user_id = %s", [user.pk]
+        )
 
     told = in_parallel(lambda _: notify_low_balances(), 16)
 
