@@ -12,6 +12,7 @@ NODE := .node/.installed
 DRILL := .drill/.installed
 EXTENSION := extension/node_modules/.installed
 EDITOR := extension/e2e/node_modules/.installed
+SPECTRAL := tests/openapi/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -121,8 +122,6 @@ check-extension-with-node: $(EXTENSION)
 	$(call GENERATE_CLIENT,$$generated); diff -r $$generated extension/src/api/generated \
 		|| { echo "The extension's client differs from the OpenAPI document: run make extension-client." >&2; exit 1; }
 
-SPECTRAL = .node/spectral/node_modules/.bin/spectral
-
 check-openapi: $(DEV)
 	$(call announce,OpenAPI document)
 	@if $(WITH_NODE) node -e '$(NEW_ENOUGH)' 2>/dev/null; then $(MAKE) --no-print-directory check-openapi-with-node; \
@@ -132,10 +131,7 @@ check-openapi-with-node: $(SPECTRAL)
 	@document=$$(mktemp -d); trap 'rm -rf $$document' EXIT; \
 	echo 'extends: ["spectral:oas"]' > $$document/rules.yaml; \
 	CI=true DEBUG=true $(BIN)/python manage.py spectacular --file $$document/openapi.yaml \
-		&& $(WITH_NODE) $(SPECTRAL) lint --quiet --fail-severity=warn --ruleset $$document/rules.yaml $$document/openapi.yaml
-
-$(SPECTRAL):
-	@$(WITH_NODE) npm install --silent --no-save --prefix .node/spectral @stoplight/spectral-cli@6.16.3
+		&& $(WITH_NODE) tests/openapi/node_modules/.bin/spectral lint --quiet --fail-severity=warn --ruleset $$document/rules.yaml $$document/openapi.yaml
 
 check-django: $(DEV)
 	$(call announce,Django's checks and migrations)
@@ -253,7 +249,7 @@ release-migrations: $(DEV) ## At a release: record the new migrations, which mus
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules tests/openapi/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -322,6 +318,10 @@ $(NODE): requirements/node.txt | $(DEV)
 $(EXTENSION): extension/package-lock.json
 	@echo "Installing the packages of extension …"
 	@$(call PACKAGES_OF,extension)
+	@touch $@
+
+$(SPECTRAL): tests/openapi/package-lock.json
+	@$(call PACKAGES_OF,tests/openapi)
 	@touch $@
 
 # code-server compiles parts of itself: for that Node, whose headers come with it.
