@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,13 @@ def file_of(name: str) -> Path:
 
 def name_of(path: Path) -> str | None:
     """Return the name of the page in a file; None if the menu has none for it."""
-    names = {file_of(name).resolve(): name for section in SECTIONS for name in section.pages()}
-    return names.get(path.resolve())
+    return _names().get(path.resolve())
+
+
+@cache
+def _names() -> dict[Path, str]:
+    """Return the names of all pages by their files. Each page has dozens of links to look up."""
+    return {file_of(name).resolve(): name for section in SECTIONS for name in section.pages()}
 
 
 def title_of(name: str, heading: str) -> str:
