@@ -1,5 +1,6 @@
 """Account pages that django-allauth does not have or does not restrict enough."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from allauth.account import views
@@ -136,20 +137,24 @@ def events(request: HttpRequest) -> HttpResponse:
 @login_required
 def enroll_totp(request: HttpRequest) -> HttpResponseBase:
     """Set up an authenticator app; before that, lead to the verification of the address."""
-    if verification.is_verified(visitor(request)):
-        response: HttpResponseBase = activate_totp(request)
-        return response
-    messages.info(request, _("Verify your email address first. Then set up the second factor."))
-    return redirect("account_email")
+    first = _("Verify your email address first. Then set up the second factor.")
+    return _enroll(request, activate_totp, first)
 
 
 @login_required
 def enroll_passkey(request: HttpRequest) -> HttpResponseBase:
     """Add a passkey; before that, lead to the verification of the address."""
+    return _enroll(request, add_webauthn, _("Verify your email address first. Then add a passkey."))
+
+
+def _enroll(
+    request: HttpRequest, enroll: Callable[[HttpRequest], HttpResponseBase], first: str
+) -> HttpResponseBase:
+    """Show a page that adds a factor, or say what comes ``first``."""
     if verification.is_verified(visitor(request)):
-        response: HttpResponseBase = add_webauthn(request)
+        response: HttpResponseBase = enroll(request)
         return response
-    messages.info(request, _("Verify your email address first. Then add a passkey."))
+    messages.info(request, first)
     return redirect("account_email")
 
 

@@ -18,7 +18,7 @@ def development_secret() -> str:
 
 def development_rsa_key() -> str:
     """A private key in PEM, created once in the same way. It signs the ID tokens for editors."""
-    return _made_once("oidc_key.pem", _rsa_key)
+    return _made_once("oidc_key.pem", rsa_key)
 
 
 def _made_once(name: str, make: Callable[[], str]) -> str:
@@ -34,7 +34,8 @@ def _made_once(name: str, make: Callable[[], str]) -> str:
         return secret
 
 
-def _rsa_key() -> str:
+def rsa_key() -> str:
+    """Return a new RSA key, in PEM format."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM,

@@ -1,22 +1,12 @@
 """Secrets are replaced without signing anybody out: that of sessions, and that of the editors."""
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_django import Settings
 
 from accounts.models import User
 from config import rotation
+from devserver.embedded.secret import rsa_key
 from tests.accounts.editor import Browser, Editor
-
-
-def another_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
 
 
 def sign_in(editor: Editor, browser: Browser) -> dict[str, str]:
@@ -30,7 +20,7 @@ def test_the_key_of_the_editors(
 ) -> None:
     pair = sign_in(editor, browser)
     under_way = editor.redeem(Editor.authorize(editor, browser)).json()
-    settings.IDP_OIDC_PRIVATE_KEY = another_key()
+    settings.IDP_OIDC_PRIVATE_KEY = rsa_key()
 
     refreshed = editor.http.post("/api/auth/refresh", json={"refresh": pair["refresh"]})
     assert refreshed.status_code == 200, refreshed.text

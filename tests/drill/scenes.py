@@ -162,14 +162,7 @@ class PrimaryCrashes(Scene):
     name, title = "primary", "PostgreSQL's primary killed (-9)"
 
     def play(self, drill: Drill) -> str:
-        notes: list[str] = []
-        postgres = drill.site.postgres
-        with drill.timed("the standby was the primary", notes):
-            lost = postgres.kill_postgres()
-            wait_until(lambda: postgres.primary() == 1 - lost, "the standby")
-        with drill.timed("the former one followed it", notes):
-            postgres.rejoin(lost)
-        return ", ".join(notes)
+        return _failover(drill, drill.site.postgres.kill_postgres)
 
 
 class PrimaryHostLost(Scene):
@@ -179,14 +172,19 @@ class PrimaryHostLost(Scene):
     most_seconds = 35.0
 
     def play(self, drill: Drill) -> str:
-        notes: list[str] = []
-        postgres = drill.site.postgres
-        with drill.timed("the standby was the primary", notes):
-            lost = postgres.lose_host()
-            wait_until(lambda: postgres.primary() == 1 - lost, "the standby")
-        with drill.timed("the former one followed it", notes):
-            postgres.rejoin(lost)
-        return ", ".join(notes)
+        return _failover(drill, drill.site.postgres.lose_host)
+
+
+def _failover(drill: Drill, lose: Callable[[], int]) -> str:
+    """Lose the primary, which ``lose`` names, and have it follow its successor."""
+    notes: list[str] = []
+    postgres = drill.site.postgres
+    with drill.timed("the standby was the primary", notes):
+        lost = lose()
+        wait_until(lambda: postgres.primary() == 1 - lost, "the standby")
+    with drill.timed("the former one followed it", notes):
+        postgres.rejoin(lost)
+    return ", ".join(notes)
 
 
 class Switchover(Scene):
