@@ -1,5 +1,7 @@
 """Texts of the OpenAPI document that no view has: tags, descriptions and examples."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 TAGS = {
@@ -56,55 +58,5 @@ DESCRIPTIONS = {
     "GET /api/tokens/usage": "`Accept: text/csv` returns all records of the filter as CSV.",
 }
 
-_MODEL = "openai/gpt-5-mini"
-_HELLO = [{"role": "user", "content": "Hello!"}]
-_SIGN_IN = {"email": "ada@example.com", "password": "correct horse battery staple"}
-_KEY = {"name": "laptop", "scopes": ["llm"], "monthly_token_budget": 500_000}
-
 # Bodies, by the name of their schema.
-EXAMPLES: dict[str, Any] = {
-    "ApiKeyRequest": _KEY,
-    "CancelRequest": {"now": False},
-    "ChangePlanRequest": {"plan": "enterprise", "interval": "month"},
-    "ChatCompletionRequest": {"model": _MODEL, "messages": _HELLO},
-    "CompletionRequest": {
-        "model": _MODEL,
-        "prompt": "def area(radius):\n    return ",
-        "suffix": "\n",
-        "max_tokens": 64,
-    },
-    "ConsumeRequest": {
-        "model": _MODEL,
-        "prompt_tokens": 1200,
-        "cache_read_tokens": 800,
-        "completion_tokens": 300,
-    },
-    "CountTokensRequest": {"model": _MODEL, "messages": _HELLO},
-    "DeletionRequest": {"password": "correct horse battery staple"},
-    "EmailRequest": {"email": "ada@example.com"},
-    "EmbeddingRequest": {"model": "openai/text-embedding-3-small", "input": "Hello!"},
-    "KeyRequest": {"key": "MTI:1rXk2c:the-key-of-the-email"},
-    "LinkRequest": {"provider": "github"},
-    "LoginRequest": {**_SIGN_IN, "device_name": "Laptop"},
-    "LogoutRequest": {"all": False},
-    "MessagesRequest": {"model": _MODEL, "max_tokens": 200, "messages": _HELLO},
-    "PasswordChangeRequest": {
-        "current_password": "correct horse battery staple",
-        "new_password": "another long sentence",
-    },
-    "PasswordResetRequest": {
-        "key": "c-d0o8y2-the-key-of-the-email",
-        "new_password": "another long sentence",
-    },
-    "PatchedApiKeyRequest": {"name": "old laptop"},
-    "PatchedBudgetsRequest": {"session_budget": 100_000, "task_budget": None},
-    "PatchedUserRequest": {"name": "Ada Lovelace"},
-    "PlanChangeRequest": {"plan": "pro", "reason": "Agreed with the customer."},
-    "RefreshRequest": {"refresh": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…"},
-    "RegisterRequest": {**_SIGN_IN, "name": "Ada"},
-    "ReserveRequest": {"amount": 2000, "ttl": 300},
-    "ResponsesRequest": {"model": _MODEL, "input": "Hello!"},
-    "RotationRequest": {"overlap_seconds": 3600},
-    "SubscribeRequest": {"plan": "pro", "interval": "month"},
-    "UserRequest": {"name": "Ada Lovelace"},
-}
+EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("schema_examples.json").read_text())

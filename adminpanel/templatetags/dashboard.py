@@ -18,7 +18,7 @@ register = template.Library()
 def dashboard(context: RequestContext) -> SafeString:
     """Draw the dashboard, which reads its figures while it is drawn."""
     found = {"dashboard": dashboard_for(context["request"])}
-    return SafeString(render_to_string("adminpanel/dashboard.html", found))
+    return render_to_string("adminpanel/dashboard.html", found)
 
 
 @register.simple_tag
