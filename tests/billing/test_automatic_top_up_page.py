@@ -83,3 +83,8 @@ def test_strangers_and_other_methods(client: Client, visitor: Client) -> None:
     assert client.get(PAGE).status_code == 302
     assert visitor.get(f"{PAGE}off/").status_code == 405
     assert gateway.is_set_up()
+
+
+def test_who_opens_it_in_a_loop_does_not_use_up_the_requests_to_stripe(visitor: Client) -> None:
+    answers = [visitor.get(PAGE).status_code for _ in range(31)]
+    assert answers == [200] * 30 + [429]
