@@ -1,4 +1,4 @@
-"""The documentation is in plain English: words that we don't use, and sentences of bounded length."""
+"""The documentation is in plain English: words not to use, and sentences of bounded length."""
 
 import re
 from collections.abc import Iterator
