@@ -11,6 +11,7 @@ from django.db import connection
 from config import maintenance
 from core.models import Operation, ProbeDay
 from tests.webserver import database_url
+from tokens.usage import partitions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,7 +65,8 @@ def test_a_bloated_index_is_rebuilt() -> None:
     assert ProbeDay.objects.count() == days == 3000
     row = Operation.objects.get(name="maintain")
     assert row.succeeded
-    assert "1 indexes rebuilt" in row.detail
+    assert "indexes rebuilt" in row.detail
+    assert " 0 indexes" not in row.detail
 
 
 @pytest.mark.usefixtures("_bloated")
@@ -123,6 +125,27 @@ def test_another_invalid_index_is_a_problem(other: psycopg.Connection) -> None:
         assert not Operation.objects.get(name="maintain").succeeded
     finally:
         other.execute("DROP INDEX of_somebody")
+
+
+def test_missing_partitions_are_created() -> None:
+    month = partitions.present()[-1]
+    assert partitions.drop(month, "SELECT true")
+
+    assert f"{month.table}: to be created" in run("--dry-run")
+    assert month not in partitions.present()
+    assert f"{month.table}: created" in run()
+
+    assert month in partitions.present()
+
+
+def test_the_table_of_changed_partitions_is_analyzed() -> None:
+    """Autovacuum does not do it."""
+    run()
+
+    assert "tokens_usagerecord: " not in run("--dry-run")
+    partitions.drop(partitions.present()[-1], "SELECT true")
+    partitions.create_missing()
+    assert "tokens_usagerecord: to be analyzed" in run("--dry-run")
 
 
 def test_two_runs_at_once_are_one(other: psycopg.Connection) -> None:
