@@ -1,7 +1,8 @@
 """Regular maintenance of the database: prune, analyze, rebuild bloated indexes, and check.
 
-Everything is safe to repeat and to interrupt, and takes no lock that requests wait for: indexes are
-rebuilt concurrently, and an index whose lock is not free within seconds is left for the next time.
+Everything is safe to repeat and to interrupt, and holds no lock that requests wait for longer than
+a fraction of a second: indexes are rebuilt concurrently, and an index whose lock is not free within
+seconds is left for the next time.
 https://www.postgresql.org/docs/current/sql-reindex.html
 """
 
