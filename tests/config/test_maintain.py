@@ -95,6 +95,7 @@ def test_indexes_of_a_usual_size_are_left(other: psycopg.Connection) -> None:
             "INSERT INTO core_probeday (day, up, down)"
             " SELECT date '2030-01-01' + n, 1, 0 FROM generate_series(1, 60000) n"
         )
+        cursor.execute("SELECT pg_stat_force_next_flush()")  # else it may not count as changed yet
     assert size() > 1_000_000
     try:
         assert INDEX not in run()
@@ -136,6 +137,21 @@ def test_missing_partitions_are_created() -> None:
     assert f"{month.table}: created" in run()
 
     assert month in partitions.present()
+
+
+def test_a_partition_that_cannot_be_created_is_a_problem(
+    other: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "_ATTEMPTS", 1)
+    partitions.drop(partitions.present()[-1], "SELECT true")
+    with other.transaction():
+        other.execute("LOCK TABLE tokens_usagerecord IN ROW EXCLUSIVE MODE")
+        with pytest.raises(CommandError, match="1 problems"):
+            run()
+
+    run()
+
+    assert partitions.missing() == []
 
 
 def test_the_table_of_changed_partitions_is_analyzed() -> None:

@@ -32,7 +32,7 @@ _TABLE = "tokens_usagerecord"
 _DEFAULT = f"{_TABLE}_default"
 _LOCK = 7_465_003
 _ATTEMPTS = 20
-# The ledger gives up after a second (core.database.BRIEF).
+# The ledger gives up on a lock after a second (core.database.BRIEF).
 _LOCK_MS = 300
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected)
 # A default partition up to this size is searched for a month's receipts, which are moved, within
@@ -115,16 +115,23 @@ def stored() -> Iterator[Metric]:
 
 
 def create_missing() -> list[Month]:
-    """Create the partitions of the ``missing`` months; returns those that this process created.
-
-    Raises ``OperationalError`` if a lock was never free.
-    """
+    """Create the partitions of the ``missing`` months; returns those that this process created."""
     return [month for month in missing() if create(month)]
 
 
 def create(month: Month) -> bool:
-    """Create a month's partition, with its receipts of the default one; returns whether it did."""
-    return _create_alone(month) if _default_is_small() else _create_beside_requests(month)
+    """Create a month's partition, with its receipts of the default one; returns whether it did.
+
+    It did not if another process was faster, or if a lock was never free, which is logged.
+    """
+    step = _create_alone if _default_is_small() else _create_beside_requests
+    try:
+        return step(month)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, _BUSY):
+            raise
+        log.warning("partition_not_created", month=month.table, reason="the table is in use")
+        return False
 
 
 def drop(month: Month, condition: str) -> bool:
@@ -152,7 +159,7 @@ def drop(month: Month, condition: str) -> bool:
     except OperationalError as error:
         if not isinstance(error.__cause__, _BUSY):
             raise
-        log.warning("partition_not_dropped", month=month.table, reason="it is in use")
+        log.warning("partition_not_dropped", month=month.table, reason="the table is in use")
         return False
 
 
@@ -199,6 +206,7 @@ def _create_beside_requests(month: Month) -> bool:
     it.
     """
     first, end = month.bounds
+    validate = f"ALTER TABLE {_DEFAULT} VALIDATE CONSTRAINT {_constraint(month)}"
 
     def exclude(cursor: Any) -> bool:
         _take_turns(cursor)
@@ -211,16 +219,27 @@ def _create_beside_requests(month: Month) -> bool:
             )
         return True
 
+    def check(cursor: Any) -> bool:
+        """Check in a transaction of its own what does not have to be repeated if a lock is busy."""
+        _take_turns(cursor)
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {_DEFAULT} WHERE id >= %s AND id < %s)",  # noqa: S608
+            [first, end],
+        )
+        if not cursor.fetchone()[0] and _is_excluded(month):
+            cursor.execute(validate)
+        return True
+
     def create(cursor: Any) -> bool:
         _take_turns(cursor)
         if month in present():
             return False
         _create_table(cursor, month)
-        cursor.execute(f"ALTER TABLE {_DEFAULT} VALIDATE CONSTRAINT {_constraint(month)}")
+        cursor.execute(validate)
         _attach_table(cursor, month)
         return True
 
-    return _patiently(exclude) and _patiently(create)
+    return _patiently(exclude) and _patiently(check) and _patiently(create)
 
 
 def _take_turns(cursor: Any) -> None:
