@@ -217,6 +217,10 @@ CELERY_BEAT_SCHEDULE = {
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "observe-providers": {"task": "llmproxy.tasks.observe_providers", "schedule": 60.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
+    "create-partitions": {
+        "task": "tokens.tasks.create_partitions",
+        "schedule": crontab(hour="2", minute="23"),
+    },
     "prune-usage": {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),

@@ -18,7 +18,10 @@ class WeighedTokens(NamedTuple):
 
 
 class UsageRecord(models.Model):
-    """The receipt of one request: tokens by kind, prices and attempts, but not the content."""
+    """The receipt of one request: tokens by kind, prices and attempts, but not the content.
+
+    The table is partitioned by month, by the id.
+    """
 
     class Status(models.TextChoices):
         OK = "ok"
