@@ -7,6 +7,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from config import gunicorn
+from core.http.disconnects import TELLS, disconnected
 
 
 class Protocol(HttpToolsProtocol):
@@ -35,6 +36,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
+        self.scope[TELLS] = True  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self.scope["http_version"] == "1.0":
             self.cycle.__class__ = PlainCycle
@@ -59,6 +61,7 @@ class Protocol(HttpToolsProtocol):
             return False
         cycle.disconnected = True
         cycle.message_event.set()
+        disconnected(cycle.scope)
         return True
 
     def _wait(self) -> None:

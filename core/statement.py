@@ -7,8 +7,8 @@ https://www.postgresql.org/docs/current/libpq-async.html
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -33,7 +33,7 @@ class PreparedStatement:
         self._connection = connection  # kept: it would close what it owns
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[PGresult] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
         self._result: PGresult | None = None
         self._text: str | None = None
         self._socket = self._pgconn.socket
@@ -50,9 +50,8 @@ class PreparedStatement:
         if settings.DATABASE_TRANSACTION_POOLER:
             prepared._text = statement
             return prepared
-        send = partial(prepared._pgconn.send_prepare, _NAME, statement.encode())
         try:
-            await prepared._ask(send, patience)
+            await prepared._ask(patience, prepared._pgconn.send_prepare, _NAME, statement.encode())
         except BaseException:
             prepared.close()
             raise
@@ -63,17 +62,15 @@ class PreparedStatement:
         """Whether it cannot be used any more: another one must be prepared."""
         return self._pgconn.status == ConnStatus.BAD
 
-    async def fetch(self, parameter: bytes, *, patience: float) -> bytes:
+    def fetch(self, parameter: bytes, *, patience: float) -> Coroutine[Any, Any, bytes]:
         """Run it. Raises the server's ``psycopg.Error``; after that it is ``closed``, or fine.
 
         Raises ``TimeoutError`` when the server has said nothing for ``patience`` seconds; whether
         it was carried out is unknown then, and as well when the caller was cancelled.
         """
-        send = partial(self._pgconn.send_query_prepared, _NAME, [parameter])
         if self._text is not None:
-            send = partial(self._pgconn.send_query, self._whole(parameter))
-        result = await self._ask(send, patience)
-        return result.get_value(0, 0) or b""
+            return self._ask(patience, self._pgconn.send_query, self._whole(parameter))
+        return self._ask(patience, self._pgconn.send_query_prepared, _NAME, [parameter])
 
     def close(self) -> None:
         """Leave at once: politely would wait for the server, too."""
@@ -90,12 +87,12 @@ class PreparedStatement:
         literal = bytes(Escaping(self._pgconn).escape_literal(parameter))
         return b"".join((before, literal, after))
 
-    async def _ask(self, send: Callable[[], None], patience: float) -> PGresult:
-        answer: asyncio.Future[PGresult] = self._loop.create_future()
+    async def _ask(self, patience: float, send: Callable[..., None], *what: Any) -> bytes:
+        answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
         timer = self._loop.call_later(patience, self._end, TimeoutError())
         try:
-            send()
+            send(*what)
             self._flush()
             return await answer
         except asyncio.CancelledError:
@@ -134,8 +131,10 @@ class PreparedStatement:
         answer = self._answer
         if result is None or answer is None or answer.done():
             return
-        if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            answer.set_result(result)
+        if result.status == ExecStatus.TUPLES_OK:
+            answer.set_result(result.get_value(0, 0) or b"")
+        elif result.status == ExecStatus.COMMAND_OK:
+            answer.set_result(b"")
         else:
             answer.set_exception(_error(result))
 

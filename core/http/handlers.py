@@ -22,10 +22,10 @@ from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from core.errors import PayloadTooLarge, RequestTimeout
+from core.http.disconnects import Client
 from core.http.headers import add_plain
 from core.http.rendering import error_response
 
-_ON_LEAVE = "tokengate.on_leave"
 _INCOMING = "tokengate.incoming"
 # Bytes of a body for which a client may take a second more.
 _SLOWEST = 10_000
@@ -100,13 +100,7 @@ class LeanHandler(BoundedHandler):
     max_body = settings.MAX_LLM_BODY_BYTES
 
     def load_middleware(self, is_async: bool = True) -> None:
-        chain: Any = self._get_response_async
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        for path in reversed(settings.LEAN_MIDDLEWARE):
-            chain = import_string(path)(chain)
-        self._middleware_chain = chain
+        self._hooks = [import_string(path)() for path in settings.LEAN_MIDDLEWARE]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -115,41 +109,63 @@ class LeanHandler(BoundedHandler):
         # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
         serving = asyncio.current_task()
         assert serving is not None
-        watching = _Watching(receive, serving, scope)
-        body, incoming = self._body(message, receive, watching, scope)
+        client = Client(scope, receive, serving)
+        body, incoming = self._body(message, receive, client, scope)
         try:
-            response = await self._respond(scope, body)
+            request, response = self.create_request(scope, body)
+            if request is not None:
+                response = await self._respond(request)
             if incoming is not None and not incoming.is_read:
                 add_plain(response, {"Connection": "close"})
             await _send(response, send)
         except RequestAborted:  # The client went before its request was whole.
             return
         except asyncio.CancelledError:
-            if not watching.has_seen_it or serving.uncancel():
+            if not client.has_left or serving.uncancel():
                 raise  # The server itself wants to end.
         finally:
-            watching.stop()
+            client.ignore()
             if incoming is not None:
                 incoming.close()
 
-    async def _respond(self, scope: Any, body: IO[bytes]) -> Any:
-        if root := scope.get("root_path"):
-            set_script_prefix(root)
-        request, response = self.create_request(scope, body)
-        return response if request is None else await self._middleware_chain(request)
+    async def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        """Call the middleware's hooks and the view, all in this one coroutine."""
+        response: Any = None
+        entered = []
+        for hooks in self._hooks:
+            entered.append(hooks)
+            response = hooks.process_request(request)
+            if response is not None:
+                break
+        else:
+            try:
+                view, args, kwargs = self.resolve_request(request)
+                response = view(request, *args, **kwargs)
+                if not isinstance(response, HttpResponseBase):
+                    response = await response
+            except RequestAborted:
+                raise
+            except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
+                response = error_response(exc, request)
+        for hooks in reversed(entered):
+            response = hooks.process_response(request, response)
+        answered: HttpResponseBase = response
+        return answered
 
     def _body(
-        self, message: Any, receive: Any, watching: "_Watching", scope: Any
+        self, message: Any, receive: Any, client: Client, scope: Any
     ) -> tuple[IO[bytes], "Incoming | None"]:
         """Return the body that came in one message; else an empty one, and what is coming."""
         if not message.get("more_body"):
-            watching.start()
+            client.watch()
             whole = message.get("body", b"")
             return (_WholeBody(whole) if len(whole) <= self.max_body else _TooLargeBody()), None
-        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), watching.start)
+        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), client.watch)
         return _WholeBody(), incoming
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        if root := scope.get("root_path"):
+            set_script_prefix(root)
         request, error = super().create_request(scope, body_file)
         if request is not None and isinstance(body_file, _WholeBody):
             # What `request.body` would read: its size is bounded, and known, already.
@@ -159,18 +175,7 @@ class LeanHandler(BoundedHandler):
     def resolve_request(self, request: HttpRequest) -> Any:
         """Find the view; a path's patterns are tried in turn only once."""
         match = request.resolver_match = _resolved(request.path_info)
-        return match
-
-    async def _get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        try:
-            view, args, kwargs = self.resolve_request(request)
-            response: Any = view(request, *args, **kwargs)
-            answer: HttpResponseBase = await response if asyncio.iscoroutine(response) else response
-            return answer
-        except RequestAborted:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
-            return error_response(exc, request)
+        return match.func, match.args, match.kwargs
 
 
 class _WholeBody(io.BytesIO):
@@ -231,37 +236,6 @@ async def whole_body(request: Any) -> bytes:
 @lru_cache(maxsize=1024)
 def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
-
-
-def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
-    """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
-    if scope := getattr(request, "scope", None):  # WSGI does not say when a client leaves.
-        scope[_ON_LEAVE] = callback
-
-
-class _Watching:
-    """Looks out for the client's leaving, from when its request is whole."""
-
-    def __init__(self, receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
-        self._watched = (receive, serving, scope)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(_disconnect(*self._watched))
-
-    @property
-    def has_seen_it(self) -> bool:
-        return self._task is not None and self._task.done()
-
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-
-async def _disconnect(receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.get(_ON_LEAVE, serving.cancel)()
 
 
 async def _send(response: Any, send: Any) -> None:

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 
 from core.errors import UnsupportedMediaType
 from core.http.attribution import attribution
-from core.http.handlers import is_whole, when_client_leaves, whole_body
+from core.http.disconnects import when_client_leaves
+from core.http.handlers import is_whole, whole_body
 from core.http.headers import add_plain
 from core.http.methods import allow_methods
 from llmproxy.api import encodings, uploads
