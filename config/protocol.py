@@ -36,7 +36,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        self.scope[TELLS] = True  # type: ignore[typeddict-unknown-key]
+        self.scope[TELLS] = True  # type: ignore[literal-required]  # one of our own
         super().on_headers_complete()
         if self.scope["http_version"] == "1.0":
             self.cycle.__class__ = PlainCycle

@@ -17,7 +17,12 @@ from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+)
 from django.http.request import split_domain_port, validate_host
 from django.utils.decorators import sync_and_async_middleware
 from uuid_utils import uuid7
@@ -153,7 +158,7 @@ class Cors:
     """Do as django-cors-headers does, which is asked only where a browser has asked."""
 
     def __init__(self) -> None:
-        self._asked: Any = CorsMiddleware(lambda _: None)
+        self._asked: Any = CorsMiddleware(lambda _: HttpResponse())
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
         if "HTTP_ORIGIN" not in request.META:

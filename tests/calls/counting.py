@@ -42,7 +42,7 @@ def calls_of(http: httpx.Client, kind: str, *, model: str) -> Counter[str]:
         if fewest is None or called.total() < fewest.total():
             fewest = called
     assert fewest is not None
-    return Counter({name: calls / _REQUESTS for name, calls in fewest.items()})  # type: ignore[misc]
+    return Counter({name: calls / _REQUESTS for name, calls in fewest.items()})
 
 
 def _counted(http: httpx.Client) -> Counter[str]:
