@@ -7,16 +7,16 @@ https://www.postgresql.org/docs/current/libpq-async.html
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from psycopg import errors
 from psycopg.pq import ConnStatus, DiagnosticField, Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from core.database import BRIEF, connect
+from core.plain_settings import settings
 
 _NAME = b"prepared"
 
@@ -34,6 +34,7 @@ class PreparedStatement:
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._result: PGresult | None = None
         self._text: str | None = None
         self._socket = self._pgconn.socket
@@ -60,13 +61,14 @@ class PreparedStatement:
     @property
     def closed(self) -> bool:
         """Whether it cannot be used any more: another one must be prepared."""
-        return self._pgconn.status == ConnStatus.BAD
+        is_left = self._answer is not None and self._answer.cancelled()
+        return is_left or self._pgconn.status == ConnStatus.BAD
 
-    def fetch(self, parameter: bytes, *, patience: float) -> Coroutine[Any, Any, bytes]:
-        """Run it. Raises the server's ``psycopg.Error``; after that it is ``closed``, or fine.
+    def fetch(self, parameter: bytes, *, patience: float) -> asyncio.Future[bytes]:
+        """Run it. The future fails with the server's ``psycopg.Error``; then it is fine, or closed.
 
-        Raises ``TimeoutError`` when the server has said nothing for ``patience`` seconds; whether
-        it was carried out is unknown then, and as well when the caller was cancelled.
+        It fails with ``TimeoutError`` when the server has said nothing for ``patience`` seconds;
+        whether it was carried out is unknown then, and as well when the future was cancelled.
         """
         if self._text is not None:
             return self._ask(patience, self._pgconn.send_query, self._whole(parameter))
@@ -87,20 +89,19 @@ class PreparedStatement:
         literal = bytes(Escaping(self._pgconn).escape_literal(parameter))
         return b"".join((before, literal, after))
 
-    async def _ask(self, patience: float, send: Callable[..., None], *what: Any) -> bytes:
+    def _ask(
+        self, patience: float, send: Callable[..., None], *what: Any
+    ) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_later(patience, self._end, TimeoutError())
+        self._timer = self._loop.call_later(patience, self._end, TimeoutError())
         try:
             send(*what)
+        except psycopg.Error as error:
+            self._end(error)
+        else:
             self._flush()
-            return await answer
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        finally:
-            timer.cancel()
-            self._answer = None
+        return answer
 
     def _flush(self) -> None:
         """Send what the socket takes, and the rest when it takes more."""
@@ -131,6 +132,9 @@ class PreparedStatement:
         answer = self._answer
         if result is None or answer is None or answer.done():
             return
+        self._answer = None
+        if self._timer:
+            self._timer.cancel()
         if result.status == ExecStatus.TUPLES_OK:
             answer.set_result(result.get_value(0, 0) or b"")
         elif result.status == ExecStatus.COMMAND_OK:
@@ -140,6 +144,8 @@ class PreparedStatement:
 
     def _end(self, error: Exception) -> None:
         self.close()
+        if self._timer:
+            self._timer.cancel()
         if self._answer and not self._answer.done():
             self._answer.set_exception(error)
 

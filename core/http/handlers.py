@@ -13,7 +13,6 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import IO, Any
 
-from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished
@@ -25,6 +24,7 @@ from core.errors import PayloadTooLarge, RequestTimeout
 from core.http.disconnects import Client
 from core.http.headers import add_plain
 from core.http.rendering import error_response
+from core.plain_settings import settings
 
 _INCOMING = "tokengate.incoming"
 # Bytes of a body for which a client may take a second more.

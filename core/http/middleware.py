@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import structlog
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import (
     HttpRequest,
@@ -32,6 +31,7 @@ from core.http.headers import add_plain
 from core.http.rendering import error_response
 from core.instruments import request_timer
 from core.logs import ACCESS, AccessRecord
+from core.plain_settings import settings
 
 access = logging.getLogger(ACCESS)
 

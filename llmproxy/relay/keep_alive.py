@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import structlog
-from django.conf import settings
 
 from core.errors import ApiError
 from core.loops import ended
+from core.plain_settings import settings
 from llmproxy.errors import UpstreamError
 from llmproxy.protocol import sse
 from llmproxy.protocol.dialects import DIALECTS

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from django.conf import settings
-
 from core.errors import ApiError, Unavailable
 from core.http.attribution import Attribution
 from core.loops import ended
+from core.plain_settings import settings
 from llmproxy.catalog.snapshot import ServedModel, ServedRoute, catalog
 from llmproxy.errors import (
     ContextLengthExceeded,

@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
 import structlog
-from django.conf import settings
 
 from core.errors import ApiError
 from core.instruments import of
+from core.plain_settings import settings
 from llmproxy import metrics
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.protocol import sse

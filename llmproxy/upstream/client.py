@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 import structlog
-from django.conf import settings
 
 from core.errors import Unavailable
 from core.loops import PerLoop
+from core.plain_settings import settings
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.protocol.parsing import loads
 from llmproxy.protocol.refusals import Kind, Refusal, error_in, kind_of, read

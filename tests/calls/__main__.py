@@ -38,8 +38,8 @@ def main() -> int:
         ):
             for kind in kinds:
                 calls = calls_of(http, kind, model=MODEL)
-                lines = [f"{count:8.1f}  {name}" for name, count in calls.most_common()]
-                sys.stdout.write("\n".join([f"{calls.total():8.1f}  {kind}", *lines, "", ""]))
+                lines = [f"{count:6}  {name}" for name, count in calls.most_common()]
+                sys.stdout.write("\n".join([f"{calls.total():6}  {kind}", *lines, "", ""]))
     return 0
 
 

@@ -1,13 +1,13 @@
 """Counting the functions that a request calls, in a server that runs ``tests.calls.counted``."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 _WARM_UP = 20
-_ROUNDS = 30
-_REQUESTS = 5
+_TURNS = 60
 
 _MESSAGE = {"role": "user", "content": "[[n=50,d=0]]"}
 # One token: of more, it would depend on the timing how many arrive at once.
@@ -21,10 +21,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def calls_of(http: httpx.Client, kind: str, *, model: str) -> Counter[str]:
-    """Return how often each function is called for one request of a kind.
-
-    Of several rounds it is the one with the fewest calls: background tasks run in some.
-    """
+    """Return how often each function is called for one request of a kind."""
     path, body = KINDS[kind]
 
     def ask() -> None:
@@ -32,17 +29,20 @@ def calls_of(http: httpx.Client, kind: str, *, model: str) -> Counter[str]:
 
     for _ in range(_WARM_UP):
         ask()
-    fewest: Counter[str] | None = None
+    of_counting = _fewest(http, lambda: None)
+    return _fewest(http, ask) - of_counting
+
+
+def _fewest(http: httpx.Client, ask: Callable[[], None]) -> Counter[str]:
+    """Return the calls of the turn with the fewest: background tasks run in some."""
+    turns = []
     before = _counted(http)
-    for _ in range(_ROUNDS):
-        for _ in range(_REQUESTS):
-            ask()
+    for _ in range(_TURNS):
+        ask()
         after = _counted(http)
-        called, before = after - before, after
-        if fewest is None or called.total() < fewest.total():
-            fewest = called
-    assert fewest is not None
-    return Counter({name: calls / _REQUESTS for name, calls in fewest.items()})
+        turns.append(after - before)
+        before = after
+    return min(turns, key=Counter.total)
 
 
 def _counted(http: httpx.Client) -> Counter[str]:

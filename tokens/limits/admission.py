@@ -25,12 +25,12 @@ from uuid import UUID
 
 import redis
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from core import redis_servers
 from core.instruments import of
 from core.loops import PerLoop
+from core.plain_settings import settings
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limits.cluster_link import link
