@@ -144,6 +144,15 @@ class Console(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
         self._flushed_by: asyncio.AbstractEventLoop | None = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record unless a filter drops it, as every handler does, with fewer calls."""
+        if self.filters and not self.filter(record):
+            return False
+        assert self.lock is not None
+        with self.lock:
+            self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or have it written when this turn of the loop is over."""
         try:
@@ -155,11 +164,9 @@ class Console(logging.StreamHandler[TextIO]):
 
     def flush(self) -> None:
         """Write what waits, as is also done when the process ends."""
-        self.acquire()
-        try:
+        assert self.lock is not None
+        with self.lock:
             self._write()
-        finally:
-            self.release()
 
     def _can_wait(self, record: logging.LogRecord) -> bool:
         loop = asyncio._get_running_loop() if record.levelno < logging.WARNING else None  # noqa: SLF001 - never raises
@@ -192,12 +199,12 @@ class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
         if record.name != ACCESS:
             return super().format(record)
         fields = record.__dict__
-        line = {name: fields.get(name) for name in _ACCESS_FIELDS}
+        line = dict(zip(_ACCESS_FIELDS, map(fields.get, _ACCESS_FIELDS), strict=True))
         line["event"] = record.msg
         line["level"] = record.levelname.lower()
         line["logger"] = record.name
         line["timestamp"] = datetime.fromtimestamp(record.created, UTC)
-        return _without_secrets(None, "", orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
+        return without_secrets(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
 
 
 def _without_secrets(_logger: Any, _method: str, line: str) -> str:

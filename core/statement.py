@@ -37,6 +37,7 @@ class PreparedStatement:
         self._timer: asyncio.TimerHandle | None = None
         self._result: PGresult | None = None
         self._text: str | None = None
+        self._writes_on = False  # when the socket takes more
         self._socket = self._pgconn.socket
         self._loop.add_reader(self._socket, self._read)
 
@@ -89,9 +90,7 @@ class PreparedStatement:
         literal = bytes(Escaping(self._pgconn).escape_literal(parameter))
         return b"".join((before, literal, after))
 
-    def _ask(
-        self, patience: float, send: Callable[..., None], *what: Any
-    ) -> asyncio.Future[bytes]:
+    def _ask(self, patience: float, send: Callable[..., None], *what: Any) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
         self._timer = self._loop.call_later(patience, self._end, TimeoutError())
@@ -111,8 +110,10 @@ class PreparedStatement:
             self._end(error)
             return
         if is_left:
+            self._writes_on = True
             self._loop.add_writer(self._socket, self._flush)
-        else:
+        elif self._writes_on:
+            self._writes_on = False
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:

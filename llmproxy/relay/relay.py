@@ -121,7 +121,13 @@ class _Asking(NamedTuple):
 async def _serve(asking: _Asking) -> bytes | RelayedStream | KeptAliveStream:
     exchange = asking.exchange
     try:
-        return await (_stream if exchange.call.stream else _json)(asking)
+        if exchange.call.stream:
+            return await _stream(asking)
+        body = await _first_that_answers(asking)
+        assert isinstance(body, bytes)
+        exchange.close(Status.OK)
+        await exchange.closed()
+        return body
     except asyncio.CancelledError:
         if not exchange.call.stream:
             exchange.leave()
@@ -166,14 +172,6 @@ async def _reserve(ceiling: Ceiling, slot: Slot, context: HoldContext, user_id: 
         raise
 
 
-async def _json(asking: _Asking) -> bytes:
-    body = await _first_that_answers(asking)
-    assert isinstance(body, bytes)
-    asking.exchange.close(Status.OK)
-    await asking.exchange.closed()
-    return body
-
-
 async def _stream(asking: _Asking) -> RelayedStream | KeptAliveStream:
     """Return the events. After a while without content, the stream begins without a provider."""
     exchange = asking.exchange
@@ -213,11 +211,11 @@ async def find_model(call: Call, caller: Caller) -> ServedModel:
 
 def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
-    bounds: dict[str, int | None] = {
-        "request": call.max_output,
-        "plan": caller.max_output_tokens,
-        "model": model.max_output_tokens,
-    }
+    bounds = [(caller.max_output_tokens, "plan")]
+    if call.max_output is not None:
+        bounds.append((call.max_output, "request"))
+    if model.max_output_tokens is not None:
+        bounds.append((model.max_output_tokens, "model"))
     if model.context_length:
         each = call.prompt.likely // call.prompt.prompts
         if each > _MOST_OVERRATED * model.context_length:
@@ -227,8 +225,8 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
         if call.max_output is None:  # The provider decides whether the client's own limit is valid.
-            bounds["context"] = _room(each, model.context_length)
-    output, limited_by = min((cap, name) for name, cap in bounds.items() if cap is not None)
+            bounds.append((_room(each, model.context_length), "context"))
+    output, limited_by = min(bounds)
     return Ceiling(
         prompt=prompt,
         output=output,
@@ -246,7 +244,7 @@ def _room(prompt: int, context: int) -> int:
 async def _first_that_answers(asking: _Asking) -> bytes | Opening:
     """Try the model's providers in order, until one begins to answer."""
     exchange = asking.exchange
-    last: UpstreamError = NoUpstream()
+    last: UpstreamError | None = None
     for route, wire in _askable(asking):
         began = time.perf_counter()
         try:
@@ -269,7 +267,7 @@ async def _first_that_answers(asking: _Asking) -> bytes | Opening:
             ms = _note(exchange, route, began, outcome="ok", status=200)
             health.answered(route, ms=ms)
             return answer
-    raise last
+    raise last or NoUpstream
 
 
 def _is_used(report: Report | None) -> bool:

@@ -57,7 +57,7 @@ def askable(routes: Iterable[ServedRoute], *, session: str = "") -> Iterator[Ser
     worker chooses the same one. Raises ``NoUpstream`` with the time to retry if there was no route.
     """
     ordered = affinity.ordered(routes, session)
-    if settings.BREAKER_FAILURES:
+    if settings.BREAKER_FAILURES and len(ordered) > 1:
         ordered.sort(key=_rank)
     asked = False
     for route in ordered:

@@ -5,11 +5,13 @@
 
 import sys
 from collections import Counter
+from collections.abc import Coroutine
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import orjson
+from asgiref.sync import markcoroutinefunction
 
 from config import asgi
 
@@ -35,16 +37,20 @@ def _place(filename: str) -> str:
     return inside.rpartition("/site-packages/")[2].rpartition("/lib/")[2]
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+@markcoroutinefunction
+def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
     """Serve one ASGI connection."""
     if scope["type"] == "lifespan":
         sys.setprofile(_count)
     elif scope["path"] == "/calls":
-        sys.setprofile(None)
-        body = orjson.dumps(_by_function())
-        sys.setprofile(_count)
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return
-    await asgi.application(scope, receive, send)
+        return _answer(send)
+    return asgi.application(scope, receive, send)
+
+
+async def _answer(send: Any) -> None:
+    sys.setprofile(None)
+    body = orjson.dumps(_by_function())
+    sys.setprofile(_count)
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

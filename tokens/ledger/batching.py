@@ -145,7 +145,7 @@ class Batcher:
     async def _serve(
         self, batch: list[Waiting], asked: asyncio.Future[bytes] | None = None
     ) -> None:
-        """Send the items until they are answered. ``asked`` is the first attempt, if it was made."""
+        """Send the items until they are answered; ``asked`` is the first attempt, if any."""
         try:
             answers = await self._send([item for item, _ in batch], asked)
         except _FAULTS_OF_AN_ITEM as error:
@@ -179,9 +179,7 @@ class Batcher:
         for theirs in by_user.values() if len(by_user) > 1 else []:
             await self._serve(theirs)
 
-    async def _send(
-        self, items: list[Item], asked: asyncio.Future[bytes] | None
-    ) -> list[Answer]:
+    async def _send(self, items: list[Item], asked: asyncio.Future[bytes] | None) -> list[Answer]:
         payload, sent = as_bytes(items), asked is not None
         for attempt in range(ATTEMPTS):
             began = time.perf_counter()
