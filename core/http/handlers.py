@@ -9,7 +9,6 @@ import asyncio
 import io
 import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from functools import lru_cache
 from typing import IO, Any
 
@@ -241,19 +240,24 @@ def _resolved(path: str) -> ResolverMatch:
 async def _send(response: Any, send: Any) -> None:
     if not response.streaming:
         body = response.content
-        add_plain(response, {"Content-Length": str(len(body))})
+        # As ``add_plain`` does.
+        response.headers._store["content-length"] = ("Content-Length", str(len(body)))  # noqa: SLF001
         await send(_head(response))
         await send({"type": "http.response.body", "body": body})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
-    with _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send)) as patience:
-        async with aclosing(response._iterator) as parts:  # noqa: SLF001
-            await send(_head(response))
-            async for part in parts:
-                patience.sending()
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-                patience.sent()
-            await send({"type": "http.response.body", "body": b""})
+    parts = response._iterator  # noqa: SLF001
+    patience = _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send))
+    try:
+        await send(_head(response))
+        async for part in parts:
+            patience.sending_since = patience.now()
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            patience.sending_since = None
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        patience.end()
+        await parts.aclose()
 
 
 def _cut_of(send: Any) -> Callable[[], Any]:
@@ -279,23 +283,16 @@ class _Patience:
         self._seconds = seconds
         self._cut = cut
         self._loop = asyncio.get_running_loop()
-        self._since: float | None = None
+        self._timer = self._loop.call_later(seconds / 2, self._look)
+        self.now = self._loop.time
+        self.sending_since: float | None = None
 
-    def __enter__(self) -> "_Patience":
-        self._timer = self._loop.call_later(self._seconds / 2, self._look)
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         self._timer.cancel()
 
-    def sending(self) -> None:
-        self._since = self._loop.time()
-
-    def sent(self) -> None:
-        self._since = None
-
     def _look(self) -> None:
-        if self._since is not None and self._loop.time() - self._since >= self._seconds:
+        since = self.sending_since
+        if since is not None and self.now() - since >= self._seconds:
             self._cut()
             return
         self._timer = self._loop.call_later(self._seconds / 2, self._look)

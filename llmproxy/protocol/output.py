@@ -75,8 +75,11 @@ def finished_choices(chunk: dict[str, Any]) -> set[int]:
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return set()
-    ended = [one for one in choices if isinstance(one, dict) and one.get("finish_reason")]
-    return {index if isinstance(index := one.get("index"), int) else 0 for one in ended}
+    ended = set()
+    for one in choices:
+        if isinstance(one, dict) and one.get("finish_reason"):
+            ended.add(index if isinstance(index := one.get("index"), int) else 0)
+    return ended
 
 
 def output_characters(answer: dict[str, Any] | None) -> int:

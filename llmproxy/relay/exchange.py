@@ -163,7 +163,8 @@ class Exchange(RunningRequest):
 
         Reports are merged. Figures that are reported before the end may still increase.
         """
-        self._report = merged(self._report, report)
+        if report is not None:
+            self._report = merged(self._report, report)
         self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
@@ -173,7 +174,7 @@ class Exchange(RunningRequest):
         """
         if self._closing is None:
             ended = Status.CANCELLED if self.client_left else status
-            self._closing = asyncio.create_task(self._settle(ended))
+            self._closing = asyncio.get_running_loop().create_task(self._settle(ended))
 
     def closed(self) -> Coroutine[Any, Any, None]:
         """Wait for the settlement, but only for a limited time if the ledger is unavailable."""
@@ -188,7 +189,10 @@ class Exchange(RunningRequest):
             self.receipt = receipt
             freed = self.slot.release(charged=self._counted(receipt))
             self._settlement = self._closing_by(receipt, self.charged)
-            await _until_settled(self._settlement)
+            try:
+                await ledger.asettle(self._settlement)
+            except LedgerUnavailable:  # The charge stays in the spool.
+                await _until_settled(self._settlement)
             self.ended()
             _count(receipt)
             if tracing.traces.provider:
@@ -302,11 +306,11 @@ class Exchange(RunningRequest):
 async def _until_settled(closing: Item) -> None:
     pause = 0.1
     while True:
+        await asyncio.sleep(pause)
         try:
             await ledger.asettle(closing)
             return
-        except LedgerUnavailable:  # The usage stays in the spool.
-            await asyncio.sleep(pause)
+        except LedgerUnavailable:
             pause = min(pause * 2, _RETRY_AT_MOST)
 
 

@@ -179,7 +179,7 @@ async def _stream(asking: _Asking) -> RelayedStream | KeptAliveStream:
     def relayed(opening: Opening) -> RelayedStream:
         return opening.stream(exchange, opening, read_on)
 
-    opening = asyncio.create_task(_opening(asking))
+    opening = asyncio.get_running_loop().create_task(_opening(asking))
     try:
         await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:

@@ -1,7 +1,7 @@
 """Relaying a stream: the part that all dialects share, from the first event to the settlement."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import NamedTuple
 
 import structlog
@@ -48,7 +48,7 @@ def with_charge(error: ApiError, exchange: Exchange) -> ApiError:
     return error
 
 
-class RelayedStream(ABC):
+class RelayedStream(ABC, AsyncIterable[bytes]):
     """The events for the client. The caller must ``aclose`` it, which settles the request.
 
     ``leave`` takes over a stream that is closed before its end.
@@ -96,11 +96,8 @@ class RelayedStream(ABC):
     def _failure(self, error: ApiError) -> bytes:
         """Return the event that ends the stream with an error."""
 
-    def __aiter__(self) -> "RelayedStream":
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await self._parts.__anext__()
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._parts
 
     async def aclose(self) -> None:
         """End the stream. If the provider has not finished, it is read to the end or cancelled."""

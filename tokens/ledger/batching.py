@@ -48,13 +48,7 @@ def as_json(items: list[Item]) -> str:
 
 def as_bytes(items: list[Item]) -> bytes:
     """Return ``as_json``, encoded."""
-    return orjson.dumps(items, default=_decimal)
-
-
-def _decimal(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError
+    return orjson.dumps(items, default=Decimal.__str__)  # It refuses what is no decimal.
 
 
 def _ignore_answer(item: Item, answer: Answer) -> None:
