@@ -46,6 +46,8 @@ class EventSplitter:
         if self._is_first and chunk:
             self._is_first = False
             chunk = chunk.removeprefix(_BOM)
+        if not self._parts and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            return chunk  # Only whole events, as most providers send them.
         end = _last_end(self._tail + chunk) - len(self._tail)
         if end <= 0:
             self._parts.append(chunk)

@@ -150,38 +150,28 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
 
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence. Sets how the stream ended."""
+        # A complete answer lacks at most its last event.
+        is_complete = self._closes and self._exchange.usage_is_final
+        patience = _AFTER_ALL_SECONDS if is_complete else settings.KEEPALIVE_SECONDS
+        pause = min(patience, settings.UPSTREAM_IDLE_TIMEOUT)
         try:
-            pause = min(self._patience, settings.UPSTREAM_IDLE_TIMEOUT)
             data = await self._answer.read(timeout=pause)
+            if data:
+                self._silence = 0.0
+                return self._splitter.feed(data)
         except TimeoutError:
             self._silence += pause
-            if self._is_complete or self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
+            if is_complete or self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
                 self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE
         except AttemptFailed as failure:
             self._ended(failure.error)
             return b""
-        self._silence = 0.0
-        if data:
-            return self._whole(data)
-        self._ends_here = True
-        return self._splitter.rest()  # It may contain the usage.
-
-    def _whole(self, data: bytes) -> bytes:
-        try:
-            return self._splitter.feed(data)
         except sse.TooLarge:
             self._ended(UpstreamError())
             return b""
-
-    @property
-    def _patience(self) -> float:
-        """How long to wait for the next bytes. A complete answer lacks at most its last event."""
-        return _AFTER_ALL_SECONDS if self._is_complete else settings.KEEPALIVE_SECONDS
-
-    @property
-    def _is_complete(self) -> bool:
-        return self._closes and self._exchange.usage_is_final
+        self._ends_here = True
+        return self._splitter.rest()  # It may contain the usage.
 
     def _ended(self, error: UpstreamError) -> None:
         """Handle an end without a last event: correct if the model had finished, else an error."""
