@@ -173,15 +173,8 @@ class _Limiter:
     async def admit(self, user_id: int, api_key: UUID | None, limits: Limits, tokens: int) -> Slot:
         cost = min(tokens, limits.tokens_per_minute, MOST_TOKENS)
         slot = Slot(f"{_process}{next(_numbers):x}", user_id, cost)
-        keys = _keys(user_id, api_key, limits)
-        words = ("admit", *self._times, *limits.as_numbers, cost, slot.id, self._lease_ms)
         try:
-            state = State(*await self._redis.run(_SCRIPT, keys, words))
-            slot.shared, slot.bucket = True, state.bucket
-        except RedisUnavailable as away:
-            # The script may have run, although the answer did not arrive in time.
-            slot.shared = away.__cause__ is not None
-            state = _admitted_locally(slot, api_key, limits)
+            state = await self._ask(slot, api_key, limits)
         except asyncio.CancelledError:  # It may still be admitted.
             slot.shared = True
             slot.release(charged=cost)
@@ -191,6 +184,20 @@ class _Limiter:
             raise _refusal(state, slot.headers)
         _running[user_id][slot.id] = slot
         return slot
+
+    async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
+        keys, wanted = _keys(slot.user_id, api_key, limits), (slot.counted, slot.id, self._lease_ms)
+        words = ("admit", *self._times, *limits.as_numbers, *wanted)
+        try:
+            state = State(*await self._redis.run(_SCRIPT, keys, words))
+        except RedisUnavailable as away:
+            # The script may have run, although the answer did not arrive in time.
+            slot.shared = away.__cause__ is not None
+            user, key = _of_user(slot.user_id), _of_key(slot.user_id, api_key)
+            running, now = len(_running.get(slot.user_id, ())), time.monotonic()
+            return _local().admit(user, key, limits, running, cost=slot.counted, now=now)
+        slot.shared, slot.bucket = True, state.bucket
+        return state
 
     def release(self, slot: Slot, charged: int) -> asyncio.Future[Any]:
         slots = _running.get(slot.user_id, {})
@@ -253,12 +260,6 @@ class _Limiter:
 
 
 _limiter = PerLoop(_Limiter)
-
-
-def _admitted_locally(slot: Slot, api_key: UUID | None, limits: Limits) -> State:
-    user, key = _of_user(slot.user_id), _of_key(slot.user_id, api_key)
-    running, now = len(_running.get(slot.user_id, ())), time.monotonic()
-    return _local().admit(user, key, limits, running, cost=slot.counted, now=now)
 
 
 def _refusal(state: State, headers: Mapping[str, str]) -> LimitReached:

@@ -10,7 +10,7 @@ from llmproxy.protocol.calls import COMPLETIONS
 from llmproxy.protocol.events import Chunk
 from llmproxy.protocol.output import finished_choices, is_remarkable, output_characters
 from llmproxy.protocol.plain import PlainChunks
-from llmproxy.protocol.refusals import Refusal
+from llmproxy.protocol.refusals import Refusal, error_in
 from llmproxy.protocol.reports import report_in
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
@@ -78,7 +78,9 @@ class ChatStream(RelayedStream):
             if self._done or self._error:
                 break
             if is_more:
-                passed += [self._pass_event(event) for event, _ in run]
+                passed += [
+                    self._pass_content(event, error_in(chunk) or chunk) for event, chunk in run
+                ]
             else:
                 passed.append(self._pass_run(*zip(*run, strict=True)))
         return b"".join(passed)
