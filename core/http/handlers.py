@@ -10,6 +10,7 @@ import io
 import tempfile
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
+from operator import itemgetter, methodcaller
 from typing import IO, Any
 
 from django.core.exceptions import RequestAborted
@@ -21,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from core.errors import PayloadTooLarge, RequestTimeout
 from core.http.disconnects import Client
-from core.http.headers import add_plain
+from core.http.headers import PLAIN_HEAD, add_plain
 from core.http.rendering import error_response
 from core.plain_settings import settings
 
@@ -298,18 +299,20 @@ class _Patience:
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
 
-@lru_cache(maxsize=256)
-def _on_the_wire(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+_encode = methodcaller("encode", "latin-1")
 
 
 def _head(response: Any) -> dict[str, Any]:
-    # `_store` is what `response.items()` reads, name by name, through two generators.
-    stored = response.headers._store.values()  # noqa: SLF001
-    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in stored]
-    cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
+    # By names in lower case, `_store` has what `response.items()` reads through two generators.
+    stored = response.headers._store  # noqa: SLF001
+    values = map(_encode, map(itemgetter(1), stored.values()))
+    headers = list(zip(map(_encode, stored), values, strict=True))
+    if response.cookies:
+        cookies = response.cookies.values()
+        headers.extend((b"set-cookie", one.OutputString().encode()) for one in cookies)
     return {
         "type": "http.response.start",
         "status": response.status_code,
-        "headers": headers + cookies,
+        "headers": headers,
+        PLAIN_HEAD: True,
     }

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from django.http import HttpResponseBase
 
+# In the start of an answer whose headers are a list of names in lower case, each only once but for
+# cookies, and values.
+PLAIN_HEAD = "tokengate.plain_head"
+
 
 def add_plain(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
     """Add headers whose names and values are our own: ASCII, without line breaks.
@@ -11,9 +15,8 @@ def add_plain(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
     Django encodes and searches each name and value, as it must for what comes from elsewhere; for
     a dozen of ours that is a twentieth of a proxied request. uvicorn still refuses a line break.
     """
-    stored = response.headers._store  # noqa: SLF001 - as its __setitem__ does
-    for name, value in headers.items():
-        stored[name.lower()] = (name, value)
+    # What its __setitem__ stores: (name, value), by the name in lower case.
+    response.headers._store.update(zip(map(str.lower, headers), headers.items(), strict=True))  # noqa: SLF001
 
 
 def plain(response: HttpResponseBase, names: Iterable[str]) -> list[str | None]:

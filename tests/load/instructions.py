@@ -32,7 +32,7 @@ from tests.ports import free_port
 
 _BUDGET = Path(__file__).with_name("instructions.json")
 _MARGIN = 1.03
-_WARM_UP, _REQUESTS, _ROUNDS = 40, 20, 3
+_WARM_UP, _REQUESTS, _ROUNDS = 40, 20, 5
 _CHUNKS, _MORE_CHUNKS = 10, 20
 _TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
 _INTRODUCTION = """\
