@@ -108,19 +108,21 @@ class Batcher:
         self._disconnect()
 
     def _begin(self) -> None:
-        """Send the items that wait, if any: at once over the connection, else in a task."""
+        """Send the items that wait: at once over the connection, else in a task."""
         batch = self._waiting[:MAX_BATCH]
         del self._waiting[:MAX_BATCH]
         statement = self._statement
-        if not batch:
-            self._running = None
-        elif statement is None or statement.closed:
+        if statement is None or statement.closed:
             self._begin_task(batch)
-        else:
-            began = time.perf_counter()
-            asked = statement.fetch(as_bytes([item for item, _ in batch]), patience=SILENCE_SECONDS)
-            asked.add_done_callback(partial(self._asked, batch, began))
-            self._running = asked
+            return
+        began = time.perf_counter()
+        try:
+            payload = as_bytes([item for item, _ in batch])
+        except TypeError:  # Not JSON: it fails there.
+            self._begin_task(batch)
+            return
+        self._running = statement.fetch(payload, patience=SILENCE_SECONDS)
+        self._running.add_done_callback(partial(self._asked, batch, began))
 
     def _asked(self, batch: list[Waiting], began: float, asked: asyncio.Future[bytes]) -> None:
         """Hand the answers out, which takes no task. A failure is dealt with in one."""
@@ -130,11 +132,16 @@ class Batcher:
         try:
             self._answer(batch, self._answers_in(asked.result(), began))
         finally:
+            self._go_on()
+
+    def _go_on(self, _: object = None) -> None:
+        self._running = None
+        if self._waiting:
             self._begin()
 
     def _begin_task(self, batch: list[Waiting], asked: asyncio.Future[bytes] | None = None) -> None:
         self._running = asyncio.create_task(self._serve(batch, asked))
-        self._running.add_done_callback(lambda _: self._begin())
+        self._running.add_done_callback(self._go_on)
 
     async def _serve(
         self, batch: list[Waiting], asked: asyncio.Future[bytes] | None = None
