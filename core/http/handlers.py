@@ -24,6 +24,7 @@ from core.errors import PayloadTooLarge, RequestTimeout
 from core.http.disconnects import Client
 from core.http.headers import PLAIN_HEAD, add_plain
 from core.http.rendering import error_response
+from core.http.requests import LeanRequest
 from core.plain_settings import settings
 
 _INCOMING = "tokengate.incoming"
@@ -98,6 +99,7 @@ class LeanHandler(BoundedHandler):
     """Serves async views without a thread, and cancels them the moment the client goes."""
 
     max_body = settings.MAX_LLM_BODY_BYTES
+    request_class = LeanRequest
 
     def load_middleware(self, is_async: bool = True) -> None:
         self._hooks = [import_string(path)() for path in settings.LEAN_MIDDLEWARE]
