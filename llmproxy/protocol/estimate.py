@@ -120,7 +120,8 @@ def _without_media(value: dict[str, Any], found: list[media.Size]) -> list[Any]:
         found.append(media.IMAGE)
         return [value.get("text")]
     for key, part in value.items():
-        size = media.size_of(key, part, value) if type(part) is str else None
+        is_long = type(part) is str and len(part) >= media.SHORTEST
+        size = media.size_of(key, part, value) if is_long else None
         if size is None:
             rest.append(part)
         else:

@@ -76,16 +76,17 @@ async def relay(
     wires = Wires(call, model, request_id)
     wires.require(model.routes)
     ceiling = _ceiling(call, caller, model)
+    amount = ceiling.amount
     slot = await admission.admit(
         user_id=caller.user_id,
         api_key=caller.api_key,
         limits=caller.limits,
-        tokens=ceiling.amount,
+        tokens=amount,
     )
     admitted = time.time_ns()
     try:
         context = _context(call, caller, request_id, model, named)
-        hold = await _reserve(ceiling, slot, context, caller.user_id)
+        hold = await _reserve(amount, ceiling.minimum, slot, context, caller.user_id)
         session = f"{caller.user_id}/{context.session}" if context.session else ""
         exchange = Exchange(
             call=call,
@@ -157,13 +158,15 @@ def _context(
     )
 
 
-async def _reserve(ceiling: Ceiling, slot: Slot, context: HoldContext, user_id: int) -> Hold:
+async def _reserve(
+    amount: int, minimum: int, slot: Slot, context: HoldContext, user_id: int
+) -> Hold:
     """Reserve the ceiling of the request. The slot is released if this fails."""
     try:
         return await ledger.areserve(
             user_id=user_id,
-            amount=ceiling.amount,
-            minimum=ceiling.minimum,
+            amount=amount,
+            minimum=minimum,
             ttl=settings.RESERVATION_TTL,
             context=context,
         )
