@@ -43,11 +43,14 @@ _NO_BODY = [(b"content-length", b"0")]
 
 if __name__ == "__main__":
     gunicorn.on_starting(None)
-    uvicorn.run(
-        "tests.load.apps.alone:application",
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        log_config=None,
-        timeout_keep_alive=gunicorn.keepalive,
-        **Worker.CONFIG_KWARGS,
-    )
+    try:
+        uvicorn.run(
+            "tests.load.apps.alone:application",
+            host="127.0.0.1",
+            port=int(sys.argv[1]),
+            log_config=None,
+            timeout_keep_alive=gunicorn.keepalive,
+            **Worker.CONFIG_KWARGS,
+        )
+    finally:
+        gunicorn.on_exit(None)
