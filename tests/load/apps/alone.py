@@ -5,6 +5,7 @@ does is the requests'. ``python -m tests.load.apps.alone PORT``
 """
 
 import math
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -43,6 +44,7 @@ _NO_BODY = [(b"content-length", b"0")]
 
 if __name__ == "__main__":
     gunicorn.on_starting(None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it once more
     try:
         uvicorn.run(
             "tests.load.apps.alone:application",
