@@ -97,7 +97,7 @@ class Cycle(RequestResponseCycle):
             await super().send(message)
         elif PLAIN_HEAD in message and not self.response_started:
             self._start(message["status"], self.default_headers + message["headers"])
-        elif self.chunked_encoding and message.get("more_body") and (body := message["body"]):
+        elif self.chunked_encoding and message.get("more_body") and (body := message.get("body")):
             self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         else:
             await super().send(message)
