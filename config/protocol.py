@@ -108,16 +108,16 @@ class Cycle(RequestResponseCycle):
         if len(block) - len(block.translate(None, _CONTROLS)) != 2 * len(headers):
             raise RuntimeError("A header contains a line break or another control character.")
         by_name = dict(headers)
+        if b"close" in by_name.get(b"connection", b"").lower():
+            self.keep_alive = False
+        elif not self.keep_alive:
+            block += b"connection: close\r\n"
         length = by_name.get(b"content-length")
         if length is not None:
             self.chunked_encoding, self.expected_content_length = False, int(length)
         elif self.scope["method"] != "HEAD" and status not in (204, 304):
             self.chunked_encoding = True
             block += b"transfer-encoding: chunked\r\n"
-        if b"close" in by_name.get(b"connection", b"").lower():
-            self.keep_alive = False
-        elif not self.keep_alive:
-            block += b"connection: close\r\n"
         self.transport.write(b"".join((STATUS_LINE[status], block, b"\r\n")))
 
 
