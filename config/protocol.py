@@ -89,7 +89,7 @@ class Cycle(RequestResponseCycle):
     """An answer. A plain head (``PLAIN_HEAD``) is written as uvicorn does, but in one piece.
 
     uvicorn looks at each header's name and value with two regular expressions: with the twenty
-    headers of an answer, that is a tenth of all that a proxied request takes.
+    headers of an answer, that is a thirtieth of all that a proxied request takes.
     """
 
     async def send(self, message: Any) -> None:

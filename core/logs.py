@@ -199,7 +199,7 @@ class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
         if record.name != ACCESS:
             return super().format(record)
         fields = record.__dict__
-        line = dict(zip(_ACCESS_FIELDS, map(fields.get, _ACCESS_FIELDS), strict=True))
+        line = {name: fields.get(name) for name in _ACCESS_FIELDS}
         line["event"] = record.msg
         line["level"] = record.levelname.lower()
         line["logger"] = record.name

@@ -10,7 +10,6 @@ import io
 import tempfile
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
-from operator import itemgetter, methodcaller
 from typing import IO, Any
 
 from django.core.exceptions import RequestAborted
@@ -301,14 +300,15 @@ class _Patience:
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
 
-_encode = methodcaller("encode", "latin-1")
+@lru_cache(maxsize=256)
+def _on_the_wire(name: str) -> bytes:
+    return name.encode("latin-1")
 
 
 def _head(response: Any) -> dict[str, Any]:
     # By names in lower case, `_store` has what `response.items()` reads through two generators.
-    stored = response.headers._store  # noqa: SLF001
-    values = map(_encode, map(itemgetter(1), stored.values()))
-    headers = list(zip(map(_encode, stored), values, strict=True))
+    stored = response.headers._store.items()  # noqa: SLF001
+    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, (_, value) in stored]
     if response.cookies:
         cookies = response.cookies.values()
         headers.extend((b"set-cookie", one.OutputString().encode()) for one in cookies)

@@ -15,8 +15,9 @@ def add_plain(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
     Django encodes and searches each name and value, as it must for what comes from elsewhere; for
     a dozen of ours that is a twentieth of a proxied request. uvicorn still refuses a line break.
     """
-    # What its __setitem__ stores: (name, value), by the name in lower case.
-    response.headers._store.update(zip(map(str.lower, headers), headers.items(), strict=True))  # noqa: SLF001
+    stored = response.headers._store  # noqa: SLF001 - as its __setitem__ does
+    for name, value in headers.items():
+        stored[name.lower()] = (name, value)
 
 
 def plain(response: HttpResponseBase, names: Iterable[str]) -> list[str | None]:

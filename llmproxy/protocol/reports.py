@@ -22,40 +22,32 @@ from llmproxy.protocol.usage import Usage
 _LARGEST = 1_000_000_000
 _WHOLE = re.compile(r"\d{1,10}(\.0+)?", re.ASCII)
 
-_PROMPT = frozenset(
-    ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
+_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
+_COMPLETION = (
+    "completion_tokens",
+    "output_tokens",
+    "completionTokens",
+    "outputTokens",
+    "candidatesTokenCount",
 )
-_COMPLETION = frozenset(
-    (
-        "completion_tokens",
-        "output_tokens",
-        "completionTokens",
-        "outputTokens",
-        "candidatesTokenCount",
-    )
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
+_CACHE_READ = (
+    "cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cache_read_tokens",
+    "cacheReadInputTokens",
+    "cachedContentTokenCount",
 )
-_TOTAL = frozenset(("total_tokens", "totalTokens", "totalTokenCount"))
-_CACHE_READ = frozenset(
-    (
-        "cached_tokens",
-        "prompt_cache_hit_tokens",
-        "cache_read_input_tokens",
-        "cache_read_tokens",
-        "cacheReadInputTokens",
-        "cachedContentTokenCount",
-    )
+_CACHE_WRITE = (
+    "cache_creation_input_tokens",
+    "cache_creation_tokens",
+    "cache_write_input_tokens",
+    "cache_write_tokens",
+    "caching_tokens",
+    "cacheCreationInputTokens",
 )
-_CACHE_WRITE = frozenset(
-    (
-        "cache_creation_input_tokens",
-        "cache_creation_tokens",
-        "cache_write_input_tokens",
-        "cache_write_tokens",
-        "caching_tokens",
-        "cacheCreationInputTokens",
-    )
-)
-_REASONING = frozenset(("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount"))
+_REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
 _PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
 _COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
 
@@ -192,20 +184,21 @@ def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]
     return [part for name in names if isinstance(part := usage.get(name), dict)]
 
 
-def _largest(usage: dict[str, Any], names: frozenset[str]) -> int | None:
+def _largest(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
     """Return the greatest count under any of these names; None if there is none."""
     greatest = None
-    for name in names & usage.keys():
-        if (figure := count(usage[name])) is not None:
+    for name in names:
+        if name in usage and (figure := count(usage[name])) is not None:
             greatest = figure if greatest is None else max(greatest, figure)
     return greatest
 
 
-def _greatest(parts: list[dict[str, Any]], names: frozenset[str]) -> int:
+def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
     greatest = 0
     for part in parts:
-        for name in names & part.keys():
-            greatest = max(greatest, count(part[name]) or 0)
+        for name in names:
+            if name in part:
+                greatest = max(greatest, count(part[name]) or 0)
     return greatest
 
 
