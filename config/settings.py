@@ -96,11 +96,11 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.web.staff_gate.staff_gate",
 ]
-# The lean handler (config/asgi.py): the proxy's async routes. Native async only.
+# The lean handler (config/asgi.py): the proxy's async routes. Hooks only, see core.http.middleware.
 LEAN_MIDDLEWARE = [
-    "core.http.middleware.request_context",
-    "core.http.middleware.cors",
-    "core.http.middleware.transport_security",
+    "core.http.middleware.RequestContext",
+    "core.http.middleware.Cors",
+    "core.http.middleware.TransportSecurity",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 
