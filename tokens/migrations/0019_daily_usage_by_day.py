@@ -1,5 +1,4 @@
 from django.contrib.postgres.indexes import BrinIndex
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 
 
@@ -10,10 +9,28 @@ class Migration(migrations.Migration):
     dependencies = [("tokens", "0018_functions_of_the_former_receipts")]
 
     operations = [
-        AddIndexConcurrently(
-            "dailyusage",
-            BrinIndex(
-                name="daily_usage_by_day", fields=["day"], pages_per_range=32, autosummarize=True
-            ),
+        migrations.SeparateDatabaseAndState(
+            # An interrupted run leaves an index that is not valid.
+            database_operations=[
+                migrations.RunSQL(
+                    "DROP INDEX CONCURRENTLY IF EXISTS daily_usage_by_day", migrations.RunSQL.noop
+                ),
+                migrations.RunSQL(
+                    "CREATE INDEX CONCURRENTLY daily_usage_by_day ON tokens_dailyusage"
+                    " USING brin (day) WITH (autosummarize = on, pages_per_range = 32)",
+                    "DROP INDEX CONCURRENTLY daily_usage_by_day",
+                ),
+            ],
+            state_operations=[
+                migrations.AddIndex(
+                    "dailyusage",
+                    BrinIndex(
+                        name="daily_usage_by_day",
+                        fields=["day"],
+                        pages_per_range=32,
+                        autosummarize=True,
+                    ),
+                )
+            ],
         )
     ]
