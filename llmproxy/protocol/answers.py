@@ -124,11 +124,14 @@ def _same(whole: list[Any], part: Any) -> Answer | None:
 
 def _whole(index: int, choice: Answer) -> Answer:
     kept = {key: value for key, value in choice.items() if key not in ("delta", "message")}
-    delta, message = choice.get("delta"), choice.get("message")
-    if isinstance(delta, dict) or isinstance(message, dict):
-        whole_message = {"role": "assistant", "content": None, **(message or {}), **(delta or {})}
-        for call in whole_message.get("tool_calls") or []:
+    parts = [part for name in ("message", "delta") if isinstance(part := choice.get(name), dict)]
+    if parts:
+        message: Answer = {"role": "assistant", "content": None}
+        for part in parts:
+            message |= part
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else []:
             if isinstance(call, dict):
                 call.pop("index", None)
-        kept["message"] = whole_message
+        kept["message"] = message
     return {**kept, "index": index, "finish_reason": choice.get("finish_reason") or "stop"}
