@@ -171,6 +171,40 @@ def test_a_limit_that_was_lowered_shows_nothing_left() -> None:
     assert (state.requests_left, state.tokens_left, state.key_left) == (0, 0, 0)
 
 
+def test_the_requests_of_all_keys_are_the_users() -> None:
+    local = LocalWindows(60)
+    for key in ("k", "l", "m"):
+        assert admit(local, key=key).refused == 0
+
+    assert admit(local, key="n")[:2] == (1, 60_750)
+
+
+def test_a_limit_that_was_lowered_to_nothing_waits_a_whole_window() -> None:
+    local = LocalWindows(60)
+    admit(local, now=NOW - 30)
+
+    assert admit(local, cost=0, limits=Limits(3, 0, 5))[:2] == (2, 60_000)
+
+
+def test_a_limit_of_one_waits_for_the_one() -> None:
+    local = LocalWindows(60)
+    admit(local, now=NOW - 30)
+
+    assert admit(local, limits=Limits(1, 1000, 5))[:2] == (1, 30_750)
+
+
+def test_a_key_without_requests_has_nothing_to_reset() -> None:
+    assert peek(LocalWindows(60), limits=OF_KEY)[-2:] == (2, 0)
+
+
+@pytest.mark.parametrize("of_key", [0, 1])
+def test_a_key_that_has_used_all_is_told_when_that_leaves(of_key: int) -> None:
+    local = LocalWindows(60)
+    admit(local)
+
+    assert peek(local, limits=Limits(3, 1000, 5, of_key))[-2:] == (0, 60_750)
+
+
 def test_users_are_counted_apart() -> None:
     local = LocalWindows(60)
     for _ in range(3):
@@ -184,6 +218,7 @@ def test_requests_of_the_same_second_share_a_bucket() -> None:
     admit(local, cost=10, now=1000.0)
     admit(local, cost=20, now=1000.999)
 
+    assert len(local._windows["u"].buckets) == 1
     assert peek(local, now=1060.999).tokens_left == 970
     assert peek(local, now=1061.0).tokens_left == 1000
 
@@ -211,5 +246,6 @@ def test_the_subject_that_was_not_seen_for_longest_is_forgotten(
     admit(local, user="a", key="a's")
     admit(local, user="c", key="c's")
 
+    assert list(local._windows) == ["a", "a's", "c", "c's"]
     assert local.peek("a", "a's", LIMITS, 0, now=NOW).requests_left == 1
     assert local.peek("b", "b's", LIMITS, 0, now=NOW).requests_left == 3
