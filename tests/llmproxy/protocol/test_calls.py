@@ -248,14 +248,16 @@ LIST_OF_OBJECTS = "messages must be a non-empty list of objects."
                 "input",
                 "input is required: send a string or a list of items.",
             )
-            for value in (None, "", [], {}, 5)
+            for value in [None, "", [], {}, 5]
         ],
         (
             "responses",
             {"store": True},
             "store",
-            "store: responses are not stored: send the whole conversation in input with every"
-            " request.",
+            (
+                "store: responses are not stored: send the whole conversation in input with every"
+                " request."
+            ),
         ),
         (
             "chat",
@@ -432,7 +434,8 @@ def test_a_thinking_budget_stays_below_a_lowered_limit(
 ) -> None:
     given = {"x": 1, field: budget}
 
-    body = sent("messages", max_output, max_tokens=20_000, **{name: given})
+    more: Json = {name: given}
+    body = sent("messages", max_output, max_tokens=20_000, **more)
 
     assert body[name] == {"x": 1, **expected}
 

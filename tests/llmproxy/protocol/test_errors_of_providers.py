@@ -23,7 +23,10 @@ LONG = "x" * 5000
             Refusal("m", "c", "t", "p"),
         ),
         ({"error": {"message": "m", "code": 400, "type": 5, "param": 7}}, Refusal("m", "400")),
-        ({"error": "broken", "code": "c", "type": "t", "param": "p"}, Refusal("broken", "c", "t", "p")),
+        (
+            {"error": "broken", "code": "c", "type": "t", "param": "p"},
+            Refusal("broken", "c", "t", "p"),
+        ),
         ({"error": True}, Refusal("True")),
         # What the object lacks is read beside it; the object has precedence.
         (
@@ -36,7 +39,10 @@ LONG = "x" * 5000
         ({"fault": {"faultstring": "m", "detail": {}}}, Refusal("m")),
         ({"error": None, "errors": None, "fault": None, "message": "m"}, Refusal("m")),
         # Flat ones
-        ({"object": "error", "message": "m", "type": "t", "code": 40001}, Refusal("m", "40001", "t")),
+        (
+            {"object": "error", "message": "m", "type": "t", "code": 40001},
+            Refusal("m", "40001", "t"),
+        ),
         *[
             ({name: "m"}, Refusal("m"))
             for name in (
@@ -163,7 +169,10 @@ def test_a_code_may_be_a_status(code: str, status: int | None) -> None:
 @pytest.mark.parametrize(
     ("refusal", "kind"),
     [
-        *[(Refusal(code=one), Kind.CONTEXT) for one in ("context_length_exceeded", "CONTEXT-WINDOW")],
+        *[
+            (Refusal(code=one), Kind.CONTEXT)
+            for one in ("context_length_exceeded", "CONTEXT-WINDOW")
+        ],
         (Refusal(type="string_above_max_length"), Kind.CONTEXT),
         *[(Refusal(code=one), Kind.FILTER) for one in ("content_filter", "ResponsibleAIPolicy")],
         *[(Refusal(code=one), Kind.BALANCE) for one in ("insufficient_quota", "billing_error")],

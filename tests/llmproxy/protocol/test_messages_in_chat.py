@@ -1,4 +1,4 @@
-"""Requests of Messages as whole requests of chat completions, and what is refused in which words."""
+"""What a request of Messages is in chat completions, and what is refused, in which words."""
 
 from typing import Any
 
@@ -60,7 +60,10 @@ JSON_SCHEMA = {
     ("fields", "added"),
     [
         ({}, {}),
-        ({"temperature": 0, "top_p": 0.9, "top_k": 3}, {"temperature": 0, "top_p": 0.9, "top_k": 3}),
+        (
+            {"temperature": 0, "top_p": 0.9, "top_k": 3},
+            {"temperature": 0, "top_p": 0.9, "top_k": 3},
+        ),
         ({"stream": True}, {"stream": True}),
         ({"temperature": None, "tools": None, "thinking": None}, {}),
         ({"stop_sequences": ["a", "b"]}, {"stop": ["a", "b"]}),
@@ -520,8 +523,10 @@ def tool(**fields: Any) -> Json:
         (
             tool(defer_loading=True),
             "tools.0.defer_loading",
-            "tool search is not supported. Leave out advanced-tool-use-2025-11-20"
-            " (anthropic-beta), and send all tools.",
+            (
+                "tool search is not supported. Leave out advanced-tool-use-2025-11-20"
+                " (anthropic-beta), and send all tools."
+            ),
         ),
         (tool(allowed_callers=["code"]), "tools.0.allowed_callers", DIRECT),
         ({"tool_choice": {"type": "some"}}, "tool_choice.type", "send auto, any, tool or none."),
@@ -574,11 +579,7 @@ def tool(**fields: Any) -> Json:
             STORED,
         ),
         (
-            {
-                "messages": [
-                    user({"type": "image", "source": {"type": "url", "url": "u", "x": 1}})
-                ]
-            },
+            {"messages": [user({"type": "image", "source": {"type": "url", "url": "u", "x": 1}})]},
             "messages.0.content.0.source.x",
             NO_EQUIVALENT,
         ),
@@ -623,7 +624,11 @@ def tool(**fields: Any) -> Json:
             NO_EQUIVALENT,
         ),
         *[
-            ({"messages": [{"role": role, "content": [block]}]}, "messages.0.content.0.x", NO_EQUIVALENT)
+            (
+                {"messages": [{"role": role, "content": [block]}]},
+                "messages.0.content.0.x",
+                NO_EQUIVALENT,
+            )
             for role, block in (
                 ("user", result("1", x=1)),
                 ("assistant", tool_use("1", x=1)),
