@@ -28,7 +28,7 @@ def is_empty(answer: Answer, field: str) -> bool:
 
 def as_stream(answer: Answer) -> bytes:
     """Write an answer as the events of a stream."""
-    rest = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
+    rest = {key: value for key, value in answer.items() if key != "usage"}
     rest["object"] = _CHUNKS.get(str(answer.get("object")), answer.get("object"))
     choices = [one for one in answer.get("choices") or [] if isinstance(one, dict)]
     kept = [{**rest, "choices": [_delta(choice)]} for choice in choices]
@@ -62,7 +62,7 @@ def as_answer(chunks: Iterable[Answer]) -> Answer:
     answer: Answer = {}
     choices: dict[int, Answer] = {}
     for chunk in chunks:
-        answer |= {key: value for key, value in chunk.items() if value and key != "choices"}
+        answer |= {key: value for key, value in chunk.items() if value}
         for choice in chunk.get("choices") or []:
             if isinstance(choice, dict):
                 index = choice.get("index")

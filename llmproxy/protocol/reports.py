@@ -158,8 +158,6 @@ def _reported_completion(report: Report, prompt: int | None) -> int | None:
 
 def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     """Return whether the prompt excludes cached tokens: by the total, by name, or by size."""
-    if not apart:
-        return False
     if report.total is not None and report.completion is not None:
         return report.total == prompt + report.completion + apart
     return report.cache_is_apart or apart > prompt

@@ -175,6 +175,7 @@ def test_hosted_tools_beside_others_are_left_out() -> None:
     assert read("chat", tools=[search, own]).omitted == ()
 
 
+NO_INPUTS: list[Any] = [None, "", [], {}, 5]
 LIST_OF_OBJECTS = "messages must be a non-empty list of objects."
 
 
@@ -248,7 +249,7 @@ LIST_OF_OBJECTS = "messages must be a non-empty list of objects."
                 "input",
                 "input is required: send a string or a list of items.",
             )
-            for value in [None, "", [], {}, 5]
+            for value in NO_INPUTS
         ],
         (
             "responses",
@@ -389,6 +390,10 @@ def test_a_provider_is_sent_the_body_with_a_limit_of_the_output(
 
 def test_our_limit_has_the_name_that_the_provider_knows() -> None:
     limit = "max_completion_tokens"
+    body = json.loads(for_upstream(read("chat"), model="theirs", max_output=100))
+
+    assert body == sent("chat") | {"model": "theirs"}
+    assert sent("chat", limit="another_name") == sent("chat")
 
     assert sent("chat", limit=limit)[limit] == 100
     assert "max_tokens" not in sent("chat", limit=limit)

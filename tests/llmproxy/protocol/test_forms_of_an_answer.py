@@ -156,14 +156,18 @@ def test_choices_are_put_together_by_index_in_order() -> None:
 
 
 def test_a_whole_message_in_a_stream_is_the_message() -> None:
-    message = {"content": "hi", "tool_calls": ["x", {"index": 0, "id": "a"}]}
+    message = {"content": "hi", "tool_calls": ["x", {"index": 0, "id": "a"}, {"id": "b"}]}
     answer = as_answer([{"choices": [{"index": 0, "message": message, "finish_reason": "length"}]}])
 
     assert answer["choices"] == [
         {
             "index": 0,
             "finish_reason": "length",
-            "message": {"role": "assistant", "content": "hi", "tool_calls": ["x", {"id": "a"}]},
+            "message": {
+                "role": "assistant",
+                "content": "hi",
+                "tool_calls": ["x", {"id": "a"}, {"id": "b"}],
+            },
         }
     ]
 
@@ -172,6 +176,12 @@ def test_a_message_without_role_and_content_gets_them() -> None:
     (choice,) = as_answer([{"choices": [{"delta": {}, "message": "x"}]}])["choices"]
 
     assert choice["message"] == {"role": "assistant", "content": None}
+
+
+def test_a_message_that_is_no_object_is_left_out() -> None:
+    (choice,) = as_answer([{"choices": [{"text": "a", "message": "x", "delta": 5}]}])["choices"]
+
+    assert choice == {"index": 0, "text": "a", "finish_reason": "stop"}
 
 
 def test_a_field_that_changes_its_type_is_replaced() -> None:

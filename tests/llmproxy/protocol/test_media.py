@@ -6,8 +6,8 @@ import pytest
 
 from llmproxy.protocol.media import IMAGE, SHORTEST, Size, has_data, size_of
 
-A = "A" * 4000  # 3,000 bytes
-AUDIO, VIDEO, DOCUMENT = Size(20, 40), Size(300, 600), Size(1000, 2000)
+A = "A" * 400_000  # 300,000 bytes
+AUDIO, VIDEO, DOCUMENT = Size(200, 400), Size(300, 600), Size(3000, 6000)
 
 
 def likely(size: int) -> Size:
@@ -101,14 +101,19 @@ def test_other_text_is_text(text: str) -> None:
     assert size_of("data", text, {}) is None
 
 
+@pytest.mark.parametrize(("kind", "least"), [("audio", 20), ("video", 300), ("application", 1000)])
+def test_a_small_medium_has_a_least_size(kind: str, least: int) -> None:
+    assert size_of("url", f"data:{kind}/x;base64," + "A" * 300, {}) == likely(least)
+
+
 def test_only_the_beginning_is_looked_at() -> None:
-    assert size_of("data", "A" * 4096 + "!", {}) == DOCUMENT
+    assert size_of("data", "A" * 4096 + "!", {}) == likely(1000)
     assert size_of("data", "A" * 4095 + "!", {}) is None
 
 
 def test_a_short_text_is_text() -> None:
     assert size_of("data", "A" * (SHORTEST - 1), {}) is None
-    assert size_of("data", "A" * SHORTEST, {}) == DOCUMENT
+    assert size_of("data", "A" * SHORTEST, {}) == likely(1000)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +123,7 @@ def test_a_short_text_is_text() -> None:
         ({"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}, False),
         ({"type": "input_audio", "input_audio": {"data": A, "format": "wav"}}, True),
         ({"content": [{"text": "hm"}, {"source": [{"data": A}]}]}, True),
+        ({"source": {"data": A}, "content": ["hm", 5]}, True),
         ({"content": [{"text": A}, 5, None]}, False),
         ({"name": "a", "data": A}, True),
         ("data:image/png;base64," + A, False),

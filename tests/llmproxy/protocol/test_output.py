@@ -69,6 +69,10 @@ def test_the_choices_that_end(chunk: Any, indexes: set[int]) -> None:
         ({"delta": {"audio": {"data": A}}}, 4000),
         ({"delta": {"content": [{"data": A, "format": "wav"}, "four"]}}, 84),
         ({"delta": {"score": 12.5}}, 4),
+        ({"delta": {"score": 12.5, "content": "four"}}, 8),
+        # An image, in a text of the least length that is looked at
+        ({"delta": {"content": "data:image/png;base64," + "A" * 234}}, 4000),
+        ({"delta": {"content": "data:image/png;base64," + "A" * 233}}, 255),
         ({"delta": {"score": None, "safe": True, "n": 0}}, 1),
     ],
 )
@@ -99,6 +103,7 @@ def test_fields_that_describe_the_output_are_none(name: str) -> None:
         ({"reasoning_text": "four", "thinking": "eleven here"}, 11),
         ({"thinking_blocks": [{"thinking": "four"}], "thinking": "four"}, 4),
         ({"reasoning": "four", "reasoning_content": "four", "content": "and more"}, 12),
+        ({"extra": {"reasoning": "four", "thinking": "four"}, "content": "and more"}, 12),
     ],
 )
 def test_reasoning_in_several_forms_counts_once(delta: Any, characters: int) -> None:
