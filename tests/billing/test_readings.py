@@ -92,8 +92,9 @@ def test_the_schedule_that_rules(schedule: Any, identifier: str | None) -> None:
 
 
 def schedule(*prices: Any, status: str = "active") -> Obj:
-    phases = [{"items": [{"price": "price_1"}]}, {"items": [{"price": one} for one in prices]}]
-    return {"id": "sub_sched_1", "status": status, "phases": phases}
+    now = {"items": [{"price": "price_1"}]}
+    last = {"items": [{"price": one} for one in prices]}
+    return {"id": "sub_sched_1", "status": status, "phases": [now, now, last]}
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,16 @@
-"""``python -m tests.mutants [python|sql] [files …]``: both parts, or one of them."""
+"""``python -m tests.mutants [pure|callers|sql] [files …]``: every part, or one of them."""
 
 import argparse
 import os
 import subprocess
 import sys
 
-# The ledger's part needs a database; the other one must not have Django.
+# The servers for the parts that need a database. The pure modules have not even Django.
+_SERVERS = ["-m", "devserver.embedded", "--profile", "test", "--", sys.executable]
 PARTS = {
-    "python": ["-m", "tests.mutants.python"],
-    "sql": [
-        *("-m", "devserver.embedded", "--profile", "test", "--"),
-        *(sys.executable, "-m", "tests.mutants.sql"),
-    ],
+    "pure": ["-m", "tests.mutants.python", "pure"],
+    "callers": [*_SERVERS, "-m", "tests.mutants.python", "callers"],
+    "sql": [*_SERVERS, "-m", "tests.mutants.sql"],
 }
 
 

@@ -1,9 +1,8 @@
-"""``python -m tests.mutants python``: change the pure modules in one place at a time, with mutmut.
+"""``python -m tests.mutants pure|callers``: change modules in one place at a time, with mutmut.
 
-mutmut (https://mutmut.readthedocs.io) changes operators, numbers, texts, arguments and assignments.
-It works in ``.mutants``, on a copy of the sources with its own configuration: there is no Django,
-no server and no ``conftest.py``, so that a mutant costs a fraction of a second. mutmut does not
-change what stands outside of functions, or functions with a decorator.
+mutmut (https://mutmut.readthedocs.io) changes operators, numbers, texts, arguments and assignments,
+but nothing outside of functions, and no function with a decorator. It works in ``.mutants``, on a
+copy of the sources with its own configuration.
 
 Those that survive fail the run, unless ``survivors.txt`` gives a reason for them.
 """
@@ -20,136 +19,101 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.mutants.suites import SUITES, Suite
 from tests.mutants.survivors import excused, summary
 from tests.upgrades.released import ROOT
 
-WORKSPACE = ROOT / ".mutants"
-# Which of the pure modules (pyproject.toml) are about money or limits.
-MODULES = [
-    "billing/pricing/proration.py",
-    "billing/stripe/readings.py",
-    "core/currencies.py",
-    "core/decimals.py",
-    "llmproxy/catalog/pricing.py",
-    "llmproxy/protocol/*.py",
-    "llmproxy/relay/ceiling.py",
-    "llmproxy/routing/breaker.py",
-    "tokens/limits/states.py",
-    "tokens/limits/windows.py",
-    "tokens/periods.py",
-]
-# They import nothing of Django, and use no fixture of a conftest.py.
-TESTS = [
-    "tests/billing/test_proration.py",
-    "tests/billing/test_readings.py",
-    "tests/core",
-    "tests/llmproxy/dialects",
-    "tests/llmproxy/protocol",
-    "tests/llmproxy/test_breaker.py",
-    "tests/llmproxy/test_ceiling.py",
-    "tests/llmproxy/test_estimate.py",
-    "tests/llmproxy/test_sse.py",
-    "tests/llmproxy/test_usage.py",
-    "tests/llmproxy/test_usage_reports.py",
-    "tests/tokens/test_limit_headers.py",
-    "tests/tokens/test_local_windows.py",
-    "tests/tokens/test_periods.py",
-]
-PACKAGES = ["billing", "core", "llmproxy", "tokens"]
 _KILLED = (1, 3, 24, 36, 152, 255, -24)  # by a test, or by the time that it took
+Codes = dict[str, int | None]
 
 
-def prepare() -> None:
+def prepare(suite: Suite) -> None:
     """Copy the sources and the tests. Mutants of files that did not change are kept."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "--", *PACKAGES, "tests"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    wanted = {name for name in tracked if (ROOT / name).is_file()}
-    for folder in ("", "mutants/"):
-        stale = (path for each in (*PACKAGES, "tests") for path in _files(folder + each))
-        for path in stale:
-            name = str(path.relative_to(WORKSPACE / folder))
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "--", *suite.sources, "tests"]
+    found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    wanted = {name for name in found.stdout.splitlines() if (ROOT / name).is_file()}
+    for folder in (suite.folder, suite.folder / "mutants"):
+        for path in [path for each in (*suite.sources, "tests") for path in _files(folder / each)]:
+            name = str(path.relative_to(folder))
             if name.removesuffix(".meta").removesuffix(".spans") not in wanted:
                 path.unlink()
     for name in wanted:
-        if name.startswith("tests/") and not name.endswith((".py", ".json")):
-            continue
-        copy = WORKSPACE / name
+        copy = suite.folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if not copy.exists() or copy.read_bytes() != (ROOT / name).read_bytes():
             shutil.copyfile(ROOT / name, copy)
-    (WORKSPACE / "pyproject.toml").write_text(_CONFIGURATION)
+    (suite.folder / "pyproject.toml").write_text(_configuration(suite))
 
 
-def _files(folder: str) -> list[Path]:
-    return [path for path in (WORKSPACE / folder).rglob("*") if path.is_file()]
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
-_CONFIGURATION = f"""\
-[tool.mutmut]
-source_paths = {json.dumps(PACKAGES)}
-only_mutate = {json.dumps(MODULES)}
-pytest_add_cli_args = ["--noconftest", "-p", "tests.mutants.quick"]
-pytest_add_cli_args_test_selection = {json.dumps(TESTS)}
-on_dependency_change = "ignore"
-
-[tool.pytest.ini_options]
-addopts = "--strict-markers -p no:cacheprovider"
-"""
-
-
-def mutants() -> dict[Path, dict[str, int | None]]:
-    """Return the exit code of the tests by mutant, for each module; None if they did not run."""
-    found = {}
-    for path in sorted((WORKSPACE / "mutants").rglob("*.py.meta")):
-        module = path.relative_to(WORKSPACE / "mutants").with_suffix("")
-        if any(fnmatch.fnmatch(str(module), pattern) for pattern in MODULES):
-            codes = json.loads(path.read_text())["exit_code_by_key"]
-            if codes:
-                found[module] = codes
-    return found
+def _configuration(suite: Suite) -> str:
+    arguments = ["-p", "tests.mutants.quick", "-p", "no:cacheprovider"]
+    mutmut = {
+        "source_paths": suite.sources,
+        "only_mutate": suite.modules,
+        "pytest_add_cli_args": arguments + ([] if suite.own_pytest else ["--noconftest"]),
+        "pytest_add_cli_args_test_selection": suite.tests,
+        "on_dependency_change": "ignore",
+        "process_isolation": suite.isolation,
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in mutmut.items()]
+    others = (ROOT / "pyproject.toml").read_text() if suite.own_pytest else "[tool.pytest]\n"
+    return "\n".join([others, "[tool.mutmut]", *lines, ""])
 
 
-def generate() -> None:
+def generate(suite: Suite) -> None:
     """Have mutmut write every mutant, and forget which tests call what: tests may have changed."""
-    (WORKSPACE / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
-    _mutmut(sys.executable, "-m", "tests.mutants.generate")
+    (suite.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    _mutmut(suite, sys.executable, "-m", "tests.mutants.generate")
 
 
-def run(names: list[str]) -> None:
+def run(suite: Suite, names: list[str]) -> None:
     """Have mutmut try these mutants; without names, all that were not killed."""
-    _mutmut(str(Path(sys.executable).with_name("mutmut")), "run", *names)
+    mutmut = str(Path(sys.executable).with_name("mutmut"))
+    _mutmut(suite, mutmut, "run", "--max-children", str(suite.at_once), *names)
 
 
-def _mutmut(*command: str) -> None:
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=WORKSPACE, env=environment, check=False)
+def _mutmut(suite: Suite, *command: str) -> None:
+    environment = {**os.environ, **suite.environment}
+    done = subprocess.run(command, cwd=suite.folder, env=environment, check=False)
     if done.returncode:
         sys.exit("mutmut could not run.")
 
 
-def forget_survivors() -> None:
+def mutants(suite: Suite) -> dict[Path, Codes]:
+    """Return the exit code of the tests by mutant, for each module; None if they did not run."""
+    found = {}
+    for path in sorted((suite.folder / "mutants").rglob("*.py.meta")):
+        module = path.relative_to(suite.folder / "mutants").with_suffix("")
+        codes: Codes = json.loads(path.read_text())["exit_code_by_key"]
+        if codes and any(fnmatch.fnmatch(str(module), pattern) for pattern in suite.modules):
+            found[module] = codes
+    return found
+
+
+def forget_survivors(suite: Suite) -> None:
     """Have those tried again that survived."""
-    for path in (WORKSPACE / "mutants").rglob("*.py.meta"):
+    for path in (suite.folder / "mutants").rglob("*.py.meta"):
         data = json.loads(path.read_text())
-        codes = data["exit_code_by_key"]
         data["exit_code_by_key"] = {
-            name: code if code in _KILLED else None for name, code in codes.items()
+            name: code if code in _KILLED else None
+            for name, code in data["exit_code_by_key"].items()
         }
         path.write_text(json.dumps(data, indent=4))
 
 
-def chosen(files: list[str], sample: int | None, seed: int, *, again: bool) -> list[str]:
-    """Return the names of the mutants to try."""
-    names = [
+def chosen(suite: Suite, files: list[str], *, again: bool = False) -> list[str]:
+    """Return the names of the mutants in these files; ``again``: those that were not killed."""
+    return [
         name
-        for module, codes in mutants().items()
+        for module, codes in mutants(suite).items()
         if not files or any(fnmatch.fnmatch(str(module), pattern) for pattern in files)
         for name, code in codes.items()
         if not (again and code in _KILLED)
     ]
-    return random.Random(seed).sample(names, min(sample, len(names))) if sample else names
 
 
 def described(name: str, module: Path) -> str:
@@ -164,27 +128,28 @@ def described(name: str, module: Path) -> str:
     return f"{module} {function}: {before} → {after}"
 
 
-def report(names: set[str]) -> int:
+def report(suite: Suite, names: set[str]) -> int:
     """Print the share of each module, and the survivors without a reason."""
-    os.chdir(WORKSPACE)
-    allowed, total, unexplained = excused(), Counter[str](), []
-    for module, codes in mutants().items():
+    os.chdir(suite.folder)
+    allowed, total = excused(), Counter[str]()
+    unexplained: list[tuple[str, str]] = []
+    for module, codes in mutants(suite).items():
         tried = {name: code for name, code in codes.items() if name in names}
         if not tried:
             continue
         survivors = [
             (name, described(name, module)) for name, code in tried.items() if code not in _KILLED
         ]
-        without = [(name, text) for name, text in survivors if text not in allowed]
+        without = [one for one in survivors if one[1] not in allowed]
         killed = len(tried) - len(survivors)
-        total.update(tried=len(tried), killed=killed, reasoned=len(survivors) - len(without))
+        total.update(killed=killed, reasoned=len(survivors) - len(without))
         unexplained += without
         share = 100 * killed / len(tried)
         sys.stdout.write(f"{share:5.1f} %  {killed:4} of {len(tried):4}  {module}\n")
     for name, text in unexplained:
         sys.stdout.write(f"survived  {text}\n          ({name})\n")
     line, is_good = summary(
-        "Pure modules",
+        suite.title,
         killed=total["killed"],
         reasoned=total["reasoned"],
         unexplained=len(unexplained),
@@ -195,26 +160,26 @@ def report(names: set[str]) -> int:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument(
-        "files", nargs="*", help="such as 'llmproxy/protocol/us*'; all by default"
-    )
+    arguments.add_argument("suite", choices=SUITES)
+    arguments.add_argument("files", nargs="*", help="such as 'llmproxy/protocol/us*'; else all")
     arguments.add_argument("--sample", type=int, help="so many, chosen at random")
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument(
-        "--again", action="store_true", help="only those that survived last time"
-    )
+    arguments.add_argument("--again", action="store_true", help="those that survived last time")
     asked = arguments.parse_args()
+    suite = SUITES[asked.suite]
     if not asked.again:
-        shutil.rmtree(WORKSPACE, ignore_errors=True)
-    prepare()
-    generate()
-    names = chosen(asked.files, asked.sample, asked.seed, again=asked.again)
-    if asked.again:
-        forget_survivors()
+        shutil.rmtree(suite.folder, ignore_errors=True)
+    prepare(suite)
+    generate(suite)
+    names = chosen(suite, asked.files, again=asked.again)
+    if asked.sample:
+        names = random.Random(asked.seed).sample(names, min(asked.sample, len(names)))
+    some = bool(asked.files or asked.sample)  # mutmut tries those that are named in any case
+    if asked.again and not some:
+        forget_survivors(suite)
     if names:
-        run(names if asked.files or asked.sample else [])
-    everything = chosen(asked.files, None, 0, again=False)
-    return report(set(names if asked.sample else everything))
+        run(suite, names if some else [])
+    return report(suite, set(names if asked.sample else chosen(suite, asked.files)))
 
 
 if __name__ == "__main__":

@@ -228,6 +228,7 @@ OPENAI = {"format": "openai-responses-v1"}
             {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": 5}]},
             [thinking("hm")],
         ),
+        ({"reasoning_details": [{"type": "reasoning.other", "index": 0}]}, [thinking("")]),
         ({"tool_calls": [call()]}, [tool_use({"a": 1})]),
         ({"tool_calls": [call(arguments="")]}, [tool_use({})]),
         ({"tool_calls": [call(arguments=" ")]}, [tool_use({})]),
@@ -481,19 +482,22 @@ def function_call(**fields: Any) -> Json:
         ({"tool_calls": [call(arguments={"a": 1})]}, [function_call()]),
         ({"tool_calls": [call(arguments="[")]}, [function_call(arguments="[")]),
         ({"tool_calls": [call(id=None)]}, [function_call(call_id="call_42_0")]),
-        (
-            {"tool_calls": [{"id": "c1", "custom": {"name": "f", "input": "ls"}}]},
-            [
-                {
-                    "id": "fc_42_0",
-                    "call_id": "c1",
-                    "type": "custom_tool_call",
-                    "name": "f",
-                    "input": "ls",
-                    "status": "completed",
-                }
-            ],
-        ),
+        *[
+            (
+                {"tool_calls": [{"id": "c1", "custom": {"name": "f", "input": given}}]},
+                [
+                    {
+                        "id": "fc_42_0",
+                        "call_id": "c1",
+                        "type": "custom_tool_call",
+                        "name": "f",
+                        "input": given,
+                        "status": "completed",
+                    }
+                ],
+            )
+            for given in ("ls", '{"input":"ls"}')
+        ],
     ],
 )
 def test_the_items_of_a_response(message: Json, items: list[Json]) -> None:
@@ -528,6 +532,18 @@ def test_opaque_reasoning_is_added_if_the_request_includes_it(
     back = {**REQUESTS["responses"], "input": [found]}
     (turn,) = DIALECTS["responses"].exchange(back, OPENROUTER, REPLY).chat["messages"]
     assert turn["reasoning_details"] == [detail]
+
+
+def test_packed_reasoning_comes_back_with_all_of_its_texts() -> None:
+    detail = {"type": "reasoning.summary", "summary": "hm", "id": "i"}
+    request = {"include": ["reasoning.encrypted_content"]}
+    (found,) = answer_of("responses", {"reasoning_details": [detail]}, request=request)["output"]
+    texts = [{"type": "summary_text", "text": one} for one in ("a", "b")]
+
+    back = {**REQUESTS["responses"], "input": [{**found, "summary": texts}]}
+    (turn,) = DIALECTS["responses"].exchange(back, OPENROUTER, REPLY).chat["messages"]
+
+    assert turn["reasoning_details"] == [{**detail, "summary": "a\n\nb"}]
 
 
 @pytest.mark.parametrize(
@@ -718,6 +734,41 @@ def test_a_stream_of_texts_only_is_translated_without_its_chunks() -> None:
     assert events(Stream("responses").translator.text("a"))[-1]["delta"] == "a"
 
 
+def deltas(dialect: str, written: list[Json]) -> list[str]:
+    """Return the texts of the answer that some events add."""
+    if dialect == "messages":
+        return [one["delta"]["text"] for one in written if "text" in one.get("delta", {})]
+    return [one["delta"] for one in written if one["type"] == "response.output_text.delta"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_texts_and_chunks_are_one_text(dialect: str) -> None:
+    stream = Stream(dialect)
+
+    written = events(stream.translator.text("a"))
+    written += stream.add({"content": "b"}) + events(stream.translator.text("c"))
+
+    assert deltas(dialect, written) == ["a", "b", "c"]
+    opened = ("content_block_start", "response.output_item.added")
+    assert len([one for one in written if one["type"] in opened]) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_text_after_a_call_is_another_text(dialect: str) -> None:
+    stream = Stream(dialect)
+
+    def unfinished(index: int) -> Json:
+        function = {"name": "f", "arguments": "{"}
+        return {"tool_calls": [{"index": index, "id": f"c{index}", "function": function}]}
+
+    written = stream.add(unfinished(0)) + events(stream.translator.text("a"))
+    written += stream.add(unfinished(1)) + events(stream.translator.text("b"))
+    assert deltas(dialect, written) == [], "the first call is not complete"
+    stream.add({}, "tool_calls")
+
+    assert deltas(dialect, stream.end()) == ["a", "b"]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_stream_that_broke_off_ends_with_an_error(dialect: str) -> None:
     stream = Stream(dialect)
@@ -729,7 +780,7 @@ def test_a_stream_that_broke_off_ends_with_an_error(dialect: str) -> None:
     assert error["message"] == "The upstream ended the stream before the answer was complete."
     assert stream.end() == []
     assert stream.translator.text("b") == []
-    assert stream.translator.chunk({"choices": []}) == []
+    assert stream.translator.chunk({"choices": [{"delta": {"content": "b"}}]}) == []
     assert stream.add({"content": "b"}) == []
     assert stream.translator.error(RateLimited("No.")) == []
 
@@ -775,6 +826,14 @@ def test_a_stream_is_complete_by_its_reason_or_by_done(dialect: str) -> None:
     assert done.end()[-1]["type"] in kinds
     assert finished.end()[-1]["type"] in kinds
     assert both.end()[-1]["type"] not in kinds
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_chunk_may_come_parsed(dialect: str) -> None:
+    chunk = {"choices": [{"delta": {"content": "a"}}]}
+    raw = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+    assert Stream(dialect).translator.chunk(chunk) == Stream(dialect).translator.feed(raw) != []
 
 
 def test_a_stream_may_be_split_at_any_byte() -> None:

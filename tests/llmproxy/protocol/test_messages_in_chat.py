@@ -800,6 +800,11 @@ def test_what_only_openrouter_has_is_refused_elsewhere(
             )
         ],
         (
+            {"messages": [assistant({"type": "thinking", "thinking": "a", "signature": 5})]},
+            "messages.0.content.0.signature",
+            "messages.0.content.0.signature must be a string.",
+        ),
+        (
             {"messages": [assistant({"type": "thinking", "thinking": 5})]},
             "messages.0.content.0.thinking",
             "messages.0.content.0.thinking must be a string.",

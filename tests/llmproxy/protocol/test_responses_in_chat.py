@@ -966,3 +966,12 @@ def test_a_setting_of_reasoning_is_a_string(target: Target, name: str) -> None:
         chat(target, reasoning={name: 5})
 
     assert caught.value.message == f"reasoning.{name} must be a string."
+
+
+@pytest.mark.parametrize("target", [OPENROUTER, OPENAI], ids=["openrouter", "openai"])
+@pytest.mark.parametrize("name", ["type", "syntax", "definition"])
+def test_the_grammar_of_a_custom_tool_is_strings(name: str, target: Target) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        chat(target, tools=[{**RUN, "format": {**GRAMMAR, name: 5}}])
+
+    assert caught.value.message == f"tools.0.format.{name} must be a string."

@@ -107,7 +107,7 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
 
 
 def _custom(tool: Fields, name: str) -> Json:
-    definition: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name}
     if shape := tool.object("format"):
         if shape.need("type", str) == "grammar":
             grammar = {key: shape.need(key, str) for key in ("syntax", "definition")}
