@@ -594,6 +594,11 @@ def tool(**fields: Any) -> Json:
             VALUE,
         ),
         (
+            {"messages": [user(result("1", content=[{"type": "video"}]))]},
+            "messages.0.content.0.content.0.type",
+            "blocks of type 'video' have no equivalent in chat completions.",
+        ),
+        (
             document(source={**PDF, "x": 1}),
             "messages.0.content.0.source.x",
             NO_EQUIVALENT,
@@ -765,6 +770,7 @@ def test_what_only_openrouter_has_is_refused_elsewhere(
             )
             for source, name in (
                 ({"type": "text"}, "data"),
+                ({"type": "url"}, "url"),
                 (PDF, "media_type"),
                 (PDF, "data"),
                 (PDF, "type"),

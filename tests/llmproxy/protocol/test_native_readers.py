@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import ApiError, RateLimited
 from llmproxy.protocol.dialects import DIALECTS
-from llmproxy.protocol.dialects.base import NativeReader
+from llmproxy.protocol.dialects.base import NativeReader, upstream_error
 from llmproxy.protocol.reports import Report
 
 Json = dict[str, Any]
@@ -484,3 +484,12 @@ def test_openais_code_of_a_failed_response(status: int, code: str, told: str) ->
     (event,) = events(DIALECTS["responses"].failure(error, None))
 
     assert event["response"]["error"] == {"code": told, "message": "Refused."}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(400, 400), (599, 599), (399, 502), (600, 502), ("429", 502), (None, 502)]
+)
+def test_an_error_of_an_upstream_may_have_a_status(code: Any, status: int) -> None:
+    error = upstream_error({"message": "busy", "code": code})
+
+    assert (error.status, error.code, error.message) == (status, "upstream_error", "busy")
