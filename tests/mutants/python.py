@@ -58,6 +58,7 @@ def _configuration(suite: Suite) -> str:
         "pytest_add_cli_args_test_selection": suite.tests,
         "on_dependency_change": "ignore",
         "process_isolation": suite.isolation,
+        "timeout_multiplier": suite.patience,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in mutmut.items()]
     others = (ROOT / "pyproject.toml").read_text() if suite.own_pytest else "[tool.pytest]\n"
