@@ -51,10 +51,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _configuration(suite: Suite) -> str:
     arguments = ["-p", "tests.mutants.quick", "-p", "no:cacheprovider"]
+    arguments += ["--reuse-db"] if suite.own_pytest else ["--noconftest"]
     mutmut = {
         "source_paths": suite.sources,
         "only_mutate": suite.modules,
-        "pytest_add_cli_args": arguments + ([] if suite.own_pytest else ["--noconftest"]),
+        "pytest_add_cli_args": arguments,
         "pytest_add_cli_args_test_selection": suite.tests,
         "on_dependency_change": "ignore",
         "process_isolation": suite.isolation,

@@ -83,7 +83,7 @@ CALLERS = Suite(
         for name in (
             *("settle", "reserve", "adjust", "bounded_reports", "batch_equals_its_items"),
             *("batches", "key_budget", "session_budget", "expire", "renewal_of_leases"),
-            *("running_requests", "weights_of_receipts"),
+            *("running_requests", "weights_of_receipts", "spool", "items_of_the_ledger"),
         )
     ],
     sources=[

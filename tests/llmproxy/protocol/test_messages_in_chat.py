@@ -300,6 +300,10 @@ def file(name: str, data: str) -> Json:
         ),
         ([{"type": "document", "source": PDF, "title": "a.pdf"}], [file("a.pdf", PDF_DATA)]),
         (
+            [{"type": "document", "source": PDF, "context": "old"}],
+            [text("old"), file("document.pdf", PDF_DATA)],
+        ),
+        (
             [{"type": "document", "source": {"type": "url", "url": "https://x.example/a.pdf"}}],
             [file("document.pdf", "https://x.example/a.pdf")],
         ),
