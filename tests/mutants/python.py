@@ -167,7 +167,7 @@ def main() -> int:
     arguments.add_argument("--sample", type=int, help="so many, chosen at random")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--again", action="store_true", help="those that survived last time")
-    asked = arguments.parse_args()
+    asked = arguments.parse_intermixed_args()
     suite = SUITES[asked.suite]
     if not asked.again:
         shutil.rmtree(suite.folder, ignore_errors=True)

@@ -145,7 +145,7 @@ def main() -> int:
     arguments.add_argument("--sample", type=int, help="so many, chosen at random")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--minutes", type=float, default=600, help="end after about so long")
-    asked = arguments.parse_args()
+    asked = arguments.parse_intermixed_args()
     files = [SQL / name for name in asked.files] or sorted(SQL.glob("*.sql"))
     chosen = [mutant for file in files for mutant in mutants(file)]
     if asked.sample:

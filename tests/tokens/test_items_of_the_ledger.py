@@ -98,7 +98,10 @@ def test_a_correction_has_its_columns_or_none() -> None:
     item = items.to_adjust(ID, 7, 30, correction)
     assert item == {"id": ID, "user_id": 7, "charge": 30, "record": vars(correction)}
     assert items.to_adjust(ID, 7, None, None) == {
-        "id": ID, "user_id": 7, "charge": None, "record": {}
+        "id": ID,
+        "user_id": 7,
+        "charge": None,
+        "record": {},
     }
     assert items.to_adjust(ID, 7, 0, correction)["charge"] == 0
 

@@ -49,9 +49,9 @@ class Conversation:
         """
         texts = [part for part in parts if part["type"] == "text"]
         others = [part for part in parts if part["type"] != "text"]
-        if others and not texts:
-            texts = [{"type": "text", "text": "The result follows in the user's next message."}]
-        answer = {"role": "tool", "tool_call_id": call_id, "content": content(texts)}
+        text = "The result follows in the user's next message."
+        told = content(texts) if texts or not others else text
+        answer = {"role": "tool", "tool_call_id": call_id, "content": told}
         place = self._place(call_id)
         self.messages.insert(place, answer)
         if others:

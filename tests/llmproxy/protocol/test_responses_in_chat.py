@@ -729,6 +729,11 @@ def no_tool(kind: str) -> str:
             NO_EQUIVALENT,
         ),
         (
+            {"input": [call("1"), output("1", [{"type": "input_audio"}])]},
+            "input.1.output.0.type",
+            "parts of type 'input_audio' have no equivalent in chat completions.",
+        ),
+        (
             part(type="input_audio"),
             "input.0.content.0.type",
             "parts of type 'input_audio' have no equivalent in chat completions.",

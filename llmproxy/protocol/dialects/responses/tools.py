@@ -93,7 +93,7 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
     tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
     if custom and tool.scope.target.custom_tools:
         return _custom(tool, name)
-    definition: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name}
     if custom:
         definition = _as_function(tool, definition)
     else:
@@ -101,7 +101,6 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
             "type": "object",
             "properties": {},
         }
-        definition |= tool.keep("strict")
     cached = tool.cache_control()
     return {"type": "function", "function": definition | tool.rest(), **cached}
 
