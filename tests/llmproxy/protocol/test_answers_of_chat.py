@@ -426,6 +426,9 @@ def test_a_response_that_was_cut_is_incomplete_with_its_last_item(finish: str, r
     assert answer_of("responses", message, finish) == response(
         **details, output=[item(output_text("a")), item(refusal, number=1, status="incomplete")]
     )
+    assert answer_of("responses", {"content": "a"}, finish) == response(
+        **details, output=[item(output_text("a"), status="incomplete")]
+    )
     assert answer_of("responses", {}, finish) == response(**details)
     thought = {"id": "rs_42_0", "type": "reasoning", "summary": [], "content": [reason_text("hm")]}
     assert answer_of("responses", {"reasoning": "hm"}, finish) == response(
@@ -694,6 +697,23 @@ def test_thinking_is_signed_at_its_end() -> None:
     ]
     stream.add({}, "stop")
     assert stream.end() == [block_stop(2), *ended("end_turn")]
+
+
+def test_hidden_thinking_is_not_signed() -> None:
+    stream = Stream("messages")
+    hidden = {"type": "reasoning.encrypted", "data": "xx", "id": "rs_1", **OPENAI}
+    stream.add({"reasoning_details": [hidden]}, "stop")
+
+    assert stream.end() == [block_stop(0), *ended("end_turn")]
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    stream = Stream("messages")
+    function = {"name": "f", "arguments": "{}"}
+
+    *_, start, _ = stream.add({"tool_calls": [{"index": 0, "function": function}]})
+
+    assert start == block_start(0, tool_use({}, identifier="toolu_42_0"))
 
 
 def test_calls_are_sent_one_after_the_other() -> None:
