@@ -39,7 +39,7 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
     chat: Json = {"messages": _conversation(fields).messages, **fields.keep(*_KEPT)}
     if (limit := fields.take("max_output_tokens", int)) is not None:
         chat[scope.target.limit] = limit
-    chat |= _tools(fields, names, tools) | _text(fields) | _reasoning(fields)
+    chat |= _tools(fields, tools) | _text(fields) | _reasoning(fields)
     _include(fields)
     fields.accept("truncation", "disabled", reason="truncation of the input is not supported.")
     fields.skip("max_tool_calls")  # It limits only the calls of hosted tools.
@@ -69,8 +69,8 @@ def _conversation(fields: Fields) -> Conversation:
     return conversation
 
 
-def _tools(fields: Fields, names: ToolNames, tools: list[Json]) -> Json:
-    choice, parallel = tool_choice(fields, names), fields.take("parallel_tool_calls", bool)
+def _tools(fields: Fields, tools: list[Json]) -> Json:
+    choice, parallel = tool_choice(fields), fields.take("parallel_tool_calls", bool)
     if not tools:  # Chat completions accept none of the other fields then.
         if choice not in (None, "auto", "none"):
             fields.refuse("tool_choice", "the request has no tools.")

@@ -134,7 +134,7 @@ def _as_function(tool: Fields, definition: Json) -> Json:
     return {**definition, "parameters": schema}
 
 
-def tool_choice(fields: Fields, names: ToolNames) -> Any:
+def tool_choice(fields: Fields) -> Any:
     """Translate the choice of tools; None if the request has none."""
     value = fields.peek("tool_choice")
     if value is None or isinstance(value, str):
