@@ -62,13 +62,23 @@ def _configuration(suite: Suite) -> str:
         "timeout_multiplier": suite.patience,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in mutmut.items()]
-    others = (ROOT / "pyproject.toml").read_text() if suite.own_pytest else "[tool.pytest]\n"
+    others = (ROOT / "pyproject.toml").read_text() if suite.own_pytest else _NO_PYTEST
     return "\n".join([others, "[tool.mutmut]", *lines, ""])
+
+
+# Without a setting, pytest would read those of the project, above .mutants.
+_NO_PYTEST = '[tool.pytest.ini_options]\naddopts = "--strict-markers"\n'
 
 
 def generate(suite: Suite) -> None:
     """Have mutmut write every mutant, and forget which tests call what: tests may have changed."""
     (suite.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    for results in (suite.folder / "mutants").rglob("*.py.meta"):
+        try:
+            json.loads(results.read_text())
+        except ValueError:  # A run was stopped while it wrote them: its mutants are made anew.
+            results.unlink()
+            results.with_suffix("").unlink()
     _mutmut(suite, sys.executable, "-m", "tests.mutants.generate")
 
 
