@@ -17,7 +17,7 @@ SPECTRAL := tests/openapi/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin bench-pages soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
@@ -163,6 +163,10 @@ bench-dialects: $(DEV) ## Benchmark Messages and Responses beside chat completio
 bench-ledger: $(DEV) ## Benchmark the ledger with and without micro-batches (2 minutes).
 	@CI=true $(BIN)/python -m tests.load.ledger $(or $(ARGS),--write docs/performance.md)
 
+bench-pages: $(DEV) ## Measure in a browser when pages are painted (3 minutes).
+	@CI=true BENCH_PAGES=$(or $(FILE),docs/performance.md) $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q -s tests/browser/painting.py
+
 bench-records: $(DEV) ## Benchmark the endpoints' queries with five million records (10 minutes, 6 GB).
 	@CI=true $(BIN)/python -m tests.load.records $(or $(ARGS),--write docs/performance.md)
 
@@ -196,7 +200,7 @@ test-browser: $(DEV) ## Look at every page in Chromium: axe, keyboard, 320 pixel
 screenshots: $(DEV) ## Take a picture of every page, in screenshots/.
 	@CI=true SCREENSHOTS=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
-	@echo "screenshots/ has a folder for each size, color scheme and language."
+	@echo "screenshots/ has a folder for each size, color scheme and language, and of the staff's pages."
 
 docs: $(DEV) ## Check the documentation, and write it as a web site, in site/. The product shows it at /docs/.
 	@$(BIN)/python -m devserver.embedded --profile test -- sh -c \

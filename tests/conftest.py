@@ -60,6 +60,14 @@ def _quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _codes_outlive_their_thirty_seconds() -> Iterator[None]:
+    """Take an authenticator's code also if its 30 seconds end between the test and the check."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "MFA_TOTP_TOLERANCE", 1, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _static_files_listed_once() -> Iterator[None]:
     """Have each test client share one list of the static files, instead of reading the disk."""
     list_files = WhiteNoiseMiddleware.add_files_from_finders

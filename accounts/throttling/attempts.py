@@ -1,4 +1,4 @@
-"""Brute-force protection: limits of attempts by IP address and by account.
+"""Limits of attempts by IP address and by account, against brute force and floods.
 
 An attempt is counted before the password is checked, so parallel attempts gain nothing.
 """
@@ -13,6 +13,8 @@ from django_ratelimit.core import get_usage
 
 from accounts.models import User
 from core.errors import RateLimited
+
+_CARD_LOOKUPS = "30/m"
 
 
 def count_registration(request: HttpRequest) -> None:
@@ -64,6 +66,14 @@ def count_message(request: HttpRequest, *, email: str) -> None:
     _count(request, group="message-address", rate=settings.MESSAGE_RATE_PER_ADDRESS, key="ip")
     rate = settings.MESSAGE_RATE_PER_EMAIL
     _count(request, group="message-email", rate=rate, key=lambda *_: email)
+
+
+def count_card_lookup(request: HttpRequest, *, user: User) -> None:
+    """Raise ``RateLimited`` when this user has opened too often a page for which Stripe is asked.
+
+    Stripe allows the whole of our account 100 requests a second.
+    """
+    _count(request, group="card", rate=_CARD_LOOKUPS, key=lambda *_: str(user.pk))
 
 
 def may_be_told(request: HttpRequest, *, email: str) -> bool:

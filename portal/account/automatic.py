@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.throttling import attempts
 from accounts.web.pages import visitor
 from billing.models import AutomaticTopUp, Pack
 from billing.stripe import gateway
@@ -84,6 +85,7 @@ class AutomaticForm(forms.Form):
 def change(request: HttpRequest) -> HttpResponse:
     """Show the settings with the card that would be charged, and store what the user agrees to."""
     user = visitor(request)
+    attempts.count_card_lookup(request, user=user)
     found = automatic.current(user)
     form = AutomaticForm(request.POST or None, initial=_initial(found))
     if request.method == "POST" and form.is_valid():

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from portal.docs import contents, library
+from portal.docs import contents, library, searching
 from portal.docs.contents import Audience
 from portal.docs.rendering import Rendered
 
@@ -46,7 +46,7 @@ def show(request: HttpRequest, name: str = contents.INDEX) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     """GET /docs/search/?q=: the places with all of these words."""
     text = request.GET.get("q", "").strip()[:200]
-    facts = {"q": text, "found": library.search(text, _audience(request)), **_menu(request, "")}
+    facts = {"q": text, "found": searching.search(text, _audience(request)), **_menu(request, "")}
     return render(request, "portal/docs/search.html", facts)
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from accounts.throttling import attempts
 from billing.models import AutomaticTopUp, Pack
 from billing.stripe import customers, gateway
 from tests.billing.shop import Shop
@@ -83,3 +84,11 @@ def test_strangers_and_other_methods(client: Client, visitor: Client) -> None:
     assert client.get(PAGE).status_code == 302
     assert visitor.get(f"{PAGE}off/").status_code == 405
     assert gateway.is_set_up()
+
+
+def test_who_opens_it_in_a_loop_does_not_use_up_the_requests_to_stripe(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "_CARD_LOOKUPS", "2/d")  # a minute may end during the test
+    answers = [visitor.get(PAGE).status_code for _ in range(3)]
+    assert answers == [200, 200, 429]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.accounts import chromium
-from tests.browser.pages import DESKTOP, PHONE, PORTAL, PUBLIC, sign_in
+from tests.browser.pages import DESKTOP, PHONE, PORTAL, PUBLIC, STAFF, sign_in
 from tests.browser.scene import Scene
 from tests.webserver import ROOT
 
@@ -25,8 +25,7 @@ GALLERY = ROOT / "screenshots"
 def test_gallery(
     browser: Browser, site: Scene, viewport: object, scheme: str, language: str
 ) -> None:
-    folder = GALLERY / f"{'desktop' if viewport is DESKTOP else 'phone'}-{scheme}-{language}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(viewport, scheme, language)
     context = browser.new_context(
         base_url=site.url,
         viewport=viewport,  # type: ignore[arg-type]
@@ -37,6 +36,26 @@ def test_gallery(
     _take(sign_in(context, site.email), PORTAL, folder)
     context.close()
     assert len(list(folder.glob("*.png"))) >= len(PUBLIC) + len(PORTAL)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_gallery_of_staff(browser: Browser, site: Scene, viewport: object, scheme: str) -> None:
+    folder = _folder(viewport, scheme, "staff")
+    context = browser.new_context(
+        base_url=site.url,
+        viewport=viewport,  # type: ignore[arg-type]
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    _take(sign_in(context, site.staff), STAFF, folder)
+    context.close()
+    assert len(list(folder.glob("*.png"))) >= len(STAFF)
+
+
+def _folder(viewport: object, scheme: str, kind: str) -> Path:
+    folder = GALLERY / f"{'desktop' if viewport is DESKTOP else 'phone'}-{scheme}-{kind}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _take(page: Page, paths: dict[str, str], folder: Path) -> None:

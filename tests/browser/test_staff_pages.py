@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif("TEST_BROWSER" not in os.environ, reason="runs in make test-browser"),
     pytest.mark.django_db,
 ]
-STYLES = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")]
+STYLES = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")]
 # The tables of a list or a report that are wider than their place; forms of many rows may scroll.
 _TOO_WIDE = """[...document.querySelectorAll(
     '#changelist .simplebar-content-wrapper, .dashboard .scroll'

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from portal.docs import contents, library
+from portal.docs import contents, library, searching
 from portal.docs.contents import Audience
 from portal.docs.rendering import render
 from tests.factories import UserFactory
@@ -61,7 +61,7 @@ def test_operators_see_the_addresses_of_their_own_hosts(client: Client, settings
 
 
 def test_a_search_finds_the_heading_below_which_all_words_stand(client: Client) -> None:
-    found = library.search("insufficient_tokens", Audience.USERS)
+    found = searching.search("insufficient_tokens", Audience.USERS)
 
     assert any(each.url.startswith(reverse("docs_page", args=["errors"])) for each in found)
     assert all("insufficient_tokens" in each.excerpt for each in found)
@@ -71,8 +71,8 @@ def test_a_search_finds_the_heading_below_which_all_words_stand(client: Client) 
 
 
 def test_a_search_for_nothing_finds_nothing() -> None:
-    assert library.search("   ", Audience.EVERYONE) == []
-    assert library.search("no-such-word-anywhere", Audience.EVERYONE) == []
+    assert searching.search("   ", Audience.EVERYONE) == []
+    assert searching.search("no-such-word-anywhere", Audience.EVERYONE) == []
 
 
 def test_pages_for_operators_can_be_for_staff_only(client: Client, settings: Settings) -> None:
