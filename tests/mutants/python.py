@@ -71,14 +71,18 @@ _NO_PYTEST = '[tool.pytest.ini_options]\naddopts = "--strict-markers"\n'
 
 
 def generate(suite: Suite) -> None:
-    """Have mutmut write every mutant, and forget which tests call what: tests may have changed."""
+    """Have mutmut write every mutant anew, and forget which tests call what.
+
+    Tests may have changed, or a run may have been stopped. Results of functions that did not change
+    are kept.
+    """
     (suite.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for results in (suite.folder / "mutants").rglob("*.py.meta"):
+        results.with_suffix("").unlink(missing_ok=True)
         try:
             json.loads(results.read_text())
-        except ValueError:  # A run was stopped while it wrote them: its mutants are made anew.
+        except ValueError:  # A run was stopped while it wrote them.
             results.unlink()
-            results.with_suffix("").unlink()
     _mutmut(suite, sys.executable, "-m", "tests.mutants.generate")
 
 
