@@ -303,3 +303,15 @@ def test_an_adopted_state_lets_a_trial_begin() -> None:
 
     assert not breaker.may_ask("m", NOW + 6)
     assert breaker.may_ask("m", NOW + 7)
+
+
+def test_only_the_last_twenty_requests_count() -> None:
+    breaker = Breaker()
+    for _ in range(30):
+        breaker.succeeded(NOW, ms=1)
+    for _ in range(9):
+        fail(breaker, NOW)
+
+    assert breaker.may_ask("m", NOW)
+    fail(breaker, NOW)
+    assert not breaker.may_ask("m", NOW)

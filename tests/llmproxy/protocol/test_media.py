@@ -109,6 +109,7 @@ def test_a_small_medium_has_a_least_size(kind: str, least: int) -> None:
 def test_only_the_beginning_is_looked_at() -> None:
     assert size_of("data", "A" * 4096 + "!", {}) == likely(1000)
     assert size_of("data", "A" * 4095 + "!", {}) is None
+    assert size_of("data", "!" + "A" * 5000, {}) is None
 
 
 def test_a_short_text_is_text() -> None:

@@ -95,7 +95,9 @@ def test_the_greatest_figure_of_several_names_is_taken() -> None:
     assert read({**TOKENS, "cached_tokens": "many", "cache_read_tokens": 3}) == Report(
         100, 50, cache_read=3
     )
+    assert read({**TOKENS, "cached_tokens": "many"}) == Report(100, 50)
     assert read({"input_tokens": "many", "promptTokens": 3}) == Report(3)
+    assert read({"prompt_tokens": 9, "input_tokens": 3}) == Report(9)
 
 
 def test_the_cache_is_apart_where_a_report_has_anthropics_names() -> None:
