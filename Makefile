@@ -253,7 +253,7 @@ release-migrations: $(DEV) ## At a release: record the new migrations, which mus
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
 	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules tests/openapi/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.* htmlcov staticfiles
+		.hypothesis .mutants .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Install with uv if it is available, because it is ten times as fast, else with pip. Both check hashes.
