@@ -104,6 +104,13 @@ JSON_SCHEMA = {
             },
         ),
         ({"tool_choice": {"type": "auto"}}, {"tool_choice": "auto"}),
+        (
+            {
+                "tools": [{"name": "f", "input_schema": SCHEMA}],
+                "tool_choice": {"type": "auto"},
+            },
+            {"tools": [function(name="f", parameters=SCHEMA)], "tool_choice": "auto"},
+        ),
         ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
         ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
         (
@@ -573,6 +580,11 @@ def tool(**fields: Any) -> Json:
             "blocks of type 'video' have no equivalent in chat completions.",
         ),
         (
+            {"messages": [{"role": "system", "content": [{"type": "video"}]}]},
+            "messages.0.content.0.type",
+            "blocks of type 'video' have no equivalent in chat completions.",
+        ),
+        (
             {"system": [{"type": "search_result"}]},
             "system.0.type",
             "blocks of type 'search_result' have no equivalent in chat completions.",
@@ -713,6 +725,11 @@ def test_what_only_openrouter_has_is_refused_elsewhere(
             {"messages": [user({"text": "a"})]},
             "messages.0.content.0.type",
             "messages.0.content.0.type is required.",
+        ),
+        (
+            {"messages": [user({"type": 5})]},
+            "messages.0.content.0.type",
+            "messages.0.content.0.type must be a string.",
         ),
         (
             {"messages": [user({"type": "text"})]},

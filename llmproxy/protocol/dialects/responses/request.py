@@ -57,10 +57,10 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
 def _conversation(fields: Fields) -> Conversation:
     conversation = Conversation()
     if instructions := fields.take("instructions", str):
-        conversation.say("system", [{"type": "text", "text": instructions}])
+        conversation.say("system", instructions)
     given = fields.need("input", str, list)
     if isinstance(given, str):
-        conversation.say("user", [{"type": "text", "text": given}])
+        conversation.say("user", given)
     else:
         for item in fields_of(given, "input", fields.scope):
             add_item(item, conversation)
