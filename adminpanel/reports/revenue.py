@@ -120,13 +120,20 @@ def _months(starts: list[datetime], currency: str) -> list[Month]:
             purchases=bought.get(start.date(), Decimal(0)),
             cost=costs.get(start.date(), Decimal(0)),
             failed=failed.get(start.date(), 0),
+            movement=movement,
         )
-        for start in starts
+        for start, movement in zip(starts, _movements(starts), strict=True)
     ]
 
 
 def _month(
-    start: datetime, plans: dict[str, Decimal], *, purchases: Decimal, cost: Decimal, failed: int
+    start: datetime,
+    plans: dict[str, Decimal],
+    *,
+    purchases: Decimal,
+    cost: Decimal,
+    failed: int,
+    movement: Movement,
 ) -> Month:
     revenue = sum(plans.values(), purchases)
     return {
@@ -137,26 +144,41 @@ def _month(
         "failed_payments": failed,
         "upstream_cost": cost,
         "margin": revenue - cost,
-        **_movement(start),
+        **movement,
     }
 
 
-def _movement(start: datetime) -> Movement:
-    """Count new and churned subscriptions of a month, without those that never started."""
-    end = months_after(start, 1)
+def _movements(starts: list[datetime]) -> list[Movement]:
+    """Count new and churned subscriptions of each month, without those that never started."""
     real = Subscription.objects.filter(stripe_id__isnull=False).exclude(
         status__in=["incomplete", "incomplete_expired"]
     )
-    counts = real.aggregate(
-        new=Count("pk", filter=Q(created_at__gte=start, created_at__lt=end)),
-        churned=Count("pk", filter=Q(ended_at__gte=start, ended_at__lt=end)),
-        before=Count(
-            "pk", filter=Q(created_at__lt=start) & (Q(ended_at=None) | Q(ended_at__gte=start))
-        ),
+    counts: dict[str, int] = real.aggregate(
+        **{
+            f"{name}_{number}": Count("pk", filter=condition)
+            for number, start in enumerate(starts)
+            for name, condition in _movement(start).items()
+        }
     )
-    before = counts.pop("before")
-    rate = round(counts["churned"] / before, 4) if before else None
-    return {"new": counts["new"], "churned": counts["churned"], "churn_rate": rate}
+    return [
+        _rated(*(counts[f"{name}_{number}"] for name in ("new", "churned", "before")))
+        for number in range(len(starts))
+    ]
+
+
+def _movement(start: datetime) -> dict[str, Q]:
+    """Tell which subscriptions are new in a month, ended in it, or were there before it."""
+    end = months_after(start, 1)
+    return {
+        "new": Q(created_at__gte=start, created_at__lt=end),
+        "churned": Q(ended_at__gte=start, ended_at__lt=end),
+        "before": Q(created_at__lt=start) & (Q(ended_at=None) | Q(ended_at__gte=start)),
+    }
+
+
+def _rated(new: int, churned: int, before: int) -> Movement:
+    rate = round(churned / before, 4) if before else None
+    return {"new": new, "churned": churned, "churn_rate": rate}
 
 
 def _earned(since: datetime, currency: str) -> dict[date, dict[str, Decimal]]:

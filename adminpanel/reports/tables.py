@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from core.spreadsheet import as_csv
@@ -29,7 +30,7 @@ class Table:
         """The table with its figures in full: shares of 1, money in all digits."""
         return as_csv([self.columns, *self.rows])
 
-    @property
+    @cached_property
     def words(self) -> list[bool]:
         """Which columns have words: they are aligned to the left, and figures to the right."""
         return [

@@ -1,6 +1,5 @@
 """The profile: name, language, time zone, email, the user's data, and deleting the account."""
 
-import zoneinfo
 from typing import Any
 
 from django import forms
@@ -21,12 +20,15 @@ from accounts.models import User
 from accounts.web import languages
 from accounts.web.pages import visitor
 from billing.subscriptions import subscribing
+from core.pages.selects import LongSelect
 from portal.account import export
 
 
 class ProfileForm(forms.ModelForm[User]):
     language = forms.ChoiceField(label=gettext_lazy("Language"), required=False)
-    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"), required=False, widget=LongSelect
+    )
 
     class Meta:
         model = User
@@ -119,4 +121,4 @@ def _wrong_with(request: HttpRequest, user: User, *, has_password: bool) -> str:
 
 
 def _zone(user: User) -> str:
-    return user.time_zone if user.time_zone in zoneinfo.available_timezones() else ""
+    return user.time_zone if user.time_zone in profile.zones() else ""

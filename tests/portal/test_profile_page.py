@@ -22,6 +22,16 @@ def test_saving(visitor: Client, user: User) -> None:
     assert (user.mails_balance, user.mails_unusual_usage) == (False, False)
 
 
+def test_the_chosen_zone_is_the_selected_one(visitor: Client) -> None:
+    visitor.post("/portal/profile/", PROFILE)
+    page = visitor.get("/portal/profile/").text
+    zones = page[page.index('id="id_time_zone"') :].partition("</select>")[0]
+    assert zones.count("<option") > 300
+    assert zones.count(" selected") == 1
+    assert '<option value="Europe/Berlin" selected>Europe/Berlin</option>' in zones
+    assert '<option value="America/New_York">America/New York</option>' in zones
+
+
 @pytest.mark.parametrize(
     "odd", [{"language": "xx"}, {"time_zone": "Mars/Base"}, {"name": "x" * 151}]
 )

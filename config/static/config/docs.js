@@ -1,5 +1,5 @@
 // Swagger UI makes a landmark of its operations only, and skips levels of headings. Screen readers
-// get landmarks for all of the page, and headings in their order.
+// get landmarks for all of the page, headings in their order, and a name for the list of servers.
 "use strict";
 
 const page = document.getElementById("swagger-ui");
@@ -11,6 +11,7 @@ function mend() {
     region?.setAttribute("role", "region");
     region?.setAttribute("aria-label", label);
   }
+  page.querySelector("#servers")?.setAttribute("aria-label", "Server");
   for (const heading of page.querySelectorAll("h3.opblock-tag, section.models h4")) {
     heading.setAttribute("aria-level", "2");
   }
