@@ -16,6 +16,7 @@ from llmproxy.protocol import sse
         (b"data:a\n\n", b"a"),
         (b"data:  a\n\n", b" a"),
         (b"data: a\r\r", b"a"),
+        (b"data: a\rdata: b\n\n", b"a\nb"),
         (b"data: a\r\n\r\n", b"a"),
         (b"data: a\ndata: b\n\n", b"a\nb"),
         (b"data: a\ndata\ndata: b\n\n", b"a\n\nb"),

@@ -46,9 +46,7 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
     if options := fields.object("stream_options"):
         options.accept("include_obfuscation", False, reason="obfuscation is not supported.")
         options.done()
-    if scope.target.metadata:
-        chat |= fields.keep("metadata")
-    else:
+    if not scope.target.metadata:
         fields.skip("metadata")  # The answer repeats it, which is its purpose.
         fields.omit("client_metadata")
     return unknown_fields(fields, chat)
