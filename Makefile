@@ -17,7 +17,7 @@ SPECTRAL := tests/openapi/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-ledger bench-records bench-admin bench-pages soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-instructions bench-ledger bench-records bench-admin bench-pages soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
@@ -155,7 +155,11 @@ test-extension: $(DEV) $(EXTENSION) $(EDITOR) ## Try the extension in a real edi
 	@$(WITH_NODE) node extension/e2e/run.ts $(ARGS)
 
 bench: $(DEV) ## Benchmark the proxy and others, and write docs/performance.md (ARGS=--quick writes nothing).
+	@$(if $(ARGS),,$(MAKE) --no-print-directory bench-instructions)
 	@CI=true $(BIN)/python -m tests.load $(or $(ARGS),--write docs/performance.md)
+
+bench-instructions: $(DEV) ## Count a request's machine instructions by valgrind; fails if they grew by 3 % (2 minutes).
+	@CI=true $(BIN)/python -m tests.load.instructions $(or $(ARGS),--write docs/performance.md)
 
 bench-dialects: $(DEV) ## Benchmark Messages and Responses beside chat completions (2 minutes).
 	@CI=true $(BIN)/python -m tests.load.dialects $(or $(ARGS),--write docs/performance.md)

@@ -1,6 +1,7 @@
 """The ASGI application: proxy routes on the lean handler, all others on Django's."""
 
 import os
+from collections.abc import Coroutine
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -9,6 +10,7 @@ import django
 
 django.setup(set_prefix=False)
 
+from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 
 from config import checks, lifespan
@@ -21,14 +23,15 @@ _lean = LeanHandler()
 _lean_paths = settings.LEAN_PATHS
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Serve one ASGI connection."""
+@markcoroutinefunction
+def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
+    """Serve one ASGI connection. Returns the handler's coroutine, with no other around it."""
     if scope["type"] == "http":
         # With a slash: a base URL itself has none.
         is_lean = f"{scope['path']}/".startswith(_lean_paths)
         handler = _lean if is_lean else _standard
-        await handler(scope, receive, send)
-    elif scope["type"] == "lifespan":
-        await lifespan.serve(receive, send)
-    else:
-        await send({"type": "websocket.close", "code": 1000})
+        return handler(scope, receive, send)
+    if scope["type"] == "lifespan":
+        return lifespan.serve(receive, send)
+    closed: Coroutine[Any, Any, None] = send({"type": "websocket.close", "code": 1000})
+    return closed

@@ -96,11 +96,11 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.web.staff_gate.staff_gate",
 ]
-# The lean handler (config/asgi.py): the proxy's async routes. Native async only.
+# The lean handler (config/asgi.py): the proxy's async routes. Hooks only, see core.http.middleware.
 LEAN_MIDDLEWARE = [
-    "core.http.middleware.request_context",
-    "core.http.middleware.cors",
-    "core.http.middleware.transport_security",
+    "core.http.middleware.RequestContext",
+    "core.http.middleware.Cors",
+    "core.http.middleware.TransportSecurity",
 ]
 LEAN_PATHS = ("/api/llm/", "/api/v1/llm/", "/v1/")
 
@@ -217,6 +217,10 @@ CELERY_BEAT_SCHEDULE = {
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "observe-providers": {"task": "llmproxy.tasks.observe_providers", "schedule": 60.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
+    "create-partitions": {
+        "task": "tokens.tasks.create_partitions",
+        "schedule": crontab(hour="2", minute="23"),
+    },
     "prune-usage": {
         "task": "tokens.tasks.prune_usage",
         "schedule": crontab(hour="4", minute="41"),

@@ -7,6 +7,7 @@ Create counters and histograms with the classes of this module, and look up thei
 import asyncio
 import os
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
@@ -31,6 +32,10 @@ class Counter(prometheus_client.Counter):
     """Prometheus's counter, without checks of what is counted: the amount is never negative."""
 
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
+        with _lock:
+            if _counted or _will_be_written():
+                _counted[self._value] += amount
+                return
         self._value.inc(amount)
 
 
@@ -38,40 +43,31 @@ class Histogram(prometheus_client.Histogram):
     """Prometheus's histogram; it looks a bucket up where the original tries each."""
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        with _lock:
+            if _counted or _will_be_written():
+                _counted[self._sum] += amount
+                _counted[bucket] += 1
+                return
         self._sum.inc(amount)
-        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+        bucket.inc(1)
 
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 _process = [os.getpid()]
 os.register_at_fork(after_in_child=lambda: _process.__setitem__(0, os.getpid()))
-# By default it asks the system at every count which process this is.
-_Shared: Any = values.MultiProcessValue(lambda: _process[0])  # type: ignore[no-untyped-call]
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    # By default it asks the system at every count which process this is.
+    values.ValueClass = values.MultiProcessValue(lambda: _process[0])  # type: ignore[no-untyped-call]
 
-
-class _Value(_Shared):  # type: ignore[misc]
-    """What one child counts, in a file that all workers share.
-
-    A web worker writes the counts of a tenth of a second together: a request has seventeen, and
-    writing one takes five calls. A scrape writes those of its own worker first. Other processes,
-    such as Celery's, write each count at once.
-    """
-
-    def inc(self, amount: float) -> None:
-        with _lock:
-            if _counted or _will_be_written():
-                _counted[self] = _counted.get(self, 0.0) + amount
-                return
-        super().inc(amount)
-
-
+# A web worker writes the counts of a tenth of a second together, into the file that all workers
+# share: a request has seventeen, and writing one takes five calls. A scrape writes those of its own
+# worker first. Other processes, such as Celery's, write each count at once.
 _PAUSE = 0.1  # seconds
-_counted: dict[_Value, float] = {}
+_counted: defaultdict[Any, float] = defaultdict(float)
 _lock = Lock()
 _server: list[asyncio.AbstractEventLoop] = []
-if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-    values.ValueClass = _Value
 
 
 def write_together(loop: asyncio.AbstractEventLoop) -> None:
@@ -91,7 +87,7 @@ def write() -> None:
         counted = _counted.copy()
         _counted.clear()
     for value, amount in counted.items():
-        super(_Value, value).inc(amount)
+        value.inc(amount)
 
 
 def _will_be_written() -> bool:

@@ -144,6 +144,15 @@ class Console(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
         self._flushed_by: asyncio.AbstractEventLoop | None = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record unless a filter drops it, as every handler does, with fewer calls."""
+        if self.filters and not self.filter(record):
+            return False
+        assert self.lock is not None
+        with self.lock:
+            self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or have it written when this turn of the loop is over."""
         try:
@@ -155,11 +164,9 @@ class Console(logging.StreamHandler[TextIO]):
 
     def flush(self) -> None:
         """Write what waits, as is also done when the process ends."""
-        self.acquire()
-        try:
+        assert self.lock is not None
+        with self.lock:
             self._write()
-        finally:
-            self.release()
 
     def _can_wait(self, record: logging.LogRecord) -> bool:
         loop = asyncio._get_running_loop() if record.levelno < logging.WARNING else None  # noqa: SLF001 - never raises
@@ -197,7 +204,7 @@ class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
         line["level"] = record.levelname.lower()
         line["logger"] = record.name
         line["timestamp"] = datetime.fromtimestamp(record.created, UTC)
-        return _without_secrets(None, "", orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
+        return without_secrets(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
 
 
 def _without_secrets(_logger: Any, _method: str, line: str) -> str:

@@ -8,15 +8,15 @@ https://www.postgresql.org/docs/current/libpq-async.html
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import psycopg
-from django.conf import settings
 from psycopg import errors
 from psycopg.pq import ConnStatus, DiagnosticField, Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from core.database import BRIEF, connect
+from core.plain_settings import settings
 
 _NAME = b"prepared"
 
@@ -33,9 +33,11 @@ class PreparedStatement:
         self._connection = connection  # kept: it would close what it owns
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[PGresult] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._result: PGresult | None = None
         self._text: str | None = None
+        self._writes_on = False  # when the socket takes more
         self._socket = self._pgconn.socket
         self._loop.add_reader(self._socket, self._read)
 
@@ -50,9 +52,8 @@ class PreparedStatement:
         if settings.DATABASE_TRANSACTION_POOLER:
             prepared._text = statement
             return prepared
-        send = partial(prepared._pgconn.send_prepare, _NAME, statement.encode())
         try:
-            await prepared._ask(send, patience)
+            await prepared._ask(patience, prepared._pgconn.send_prepare, _NAME, statement.encode())
         except BaseException:
             prepared.close()
             raise
@@ -61,19 +62,18 @@ class PreparedStatement:
     @property
     def closed(self) -> bool:
         """Whether it cannot be used any more: another one must be prepared."""
-        return self._pgconn.status == ConnStatus.BAD
+        is_left = self._answer is not None and self._answer.cancelled()
+        return is_left or self._pgconn.status == ConnStatus.BAD
 
-    async def fetch(self, parameter: bytes, *, patience: float) -> bytes:
-        """Run it. Raises the server's ``psycopg.Error``; after that it is ``closed``, or fine.
+    def fetch(self, parameter: bytes, *, patience: float) -> asyncio.Future[bytes]:
+        """Run it. The future fails with the server's ``psycopg.Error``; then it is fine, or closed.
 
-        Raises ``TimeoutError`` when the server has said nothing for ``patience`` seconds; whether
-        it was carried out is unknown then, and as well when the caller was cancelled.
+        It fails with ``TimeoutError`` when the server has said nothing for ``patience`` seconds;
+        whether it was carried out is unknown then, and as well when the future was cancelled.
         """
-        send = partial(self._pgconn.send_query_prepared, _NAME, [parameter])
         if self._text is not None:
-            send = partial(self._pgconn.send_query, self._whole(parameter))
-        result = await self._ask(send, patience)
-        return result.get_value(0, 0) or b""
+            return self._ask(patience, self._pgconn.send_query, self._whole(parameter))
+        return self._ask(patience, self._pgconn.send_query_prepared, _NAME, [parameter])
 
     def close(self) -> None:
         """Leave at once: politely would wait for the server, too."""
@@ -90,20 +90,17 @@ class PreparedStatement:
         literal = bytes(Escaping(self._pgconn).escape_literal(parameter))
         return b"".join((before, literal, after))
 
-    async def _ask(self, send: Callable[[], None], patience: float) -> PGresult:
-        answer: asyncio.Future[PGresult] = self._loop.create_future()
+    def _ask(self, patience: float, send: Callable[..., None], *what: Any) -> asyncio.Future[bytes]:
+        answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_later(patience, self._end, TimeoutError())
+        self._timer = self._loop.call_later(patience, self._end, TimeoutError())
         try:
-            send()
+            send(*what)
+        except psycopg.Error as error:
+            self._end(error)
+        else:
             self._flush()
-            return await answer
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        finally:
-            timer.cancel()
-            self._answer = None
+        return answer
 
     def _flush(self) -> None:
         """Send what the socket takes, and the rest when it takes more."""
@@ -113,8 +110,10 @@ class PreparedStatement:
             self._end(error)
             return
         if is_left:
+            self._writes_on = True
             self._loop.add_writer(self._socket, self._flush)
-        else:
+        elif self._writes_on:
+            self._writes_on = False
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:
@@ -134,13 +133,20 @@ class PreparedStatement:
         answer = self._answer
         if result is None or answer is None or answer.done():
             return
-        if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            answer.set_result(result)
+        self._answer = None
+        if self._timer:
+            self._timer.cancel()
+        if result.status == ExecStatus.TUPLES_OK:
+            answer.set_result(result.get_value(0, 0) or b"")
+        elif result.status == ExecStatus.COMMAND_OK:
+            answer.set_result(b"")
         else:
             answer.set_exception(_error(result))
 
     def _end(self, error: Exception) -> None:
         self.close()
+        if self._timer:
+            self._timer.cancel()
         if self._answer and not self._answer.done():
             self._answer.set_exception(error)
 

@@ -36,10 +36,9 @@ def template() -> str:
 
 
 @contextmanager
-def copied(*, migrated: bool) -> Iterator[str]:
-    """Make a database for a while, empty or a copy of the migrated one; yields its name."""
+def copied(*, source: str = "template0") -> Iterator[str]:
+    """Make a database for a while, empty or a copy of another one; yields its name."""
     name = f"tokengate_copy_{uuid4().hex[:12]}"
-    source = template() if migrated else "template0"
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(database_url("postgres"), autocommit=True) as server:
@@ -65,8 +64,9 @@ def dump() -> str:
     connection.ensure_connection()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT oid::regclass FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace NOT IN"
+            "   ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
         )
         tables = [name for (name,) in cursor.fetchall()]
         assert len(tables) > 60
@@ -85,8 +85,9 @@ _EMPTY = """
     BEGIN
         SET LOCAL session_replication_role = replica;
         FOR name IN
-            SELECT tablename FROM pg_tables
-             WHERE schemaname = current_schema() AND tablename NOT IN (
+            SELECT relname FROM pg_class
+             WHERE relkind IN ('r', 'p') AND NOT relispartition
+               AND relnamespace = current_schema()::regnamespace AND relname NOT IN (
                 'django_migrations', 'django_content_type', 'django_site',
                 'auth_permission', 'auth_group', 'auth_group_permissions')
         LOOP

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from tokens import idempotency, ledger, notices, runaway
 from tokens.ledger import allowances, free_allowance, spool
-from tokens.usage import aggregates, refusals, retention
+from tokens.usage import aggregates, partitions, refusals, retention
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -70,6 +70,12 @@ def keep_free_allowances() -> int:
     noted = free_allowance.note_missing()
     free_allowance.forget_ended()
     return noted
+
+
+@shared_task
+def create_partitions() -> int:
+    """Create the missing partitions of the receipts, three months ahead; returns how many."""
+    return len(partitions.create_missing())
 
 
 @shared_task

@@ -24,6 +24,7 @@ _SESSION = (
     "HTTP_X_CLAUDE_CODE_SESSION_ID",
 )
 _TASK = ("HTTP_X_TASK_ID", "HTTP_THREAD_ID")
+_HEADERS = frozenset((*_SESSION, *_TASK))
 _IN_BODY = ("prompt_cache_key", "user")
 
 
@@ -36,13 +37,16 @@ class Attribution(NamedTuple):
 
 def attribution(meta: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Attribution:
     """Read the names from a request's WSGI-style headers and, after these, from its JSON body."""
-    session = _first(meta, _SESSION)
+    if meta.keys().isdisjoint(_HEADERS):  # as of most clients
+        session = task = ""
+    else:
+        session, task = _first(meta, _SESSION), _first(meta, _TASK)
     if body and not session:
         metadata = body.get("metadata")
         session = _first(body, _IN_BODY) or (
             named(metadata.get("user_id")) if isinstance(metadata, dict) else ""
         )
-    return Attribution(session, _first(meta, _TASK))
+    return Attribution(session, task)
 
 
 def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -5,8 +5,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+
+from core.plain_settings import settings
 
 _LONGEST = 1000
 

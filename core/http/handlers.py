@@ -9,11 +9,9 @@ import asyncio
 import io
 import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from functools import lru_cache
 from typing import IO, Any
 
-from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished
@@ -22,10 +20,12 @@ from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from core.errors import PayloadTooLarge, RequestTimeout
-from core.http.headers import add_plain
+from core.http.disconnects import Client
+from core.http.headers import PLAIN_HEAD, add_plain
 from core.http.rendering import error_response
+from core.http.requests import LeanRequest
+from core.plain_settings import settings
 
-_ON_LEAVE = "tokengate.on_leave"
 _INCOMING = "tokengate.incoming"
 # Bytes of a body for which a client may take a second more.
 _SLOWEST = 10_000
@@ -98,15 +98,10 @@ class LeanHandler(BoundedHandler):
     """Serves async views without a thread, and cancels them the moment the client goes."""
 
     max_body = settings.MAX_LLM_BODY_BYTES
+    request_class = LeanRequest
 
     def load_middleware(self, is_async: bool = True) -> None:
-        chain: Any = self._get_response_async
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        for path in reversed(settings.LEAN_MIDDLEWARE):
-            chain = import_string(path)(chain)
-        self._middleware_chain = chain
+        self._hooks = [import_string(path)() for path in settings.LEAN_MIDDLEWARE]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -115,41 +110,63 @@ class LeanHandler(BoundedHandler):
         # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
         serving = asyncio.current_task()
         assert serving is not None
-        watching = _Watching(receive, serving, scope)
-        body, incoming = self._body(message, receive, watching, scope)
+        client = Client(scope, receive, serving)
+        body, incoming = self._body(message, receive, client, scope)
         try:
-            response = await self._respond(scope, body)
+            request, response = self.create_request(scope, body)
+            if request is not None:
+                response = await self._respond(request)
             if incoming is not None and not incoming.is_read:
                 add_plain(response, {"Connection": "close"})
             await _send(response, send)
         except RequestAborted:  # The client went before its request was whole.
             return
         except asyncio.CancelledError:
-            if not watching.has_seen_it or serving.uncancel():
+            if not client.has_left or serving.uncancel():
                 raise  # The server itself wants to end.
         finally:
-            watching.stop()
+            client.ignore()
             if incoming is not None:
                 incoming.close()
 
-    async def _respond(self, scope: Any, body: IO[bytes]) -> Any:
-        if root := scope.get("root_path"):
-            set_script_prefix(root)
-        request, response = self.create_request(scope, body)
-        return response if request is None else await self._middleware_chain(request)
+    async def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        """Call the middleware's hooks and the view, all in this one coroutine."""
+        response: Any = None
+        entered = []
+        for hooks in self._hooks:
+            entered.append(hooks)
+            response = hooks.process_request(request)
+            if response is not None:
+                break
+        else:
+            try:
+                view, args, kwargs = self.resolve_request(request)
+                response = view(request, *args, **kwargs)
+                if not isinstance(response, HttpResponseBase):
+                    response = await response
+            except RequestAborted:
+                raise
+            except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
+                response = error_response(exc, request)
+        for hooks in reversed(entered):
+            response = hooks.process_response(request, response)
+        answered: HttpResponseBase = response
+        return answered
 
     def _body(
-        self, message: Any, receive: Any, watching: "_Watching", scope: Any
+        self, message: Any, receive: Any, client: Client, scope: Any
     ) -> tuple[IO[bytes], "Incoming | None"]:
         """Return the body that came in one message; else an empty one, and what is coming."""
         if not message.get("more_body"):
-            watching.start()
+            client.watch()
             whole = message.get("body", b"")
             return (_WholeBody(whole) if len(whole) <= self.max_body else _TooLargeBody()), None
-        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), watching.start)
+        incoming = scope[_INCOMING] = Incoming(self._read_parts(message, receive), client.watch)
         return _WholeBody(), incoming
 
     def create_request(self, scope: Any, body_file: IO[bytes]) -> Any:
+        if root := scope.get("root_path"):
+            set_script_prefix(root)
         request, error = super().create_request(scope, body_file)
         if request is not None and isinstance(body_file, _WholeBody):
             # What `request.body` would read: its size is bounded, and known, already.
@@ -159,18 +176,7 @@ class LeanHandler(BoundedHandler):
     def resolve_request(self, request: HttpRequest) -> Any:
         """Find the view; a path's patterns are tried in turn only once."""
         match = request.resolver_match = _resolved(request.path_info)
-        return match
-
-    async def _get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        try:
-            view, args, kwargs = self.resolve_request(request)
-            response: Any = view(request, *args, **kwargs)
-            answer: HttpResponseBase = await response if asyncio.iscoroutine(response) else response
-            return answer
-        except RequestAborted:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the border: everything is rendered
-            return error_response(exc, request)
+        return match.func, match.args, match.kwargs
 
 
 class _WholeBody(io.BytesIO):
@@ -233,53 +239,27 @@ def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
-def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
-    """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
-    if scope := getattr(request, "scope", None):  # WSGI does not say when a client leaves.
-        scope[_ON_LEAVE] = callback
-
-
-class _Watching:
-    """Looks out for the client's leaving, from when its request is whole."""
-
-    def __init__(self, receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
-        self._watched = (receive, serving, scope)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(_disconnect(*self._watched))
-
-    @property
-    def has_seen_it(self) -> bool:
-        return self._task is not None and self._task.done()
-
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-
-async def _disconnect(receive: Any, serving: asyncio.Task[Any], scope: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.get(_ON_LEAVE, serving.cancel)()
-
-
 async def _send(response: Any, send: Any) -> None:
     if not response.streaming:
         body = response.content
-        add_plain(response, {"Content-Length": str(len(body))})
+        # As ``add_plain`` does.
+        response.headers._store["content-length"] = ("Content-Length", str(len(body)))  # noqa: SLF001
         await send(_head(response))
         await send({"type": "http.response.body", "body": body})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
-    with _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send)) as patience:
-        async with aclosing(response._iterator) as parts:  # noqa: SLF001
-            await send(_head(response))
-            async for part in parts:
-                patience.sending()
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-                patience.sent()
-            await send({"type": "http.response.body", "body": b""})
+    parts = response._iterator  # noqa: SLF001
+    patience = _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send))
+    try:
+        await send(_head(response))
+        async for part in parts:
+            patience.sending_since = patience.now()
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            patience.sending_since = None
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        patience.end()
+        await parts.aclose()
 
 
 def _cut_of(send: Any) -> Callable[[], Any]:
@@ -305,23 +285,16 @@ class _Patience:
         self._seconds = seconds
         self._cut = cut
         self._loop = asyncio.get_running_loop()
-        self._since: float | None = None
+        self._timer = self._loop.call_later(seconds / 2, self._look)
+        self.now = self._loop.time
+        self.sending_since: float | None = None
 
-    def __enter__(self) -> "_Patience":
-        self._timer = self._loop.call_later(self._seconds / 2, self._look)
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         self._timer.cancel()
 
-    def sending(self) -> None:
-        self._since = self._loop.time()
-
-    def sent(self) -> None:
-        self._since = None
-
     def _look(self) -> None:
-        if self._since is not None and self._loop.time() - self._since >= self._seconds:
+        since = self.sending_since
+        if since is not None and self.now() - since >= self._seconds:
             self._cut()
             return
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
@@ -329,16 +302,19 @@ class _Patience:
 
 @lru_cache(maxsize=256)
 def _on_the_wire(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+    return name.encode("latin-1")
 
 
 def _head(response: Any) -> dict[str, Any]:
-    # `_store` is what `response.items()` reads, name by name, through two generators.
-    stored = response.headers._store.values()  # noqa: SLF001
-    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, value in stored]
-    cookies = [(b"set-cookie", c.OutputString().encode()) for c in response.cookies.values()]
+    # By names in lower case, `_store` has what `response.items()` reads through two generators.
+    stored = response.headers._store.items()  # noqa: SLF001
+    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, (_, value) in stored]
+    if response.cookies:
+        cookies = response.cookies.values()
+        headers.extend((b"set-cookie", one.OutputString().encode()) for one in cookies)
     return {
         "type": "http.response.start",
         "status": response.status_code,
-        "headers": headers + cookies,
+        "headers": headers,
+        PLAIN_HEAD: True,
     }

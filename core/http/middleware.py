@@ -1,4 +1,8 @@
-"""Middleware of every request, in the standard and in the lean handler."""
+"""Middleware of every request, in the standard and in the lean handler.
+
+That of the lean handler has Django's hooks ``process_request`` and ``process_response``, which are
+called in turn: a coroutine around each request would be resumed whenever the request is.
+"""
 
 import logging
 import re
@@ -6,14 +10,18 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from random import random
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+)
 from django.http.request import split_domain_port, validate_host
 from django.utils.decorators import sync_and_async_middleware
 from uuid_utils import uuid7
@@ -23,6 +31,7 @@ from core.http.headers import add_plain
 from core.http.rendering import error_response
 from core.instruments import request_timer
 from core.logs import ACCESS, AccessRecord
+from core.plain_settings import settings
 
 access = logging.getLogger(ACCESS)
 
@@ -34,24 +43,65 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 Handler = Callable[[HttpRequest], Any]
 
 
-@sync_and_async_middleware
-def request_context(get_response: Handler) -> Handler:
+class RequestContext:
     """Give the request its id, answer it with that id, and write the access log.
 
     A sane `X-Request-ID` of the caller's is kept: 1 to 128 characters of ``A-Za-z0-9._:/+=-``.
+    Refuses what no view should have to think of.
     """
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        # Receipts are found by it: ids in the order of time are neighbours in their index.
+        request.id = given if _SANE_ID.fullmatch(given) else uuid7().hex  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
+        request.began = time.perf_counter()  # type: ignore[attr-defined]
+        if getattr(request, "body_too_large", False):
+            return error_response(PayloadTooLarge(), request)
+        if getattr(request, "body_too_late", False):
+            return error_response(RequestTimeout(headers={"Connection": "close"}), request)
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return error_response(InvalidRequest("The URL contains a NUL byte."), request)
+        return None
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        add_plain(response, {"X-Request-ID": request.id})  # type: ignore[attr-defined]
+        seconds = time.perf_counter() - request.began  # type: ignore[attr-defined]
+        status = response.status_code
+        # The pattern of the URL, of which there are few, and not the URL.
+        route = request.resolver_match.route if request.resolver_match else "none"
+        request_timer(route, request.method or "", status)(seconds)
+        share = settings.ACCESS_LOG_SHARE
+        if access.isEnabledFor(logging.INFO) and (status >= 400 or random() < share):  # nosec B311  # noqa: S311 - no secret
+            record = AccessRecord(
+                method=request.method,
+                path=request.path,
+                status=status,
+                user_id=getattr(request, "caller_id", None),
+                ms=round(seconds * 1000, 1),
+                request_id=request.id,  # type: ignore[attr-defined]
+            )
+            access.handle(record)
+        return response
+
+
+@sync_and_async_middleware
+def request_context(get_response: Handler) -> Handler:
+    """Do as ``RequestContext`` in the standard handler."""
+    hooks = RequestContext()
     if iscoroutinefunction(get_response):
 
         async def async_middleware(request: HttpRequest) -> HttpResponseBase:
-            started = _begin(request)
-            response = _refusal(request) or await get_response(request)
-            return _end(request, response, started)
+            response = hooks.process_request(request) or await get_response(request)
+            return hooks.process_response(request, response)
 
         return async_middleware
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        started = _begin(request)
-        return _end(request, _refusal(request) or get_response(request), started)
+        response = hooks.process_request(request) or get_response(request)
+        return hooks.process_response(request, response)
 
     return middleware
 
@@ -104,45 +154,54 @@ def plain_forms(get_response: Handler) -> Handler:
     return middleware
 
 
-def cors(get_response: Handler) -> Handler:
+class Cors:
     """Do as django-cors-headers does, which is asked only where a browser has asked."""
-    asked: Any = CorsMiddleware(get_response)
 
-    async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if "HTTP_ORIGIN" in request.META:
-            answer: HttpResponseBase = await asked(request)
-            return answer
-        response: HttpResponseBase = await get_response(request)
-        add_plain(response, {"Vary": "origin"})
-        return response
+    def __init__(self) -> None:
+        self._asked: Any = CorsMiddleware(lambda _: HttpResponse())
 
-    return middleware
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        if "HTTP_ORIGIN" not in request.META:
+            return None
+        answer: HttpResponseBase | None = self._asked.check_preflight(request)
+        return answer
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if "HTTP_ORIGIN" not in request.META:
+            add_plain(response, {"Vary": "origin"})
+            return response
+        allowed: HttpResponseBase = self._asked.add_response_headers(request, response)
+        return allowed
 
 
-def transport_security(get_response: Handler) -> Handler:
+class TransportSecurity:
     """Do on the lean handler what the others' middleware does: HTTPS only, and only our names.
 
     A Host header is looked at once, and what was found is remembered.
     """
-    headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
-    async def middleware(request: HttpRequest) -> HttpResponseBase:
+    _HEADERS: ClassVar = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
         if not _is_ours(request.META.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS)):
             return error_response(
                 InvalidRequest("The Host header does not name this site."), request
             )
-        is_secure = request.is_secure()
-        if settings.SECURE_SSL_REDIRECT and not is_secure:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             return HttpResponsePermanentRedirect(
                 f"https://{settings.SECURE_SSL_HOST or request.get_host()}{request.get_full_path()}"
             )
-        response: HttpResponseBase = await get_response(request)
-        add_plain(response, headers)
-        if is_secure and settings.SECURE_HSTS_SECONDS:
+        return None
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        add_plain(response, self._HEADERS)
+        if settings.SECURE_HSTS_SECONDS and request.is_secure():
             add_plain(response, {"Strict-Transport-Security": _hsts()})
         return response
-
-    return middleware
 
 
 @lru_cache(maxsize=1024)
@@ -159,25 +218,6 @@ def _hsts() -> str:
     return "; ".join(parts)
 
 
-def _begin(request: HttpRequest) -> float:
-    given = request.META.get("HTTP_X_REQUEST_ID", "")
-    # Receipts are found by it: ids in the order of time are neighbours in their index.
-    request.id = given if _SANE_ID.fullmatch(given) else uuid7().hex  # type: ignore[attr-defined]
-    structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
-    return time.perf_counter()
-
-
-def _refusal(request: HttpRequest) -> HttpResponseBase | None:
-    """Refuse what no view should have to think of."""
-    if getattr(request, "body_too_large", False):
-        return error_response(PayloadTooLarge(), request)
-    if getattr(request, "body_too_late", False):
-        return error_response(RequestTimeout(headers={"Connection": "close"}), request)
-    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-        return error_response(InvalidRequest("The URL contains a NUL byte."), request)
-    return None
-
-
 def _misdirected(request: HttpRequest) -> HttpResponseBase | None:
     if _is_of_api(request):
         try:
@@ -191,28 +231,3 @@ def _misdirected(request: HttpRequest) -> HttpResponseBase | None:
 
 def _is_of_api(request: HttpRequest) -> bool:
     return f"{request.path}/".startswith(_API)
-
-
-def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
-    add_plain(response, {"X-Request-ID": request.id})  # type: ignore[attr-defined]
-    seconds = time.perf_counter() - started
-    status = response.status_code
-    request_timer(_route(request), request.method or "", status)(seconds)
-    share = settings.ACCESS_LOG_SHARE
-    if access.isEnabledFor(logging.INFO) and (status >= 400 or random() < share):  # nosec B311  # noqa: S311 - no secret
-        record = AccessRecord(
-            method=request.method,
-            path=request.path,
-            status=status,
-            user_id=getattr(request, "caller_id", None),
-            ms=round(seconds * 1000, 1),
-            request_id=request.id,  # type: ignore[attr-defined]
-        )
-        access.handle(record)
-    return response
-
-
-def _route(request: HttpRequest) -> str:
-    """Return the pattern of the URL, of which there are few, and not the URL."""
-    match = request.resolver_match
-    return match.route if match else "none"

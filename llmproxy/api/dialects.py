@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from core.http.headers import add_plain
+from core.http.headers import add_plain, plain
 from core.http.rendering import error_response
 from llmproxy.api.base import without_csrf
 from llmproxy.protocol.dialects import DIALECTS
@@ -59,16 +59,15 @@ def _anthropic_headers(request: HttpRequest, response: HttpResponseBase) -> dict
     """
     headers, now = {"request-id": request.id}, timezone.now()  # type: ignore[attr-defined]
     for kind in ("requests", "tokens"):
-        figures = {what: response.headers.get(f"x-ratelimit-{what}-{kind}") for what in _FIGURES}
-        if None in figures.values():
+        names = [f"x-ratelimit-{figure}-{kind}" for figure in ("limit", "remaining", "reset")]
+        limit, remaining, reset = plain(response, names)
+        if limit is None or remaining is None or reset is None:
             continue
-        resets_at = now + _duration(str(figures.pop("reset")))
-        headers |= {f"anthropic-ratelimit-{kind}-{what}": str(figures[what]) for what in figures}
+        resets_at = now + _duration(reset)
+        headers[f"anthropic-ratelimit-{kind}-limit"] = limit
+        headers[f"anthropic-ratelimit-{kind}-remaining"] = remaining
         headers[f"anthropic-ratelimit-{kind}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
     return headers
-
-
-_FIGURES = ("limit", "remaining", "reset")
 
 
 def _duration(text: str) -> timedelta:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from core.errors import UnsupportedMediaType
 from core.http.attribution import attribution
-from core.http.handlers import is_whole, when_client_leaves, whole_body
-from core.http.headers import add_plain
+from core.http.disconnects import when_client_leaves
+from core.http.handlers import is_whole, whole_body
 from core.http.methods import allow_methods
+from core.http.responses import PlainResponse, PlainStream
 from llmproxy.api import encodings, uploads
 from llmproxy.api.base import authenticated, json_answer, without_csrf
 from llmproxy.api.dialects import headers_for_provider, in_dialect
@@ -88,6 +89,7 @@ async def _parse(endpoint: Endpoint, raw: bytes) -> Call:
 def _response(answer: Answer) -> HttpResponseBase:
     exchange, body = answer.exchange, answer.body
     headers = {
+        "Content-Type": "application/json",
         **exchange.slot.headers,
         "x-tokens-reserved": str(exchange.hold.amount),
         "x-tokens-available": str(exchange.hold.available),
@@ -97,12 +99,12 @@ def _response(answer: Answer) -> HttpResponseBase:
     }
     response: HttpResponseBase
     if isinstance(body, bytes):
-        response = HttpResponse(body, content_type="application/json")
+        response = PlainResponse(body, headers)
     else:
-        response = StreamingHttpResponse(body, content_type="text/event-stream")
+        headers["Content-Type"] = "text/event-stream"
         # Reverse proxies must not buffer the stream.
         headers["X-Accel-Buffering"] = "no"
-    add_plain(response, headers)
+        response = PlainStream(body, headers)
     if exchange.has_content:  # Otherwise no provider is known yet.
         response.headers["x-llm-provider"] = exchange.provider
         if exchange.omitted:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import structlog
-from django.conf import settings
 
 from core.database import in_thread
+from core.plain_settings import settings
 from llmproxy.catalog import names
 from llmproxy.catalog.pricing import Prices, Weights
 from llmproxy.catalog.weights import weights_of

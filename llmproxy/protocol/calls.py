@@ -142,18 +142,18 @@ def _lower_thinking(body: Body, max_output: int) -> None:
 
 def _require_messages(body: Body) -> None:
     messages = _typed(body, "messages", list, required=True)
-    if not messages or not all(isinstance(message, dict) for message in messages):
+    if set(map(type, messages)) != {dict}:
         raise InvalidRequest("messages must be a non-empty list of objects.", param="messages")
 
 
 def _chat(body: Body) -> dict[str, Any]:
     _require_messages(body)
     choices = _whole(body, "n", at_most=_MOST_CHOICES) or 1
-    limits = [_whole(body, name) for name in CHAT.limits]
+    limits = [limit for name in CHAT.limits if (limit := _whole(body, name)) is not None]
     return {
         "choices": choices,
         "drafts": choices,
-        "max_output": min((limit for limit in limits if limit is not None), default=None),
+        "max_output": min(limits, default=None),
         "prompt": prompt_size(body),
     }
 

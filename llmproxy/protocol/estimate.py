@@ -10,6 +10,7 @@ So each kind has its own figures, measured with OpenAI's tokenizers
 
 import math
 import string
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from llmproxy.protocol import media
@@ -25,6 +26,7 @@ _KINDS: tuple[tuple[bytes, float, float], ...] = (
     (bytes(range(128, 256)), 0.33, 0.75),
 )
 _PUNCTUATION = (0.6, 0.9)
+_LIKELY, _CEILING = attrgetter("likely"), attrgetter("ceiling")
 _READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
 _ATTACHMENTS = frozenset(
     ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
@@ -48,8 +50,8 @@ def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MOD
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
     return PromptSize(
-        likely=likely + scalars + sum(one.likely for one in found),
-        ceiling=ceiling + 2 * scalars + sum(one.ceiling for one in found) + frame,
+        likely=likely + scalars + sum(map(_LIKELY, found)),
+        ceiling=ceiling + 2 * scalars + sum(map(_CEILING, found)) + frame,
     )
 
 
@@ -118,7 +120,8 @@ def _without_media(value: dict[str, Any], found: list[media.Size]) -> list[Any]:
         found.append(media.IMAGE)
         return [value.get("text")]
     for key, part in value.items():
-        size = media.size_of(key, part, value) if type(part) is str else None
+        is_long = type(part) is str and len(part) >= media.SHORTEST
+        size = media.size_of(key, part, value) if is_long else None
         if size is None:
             rest.append(part)
         else:

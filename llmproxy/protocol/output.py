@@ -75,8 +75,11 @@ def finished_choices(chunk: dict[str, Any]) -> set[int]:
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return set()
-    ended = [one for one in choices if isinstance(one, dict) and one.get("finish_reason")]
-    return {index if isinstance(index := one.get("index"), int) else 0 for one in ended}
+    ended = set()
+    for one in choices:
+        if isinstance(one, dict) and one.get("finish_reason"):
+            ended.add(index if isinstance(index := one.get("index"), int) else 0)
+    return ended
 
 
 def output_characters(answer: dict[str, Any] | None) -> int:
@@ -109,19 +112,23 @@ def _size(output: Any) -> int:
     while left:  # Not recursive: the provider controls the depth of its JSON.
         value, field, beside = left.pop()
         if isinstance(value, str):
-            medium = media.size_of(field, value, beside)
-            total += len(value) if medium is None else medium.likely * _CHARACTERS
+            total += _length(value, field, beside)
         elif isinstance(value, dict):
-            thoughts = [key for key in value if key in _THOUGHTS]
+            thoughts = _THOUGHTS.intersection(value)
             if len(thoughts) > 1:
                 total += max(_size({key: value[key]}) for key in thoughts)
             left += [
                 (part, key, value)
                 for key, part in value.items()
-                if key not in _STRUCTURE and not (len(thoughts) > 1 and key in _THOUGHTS)
+                if key not in _STRUCTURE and not (len(thoughts) > 1 and key in thoughts)
             ]
         elif isinstance(value, list):
             left += [(part, field, beside) for part in value]
         elif value is not None and not isinstance(value, bool):
             total += len(str(value))
     return total
+
+
+def _length(text: str, field: str, beside: dict[str, Any]) -> int:
+    medium = media.size_of(field, text, beside) if len(text) >= media.SHORTEST else None
+    return len(text) if medium is None else medium.likely * _CHARACTERS

@@ -146,7 +146,7 @@ def error_in(answer: Any) -> Refusal | None:
     return found if found.message else None
 
 
-_ANSWERS = frozenset(("choices", "data", "usage", "candidates"))
+_ANSWERS = ("choices", "data", "usage", "candidates")
 
 
 def _has_answer(answer: dict[str, Any]) -> bool:

@@ -14,7 +14,6 @@ not named. The reports of one stream are merged, with the greatest value of each
 """
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -80,7 +79,8 @@ def report_in(answer: dict[str, Any]) -> Report | None:
     """Read the usage in an answer or a chunk, from any of the places where providers put it."""
     found = None
     for usage in _usages(answer):
-        found = merged(found, read(usage))
+        report = read(usage)
+        found = report if found is None else merged(found, report)
     return found
 
 
@@ -119,10 +119,12 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
     """
     reported = _reported_prompt(report, writes=writes)
     written = _reported_completion(report, reported) if writes else 0
-    estimated = {"prompt": reported, "completion": written}
+    estimated = []
     if reported is None:
+        estimated.append("prompt")
         reported = prompt if report.total is None else max(report.total - completion, 0)
     if written is None:
+        estimated.append("completion")
         written = completion if report.total is None else max(report.total - reported, 0)
     surplus = max((report.total or 0) - reported - written, 0)
     return Usage(
@@ -133,7 +135,7 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
         cost=report.cost,
         cache_write=min(report.cache_write, max(reported - report.cache_read, 0)),
         surplus=surplus,
-        estimated=frozenset(name for name, figure in estimated.items() if figure is None),
+        estimated=frozenset(estimated),
     )
 
 
@@ -168,17 +170,13 @@ def _remainder(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else max(total - part, 0)
 
 
-def _usages(answer: dict[str, Any]) -> Iterable[Any]:
-    """Return the places where providers put usage. Groq and Moonshot have their own."""
-    yield answer.get("usage")
-    if "usageMetadata" in answer:
-        yield answer["usageMetadata"]
-    if isinstance(beside := answer.get("x_groq"), dict):
-        yield beside.get("usage")
-    choices = answer.get("choices")
-    for choice in choices if isinstance(choices, list) else []:
-        if isinstance(choice, dict) and "usage" in choice:
-            yield choice["usage"]
+def _usages(answer: dict[str, Any]) -> list[Any]:
+    """Return what is in the places where providers put usage. Groq and Moonshot have their own."""
+    holders = [answer, answer.get("x_groq")]
+    if isinstance(choices := answer.get("choices"), list):
+        holders += choices
+    found = [each["usage"] for each in holders if isinstance(each, dict) and each.get("usage")]
+    return [*found, answer["usageMetadata"]] if "usageMetadata" in answer else found
 
 
 def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]]:

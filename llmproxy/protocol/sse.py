@@ -46,6 +46,8 @@ class EventSplitter:
         if self._is_first and chunk:
             self._is_first = False
             chunk = chunk.removeprefix(_BOM)
+        if not self._parts and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            return chunk  # Only whole events, as most providers send them.
         end = _last_end(self._tail + chunk) - len(self._tail)
         if end <= 0:
             self._parts.append(chunk)
@@ -95,7 +97,7 @@ def data(event: bytes) -> bytes:
 
 def name(event: bytes) -> bytes:
     """Return the event's name, b"" if it has none."""
-    return (_field(event, b"event") or [b""])[-1]
+    return (_field(event, b"event") or [b""])[-1] if b"event" in event else b""
 
 
 def _field(event: bytes, name: bytes) -> list[bytes]:

@@ -34,16 +34,14 @@ class Ceiling(NamedTuple):
     @property
     def amount(self) -> int:
         """Return the reservation that covers the whole request."""
-        return max(self._charge(self.output), 1)
+        return max(most_charged(self.prompt, self.output * self.choices, self.weights), 1)
 
     @property
     def minimum(self) -> int:
         """Return the smallest reservation that still allows a useful answer."""
-        return max(self._charge(min(self.output, LEAST_OUTPUT)), 1)
+        output = min(self.output, LEAST_OUTPUT) * self.choices
+        return max(most_charged(self.prompt, output, self.weights), 1)
 
     def output_within(self, held: int) -> int:
         """Return the output limit of each choice that a reservation covers."""
         return min(self.output, most_output(held, self.prompt, self.choices, self.weights))
-
-    def _charge(self, output: int) -> int:
-        return most_charged(self.prompt, output * self.choices, self.weights)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
-from django.conf import settings
 
+from core.plain_settings import settings
 from llmproxy import metrics
 from llmproxy.relay.exchange import Exchange, Status
 from llmproxy.relay.stream import Opening, RelayedStream

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -38,6 +39,9 @@ _PATIENCE = 2 * spool.RENEWED_EVERY
 _PATIENCE_WITH_LIMITS = 0.05
 _RETRY_AT_MOST = 10.0
 
+_NO_LIMIT = OutputLimit()
+_NO_PRICES = Prices()
+
 
 class Exchange(RunningRequest):
     """The state of a running request. ``close`` starts its settlement, which cannot be stopped."""
@@ -67,7 +71,7 @@ class Exchange(RunningRequest):
         self.usage_is_final = False
         self.tally = OutputTally()
         self.most_output = 0  # of all choices, as requested from the provider
-        self.output_limit = OutputLimit()
+        self.output_limit = _NO_LIMIT
         self.omitted: tuple[str, ...] = ()  # fields that are not sent to the provider
         self.attempts: list[dict[str, Any]] = []
         self.route: ServedRoute | None = None
@@ -79,9 +83,10 @@ class Exchange(RunningRequest):
         self.broke_off = False
         self.client_left = False
         self.receipt: Receipt | None = None
+        self.charged = 0  # tokens, by the settlement
         self._asked: ServedRoute | None = None
         self.first_byte_ms: int | None = None
-        self._prices = Prices()
+        self._prices = _NO_PRICES
         self._started = time.perf_counter()
         self._settlement: Item | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -149,7 +154,7 @@ class Exchange(RunningRequest):
         """Return the settlement, or while the model answers, what it is if this process dies."""
         if self._settlement is None and self.has_content:
             return self._closing_by(
-                self._receipt(Status.CANCELLED if self.client_left else Status.FAILED)
+                *self._outcome(Status.CANCELLED if self.client_left else Status.FAILED)
             )
         return self._settlement
 
@@ -158,7 +163,8 @@ class Exchange(RunningRequest):
 
         Reports are merged. Figures that are reported before the end may still increase.
         """
-        self._report = merged(self._report, report)
+        if report is not None:
+            self._report = merged(self._report, report)
         self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
@@ -168,21 +174,25 @@ class Exchange(RunningRequest):
         """
         if self._closing is None:
             ended = Status.CANCELLED if self.client_left else status
-            self._closing = asyncio.create_task(self._settle(ended))
+            self._closing = asyncio.get_running_loop().create_task(self._settle(ended))
 
-    async def closed(self) -> None:
+    def closed(self) -> Coroutine[Any, Any, None]:
         """Wait for the settlement, but only for a limited time if the ledger is unavailable."""
-        if self._closing:
-            await ended(self._closing, within=_PATIENCE)
+        assert self._closing is not None
+        return ended(self._closing, within=_PATIENCE)
 
     async def _settle(self, status: str) -> None:
         """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
         settling_at = time.time_ns()
         try:
-            receipt = self.receipt = self._receipt(status)
+            receipt, self.charged = self._outcome(status)
+            self.receipt = receipt
             freed = self.slot.release(charged=self._counted(receipt))
-            self._settlement = self._closing_by(receipt)
-            await _until_settled(self._settlement)
+            self._settlement = self._closing_by(receipt, self.charged)
+            try:
+                await ledger.asettle(self._settlement)
+            except LedgerUnavailable:  # The charge stays in the spool.
+                await _until_settled(self._settlement)
             self.ended()
             _count(receipt)
             if tracing.traces.provider:
@@ -204,7 +214,7 @@ class Exchange(RunningRequest):
             settling_at=settling_at,
             hold=self.hold,
             receipt=receipt,
-            charged=self._charge(receipt),
+            charged=self.charged,
         )
         try:
             tracing.record(story)
@@ -217,8 +227,8 @@ class Exchange(RunningRequest):
         finally:
             self.ended()
 
-    def _closing_by(self, receipt: Receipt) -> Item:
-        return ledger.closing(hold=self.hold, charge=self._charge(receipt), receipt=receipt)
+    def _closing_by(self, receipt: Receipt, charge: int) -> Item:
+        return ledger.closing(hold=self.hold, charge=charge, receipt=receipt)
 
     def _counted(self, receipt: Receipt) -> int:
         """Return what counts in the minute's tokens.
@@ -226,29 +236,17 @@ class Exchange(RunningRequest):
         If the client disconnected and the usage is not final, this is the whole reservation.
         Otherwise clients that disconnect early would not be limited.
         """
-        charge = self._charge(receipt)
-        return max(charge, self.hold.amount) if self.client_left and not receipt.final else charge
+        if self.client_left and not receipt.final:
+            return max(self.charged, self.hold.amount)
+        return self.charged
 
-    @property
-    def charged(self) -> int:
-        """Return the tokens that the settlement charges."""
-        return 0 if self.receipt is None else self._charge(self.receipt)
-
-    def _charge(self, receipt: Receipt) -> int:
-        used = Usage(
-            receipt.prompt_tokens,
-            receipt.completion_tokens,
-            cache_read=receipt.cached_tokens,
-            cache_write=receipt.cache_write_tokens,
-        )
-        return pricing.charge(used, self.model.weights)
-
-    def _receipt(self, status: str) -> Receipt:
+    def _outcome(self, status: str) -> tuple[Receipt, int]:
+        """Return the receipt, and the tokens to charge."""
         usage, source, final = self._used(status)
         columns = figures(usage, self.model.weights, self._prices)
         if source == Source.NONE:
             columns["cost"] = None
-        return Receipt(
+        receipt = Receipt(
             model=self.model.name,
             status=status,
             source=source,
@@ -261,6 +259,7 @@ class Exchange(RunningRequest):
             duration_ms=self._elapsed_ms(),
             **columns,
         )
+        return receipt, pricing.charge(usage, self.model.weights)
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
         """Return the usage to charge, its source, and whether it is final."""
@@ -293,7 +292,7 @@ class Exchange(RunningRequest):
             writes=self.call.endpoint.kind != "embedding",
         )
         believed = self._asked is not None and self._asked.provider.dialect.cost_in_usd
-        return usage if believed else usage._replace(cost=None)
+        return usage if believed or usage.cost is None else usage._replace(cost=None)
 
     @property
     def _written(self) -> int:
@@ -307,11 +306,11 @@ class Exchange(RunningRequest):
 async def _until_settled(closing: Item) -> None:
     pause = 0.1
     while True:
+        await asyncio.sleep(pause)
         try:
             await ledger.asettle(closing)
             return
-        except LedgerUnavailable:  # The usage stays in the spool.
-            await asyncio.sleep(pause)
+        except LedgerUnavailable:
             pause = min(pause * 2, _RETRY_AT_MOST)
 
 

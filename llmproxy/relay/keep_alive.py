@@ -5,13 +5,13 @@ after a while, the answer begins with a comment. Errors after that are sent in t
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 
 import structlog
-from django.conf import settings
 
 from core.errors import ApiError
 from core.loops import ended
+from core.plain_settings import settings
 from llmproxy.errors import UpstreamError
 from llmproxy.protocol import sse
 from llmproxy.protocol.dialects import DIALECTS
@@ -22,7 +22,7 @@ from llmproxy.relay.stream import Opening, RelayedStream, with_charge
 log = structlog.get_logger("tokengate.proxy")
 
 
-class KeptAliveStream:
+class KeptAliveStream(AsyncIterable[bytes]):
     """The events for the client. The caller must ``aclose`` it, which settles the request.
 
     ``opening`` is the running task that finds a provider; ``relay`` continues with its result.
@@ -36,11 +36,8 @@ class KeptAliveStream:
         self._failed = False
         self._parts = self._events()
 
-    def __aiter__(self) -> "KeptAliveStream":
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await self._parts.__anext__()
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._parts
 
     async def aclose(self) -> None:
         """End the stream. If the provider has not finished, it is read to the end or cancelled."""

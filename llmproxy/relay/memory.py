@@ -43,7 +43,10 @@ class _Entry:
     def is_good(self) -> bool:
         """Return whether a request that arrives now may use the result, present or pending."""
         lifetime = REMEMBER_SECONDS if _listener.is_sure else Listener.SURE_SECONDS
-        return time.monotonic() - self.began < lifetime and self.holds() and not self._has_ended()
+        if time.monotonic() - self.began >= lifetime or not self.holds():
+            return False
+        until = self.looking.result().until if self.looking.done() else None
+        return until is None or until > timezone.now()
 
     def holds(self) -> bool:
         """Return whether no change has been announced since the lookup began."""
@@ -54,12 +57,6 @@ class _Entry:
         if self.looking.cancelled() or self.looking.exception():
             return False
         return self.began > _forgotten.users.get(self.looking.result().user_id, 0.0)
-
-    def _has_ended(self) -> bool:
-        if not self.looking.done():
-            return False
-        until = self.looking.result().until
-        return until is not None and until <= timezone.now()
 
 
 @dataclass
@@ -76,6 +73,10 @@ _forgotten = _Forgotten()
 
 async def remembered(credential: Credential, look_up: Callable[[Credential], Found[T]]) -> T:
     """Return the cached result of ``look_up``, or run it (it is synchronous) in a thread."""
+    entry = _known.get(credential)
+    if entry is not None and entry.looking.done() and entry.is_good():
+        known: Found[T] = entry.looking.result()
+        return known.caller
     while True:
         entry = _known.get(credential)
         if entry is None or not entry.is_good():

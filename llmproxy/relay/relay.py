@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from django.conf import settings
-
 from core.errors import ApiError, Unavailable
 from core.http.attribution import Attribution
 from core.loops import ended
+from core.plain_settings import settings
 from llmproxy.catalog.snapshot import ServedModel, ServedRoute, catalog
 from llmproxy.errors import (
     ContextLengthExceeded,
@@ -77,16 +76,17 @@ async def relay(
     wires = Wires(call, model, request_id)
     wires.require(model.routes)
     ceiling = _ceiling(call, caller, model)
+    amount = ceiling.amount
     slot = await admission.admit(
         user_id=caller.user_id,
         api_key=caller.api_key,
         limits=caller.limits,
-        tokens=ceiling.amount,
+        tokens=amount,
     )
     admitted = time.time_ns()
     try:
         context = _context(call, caller, request_id, model, named)
-        hold = await _reserve(ceiling, slot, context, caller.user_id)
+        hold = await _reserve(amount, ceiling.minimum, slot, context, caller.user_id)
         session = f"{caller.user_id}/{context.session}" if context.session else ""
         exchange = Exchange(
             call=call,
@@ -122,7 +122,13 @@ class _Asking(NamedTuple):
 async def _serve(asking: _Asking) -> bytes | RelayedStream | KeptAliveStream:
     exchange = asking.exchange
     try:
-        return await (_stream if exchange.call.stream else _json)(asking)
+        if exchange.call.stream:
+            return await _stream(asking)
+        body = await _first_that_answers(asking)
+        assert isinstance(body, bytes)
+        exchange.close(Status.OK)
+        await exchange.closed()
+        return body
     except asyncio.CancelledError:
         if not exchange.call.stream:
             exchange.leave()
@@ -152,27 +158,21 @@ def _context(
     )
 
 
-async def _reserve(ceiling: Ceiling, slot: Slot, context: HoldContext, user_id: int) -> Hold:
+async def _reserve(
+    amount: int, minimum: int, slot: Slot, context: HoldContext, user_id: int
+) -> Hold:
     """Reserve the ceiling of the request. The slot is released if this fails."""
     try:
         return await ledger.areserve(
             user_id=user_id,
-            amount=ceiling.amount,
-            minimum=ceiling.minimum,
+            amount=amount,
+            minimum=minimum,
             ttl=settings.RESERVATION_TTL,
             context=context,
         )
     except BaseException:
         slot.release(charged=0)
         raise
-
-
-async def _json(asking: _Asking) -> bytes:
-    body = await _first_that_answers(asking)
-    assert isinstance(body, bytes)
-    asking.exchange.close(Status.OK)
-    await asking.exchange.closed()
-    return body
 
 
 async def _stream(asking: _Asking) -> RelayedStream | KeptAliveStream:
@@ -182,7 +182,7 @@ async def _stream(asking: _Asking) -> RelayedStream | KeptAliveStream:
     def relayed(opening: Opening) -> RelayedStream:
         return opening.stream(exchange, opening, read_on)
 
-    opening = asyncio.create_task(_opening(asking))
+    opening = asyncio.get_running_loop().create_task(_opening(asking))
     try:
         await ended(opening, within=settings.KEEPALIVE_SECONDS)
     except asyncio.CancelledError:
@@ -214,11 +214,11 @@ async def find_model(call: Call, caller: Caller) -> ServedModel:
 
 def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
     prompt = call.prompt.ceiling
-    bounds: dict[str, int | None] = {
-        "request": call.max_output,
-        "plan": caller.max_output_tokens,
-        "model": model.max_output_tokens,
-    }
+    bounds = [(caller.max_output_tokens, "plan")]
+    if call.max_output is not None:
+        bounds.append((call.max_output, "request"))
+    if model.max_output_tokens is not None:
+        bounds.append((model.max_output_tokens, "model"))
     if model.context_length:
         each = call.prompt.likely // call.prompt.prompts
         if each > _MOST_OVERRATED * model.context_length:
@@ -228,8 +228,8 @@ def _ceiling(call: Call, caller: Caller, model: ServedModel) -> Ceiling:
             )
         prompt = min(prompt, model.context_length * call.prompt.prompts)
         if call.max_output is None:  # The provider decides whether the client's own limit is valid.
-            bounds["context"] = _room(each, model.context_length)
-    output, limited_by = min((cap, name) for name, cap in bounds.items() if cap is not None)
+            bounds.append((_room(each, model.context_length), "context"))
+    output, limited_by = min(bounds)
     return Ceiling(
         prompt=prompt,
         output=output,
@@ -247,7 +247,7 @@ def _room(prompt: int, context: int) -> int:
 async def _first_that_answers(asking: _Asking) -> bytes | Opening:
     """Try the model's providers in order, until one begins to answer."""
     exchange = asking.exchange
-    last: UpstreamError = NoUpstream()
+    last: UpstreamError | None = None
     for route, wire in _askable(asking):
         began = time.perf_counter()
         try:
@@ -270,7 +270,7 @@ async def _first_that_answers(asking: _Asking) -> bytes | Opening:
             ms = _note(exchange, route, began, outcome="ok", status=200)
             health.answered(route, ms=ms)
             return answer
-    raise last
+    raise last or NoUpstream
 
 
 def _is_used(report: Report | None) -> bool:

@@ -1,14 +1,14 @@
 """Relaying a stream: the part that all dialects share, from the first event to the settlement."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import NamedTuple
 
 import structlog
-from django.conf import settings
 
 from core.errors import ApiError
 from core.instruments import of
+from core.plain_settings import settings
 from llmproxy import metrics
 from llmproxy.errors import UpstreamError, UpstreamTimeout
 from llmproxy.protocol import sse
@@ -48,7 +48,7 @@ def with_charge(error: ApiError, exchange: Exchange) -> ApiError:
     return error
 
 
-class RelayedStream(ABC):
+class RelayedStream(ABC, AsyncIterable[bytes]):
     """The events for the client. The caller must ``aclose`` it, which settles the request.
 
     ``leave`` takes over a stream that is closed before its end.
@@ -96,11 +96,8 @@ class RelayedStream(ABC):
     def _failure(self, error: ApiError) -> bytes:
         """Return the event that ends the stream with an error."""
 
-    def __aiter__(self) -> "RelayedStream":
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await self._parts.__anext__()
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._parts
 
     async def aclose(self) -> None:
         """End the stream. If the provider has not finished, it is read to the end or cancelled."""
@@ -153,38 +150,28 @@ class RelayedStream(ABC):
 
     async def _next_block(self) -> bytes:
         """Return whole events, or a comment after a while of silence. Sets how the stream ended."""
+        # A complete answer lacks at most its last event.
+        is_complete = self._closes and self._exchange.usage_is_final
+        patience = _AFTER_ALL_SECONDS if is_complete else settings.KEEPALIVE_SECONDS
+        pause = min(patience, settings.UPSTREAM_IDLE_TIMEOUT)
         try:
-            pause = min(self._patience, settings.UPSTREAM_IDLE_TIMEOUT)
             data = await self._answer.read(timeout=pause)
+            if data:
+                self._silence = 0.0
+                return self._splitter.feed(data)
         except TimeoutError:
             self._silence += pause
-            if self._is_complete or self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
+            if is_complete or self._silence >= settings.UPSTREAM_IDLE_TIMEOUT:
                 self._ended(UpstreamTimeout())
             return sse.KEEP_ALIVE
         except AttemptFailed as failure:
             self._ended(failure.error)
             return b""
-        self._silence = 0.0
-        if data:
-            return self._whole(data)
-        self._ends_here = True
-        return self._splitter.rest()  # It may contain the usage.
-
-    def _whole(self, data: bytes) -> bytes:
-        try:
-            return self._splitter.feed(data)
         except sse.TooLarge:
             self._ended(UpstreamError())
             return b""
-
-    @property
-    def _patience(self) -> float:
-        """How long to wait for the next bytes. A complete answer lacks at most its last event."""
-        return _AFTER_ALL_SECONDS if self._is_complete else settings.KEEPALIVE_SECONDS
-
-    @property
-    def _is_complete(self) -> bool:
-        return self._closes and self._exchange.usage_is_final
+        self._ends_here = True
+        return self._splitter.rest()  # It may contain the usage.
 
     def _ended(self, error: UpstreamError) -> None:
         """Handle an end without a last event: correct if the model had finished, else an error."""

@@ -13,13 +13,13 @@ from typing import Any, TypedDict, TypeVar, cast
 
 import orjson
 import structlog
-from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core import redis_servers
 from core.instruments import of
+from core.plain_settings import settings
 from llmproxy import metrics
 from llmproxy.catalog.snapshot import ServedRoute
 from llmproxy.errors import NoUpstream, UpstreamRefusal
@@ -57,7 +57,7 @@ def askable(routes: Iterable[ServedRoute], *, session: str = "") -> Iterator[Ser
     worker chooses the same one. Raises ``NoUpstream`` with the time to retry if there was no route.
     """
     ordered = affinity.ordered(routes, session)
-    if settings.BREAKER_FAILURES:
+    if settings.BREAKER_FAILURES and len(ordered) > 1:
         ordered.sort(key=_rank)
     asked = False
     for route in ordered:

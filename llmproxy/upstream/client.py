@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 import structlog
-from django.conf import settings
 
 from core.errors import Unavailable
 from core.loops import PerLoop
+from core.plain_settings import settings
 from llmproxy.errors import NoUpstream, UpstreamError, UpstreamRefusal, UpstreamTimeout
 from llmproxy.protocol.parsing import loads
 from llmproxy.protocol.refusals import Kind, Refusal, error_in, kind_of, read
@@ -111,17 +111,14 @@ class UpstreamAnswer:
     async def read_all(self, timeout: float) -> bytes:
         """Return the whole body. Raises ``AttemptFailed`` if it is incomplete or times out."""
         body = bytearray()
-        while data := await self._read_on(timeout):
-            body += data
-            if len(body) > _MAX_JSON_BYTES:
-                raise AttemptFailed(UpstreamError(), outcome="too_large")
-        return bytes(body)
-
-    async def _read_on(self, timeout: float) -> bytes:
         try:
-            return await self.read(timeout)
+            while data := await self.read(timeout):
+                body += data
+                if len(body) > _MAX_JSON_BYTES:
+                    raise AttemptFailed(UpstreamError(), outcome="too_large")
         except TimeoutError as error:
             raise AttemptFailed(UpstreamTimeout(), outcome="idle_timeout") from error
+        return bytes(body)
 
     def close(self) -> None:
         """Release the connection. An unfinished answer is cancelled at the provider."""

@@ -89,7 +89,14 @@ class Connection(asyncio.Protocol):
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
         if not self._chunks and not self._over and self._failure is None:
-            await self._news(timeout)
+            waiter = self._waiter = self._loop.create_future()
+            timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
         if self._chunks:
             data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
@@ -111,16 +118,6 @@ class Connection(asyncio.Protocol):
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
-
-    async def _news(self, timeout: float | None) -> None:
-        waiter = self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(timeout, _expire, waiter) if timeout is not None else None
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
 
     # asyncio.Protocol
 
@@ -181,14 +178,17 @@ class Connection(asyncio.Protocol):
         if self._ahead > _AHEAD_BYTES and not self._paused and self._transport:
             self._paused = True  # The client is slow: stop reading.
             self._transport.pause_reading()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def on_message_complete(self) -> None:
         if self._head is None or not self._head.done():
             return  # Only a 1xx was complete.
         self._over = True
-        self._wake()
-        self._call_over()
+        if self._waiter is not None:
+            self._wake()
+        if self._when_over is not None:
+            self._call_over()
 
     def _fail(self, failure: httpx.TransportError) -> None:
         if self._failure is None:

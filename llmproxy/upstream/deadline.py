@@ -2,7 +2,7 @@
 
 import asyncio
 
-from django.conf import settings
+from core.plain_settings import settings
 
 
 class Deadline:

@@ -11,7 +11,8 @@ cancelled.
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import httpx
@@ -63,7 +64,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     def __init__(self, *, max_connections: int = 1000) -> None:
         self._idle: dict[Origin, list[Connection]] = {}
-        self._slots = asyncio.Semaphore(max_connections)
+        self._free = max_connections
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._tls = ssl.create_default_context()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -89,14 +91,26 @@ class Transport(httpx.AsyncBaseTransport):
         ``ConnectTimeout``, ``ConnectError``, or ``RemoteProtocolError`` and ``ReadError`` if the
         connection ends before a response.
         """
-        if self._slots.locked():
-            await _within(pool_timeout, self._slots.acquire(), httpx.PoolTimeout)
+        if self._free:
+            self._free -= 1
         else:
-            await self._slots.acquire()
+            await _within(pool_timeout, self._freed(), httpx.PoolTimeout)
         try:
-            return await self._send(target, body, connect_timeout, head_by)
+            origin = target.origin
+            head = b"%bcontent-length: %d\r\n\r\n" % (target.head, len(body))
+            if pooled := self._take(origin):
+                try:
+                    status, headers = await pooled.send(head, body, head_by)
+                    return Response(status, headers, Body(pooled, self, origin))
+                except httpx.TransportError:
+                    if not pooled.was_stale:
+                        raise
+            connecting = self._connect(origin)
+            connection = await _within(connect_timeout, connecting, httpx.ConnectTimeout)
+            status, headers = await connection.send(head, body, head_by)
+            return Response(status, headers, Body(connection, self, origin))
         except BaseException:
-            self._slots.release()
+            self._release()
             raise
 
     async def aclose(self) -> None:
@@ -106,22 +120,24 @@ class Transport(httpx.AsyncBaseTransport):
                 connection.cut()
         self._idle.clear()
 
-    async def _send(
-        self, target: Target, body: bytes, patience: float | None, by: float | None
-    ) -> Response:
-        origin = target.origin
-        head = b"%bcontent-length: %d\r\n\r\n" % (target.head, len(body))
-        pooled = self._take(origin)
-        if pooled:
-            try:
-                status, headers = await pooled.send(head, body, by)
-                return Response(status, headers, Body(pooled, self, origin))
-            except httpx.TransportError:
-                if not pooled.was_stale:
-                    raise
-        connection = await _within(patience, self._connect(origin), httpx.ConnectTimeout)
-        status, headers = await connection.send(head, body, by)
-        return Response(status, headers, Body(connection, self, origin))
+    async def _freed(self) -> None:
+        """Wait until another request leaves its connection to this one."""
+        freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(freed)
+        try:
+            await freed
+        except asyncio.CancelledError:
+            if freed.done() and not freed.cancelled():  # It was left in the same moment.
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._waiting:
+            freed = self._waiting.popleft()
+            if not freed.done():
+                freed.set_result(None)
+                return
+        self._free += 1
 
     async def _connect(self, origin: Origin) -> Connection:
         scheme, host, port = origin
@@ -145,7 +161,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     def give_back(self, connection: Connection, origin: Origin) -> None:
         """Take back a connection whose response has ended."""
-        self._slots.release()
+        self._release()
         if connection.reusable:
             connection.idle_since = time.monotonic()
             self._idle.setdefault(origin, []).append(connection)
@@ -162,13 +178,13 @@ class Body(httpx.AsyncByteStream):
         self._origin = origin
         self._open = True
 
-    async def read(self, timeout: float | None = None) -> bytes:
+    def read(self, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
         """Wait for bytes, and return those that have arrived; b"" at the end.
 
         Raises ``TimeoutError`` (the body can be read again), ``httpx.ReadError`` or
         ``httpx.RemoteProtocolError``.
         """
-        return await self._connection.read(timeout)
+        return self._connection.read(timeout)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while data := await self.read():

@@ -29,6 +29,7 @@ from tests.tokens.usage import used
 from tokens.ledger import Hold
 from tokens.ledger.running import RunningRequest
 from tokens.models import UsageRecord
+from tokens.usage import partitions
 
 
 class Settling(RunningRequest):
@@ -95,6 +96,14 @@ def test_a_task_that_does_not_say_since_when_has_no_age(
         assert figure(asked, "queue_age_seconds") == 0
     finally:
         connection.delete("tests:queue")
+
+
+def test_months_without_a_partition(asked: Client) -> None:
+    assert figure(asked, "receipt_partitions_missing") == 0
+
+    partitions.drop(partitions.present()[-1], "SELECT true")
+
+    assert figure(asked, "receipt_partitions_missing") == 1
 
 
 def test_the_oldest_receipt_that_waits_for_its_usage(asked: Client) -> None:

@@ -43,9 +43,7 @@ def test_its_timeouts_end_with_it() -> None:
         pooled = await PreparedStatement.prepare(_STATE, patience=60)
         await pooled.fetch(b"a", patience=60)
         try:
-            send = pooled._pgconn.send_query
-            found = await pooled._ask(lambda: send(b"SHOW statement_timeout"), 60)
-            return found.get_value(0, 0) or b""
+            return await pooled._ask(60, pooled._pgconn.send_query, b"SHOW statement_timeout")
         finally:
             pooled.close()
 

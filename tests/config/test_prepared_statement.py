@@ -87,8 +87,7 @@ def test_a_silent_server_is_left() -> None:
 
 def test_a_connection_that_is_lost_meanwhile() -> None:
     async def story(sleep: PreparedStatement) -> None:
-        asked = asyncio.create_task(sleep.fetch(b"4", patience=60))
-        await asyncio.sleep(0)
+        asked = sleep.fetch(b"4", patience=60)
         await kill(SLEEP)
         with pytest.raises(psycopg.OperationalError):
             await asked
@@ -112,8 +111,7 @@ def test_a_connection_that_is_lost_while_idle() -> None:
 
 def test_a_caller_that_goes_leaves_no_answer_for_the_next() -> None:
     async def story(sleep: PreparedStatement) -> None:
-        asked = asyncio.create_task(sleep.fetch(b"0.2", patience=60))
-        await asyncio.sleep(0)
+        asked = sleep.fetch(b"0.2", patience=60)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked

@@ -4,13 +4,17 @@ Every 25th record is of one heavy user (200,000 of them); the others fall to the
 """
 
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.utils import timezone
 
 from tokens.models import Aggregation, Tier, UsageRecord
-from tokens.usage import aggregates
+from tokens.usage import aggregates, partitions
+from tokens.usage.partitions import Month
 
 RECORDS = 5_000_000
 USERS = 10_000
@@ -34,7 +38,10 @@ _RECORDS = """
         upstream_cost, attempts, available_before, available_after, first_byte_ms, duration_ms,
         created_at
     )
-    SELECT gen_random_uuid(), owner, 'req-' || n, md5(owner::text || '-' || n %% 3)::uuid,
+    SELECT (
+               lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
+               || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15)
+           )::uuid, owner, 'req-' || n, md5(owner::text || '-' || n %% 3)::uuid,
            'chat/completions', true, (%(models)s::text[])[1 + floor(12 * random() ^ 2)::int],
            provider, 'gen-' || n,
            CASE WHEN random() < 0.97 THEN 'ok' ELSE 'failed' END, 'reported', true,
@@ -45,9 +52,10 @@ _RECORDS = """
                'provider', provider, 'outcome', 'ok', 'status', 200, 'ms', 412
            )),
            1000000, 1000000 - prompt - completion, 412, 300 + floor(5000 * random() ^ 3)::int,
-           now() - interval '1 year' * (1 - n / %(records)s::float)
+           at
       FROM (
-        SELECT n, (100 + 4000 * random() ^ 2)::bigint AS prompt,
+        SELECT n, now() - interval '1 year' * (1 - n / %(records)s::float) AS at,
+               (100 + 4000 * random() ^ 2)::bigint AS prompt,
                (20 + 1500 * random() ^ 2)::bigint AS completion,
                (ARRAY['openrouter', 'glama', 'requesty'])[1 + floor(3 * random() ^ 2)::int]
                    AS provider,
@@ -81,6 +89,16 @@ def seeded(records: int = RECORDS) -> list[int]:
     return users
 
 
+def _months_of_the_year() -> Iterator[Month]:
+    """Yield the months of the records that have no partition."""
+    today = timezone.now().date()
+    month = Month((today - timedelta(days=366)).replace(day=1))
+    while month.first <= today:
+        if month not in partitions.present():
+            yield month
+        month = month.next
+
+
 def _users() -> list[int]:
     Tier.objects.get_or_create(name="free", defaults={"title": "Free", "monthly_tokens": 10**9})
     people = get_user_model().objects
@@ -103,10 +121,12 @@ def _write(users: list[int], records: int) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no look-up of each user
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
         cursor.execute("TRUNCATE tokens_usagerecord")
+        for month in _months_of_the_year():
+            partitions.create(month)
         cursor.execute(_INDEXES)
         indexes = cursor.fetchall()
         for name, _ in indexes:
             cursor.execute(f'DROP INDEX "{name}"')
         cursor.execute(_RECORDS, drawn)
         for _, definition in indexes:
-            cursor.execute(definition)
+            cursor.execute(definition.replace(" ON ONLY ", " ON "))

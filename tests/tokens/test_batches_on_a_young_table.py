@@ -27,7 +27,7 @@ def rows_read() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables"
-            " WHERE relname IN ('tokens_reservation', 'tokens_usagerecord')"
+            " WHERE relname = 'tokens_reservation' OR relname LIKE 'tokens_usagerecord%'"
         )
         (rows,) = cursor.fetchone()
     return int(rows)

@@ -1,5 +1,7 @@
 """All that a database holds beside its rows: to compare two that were made in different ways."""
 
+import re
+
 import psycopg
 
 Schema = dict[str, str]
@@ -8,6 +10,8 @@ _OURS = """
     n.nspname = 'public' AND NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.objid = {oid} AND d.deptype = 'e')
 """
+# They follow the calendar, not the migrations.
+_OF_A_MONTH = re.compile(r"tokens_usagerecord_\d{4}_\d{2}")
 # Each gives (name, definition).
 _QUERIES = {
     "function": f"""
@@ -42,11 +46,12 @@ _QUERIES = {
 
 
 def schema_of(database: psycopg.Connection) -> Schema:
-    """Return the definition of everything in it, by kind and name."""
+    """Return the definition of everything in it but monthly partitions, by kind and name."""
     return {
         f"{kind} {name}": definition
         for kind, query in _QUERIES.items()
         for name, definition in database.execute(query.encode()).fetchall()
+        if not _OF_A_MONTH.match(name)
     }
 
 

@@ -32,7 +32,7 @@ def unreleased() -> list[tuple[str, str]]:
     """Return app and name of each migration that is to be released."""
     listed = released.released()
     paths = (Path(path) for path in released.present() if path not in listed)
-    return [(path.parts[0], path.stem) for path in paths if path.suffix == ".py"]
+    return [(path.parts[0], path.stem) for path in paths if path.match("[0-9]*.py")]
 
 
 def findings(folder: Path) -> set[str]:

@@ -1,24 +1,22 @@
 """However a database came to be, it is the same: new, upgraded, or with today's SQL run on it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from tests.databases import copied
+from tests.databases import copied, template
+from tests.upgrades.migrating import migrate
 from tests.upgrades.released import sources
 from tests.upgrades.schema import Schema, drop_functions, schema_of
-from tests.webserver import ROOT, database_url
+from tests.webserver import database_url
 
 
 @contextmanager
-def database(*, migrated: bool) -> Iterator[psycopg.Connection]:
+def new_database() -> Iterator[psycopg.Connection]:
     with (
-        copied(migrated=migrated) as name,
+        copied(source=template()) as name,
         psycopg.connect(database_url(name), autocommit=True) as opened,
     ):
         yield opened
@@ -27,28 +25,21 @@ def database(*, migrated: bool) -> Iterator[psycopg.Connection]:
 @pytest.fixture(scope="module")
 def migrated() -> Iterator[Schema]:
     """Everything in a new database, which has run all migrations in one go."""
-    with database(migrated=True) as new:
+    with new_database() as new:
         yield schema_of(new)
 
 
-def test_an_upgraded_database_equals_a_new_one(migrated: Schema) -> None:
-    with database(migrated=False) as upgraded:
-        subprocess.run(
-            [sys.executable, "-m", "tests.upgrades.build"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "config.settings",
-                "DATABASE_URL": database_url(upgraded.info.dbname),
-            },
-            check=True,
-        )
-        assert schema_of(upgraded) == migrated
+def test_an_upgraded_database_equals_a_new_one(
+    migrated: Schema, upgraded: psycopg.Connection
+) -> None:
+    migrate(upgraded.info.dbname)
+
+    assert schema_of(upgraded) == migrated
 
 
 def test_todays_sql_is_what_the_migrations_have_installed(migrated: Schema) -> None:
     """Also nothing is left of functions that no file of `sql/` defines any more."""
-    with database(migrated=True) as anew:
+    with new_database() as anew:
         drop_functions(anew)
         assert schema_of(anew) != migrated
         anew.execute("SET check_function_bodies = off")
@@ -70,6 +61,6 @@ def test_todays_sql_is_what_the_migrations_have_installed(migrated: Schema) -> N
     ],
 )
 def test_the_comparison_sees_every_kind_of_difference(migrated: Schema, change: str) -> None:
-    with database(migrated=True) as damaged, damaged.transaction(force_rollback=True):
+    with new_database() as damaged, damaged.transaction(force_rollback=True):
         damaged.execute(change.encode())
         assert schema_of(damaged) != migrated

@@ -43,10 +43,18 @@ async def areserve(
     ledger is available. They are also released if the caller is cancelled meanwhile.
     """
     item = items.to_hold(user_id, amount, minimum, ttl, reservation_id, context)
-    answer = await _ask_for_hold(item)
-    if answer is None:
-        await in_thread(open_account, user_id)
-        answer = await _ask_for_hold(item)
+    batchers = _batchers()
+    asked = batchers.reserve.submit(item)
+    try:
+        answer = await asked
+        if answer is None:
+            await in_thread(open_account, user_id)
+            asked = batchers.reserve.submit(item)
+            answer = await asked
+    except asyncio.CancelledError:
+        if not asked.cancelled() and not asked.exception():  # It arrived in the same moment.
+            batchers.give_back(item, asked.result())
+        raise
     assert answer is not None
     if not answer["held"]:
         raise await in_thread(items.refused, item, answer)
@@ -80,17 +88,6 @@ async def aclose() -> None:
     batchers = _batchers.pop()
     if batchers:
         await batchers.aclose()
-
-
-async def _ask_for_hold(item: Item) -> Answer:
-    batchers = _batchers()
-    asked = batchers.reserve.submit(item)
-    try:
-        return await asked
-    except asyncio.CancelledError:
-        if not asked.cancelled() and not asked.exception():  # It arrived in the same moment.
-            batchers.give_back(item, asked.result())
-        raise
 
 
 class _Batchers:

@@ -6,9 +6,9 @@ arrived meanwhile, so they share one commit to disk.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
@@ -48,13 +48,7 @@ def as_json(items: list[Item]) -> str:
 
 def as_bytes(items: list[Item]) -> bytes:
     """Return ``as_json``, encoded."""
-    return orjson.dumps(items, default=_decimal)
-
-
-def _decimal(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError
+    return orjson.dumps(items, default=Decimal.__str__)  # It refuses what is no decimal.
 
 
 def _ignore_answer(item: Item, answer: Answer) -> None:
@@ -68,7 +62,8 @@ def _ignore_items(items: list[Item]) -> None:
 class Batcher:
     """Sends items to one SQL function of the ledger (JSON array in, JSON array out).
 
-    The function must be idempotent, because the batch is sent again after a lost connection. A
+    While it has a connection, a batch takes no task: nothing but the statement is waited for. The
+    function must be idempotent, because the batch is sent again after a lost connection. A
     batcher belongs to the event loop that first uses it. It has one database connection, which is
     not bound to any caller between statements.
 
@@ -88,9 +83,9 @@ class Batcher:
         self._function = function
         self._sizes = metrics.BATCH_SIZE.labels(function)
         self._seconds = metrics.BATCH_SECONDS.labels(function)
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: list[Waiting] = []
         self._statement: PreparedStatement | None = None
-        self._runner: asyncio.Task[None] | None = None
+        self._running: asyncio.Future[Any] | None = None
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Send one item with the next batch; the future gets its answer.
@@ -99,26 +94,61 @@ class Batcher:
         ``LedgerUnavailable`` if the database is unavailable, and with the ``psycopg.Error`` of
         this item if only this item caused it.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        if self._running is None and not self._waiting:
+            loop.call_soon(self._begin)  # The other calls of this turn of the loop join it.
         self._waiting.append((item, future))
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run())
         return future
 
     async def close(self) -> None:
         """Finish the waiting items, then close the connection."""
-        if self._runner:
-            await asyncio.wait([self._runner])
+        while self._running is not None or self._waiting:
+            await (asyncio.wait([self._running]) if self._running else asyncio.sleep(0))
         self._disconnect()
 
-    async def _run(self) -> None:
-        while self._waiting:
-            size = min(len(self._waiting), MAX_BATCH)
-            await self._serve([self._waiting.popleft() for _ in range(size)])
-
-    async def _serve(self, batch: list[Waiting]) -> None:
+    def _begin(self) -> None:
+        """Send the items that wait: at once over the connection, else in a task."""
+        batch = self._waiting[:MAX_BATCH]
+        del self._waiting[:MAX_BATCH]
+        statement = self._statement
+        if statement is None or statement.closed:
+            self._begin_task(batch)
+            return
+        began = time.perf_counter()
         try:
-            answers = await self._send([item for item, _ in batch])
+            payload = as_bytes([item for item, _ in batch])
+        except TypeError:  # Not JSON: it fails there.
+            self._begin_task(batch)
+            return
+        self._running = statement.fetch(payload, patience=SILENCE_SECONDS)
+        self._running.add_done_callback(partial(self._asked, batch, began))
+
+    def _asked(self, batch: list[Waiting], began: float, asked: asyncio.Future[bytes]) -> None:
+        """Hand the answers out, which takes no task. A failure is dealt with in one."""
+        if asked.cancelled() or asked.exception() is not None:
+            self._begin_task(batch, asked)
+            return
+        try:
+            self._answer(batch, self._answers_in(asked.result(), began))
+        finally:
+            self._go_on()
+
+    def _go_on(self, _: object = None) -> None:
+        self._running = None
+        if self._waiting:
+            self._begin()
+
+    def _begin_task(self, batch: list[Waiting], asked: asyncio.Future[bytes] | None = None) -> None:
+        self._running = asyncio.create_task(self._serve(batch, asked))
+        self._running.add_done_callback(self._go_on)
+
+    async def _serve(
+        self, batch: list[Waiting], asked: asyncio.Future[bytes] | None = None
+    ) -> None:
+        """Send the items until they are answered; ``asked`` is the first attempt, if any."""
+        try:
+            answers = await self._send([item for item, _ in batch], asked)
         except _FAULTS_OF_AN_ITEM as error:
             if len(batch) == 1:
                 _fail(batch, error)
@@ -150,26 +180,33 @@ class Batcher:
         for theirs in by_user.values() if len(by_user) > 1 else []:
             await self._serve(theirs)
 
-    async def _send(self, items: list[Item]) -> list[Answer]:
-        payload, sent = as_bytes(items), False
+    async def _send(self, items: list[Item], asked: asyncio.Future[bytes] | None) -> list[Answer]:
+        payload, sent = as_bytes(items), asked is not None
         for attempt in range(ATTEMPTS):
+            began = time.perf_counter()
             try:
-                statement = await self._prepared()
-                began, sent = time.perf_counter(), True
-                found = await statement.fetch(payload, patience=SILENCE_SECONDS)
+                if asked is None:
+                    statement = await self._prepared()
+                    began, sent = time.perf_counter(), True
+                    asked = statement.fetch(payload, patience=SILENCE_SECONDS)
+                found = await asked
             except (psycopg.Error, TimeoutError) as error:
                 if not _is_lost(error, self._statement):
                     raise
                 self._disconnect()
+                asked = None
                 await asyncio.sleep(0.05 * attempt)
             else:
-                self._sizes.observe(len(items))
-                self._seconds.observe(time.perf_counter() - began)
-                answers: list[Answer] = orjson.loads(found)
-                return answers
+                return self._answers_in(found, began)
         if sent:
             self._in_doubt(items)
         raise LedgerUnavailable
+
+    def _answers_in(self, found: bytes, began: float) -> list[Answer]:
+        answers: list[Answer] = orjson.loads(found)
+        self._sizes.observe(len(answers))
+        self._seconds.observe(time.perf_counter() - began)
+        return answers
 
     async def _prepared(self) -> PreparedStatement:
         if self._statement is None or self._statement.closed:

@@ -6,12 +6,11 @@ that exits waits for it.
 """
 
 from collections.abc import Collection
-from uuid import UUID
 
 from tokens.ledger.batching import Item
 from tokens.ledger.values import Hold
 
-_requests: dict[UUID, "RunningRequest"] = {}
+_requests: dict[int, "RunningRequest"] = {}  # by identity
 
 
 class RunningRequest:
@@ -21,11 +20,11 @@ class RunningRequest:
         self.hold = hold
         self._trace: tuple[str, str] | None = None
         self._trace_is_due = False
-        _requests[hold.id] = self
+        _requests[id(self)] = self
 
     def ended(self) -> None:
         """Remove it: the ledger has its settlement, or has refused it."""
-        _requests.pop(self.hold.id, None)
+        _requests.pop(id(self), None)
 
     @property
     def is_settling(self) -> bool:

@@ -27,12 +27,15 @@ class WorkerFile:
 
     def append(self, line: bytes) -> None:
         """Add a line."""
-        with self._logging():
+        try:
             if self._fd is None:
                 self._put([])
             assert self._fd is not None
             self._is_empty = False
             os.write(self._fd, b"\n" + line)  # The last line may be truncated.
+            self._works = True
+        except OSError:
+            self._failed()
 
     def replace(self, lines: list[bytes]) -> None:
         """Replace the lines. If this fails, the old ones are kept."""
@@ -89,9 +92,12 @@ class WorkerFile:
             yield
             self._works = True
         except OSError:
-            if self._works:  # Once, not for every stream.
-                log.exception("settlements_not_spooled", folder=str(settings.SETTLEMENT_SPOOL))
-            self._works = False
+            self._failed()
+
+    def _failed(self) -> None:
+        if self._works:  # Once, not for every stream.
+            log.exception("settlements_not_spooled", folder=str(settings.SETTLEMENT_SPOOL))
+        self._works = False
 
 
 def set_aside_beside(file: Path, line: bytes) -> None:

@@ -15,7 +15,7 @@ import math
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -25,12 +25,12 @@ from uuid import UUID
 
 import redis
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from core import redis_servers
 from core.instruments import of
 from core.loops import PerLoop
+from core.plain_settings import settings
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limits.cluster_link import link
@@ -75,13 +75,15 @@ class Slot:
         return self.released
 
 
-async def admit(*, user_id: int, api_key: UUID | None, limits: Limits, tokens: int) -> Slot:
+def admit(
+    *, user_id: int, api_key: UUID | None, limits: Limits, tokens: int
+) -> Coroutine[Any, Any, Slot]:
     """Count a request that may use that many tokens, and take a slot for it.
 
     A request with more tokens than the limit counts as the whole limit. Raises ``LimitReached`` or
     ``ConcurrencyLimited``; nothing is counted then.
     """
-    return await _limiter().admit(user_id, api_key, limits, tokens)
+    return _limiter().admit(user_id, api_key, limits, tokens)
 
 
 async def connect() -> None:

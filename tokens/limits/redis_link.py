@@ -87,11 +87,16 @@ class RedisLink:
         ``RedisUnavailable``, although the script may have run, ``ScriptFailed``, although it may
         have run in part, or ``Redirected``.
         """
+        sent = None if asking else self.send(script, keys, arguments)
         words = (len(keys), *keys, *arguments)
         try:
             try:
-                return await self._ask(script, words, asking)
+                return await (sent or self._ask(script, words, asking))
             except ConnectionError:
+                return await self._ask(script, words, asking)
+            except hiredis.ReplyError as error:
+                if sent is None or not _is_unknown_script(error):
+                    raise
                 return await self._ask(script, words, asking)
         except (OSError, hiredis.HiredisError) as error:
             if isinstance(error, hiredis.ReplyError) and str(error).startswith(_REDIRECTIONS):
@@ -106,9 +111,10 @@ class RedisLink:
         self, script: Script, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any] | None:
         """Run a script if there is a connection. The caller repeats it after a failure."""
-        if not self.is_connected or self._pipe is None:
+        pipe = self._pipe
+        if pipe is None or pipe.closed:
             return None
-        return self._pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
+        return pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
 
     @property
     def is_connected(self) -> bool:
@@ -135,7 +141,7 @@ class RedisLink:
         try:
             return await pipe.send_asking(asking, "EVALSHA", script.digest, *words)
         except hiredis.ReplyError as error:
-            if not str(error).startswith("NOSCRIPT"):
+            if not _is_unknown_script(error):
                 raise
             return await pipe.send_asking(asking, "EVAL", script.text, *words)
 
@@ -245,6 +251,10 @@ class _Pipe(asyncio.Protocol):
             self.close(TimeoutError("Redis does not answer"))
         elif self._waiting:
             self._watch = self._loop.call_later(self._turn, self._listen)
+
+
+def _is_unknown_script(error: hiredis.ReplyError) -> bool:
+    return str(error).startswith("NOSCRIPT")
 
 
 def _seen(reply: asyncio.Future[Any]) -> None:

@@ -1,6 +1,7 @@
 """A caller's limits, what remains of them, and OpenAI's headers for them. Pure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 # Lua's numbers are not exact beyond this.
@@ -36,7 +37,7 @@ class Limits:
     concurrent_requests: int
     key_requests_per_minute: int | None = None
 
-    @property
+    @cached_property
     def as_numbers(self) -> tuple[int, int, int, int]:
         """Return the limits for the script, in which -1 is no limit."""
         of_key = self.key_requests_per_minute

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -18,7 +19,10 @@ class WeighedTokens(NamedTuple):
 
 
 class UsageRecord(models.Model):
-    """The receipt of one request: tokens by kind, prices and attempts, but not the content."""
+    """The receipt of one request: tokens by kind, prices and attempts, but not the content.
+
+    The table is partitioned by month, by the id.
+    """
 
     class Status(models.TextChoices):
         OK = "ok"
@@ -304,7 +308,13 @@ class DailyUsage(models.Model):
                 nulls_distinct=False,
             )
         ]
-        indexes = [models.Index(name="daily_usage_by_user", fields=["user", "day"])]
+        indexes = [
+            models.Index(name="daily_usage_by_user", fields=["user", "day"]),
+            # Days are written one after the other, so their rows are neighbors.
+            BrinIndex(
+                name="daily_usage_by_day", fields=["day"], pages_per_range=32, autosummarize=True
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.charged} tokens on {self.day}"

@@ -58,7 +58,7 @@ BEGIN
      WHERE user_id = account;
     INSERT INTO tokens_entry (user_id, kind, amount, source, note, created_at)
     VALUES (account, 'usage', -charge, reservation::text, '', clock_timestamp());
-    receipt := tokens_receipt(done->'record', hold, charge, room);
+    receipt := tokens_compose_receipt(done->'record', hold, charge, room);
     INSERT INTO tokens_usagerecord VALUES (receipt.*);
     RETURN jsonb_build_object('charged', charge, 'available', room - charge, 'fresh', true);
 END $$;
@@ -77,7 +77,7 @@ END $$;
 
 -- Compose a receipt: what the caller knows of the request, what its hold says, what was charged, and
 -- what was available just before, with the hold freed.
-CREATE OR REPLACE FUNCTION tokens_receipt(
+CREATE OR REPLACE FUNCTION tokens_compose_receipt(
     record jsonb, hold tokens_reservation, charge bigint, room bigint
 ) RETURNS tokens_usagerecord LANGUAGE plpgsql AS $$
 DECLARE
@@ -102,17 +102,23 @@ END $$;
 
 
 -- How one item of a batch ends. Of those that change nothing only `position` and `answer` are set.
-DROP TYPE IF EXISTS tokens_settlement CASCADE;
-CREATE TYPE tokens_settlement AS (
-    position bigint,
-    answer jsonb,
-    hold tokens_reservation, -- as it was
-    charge bigint,
-    freed bigint, -- what it held; 0 if it has expired
-    covered bigint, -- so much of the charge; null if it is written already
-    room bigint, -- what was available before the charge, with the hold freed
-    with_receipt boolean
-);
+-- To drop the type would drop functions that may be running. So whoever changes it drops it in the
+-- migration, before this file is installed.
+DO $$
+BEGIN
+    CREATE TYPE tokens_settlement AS (
+        position bigint,
+        answer jsonb,
+        hold tokens_reservation, -- as it was
+        charge bigint,
+        freed bigint, -- what it held; 0 if it has expired
+        covered bigint, -- so much of the charge; null if it is written already
+        room bigint, -- what was available before the charge, with the hold freed
+        with_receipt boolean
+    );
+EXCEPTION WHEN duplicate_object THEN
+    NULL;
+END $$;
 
 
 -- Close any batch, in the steps that batches.sql tells.
@@ -287,7 +293,7 @@ BEGIN
             late := late || (done.hold).id;
         END IF;
         IF done.with_receipt THEN
-            receipts := receipts || tokens_receipt(
+            receipts := receipts || tokens_compose_receipt(
                 batch->(done.position::integer - 1)->'record', done.hold, done.charge, done.room
             );
         ELSE

@@ -9,7 +9,8 @@ from core import operations
 
 class Command(BaseCommand):
     help = (
-        "Prune by retention, analyze tables, rebuild bloated indexes without blocking, and check."
+        "Create the coming months' partitions, prune by retention, analyze tables, rebuild bloated"
+        " indexes without blocking, and check."
         " It can be repeated and interrupted at any time."
     )
 

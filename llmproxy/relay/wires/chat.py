@@ -45,10 +45,10 @@ class ChatWire(Wire):
         field = self._call.endpoint.answer
         if error_in(content) or field not in content:
             raise failure_in(body)
-        report = report_in(content)
-        if answers.is_empty(content, field):
+        report, characters = report_in(content), output_characters(content)
+        if not characters and answers.is_empty(content, field):
             raise empty(report)
-        return Whole(body, output_characters(content), report, printable(content.get("id")))
+        return Whole(body, characters, report, printable(content.get("id")))
 
     def beginning(self) -> Beginning:
         return ChatBeginning()

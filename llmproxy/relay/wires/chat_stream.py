@@ -10,11 +10,13 @@ from llmproxy.protocol.calls import COMPLETIONS
 from llmproxy.protocol.events import Chunk
 from llmproxy.protocol.output import finished_choices, is_remarkable, output_characters
 from llmproxy.protocol.plain import PlainChunks
-from llmproxy.protocol.refusals import Refusal
+from llmproxy.protocol.refusals import Refusal, error_in
 from llmproxy.protocol.reports import report_in
 from llmproxy.relay.exchange import Exchange
 from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.upstream.client import failure_of
+
+_NULL_USAGE = b',"usage":null'
 
 ReadEvents = Iterable[tuple[bytes, events.Content]]
 
@@ -76,7 +78,9 @@ class ChatStream(RelayedStream):
             if self._done or self._error:
                 break
             if is_more:
-                passed += [self._pass_event(event) for event, _ in run]
+                passed += [
+                    self._pass_content(event, error_in(chunk) or chunk) for event, chunk in run
+                ]
             else:
                 passed.append(self._pass_run(*zip(*run, strict=True)))
         return b"".join(passed)
@@ -94,11 +98,11 @@ class ChatStream(RelayedStream):
 
     def _show_plain(self, block: bytes, text: str) -> bytes:
         """Return the bytes for the client from chunks that contain only this text."""
-        return self._without_null_usage(block)
+        return block if self._shows_usage else block.replace(_NULL_USAGE, b"")
 
     def _show_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:
         """Return the bytes for the client from chunks that contain only output."""
-        return self._without_null_usage(block)
+        return block if self._shows_usage else block.replace(_NULL_USAGE, b"")
 
     def _show_chunk(self, event: bytes, chunk: Chunk) -> bytes:
         """Return the bytes for the client from a chunk that may contain usage."""
@@ -111,9 +115,6 @@ class ChatStream(RelayedStream):
     def _show_comment(self, event: bytes) -> bytes:
         """Return the bytes for the client from a comment."""
         return event
-
-    def _without_null_usage(self, block: bytes) -> bytes:
-        return block if self._shows_usage else block.replace(b',"usage":null', b"")
 
     def _pass_event(self, event: bytes) -> bytes:
         return self._pass_content(event, events.read(event))
@@ -138,8 +139,9 @@ class ChatStream(RelayedStream):
         self._exchange.tally.add(characters)
         self._finished |= finished_choices(chunk)
         # After the finish reason, a chunk without content ends the answer if `[DONE]` is missing.
-        self._last, self._closes = chunk, self._has_finished and not characters
-        self._exchange.note_usage(report_in(chunk), final=self._has_finished)
+        has_finished = self._has_finished
+        self._last, self._closes = chunk, has_finished and not characters
+        self._exchange.note_usage(report_in(chunk), final=has_finished)
         return self._show_chunk(event, chunk)
 
     def _cut_short(self) -> bytes:

@@ -1,0 +1,73 @@
+"""Batches: what shares one, and what becomes of items that cannot be sent."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+import pytest
+
+from core.statement import PreparedStatement
+from tokens.errors import LedgerUnavailable
+from tokens.ledger.batching import Batcher
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+T = TypeVar("T")
+# A function of PostgreSQL's own that answers with the items.
+_MIRROR = "to_jsonb"
+
+
+def with_batcher(story: Callable[[Batcher], Awaitable[T]]) -> T:
+    async def run() -> T:
+        batcher = Batcher(_MIRROR)
+        try:
+            return await story(batcher)
+        finally:
+            await batcher.close()
+
+    return asyncio.run(run())
+
+
+def test_calls_of_one_turn_share_a_statement_and_later_ones_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[int] = []
+    real = PreparedStatement.fetch
+
+    def fetch(self: PreparedStatement, parameter: bytes, *, patience: float) -> Any:
+        sent.append(len(orjson.loads(parameter)))
+        return real(self, parameter, patience=patience)
+
+    async def story(batcher: Batcher) -> None:
+        await batcher.submit({"of": "the task that connects"})
+        first = [batcher.submit({"number": number}) for number in range(3)]
+        await asyncio.sleep(0)
+        later = [batcher.submit({"number": number}) for number in range(3, 5)]
+        answers = await asyncio.gather(*first, *later)
+        assert answers == [{"number": number} for number in range(5)]
+
+    monkeypatch.setattr(PreparedStatement, "fetch", fetch)
+    with_batcher(story)
+    assert sent == [1, 3, 2]
+
+
+def test_an_item_that_is_no_json_fails_and_the_next_is_answered() -> None:
+    async def story(batcher: Batcher) -> Any:
+        await batcher.submit({"of": "the task that connects"})
+        with pytest.raises(LedgerUnavailable):
+            await batcher.submit({"half a character": "\ud800"})
+        return await batcher.submit({"a": 1})
+
+    assert with_batcher(story) == {"a": 1}
+
+
+def test_closing_waits_for_what_was_submitted() -> None:
+    async def run() -> Any:
+        batcher = Batcher(_MIRROR)
+        await batcher.submit({"of": "the task that connects"})
+        asked = batcher.submit({"a": 1})
+        await batcher.close()
+        return asked.result()
+
+    assert asyncio.run(run()) == {"a": 1}
