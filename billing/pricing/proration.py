@@ -42,9 +42,11 @@ def is_upgrade(*, now: Offer, wanted: Offer) -> bool:
     It does where the plan is a higher one; of two intervals of the same plan the longer is more.
     From a yearly plan to a month of a higher one is a step up too.
     """
-    if now.position != wanted.position:
-        return wanted.position > now.position
-    return now.interval == "month" and wanted.interval == "year"
+    return _rank(wanted) > _rank(now)
+
+
+def _rank(offer: Offer) -> tuple[int, bool]:
+    return offer.position, offer.interval == "year"
 
 
 def difference(*, base: Offer, other: Offer) -> dict[str, int]:

@@ -28,7 +28,7 @@ def is_empty(answer: Answer, field: str) -> bool:
 
 def as_stream(answer: Answer) -> bytes:
     """Write an answer as the events of a stream."""
-    rest = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
+    rest = {key: value for key, value in answer.items() if key != "usage"}
     rest["object"] = _CHUNKS.get(str(answer.get("object")), answer.get("object"))
     choices = [one for one in answer.get("choices") or [] if isinstance(one, dict)]
     kept = [{**rest, "choices": [_delta(choice)]} for choice in choices]
@@ -62,7 +62,7 @@ def as_answer(chunks: Iterable[Answer]) -> Answer:
     answer: Answer = {}
     choices: dict[int, Answer] = {}
     for chunk in chunks:
-        answer |= {key: value for key, value in chunk.items() if value and key != "choices"}
+        answer |= {key: value for key, value in chunk.items() if value}
         for choice in chunk.get("choices") or []:
             if isinstance(choice, dict):
                 index = choice.get("index")
@@ -124,11 +124,14 @@ def _same(whole: list[Any], part: Any) -> Answer | None:
 
 def _whole(index: int, choice: Answer) -> Answer:
     kept = {key: value for key, value in choice.items() if key not in ("delta", "message")}
-    delta, message = choice.get("delta"), choice.get("message")
-    if isinstance(delta, dict) or isinstance(message, dict):
-        whole_message = {"role": "assistant", "content": None, **(message or {}), **(delta or {})}
-        for call in whole_message.get("tool_calls") or []:
+    parts = [part for name in ("message", "delta") if isinstance(part := choice.get(name), dict)]
+    if parts:
+        message: Answer = {"role": "assistant", "content": None}
+        for part in parts:
+            message |= part
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else []:
             if isinstance(call, dict):
                 call.pop("index", None)
-        kept["message"] = whole_message
+        kept["message"] = message
     return {**kept, "index": index, "finish_reason": choice.get("finish_reason") or "stop"}

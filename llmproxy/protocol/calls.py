@@ -266,7 +266,7 @@ _LONG = b"0" * 19
 
 
 def _dumps_long(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _typed(body: Body, name: str, kind: type, *, required: bool = False) -> Any:

@@ -67,7 +67,7 @@ def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
 
 def _tokens(texts: list[str]) -> tuple[int, int]:
     """Return the likely and the largest number of tokens in texts, by kinds of character."""
-    content = "".join(texts).encode("utf-8", "replace")
+    content = "".join(texts).encode(errors="replace")
     likely = ceiling = 0.0
     rest = len(content)
     for kind, each, at_most in _KINDS:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 SHORTEST = 256
 
-_DATA_URL = re.compile(r"data:([\w.+-]+)/([\w.+-]+)[^,]{0,200};base64,", re.ASCII)
+_DATA_URL = re.compile(r"data:([\w.+-]+)/[\w.+-]+[^,]{0,200};base64,", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+", re.ASCII)
 # The fields in which providers send a medium's plain base64.
 _FIELDS = frozenset(
@@ -63,7 +63,7 @@ def size_of(field: str, text: str, beside: dict[str, Any]) -> Size | None:
         return None
     url = _DATA_URL.match(text)
     if url:
-        return _size(_kind_of_type(url[1], url[2]), len(text) - url.end())
+        return _size(_kind_of_type(url[1]), len(text) - url.end())
     if field in _FIELDS and _BASE64.fullmatch(text, 0, _SAMPLE):
         return _size(_kind_beside(field, beside), len(text))
     return None
@@ -91,7 +91,7 @@ def _size(kind: str, encoded: int) -> Size:
     return Size(likely, 2 * likely)
 
 
-def _kind_of_type(main: str, sub: str) -> str:
+def _kind_of_type(main: str) -> str:
     return main if main in ("image", "audio", "video") else "document"
 
 

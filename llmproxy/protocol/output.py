@@ -98,17 +98,17 @@ def output_characters(answer: dict[str, Any] | None) -> int:
 def _written(choice: dict[str, Any]) -> int:
     message = choice.get("delta") or choice.get("message")
     if message is None:
-        return sum(_size(choice[key], key, choice) for key in ("text", "content") if key in choice)
+        return sum(_size(choice[key]) for key in ("text", "content") if key in choice)
     if type(message) is dict and len(message) == 1:  # One piece of text, as in most chunks.
         ((key, text),) = message.items()
         if key in _TEXTS and type(text) is str and len(text) < media.SHORTEST:
             return len(text)
-    return _size(message, "", {})
+    return _size(message)
 
 
-def _size(value: Any, field: str, beside: dict[str, Any]) -> int:
+def _size(output: Any) -> int:
     total = 0
-    left = [(value, field, beside)]
+    left: list[tuple[Any, str, dict[str, Any]]] = [(output, "", {})]
     while left:  # Not recursive: the provider controls the depth of its JSON.
         value, field, beside = left.pop()
         if isinstance(value, str):
@@ -116,7 +116,7 @@ def _size(value: Any, field: str, beside: dict[str, Any]) -> int:
         elif isinstance(value, dict):
             thoughts = _THOUGHTS.intersection(value)
             if len(thoughts) > 1:
-                total += max(_size({key: value[key]}, "", value) for key in thoughts)
+                total += max(_size({key: value[key]}) for key in thoughts)
             left += [
                 (part, key, value)
                 for key, part in value.items()

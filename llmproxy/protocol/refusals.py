@@ -203,12 +203,12 @@ def _string(value: Any) -> str:
     if isinstance(value, str):
         text = value.strip()
         return _unwrapped(text) if text.startswith(("{", "[")) else text
-    return from_json(value).message if isinstance(value, dict | list) else ""
+    return from_json(value).message
 
 
 def _unwrapped(text: str) -> str:
     try:
-        return from_json(loads(text.encode("utf-8", "replace"))).message or text
+        return from_json(loads(text.encode(errors="replace"))).message or text
     except ValueError:
         return text
 
@@ -228,20 +228,18 @@ def _scalars(value: dict[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in value.items() if key in ("code", "type", "param") and one}
 
 
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _SCRIPTS = re.compile(r"<(script|style).*?</\1>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 
 
 def _text(body: bytes) -> str:
     """Return the text of plain text or of an HTML page."""
-    text = body.decode("utf-8", "replace")
+    text = body.decode(errors="replace")
     if "<" in text and ">" in text:
-        title = re.search(r"<(title|h1)[^>]*>(.*?)</\1", text, re.IGNORECASE | re.DOTALL)
-        text = (
-            title[2]
-            if title
-            else re.sub(r"<(script|style).*?</\1>", " ", text, flags=re.IGNORECASE | re.DOTALL)
-        )
-        text = html.unescape(re.sub(r"<[^>]*>", " ", text))
+        title = _TITLE.search(text)
+        text = title[2] if title else _SCRIPTS.sub(" ", text)
+        text = html.unescape(_TAG.sub(" ", text))
     return _short(text)
 
 

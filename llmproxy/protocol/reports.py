@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from llmproxy.protocol.usage import Usage
 
 _LARGEST = 1_000_000_000
+_MOST_USD = 1_000_000
 _WHOLE = re.compile(r"\d{1,10}(\.0+)?", re.ASCII)
 
 _PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
@@ -160,8 +161,6 @@ def _reported_completion(report: Report, prompt: int | None) -> int | None:
 
 def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     """Return whether the prompt excludes cached tokens: by the total, by name, or by size."""
-    if not apart:
-        return False
     if report.total is not None and report.completion is not None:
         return report.total == prompt + report.completion + apart
     return report.cache_is_apart or apart > prompt
@@ -233,10 +232,8 @@ def _cost(usage: dict[str, Any]) -> Decimal | None:
 
 def money(value: Any) -> Decimal | None:
     """Read an amount; None unless it is finite, not negative, and of a plausible size."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < _LARGEST // 1000 else None
+    return amount if amount.is_finite() and 0 <= amount < _MOST_USD else None

@@ -97,7 +97,7 @@ def data(event: bytes) -> bytes:
 
 def name(event: bytes) -> bytes:
     """Return the event's name, b"" if it has none."""
-    return b"".join(_field(event, b"event")[-1:]) if b"event" in event else b""
+    return (_field(event, b"event") or [b""])[-1] if b"event" in event else b""
 
 
 def _field(event: bytes, name: bytes) -> list[bytes]:

@@ -23,6 +23,13 @@ def test_the_ceiling_bounds_prompt_and_output() -> None:
     assert ceiling.output_within(600) == 500
 
 
+def test_choices_share_what_is_held_in_whole_tokens() -> None:
+    ceiling = Ceiling(prompt=100, output=1000, choices=2, weights=Weights())
+
+    assert ceiling.amount == 2100
+    assert str(ceiling.output_within(601)) == "250"
+
+
 def test_weights_and_choices_count() -> None:
     ceiling = Ceiling(prompt=101, output=10, choices=2, weights=HALF_AND_THRICE)
 
@@ -69,11 +76,11 @@ def test_without_weights_of_their_own_cached_tokens_are_charged_as_the_prompt() 
 
 
 def test_a_cost_has_a_price_for_each_kind() -> None:
-    prices = Prices(Decimal(10), Decimal(100), Decimal(1), Decimal(3), Decimal(12))
+    prices = Prices(Decimal(10), Decimal(100), Decimal(2), Decimal(3), Decimal(12))
     usage = Usage(prompt=100, completion=1, cache_read=60, cache_write=30)
 
-    assert cost(usage, prices) == 100 + 60 + 360 + 100 + 3
-    assert cost(usage, replace(prices, cache_write=None)) == 100 + 60 + 300 + 100 + 3
+    assert cost(usage, prices) == 100 + 120 + 360 + 100 + 3
+    assert cost(usage, replace(prices, cache_write=None)) == 100 + 120 + 300 + 100 + 3
 
 
 def test_a_free_model_holds_one_token() -> None:

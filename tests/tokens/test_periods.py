@@ -1,10 +1,10 @@
 """Months of the allowance: on the user's own anniversary, whatever the calendar does."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from tokens.periods import months_after, period_at
+from tokens.periods import midnight, months_after, period_at
 
 
 def day(text: str) -> datetime:
@@ -37,3 +37,8 @@ def test_a_period_ends_on_the_anniversary(anchor: str, months: int, anniversary:
 )
 def test_a_moment_lies_in_one_period(moment: str, start: str, end: str) -> None:
     assert period_at(day("2026-01-31"), day(moment)) == (day(start), day(end))
+
+
+def test_a_day_begins_at_midnight_in_utc() -> None:
+    assert midnight(date(2026, 2, 28)) == datetime(2026, 2, 28, tzinfo=UTC)
+    assert midnight(date(2026, 2, 28)).tzinfo is UTC

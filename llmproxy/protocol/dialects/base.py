@@ -235,4 +235,4 @@ def part(value: Json, name: str) -> Json:
 def count(value: Any) -> int:
     """Read a number of tokens; 0 for anything else."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and value > 0 else 0
+    return max(value, 0) if whole else 0

@@ -141,10 +141,10 @@ def blocks_of(message: Json) -> list[Block]:
 
 def object_in(text: str) -> Json | None:
     """Parse a JSON object, with integers of any length; None if it is not one."""
-    if not text.rstrip().endswith("}"):
+    if not text.rstrip().endswith("}"):  # What ends so is an object, if it is JSON.
         return None
     try:
-        value = json.loads(text)
+        found: Json = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return found

@@ -5,8 +5,10 @@ from typing import Any
 Json = dict[str, Any]
 
 
-def content(parts: list[Json]) -> str | list[Json]:
+def content(parts: str | list[Json]) -> str | list[Json]:
     """Return the parts of a message, as a plain string if that is equivalent."""
+    if isinstance(parts, str):
+        return parts
     if not parts:
         return ""
     if len(parts) == 1 and set(parts[0]) == {"type", "text"}:
@@ -22,7 +24,7 @@ class Conversation:
         self.messages: list[Json] = []
         self._by_call: dict[str, Json] = {}
 
-    def say(self, role: str, parts: list[Json]) -> None:
+    def say(self, role: str, parts: str | list[Json]) -> None:
         """Add a message of the user or the system."""
         self.messages.append({"role": role, "content": content(parts)})
 
@@ -49,9 +51,9 @@ class Conversation:
         """
         texts = [part for part in parts if part["type"] == "text"]
         others = [part for part in parts if part["type"] != "text"]
-        if others and not texts:
-            texts = [{"type": "text", "text": "The result follows in the user's next message."}]
-        answer = {"role": "tool", "tool_call_id": call_id, "content": content(texts)}
+        text = "The result follows in the user's next message."
+        told = content(texts) if texts or not others else text
+        answer = {"role": "tool", "tool_call_id": call_id, "content": told}
         place = self._place(call_id)
         self.messages.insert(place, answer)
         if others:

@@ -1,5 +1,6 @@
 """Reading the pieces of a model's output from a chat message or the deltas of a stream."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -36,7 +37,7 @@ class PieceReader:
     def __init__(self) -> None:
         self._calls: dict[int, tuple[str, str]] = {}
         self._last: tuple[str, str] | None = None
-        self._count = 0
+        self._numbers = itertools.count()
 
     def read(self, message: Json, *, whole: bool = False) -> Iterator[Piece]:
         """Yield the pieces of a delta or a message. ``whole``: every call in it is complete."""
@@ -53,13 +54,13 @@ class PieceReader:
 
     def _call(self, call: Json, position: int, *, whole: bool) -> Piece:
         given, index = _text(call.get("id")), call.get("index")
-        known = self._calls.get(index) if isinstance(index, int) else None
-        if not isinstance(index, int):
-            known = None if given and (self._last or ("", ""))[1] != given else self._last
+        if isinstance(index, int):
+            known = self._calls.get(index)
+        else:
+            known = self._last if self._last and given in ("", self._last[1]) else None
             index = position
         if whole or known is None or (given and known[1] and given != known[1]):
-            known = (f"call-{self._count}", given)
-            self._count += 1
+            known = (f"call-{next(self._numbers)}", given)
         self._last = self._calls[index] = (known[0], known[1] or given)
         custom = isinstance(call.get("custom"), dict)
         fields = call.get("custom") if custom else call.get("function")

@@ -99,7 +99,7 @@ class NativeMessages(NativeReader):
         self._final = bool(self._seen)
         blocks = answer.get("content")
         blocks = blocks if isinstance(blocks, list) else []
-        self.characters += sum(_characters(block) for block in blocks if isinstance(block, dict))
+        self.characters = sum(_characters(block) for block in blocks if isinstance(block, dict))
         self.stopped = self.finished = bool(self.characters or answer.get("stop_reason"))
 
     def _merge(self, usage: Json) -> None:

@@ -97,7 +97,8 @@ class MessagesStream(StreamTranslator):
             return [{"type": "content_block_start", "index": block.index, "content_block": empty}]
         if isinstance(step, Added):
             return [_delta(block, _addition(block, step.text))]
-        signed = signature(block) if _is_thinking(block) else ""
+        hidden = block.detail.get("type") == "reasoning.encrypted"
+        signed = "" if hidden else signature(block)
         proof = [_delta(block, {"type": "signature_delta", "signature": signed})] if signed else []
         return [*proof, {"type": "content_block_stop", "index": block.index}]
 
@@ -112,7 +113,3 @@ def _addition(block: Block, text: str) -> Json:
 
 def _delta(block: Block, delta: Json) -> Json:
     return {"type": "content_block_delta", "index": block.index, "delta": delta}
-
-
-def _is_thinking(block: Block) -> bool:
-    return block.kind == "reasoning" and block.detail.get("type") != "reasoning.encrypted"

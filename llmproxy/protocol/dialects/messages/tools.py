@@ -28,7 +28,6 @@ def tool_of(tool: Fields) -> Json | None:
     tool.accept("defer_loading", False, reason=_NO_SEARCH)
     tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
     tool.skip("eager_input_streaming")  # A translated stream is never buffered.
-    function |= tool.keep("strict")
     cached = tool.cache_control()
     return {"type": "function", "function": function | tool.rest(), **cached}
 

@@ -10,12 +10,10 @@ Json = dict[str, Any]
 _FILES = "stored files are not supported: send the data or a URL."
 
 
-def parts(value: Any, path: str, scope: Scope) -> list[Json]:
+def parts(value: str | list[Any], path: str, scope: Scope) -> list[Json]:
     """Translate a string or a list of parts from a message or a tool's output."""
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
-    if not isinstance(value, list):
-        raise InvalidRequest(f"{path} must be a string or a list of parts.", param=path)
     return [_part(one) for one in fields_of(value, path, scope)]
 
 

@@ -100,7 +100,7 @@ def _texts(item: Fields, name: str) -> list[str]:
 def _details(item: Fields, summary: list[str], written: list[str]) -> list[Json]:
     """Return an item as entries of ``reasoning_details``."""
     encrypted, item_id = item.take("encrypted_content", str), item.take("id", str)
-    packed = reasoning.unpack(encrypted or "")
+    packed = reasoning.unpack(encrypted) if encrypted else None
     if packed is not None:
         return [reasoning.with_text(packed, "\n\n".join(written or summary))]
     details: list[Json] = [{"type": "reasoning.summary", "summary": text} for text in summary]

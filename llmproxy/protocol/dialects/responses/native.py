@@ -43,7 +43,7 @@ class NativeResponses(NativeReader):
             self.characters += len(delta)
             return False
         if payload.get("object") == "response":
-            self.characters += sum(map(_characters, _items(payload)))
+            self.characters = sum(map(_characters, _items(payload)))
             self._end(payload)
         elif kind in _ENDS:
             self._end(part(payload, "response"))

@@ -39,16 +39,14 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
     chat: Json = {"messages": _conversation(fields).messages, **fields.keep(*_KEPT)}
     if (limit := fields.take("max_output_tokens", int)) is not None:
         chat[scope.target.limit] = limit
-    chat |= _tools(fields, names, tools) | _text(fields) | _reasoning(fields)
+    chat |= _tools(fields, tools) | _text(fields) | _reasoning(fields)
     _include(fields)
     fields.accept("truncation", "disabled", reason="truncation of the input is not supported.")
     fields.skip("max_tool_calls")  # It limits only the calls of hosted tools.
     if options := fields.object("stream_options"):
         options.accept("include_obfuscation", False, reason="obfuscation is not supported.")
         options.done()
-    if scope.target.metadata:
-        chat |= fields.keep("metadata")
-    else:
+    if not scope.target.metadata:
         fields.skip("metadata")  # The answer repeats it, which is its purpose.
         fields.omit("client_metadata")
     return unknown_fields(fields, chat)
@@ -57,10 +55,10 @@ def translate(request: Json, scope: Scope, names: ToolNames) -> Json:
 def _conversation(fields: Fields) -> Conversation:
     conversation = Conversation()
     if instructions := fields.take("instructions", str):
-        conversation.say("system", [{"type": "text", "text": instructions}])
+        conversation.say("system", instructions)
     given = fields.need("input", str, list)
     if isinstance(given, str):
-        conversation.say("user", [{"type": "text", "text": given}])
+        conversation.say("user", given)
     else:
         for item in fields_of(given, "input", fields.scope):
             add_item(item, conversation)
@@ -69,8 +67,8 @@ def _conversation(fields: Fields) -> Conversation:
     return conversation
 
 
-def _tools(fields: Fields, names: ToolNames, tools: list[Json]) -> Json:
-    choice, parallel = tool_choice(fields, names), fields.take("parallel_tool_calls", bool)
+def _tools(fields: Fields, tools: list[Json]) -> Json:
+    choice, parallel = tool_choice(fields), fields.take("parallel_tool_calls", bool)
     if not tools:  # Chat completions accept none of the other fields then.
         if choice not in (None, "auto", "none"):
             fields.refuse("tool_choice", "the request has no tools.")

@@ -93,7 +93,7 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
     tool.accept("allowed_callers", ["direct"], reason="only the model can call a tool.")
     if custom and tool.scope.target.custom_tools:
         return _custom(tool, name)
-    definition: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name}
     if custom:
         definition = _as_function(tool, definition)
     else:
@@ -101,13 +101,12 @@ def _own(tool: Fields, kind: str, names: ToolNames, namespace: str | None) -> Js
             "type": "object",
             "properties": {},
         }
-        definition |= tool.keep("strict")
     cached = tool.cache_control()
     return {"type": "function", "function": definition | tool.rest(), **cached}
 
 
 def _custom(tool: Fields, name: str) -> Json:
-    definition: Json = {"name": name} | tool.keep("description")
+    definition: Json = {"name": name}
     if shape := tool.object("format"):
         if shape.need("type", str) == "grammar":
             grammar = {key: shape.need(key, str) for key in ("syntax", "definition")}
@@ -135,7 +134,7 @@ def _as_function(tool: Fields, definition: Json) -> Json:
     return {**definition, "parameters": schema}
 
 
-def tool_choice(fields: Fields, names: ToolNames) -> Any:
+def tool_choice(fields: Fields) -> Any:
     """Translate the choice of tools; None if the request has none."""
     value = fields.peek("tool_choice")
     if value is None or isinstance(value, str):
