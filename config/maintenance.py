@@ -127,7 +127,7 @@ def _alone() -> Iterator[None]:
 
 
 def _create_partitions(report: Report, say: Say, *, dry_run: bool) -> None:
-    """Create the partitions of the coming months, as the daily task does."""
+    """Create the partitions of the coming months, as the hourly task does."""
     for month in partitions.missing() if dry_run else partitions.create_missing():
         say(f"{month.table}: {'to be ' if dry_run else ''}created")
     for month in [] if dry_run else partitions.missing():

@@ -219,7 +219,7 @@ CELERY_BEAT_SCHEDULE = {
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
     "create-partitions": {
         "task": "tokens.tasks.create_partitions",
-        "schedule": crontab(hour="2", minute="23"),
+        "schedule": crontab(minute="23"),
     },
     "prune-usage": {
         "task": "tokens.tasks.prune_usage",

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
+from django.utils import timezone
+from psycopg import errors
 from uuid_utils.compat import uuid7
 
 from accounts.models import User
@@ -20,6 +22,7 @@ from tokens import ledger
 from tokens.ledger import HoldContext, Receipt
 from tokens.ledger.verify import verify
 from tokens.models import SessionSpending, UsageRecord
+from tokens.periods import midnight
 from tokens.tasks import create_partitions
 from tokens.usage import partitions
 from tokens.usage.partitions import Month
@@ -195,6 +198,85 @@ def test_what_was_killed_halfway_is_completed(monkeypatch: pytest.MonkeyPatch) -
     assert constraints() == []
 
 
+def refused(month: Month) -> None:
+    """Leave the default partition as a process that was killed does."""
+    first, end = month.bounds
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"ALTER TABLE {DEFAULT} ADD CONSTRAINT {partitions._constraint(month)}"
+            f" CHECK (id < '{first}' OR id >= '{end}') NOT VALID"
+        )
+
+
+@pytest.mark.usefixtures("large")
+def test_a_month_that_begins_within_days_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens then, there is no time left to have it created."""
+    month = current().next
+    without(month)
+    at = midnight(month.first)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: at - timedelta(days=2))
+        assert month not in partitions.missing()
+        assert not partitions.create(month)
+        patch.setattr(timezone, "now", lambda: at - timedelta(days=4))
+        assert month in partitions.missing()
+        assert partitions.create(month)
+
+
+@pytest.mark.usefixtures("large")
+def test_a_month_that_has_begun_is_not_refused_if_the_default_partition_grows_meanwhile() -> None:
+    without(current())
+
+    assert not partitions.create(current())
+
+    settled(account(10))
+    assert constraints() == []
+
+
+@pytest.mark.usefixtures("large")
+def test_a_month_that_is_refused_and_cannot_be_created_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    month, user = current(), account(10)
+    without(month)
+    refused(month)
+    monkeypatch.setattr(partitions, "_ATTEMPTS", 2)
+    monkeypatch.setattr(partitions, "_LOCK_MS", 50)
+    with pytest.raises(IntegrityError):
+        settled(user)
+
+    def busy(*_: object) -> None:
+        raise OperationalError from errors.LockNotAvailable()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partitions, "_attach_table", busy)
+        assert create_partitions() == 0
+
+    assert constraints() == []
+    settled(user)
+    assert len(ids_in(DEFAULT)) == 1
+
+
+@pytest.mark.usefixtures("large")
+def test_a_coming_month_is_refused_until_it_can_be_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is time; and what was checked is not checked again."""
+    month = current().next.next
+    without(month)
+
+    def busy(*_: object) -> None:
+        raise OperationalError from errors.LockNotAvailable()
+
+    monkeypatch.setattr(partitions, "_ATTEMPTS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(partitions, "_attach_table", busy)
+        assert create_partitions() == 0
+    assert constraints() == [True]
+
+    assert create_partitions() == 1
+    assert constraints() == []
+
+
 @pytest.mark.usefixtures("large")
 def test_ids_of_another_version_in_a_coming_month_are_moved_while_others_read(
     other: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
@@ -241,5 +323,26 @@ def test_nothing_is_dropped_unless_the_condition_holds() -> None:
     partitions.create(FAR)
 
     assert not partitions.drop(FAR, "SELECT false")
+
+    assert FAR in partitions.present()
+
+
+def test_others_wait_only_briefly_for_what_the_condition_looks_at() -> None:
+    partitions.create(FAR)
+
+    assert not partitions.drop(FAR, "SELECT true FROM pg_sleep(60)")
+
+    assert FAR in partitions.present()
+
+
+def test_a_role_that_does_not_own_the_partition_leaves_it() -> None:
+    partitions.create(FAR)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE writer; GRANT ALL ON ALL TABLES IN SCHEMA public TO writer")
+        try:
+            cursor.execute("SET ROLE writer")
+            assert not partitions.drop(FAR, "SELECT true")
+        finally:
+            cursor.execute("RESET ROLE; DROP OWNED BY writer; DROP ROLE writer")
 
     assert FAR in partitions.present()

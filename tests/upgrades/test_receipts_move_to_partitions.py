@@ -143,6 +143,54 @@ def test_the_table_becomes_a_partition_while_requests_go_on(before: psycopg.Conn
     assert before.execute(readable).fetchone() == (True,)
 
 
+def test_a_settlement_that_waits_meanwhile_is_carried_out(before: psycopg.Connection) -> None:
+    name = before.info.dbname
+    item = items.to_hold(USER, 10, None, 60, None, None)
+    before.execute("SELECT tokens_reserve(%s::jsonb)", [as_json([item])])
+    closed = items.to_close(Hold(item["id"], USER, 10, 0), 7, Receipt(model="m"))
+
+    def settle() -> Any:
+        with psycopg.connect(database_url(name), autocommit=True) as own:
+            return own.execute("SELECT tokens_settle(%s::jsonb)", [as_json([closed])]).fetchone()
+
+    with psycopg.connect(database_url(name)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM tokens_balance FOR UPDATE")
+        settling = pool.submit(settle)
+        waits = "SELECT FROM pg_stat_activity WHERE query LIKE %s AND wait_event_type = 'Lock'"
+        wait_for(lambda: before.execute(waits, ["SELECT tokens_settle%"]).rowcount > 0)
+        migrating = start(name, "manage.py", "migrate", "tokens", "0018", "--skip-checks")
+        wait_for(
+            lambda: (
+                migrating.poll() is not None
+                or before.execute(
+                    "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_stat_clear_snapshot%'"
+                    " AND pid <> pg_backend_pid()"
+                ).rowcount
+                > 0
+            )
+        )
+        other.rollback()
+        (answers,) = settling.result()
+        assert migrating.wait() == 0
+
+    assert answers[0]["charged"] == 7
+    functions = before.execute("SELECT FROM pg_proc WHERE proname = 'tokens_receipt'")
+    assert functions.rowcount == 0
+
+
+def test_rolled_back_and_run_again(before: psycopg.Connection) -> None:
+    """The table stays partitioned: the code before works with that."""
+    name, old = before.info.dbname, receipts(before)
+    migrate(name, "tokens")
+    migrate(name, *_BEFORE)
+    with settling(name) as running:
+        wait_for(lambda: len(receipts(before)) > len(old) + 20)
+    settled = sum(each.result() for each in running)
+    migrate(name, "tokens")
+
+    assert len(receipts(before)) == len(old) + settled
+
+
 def test_killed_halfway_and_run_again(before: psycopg.Connection) -> None:
     name, old = before.info.dbname, receipts(before)
     with psycopg.connect(database_url(name)) as reader:

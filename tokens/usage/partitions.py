@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from psycopg import errors
@@ -35,11 +35,20 @@ _ATTEMPTS = 20
 # The ledger gives up on a lock after a second (core.database.BRIEF).
 _LOCK_MS = 300
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected)
+_NOT_DROPPED = {
+    errors.LockNotAvailable: "the table is in use",
+    errors.DeadlockDetected: "the table is in use",
+    errors.QueryCanceled: "its receipts took too long to be looked at",
+    errors.InsufficientPrivilege: "this role does not own it",
+}
 # A default partition up to this size is searched for a month's receipts, which are moved, within
 # milliseconds; about 10,000 receipts.
 _SMALL_BYTES = 8_000_000
-# From so long before a month there may be an id of it, given by a server whose clock is wrong.
-_MAY_BEGIN_EARLY = timedelta(hours=3)
+# The default partition is made to refuse a month's ids only so long before the month: there are some
+# days for those who try again. A server whose clock is wrong may give an id of it earlier.
+_TO_BEGIN = timedelta(days=3)
+# If there is no partition so long before the month, the default partition takes its ids again.
+_TO_GIVE_UP = timedelta(days=1)
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -122,23 +131,27 @@ def create_missing() -> list[Month]:
 def create(month: Month) -> bool:
     """Create a month's partition, with its receipts of the default one; returns whether it did.
 
-    It did not if another process was faster, or if a lock was never free, which is logged.
+    It did not if another process was faster, if a lock was never free, which is logged, or if the
+    month has begun and the default partition is large.
     """
-    step = _create_alone if _default_is_small() else _create_beside_requests
     try:
-        return step(month)
+        if _default_is_small():
+            return _create_alone(month)
+        return _can_be_excluded(month) and _create_beside_requests(month)
     except OperationalError as error:
         if not isinstance(error.__cause__, _BUSY):
             raise
         log.warning("partition_not_created", month=month.table, reason="the table is in use")
+        _give_up_in_time(month)
         return False
 
 
 def drop(month: Month, condition: str) -> bool:
     """Drop a month's partition with its receipts, if a condition (SQL) is true for it.
 
-    Returns whether it was dropped; it is not if a lock was never free. The condition is evaluated
-    while nobody can write or read receipts, so it has to be quick. There is no DETACH before, which
+    Returns whether it was dropped; if a lock was never free, or this role may not, that is logged.
+    The condition is evaluated while nobody can write or read receipts, so it is given up if it is
+    not quick. There is no DETACH before, which
     is CONCURRENTLY only without a default partition: DROP needs the same lock, and cannot be
     interrupted between the two.
     """
@@ -148,18 +161,22 @@ def drop(month: Month, condition: str) -> bool:
         if month not in present():
             return False
         cursor.execute(f"LOCK TABLE {month.table} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute(f"SET LOCAL statement_timeout = {_LOCK_MS}")
         cursor.execute(condition)
-        if not cursor.fetchone()[0]:
+        can_be_dropped = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+        if not can_be_dropped:
             return False
         cursor.execute(f"DROP TABLE {month.table}")
         return True
 
     try:
         return _patiently(step)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, _BUSY):
+    except DatabaseError as error:
+        reason = _NOT_DROPPED.get(type(error.__cause__))  # type: ignore[arg-type]
+        if reason is None:
             raise
-        log.warning("partition_not_dropped", month=month.table, reason="the table is in use")
+        log.warning("partition_not_dropped", month=month.table, reason=reason)
         return False
 
 
@@ -168,8 +185,11 @@ def _current() -> Month:
 
 
 def _can_be_created(month: Month) -> bool:
-    begins = midnight(month.first) - _MAY_BEGIN_EARLY
-    return timezone.now() < begins or _default_is_small() or _is_excluded(month)
+    return _can_be_excluded(month) or _default_is_small()
+
+
+def _can_be_excluded(month: Month) -> bool:
+    return timezone.now() < midnight(month.first) - _TO_BEGIN or _is_excluded(month)
 
 
 def _default_is_small() -> bool:
@@ -240,6 +260,25 @@ def _create_beside_requests(month: Month) -> bool:
         return True
 
     return _patiently(exclude) and _patiently(check) and _patiently(create)
+
+
+def _give_up_in_time(month: Month) -> None:
+    """Have the default partition take a month's ids again if the month is about to begin."""
+    if timezone.now() < midnight(month.first) - _TO_GIVE_UP:
+        return
+
+    def include(cursor: Any) -> bool:
+        _take_turns(cursor)
+        if _is_excluded(month):
+            cursor.execute(f"ALTER TABLE {_DEFAULT} DROP CONSTRAINT {_constraint(month)}")
+        return True
+
+    try:
+        _patiently(include)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, _BUSY):
+            raise
+        log.error("receipts_refused", month=month.table, reason="the table is in use")  # noqa: TRY400 - expected
 
 
 def _take_turns(cursor: Any) -> None:
