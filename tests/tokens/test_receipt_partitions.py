@@ -34,8 +34,9 @@ FAR = Month(date(2100, 1, 1))
 
 
 @pytest.fixture(autouse=True)
-def _partitions_as_before() -> Iterator[None]:
+def _partitions_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
+    monkeypatch.undo()  # the default partition is small
     UsageRecord.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {FAR.table}")
@@ -118,7 +119,7 @@ def test_ids_of_another_version_are_in_the_default_partition() -> None:
 def test_created_at_once_by_many(small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not small:
         monkeypatch.setattr(partitions, "_SMALL_BYTES", -1)
-    months = [current().next, current().next.next]
+    months = [current().next.next, current().next.next.next]
     for month in months:
         without(month)
 
@@ -180,7 +181,7 @@ def test_a_month_that_has_begun_stays_in_a_large_default_partition() -> None:
 
 @pytest.mark.usefixtures("large")
 def test_what_was_killed_halfway_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
-    month = current().next
+    month = current().next.next
     without(month)
 
     def killed(*_: object) -> None:
