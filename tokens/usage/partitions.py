@@ -44,8 +44,8 @@ _NOT_DROPPED = {
 # A default partition up to this size is searched for a month's receipts, which are moved, within
 # milliseconds; about 10,000 receipts.
 _SMALL_BYTES = 8_000_000
-# The default partition is made to refuse a month's ids only so long before the month: there are some
-# days for those who try again. A server whose clock is wrong may give an id of it earlier.
+# The default partition is made to refuse a month's ids only so long before the month: there are
+# some days for those who try again. A server whose clock is wrong may give an id of it earlier.
 _TO_BEGIN = timedelta(days=3)
 # If there is no partition so long before the month, the default partition takes its ids again.
 _TO_GIVE_UP = timedelta(days=1)
