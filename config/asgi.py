@@ -28,7 +28,8 @@ def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None
     """Serve one ASGI connection. Returns the handler's coroutine, with no other around it."""
     if scope["type"] == "http":
         # With a slash: a base URL itself has none.
-        is_lean = f"{scope['path']}/".startswith(_lean_paths)
+        path = f"{scope['path']}/".removeprefix(scope.get("root_path", ""))
+        is_lean = path.startswith(_lean_paths)
         handler = _lean if is_lean else _standard
         return handler(scope, receive, send)
     if scope["type"] == "lifespan":
