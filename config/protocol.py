@@ -57,7 +57,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, getattr(app, "serve", app))
 
     def _client_is_gone(self) -> bool:
         """Tell the request that is being answered, if any, that nobody reads its answer."""
