@@ -47,7 +47,7 @@ class RunSQLPatiently(RunSQL):
             except OperationalError as error:
                 if not left or not isinstance(error.__cause__, _RETRIED):
                     raise
-                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
+                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # nosec B311  # no secret
             else:
                 return
 

@@ -293,7 +293,7 @@ def _patiently(step: Callable[[Any], bool]) -> bool:
         except OperationalError as error:
             if not left or not isinstance(error.__cause__, _BUSY):
                 raise
-            time.sleep(random.uniform(0.2, 0.6))  # noqa: S311 - not a secret
+            time.sleep(random.uniform(0.2, 0.6))  # noqa: S311 # nosec B311  # no secret
     raise AssertionError
 
 
