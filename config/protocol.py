@@ -14,7 +14,6 @@ from config import gunicorn
 from core.http.disconnects import TELLS, disconnected
 from core.http.headers import PLAIN_HEAD
 
-
 # Bytes of a head, beside those that come with its end. The parser adds what comes to what it has,
 # so a hundred million would keep a worker busy for half a minute.
 _LONGEST_HEAD = 65_536
