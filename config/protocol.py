@@ -14,9 +14,13 @@ from config import gunicorn
 from core.http.disconnects import TELLS, disconnected
 from core.http.headers import PLAIN_HEAD
 
+# Bytes of a head, beside those that come with its end. The parser adds what comes to what it has,
+# so a hundred million would keep a worker busy for half a minute.
+_LONGEST_HEAD = 65_536
+
 
 class Protocol(HttpToolsProtocol):
-    """A client's connection. One that sends no whole head in time is closed.
+    """A client's connection. One that sends no whole head in time, or a long one, is closed.
 
     uvicorn tells the request that came last of the connection's end. With pipelining another one
     is being answered: that one is told here, or it would write to a closed connection.
@@ -24,6 +28,7 @@ class Protocol(HttpToolsProtocol):
 
     _waiting: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None
+    _of_head = 0  # bytes that have come of a head that is not whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -33,6 +38,14 @@ class Protocol(HttpToolsProtocol):
         self._stop_waiting()
         self._client_is_gone()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is not None:
+            if self._of_head > _LONGEST_HEAD:
+                self.send_400_response("The head of the request is too long.")
+                return
+            self._of_head += len(data)
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -57,7 +70,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, getattr(app, "serve", app))
 
     def _client_is_gone(self) -> bool:
         """Tell the request that is being answered, if any, that nobody reads its answer."""
@@ -70,6 +83,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def _wait(self) -> None:
+        self._of_head = 0
         self._waiting = self.loop.call_later(gunicorn.head_timeout, self._close)
 
     def _stop_waiting(self) -> None:

@@ -37,20 +37,12 @@ class WebServer:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.base_url = f"{self.url}/api/llm"
-        environment = {
-            **os.environ,
-            "DATABASE_URL": database_url(connection.settings_dict["NAME"]),
-            "PORT": str(self.port),
-            "WEB_CONCURRENCY": str(workers),
-            "DEBUG": "true",
-            "LOG_LEVEL": "WARNING",
-            **env,
-        }
+        given = {"PORT": str(self.port), "WEB_CONCURRENCY": str(workers), **env}
         command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py"]
         self.process = subprocess.Popen(
             [*command, app],
             cwd=ROOT,
-            env=environment,
+            env=environment(given),
             stderr=log,
             start_new_session=True,
         )
@@ -77,6 +69,17 @@ class WebServer:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def environment(env: dict[str, str]) -> dict[str, str]:
+    """Return a web server's environment on the database of the tests; ``env`` overrides it."""
+    return {
+        **os.environ,
+        "DATABASE_URL": database_url(connection.settings_dict["NAME"]),
+        "DEBUG": "true",
+        "LOG_LEVEL": "WARNING",
+        **env,
+    }
 
 
 def until_it_answers(process: subprocess.Popen[bytes], url: str, *, seconds: float = 180.0) -> None:

@@ -30,8 +30,9 @@ class Client:
             self._watching = asyncio.create_task(self._watch(self._receive))
 
     def ignore(self) -> None:
-        """Look out for it no longer."""
+        """Look out for it no longer, and keep nothing of the request while its connection idles."""
         self._is_watched = False
+        self.on_leave = _nothing
         if self._watching is not None:
             self._watching.cancel()
 
@@ -46,10 +47,15 @@ class Client:
         self.left()
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def when_client_leaves(request: Any, callback: Callable[[], None]) -> None:
     """Have a request go on when its client leaves: ``callback`` is called, nothing cancelled."""
-    if scope := getattr(request, "scope", None):  # WSGI does not say when a client leaves.
-        scope[_CLIENT].on_leave = callback
+    # Neither WSGI nor Django's own handler says when a client leaves.
+    if client := getattr(request, "scope", {}).get(_CLIENT):
+        client.on_leave = callback
 
 
 def disconnected(scope: Any) -> None:

@@ -30,6 +30,8 @@ _INCOMING = "tokengate.incoming"
 # Bytes of a body for which a client may take a second more.
 _SLOWEST = 10_000
 _SPOOL_ABOVE = 2_500_000
+# The longest path that is kept with its view: anybody may ask for any.
+_LONGEST_KEPT = 300
 # Past its limit a body is read and thrown away, so that the client gets to read our answer;
 # past this one the connection is simply answered.
 _DISCARD_AT_MOST = 256_000_000
@@ -175,7 +177,9 @@ class LeanHandler(BoundedHandler):
 
     def resolve_request(self, request: HttpRequest) -> Any:
         """Find the view; a path's patterns are tried in turn only once."""
-        match = request.resolver_match = _resolved(request.path_info)
+        path = request.path_info
+        resolve = _resolved if len(path) <= _LONGEST_KEPT else _resolved.__wrapped__
+        match = request.resolver_match = resolve(path)
         return match.func, match.args, match.kwargs
 
 

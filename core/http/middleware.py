@@ -36,6 +36,7 @@ from core.plain_settings import settings
 access = logging.getLogger(ACCESS)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_LONGEST_HOST = 300  # DNS has no longer name; what is longer would be remembered.
 _API = "/api/"
 _OAUTH = "/identity/o/api/"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -185,7 +186,8 @@ class TransportSecurity:
     _HEADERS: ClassVar = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
-        if not _is_ours(request.META.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS)):
+        host = request.META.get("HTTP_HOST", "")
+        if len(host) > _LONGEST_HOST or not _is_ours(host, tuple(settings.ALLOWED_HOSTS)):
             return error_response(
                 InvalidRequest("The Host header does not name this site."), request
             )

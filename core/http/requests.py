@@ -9,6 +9,8 @@ from core.plain_settings import settings
 
 # Content types without parameters, which need no parser.
 _PLAIN_TYPES = frozenset(("", "application/json"))
+# The longest name of a header that is kept: anybody may send any.
+_LONGEST_KEPT = 100
 
 
 class LeanRequest(ASGIRequest):
@@ -47,11 +49,16 @@ class LeanRequest(ASGIRequest):
         name, port = scope.get("server") or ("unknown", 0)
         meta["SERVER_NAME"], meta["SERVER_PORT"] = name, str(port)
         headers: dict[str, str] = {}
+        repeated: dict[str, list[str]] = {}  # Text is not added to text: there may be a million.
         for raw, value in scope.get("headers", ()):
-            if key := _key(raw):
-                text = value.decode("latin1")
-                headers[key] = f"{headers[key]},{text}" if key in headers else text
+            key = _key(raw) if len(raw) <= _LONGEST_KEPT else _key.__wrapped__(raw)
+            if key in headers:
+                repeated.setdefault(key, [headers[key]]).append(value.decode("latin1"))
+            elif key:
+                headers[key] = value.decode("latin1")
         meta.update(headers)
+        for key, texts in repeated.items():
+            meta[key] = ",".join(texts)
         return meta
 
 

@@ -23,7 +23,7 @@ class LongSelect(forms.Select):
             "\n",
             '<option value="{}"{}>{}</option>',
             (
-                (key, format_html(" selected") if str(key) in chosen else "", label)
+                (key, SafeString(" selected") if str(key) in chosen else "", label)
                 for key, label in self.choices
             ),
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import RequestAborted
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -37,6 +38,8 @@ def in_dialect(dialect: str, view: View) -> View:
         speaks(dialect, request)
         try:
             response = await view(request)
+        except RequestAborted:  # Nobody reads an answer.
+            raise
         except Exception as error:  # noqa: BLE001 - like the handler, but in this shape
             response = error_response(error, request)
         if dialect == "messages":

@@ -44,7 +44,7 @@ def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None
         sys.setprofile(_count)
     elif scope["path"] == "/calls":
         return _answer(send)
-    return asgi.application(scope, receive, send)
+    return asgi.serve(scope, receive, send)
 
 
 async def _answer(send: Any) -> None:

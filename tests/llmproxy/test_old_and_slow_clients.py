@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -77,3 +78,26 @@ def test_a_large_body_of_a_caller_is_read(developer: Make) -> None:
     answer: httpx.Response = dev.http.post(CHAT, json={**body("x"), "messages": messages})
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("lines", [b"a: b\r\n" * 200_000, b"a: " + b"b" * 1_000_000 + b"\r\n"])
+def test_a_head_without_end_is_refused(server: WebServer, lines: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as client:
+        client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n")
+        with suppress(ConnectionError):  # It is closed before all is sent.
+            client.sendall(lines)
+        got = client.recv(65_536)
+
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.endswith(b"The head of the request is too long.")
+
+
+def test_the_head_and_the_body_may_come_at_once(developer: Make, server: WebServer) -> None:
+    dev = developer(10_000_000, server=server)
+    content = json.dumps(body("[[n=2]]" + "a" * 500_000)).encode()
+    asked = head(dev, len(content), "1.1") + content
+
+    got = talk(server, asked + asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+
+    assert got.count(b"HTTP/1.1 200 ") == 2
+    assert got.count(b"data: [DONE]") == 2

@@ -18,9 +18,9 @@ T = TypeVar("T")
 _MIRROR = "to_jsonb"
 
 
-def with_batcher(story: Callable[[Batcher], Awaitable[T]]) -> T:
+def with_batcher(story: Callable[[Batcher], Awaitable[T]], function: str = _MIRROR) -> T:
     async def run() -> T:
-        batcher = Batcher(_MIRROR)
+        batcher = Batcher(function)
         try:
             return await story(batcher)
         finally:
@@ -71,3 +71,25 @@ def test_closing_waits_for_what_was_submitted() -> None:
         return asked.result()
 
     assert asyncio.run(run()) == {"a": 1}
+
+
+@pytest.mark.parametrize("function", ["jsonb_array_length", "jsonb_typeof"])
+def test_what_is_no_answer_fails_every_call_and_none_waits_for_ever(function: str) -> None:
+    async def story(batcher: Batcher) -> None:
+        for _ in range(2):  # The first connects.
+            with pytest.raises(LedgerUnavailable):
+                await asyncio.wait_for(batcher.submit({"a": 1}), timeout=30)
+
+    with_batcher(story, function)
+
+
+def test_callers_of_a_batch_get_errors_of_their_own() -> None:
+    async def story(batcher: Batcher) -> None:
+        asked = [batcher.submit({"number": number}) for number in range(2)]
+        first, second = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(first, LedgerUnavailable)
+        first.headers["x-ratelimit-limit-requests"] = "1"  # as the proxy adds
+        assert isinstance(second, LedgerUnavailable)
+        assert second.headers == {}
+
+    with_batcher(story, "jsonb_array_length")

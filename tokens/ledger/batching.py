@@ -130,7 +130,12 @@ class Batcher:
             self._begin_task(batch, asked)
             return
         try:
-            self._answer(batch, self._answers_in(asked.result(), began))
+            answers = self._answers_in(asked.result(), began)
+        except (TypeError, ValueError):  # Not the answers of a batch: it fails there.
+            self._begin_task(batch, asked)
+            return
+        try:
+            self._answer(batch, answers)
         finally:
             self._go_on()
 
@@ -158,7 +163,7 @@ class Batcher:
             await self._serve_those_not_locked(batch, error)
         except Exception:  # No call may wait without a limit.
             log.exception("ledger_unavailable", callers=len(batch))
-            _fail(batch, LedgerUnavailable())
+            _fail_all(batch)
         else:
             self._answer(batch, answers)
 
@@ -176,7 +181,7 @@ class Batcher:
             by_user.setdefault(waiting[0]["user_id"], []).append(waiting)
         if len(by_user) == 1:
             log.error("balance_locked", error=repr(error), user_id=batch[0][0]["user_id"])
-            _fail(batch, LedgerUnavailable())
+            _fail_all(batch)
         for theirs in by_user.values() if len(by_user) > 1 else []:
             await self._serve(theirs)
 
@@ -225,6 +230,12 @@ def _fail(batch: list[Waiting], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)
+
+
+def _fail_all(batch: list[Waiting]) -> None:
+    """Give each caller an error of its own, to which its headers are added."""
+    for one in batch:
+        _fail([one], LedgerUnavailable())
 
 
 def _is_lost(error: Exception, statement: PreparedStatement | None) -> bool:

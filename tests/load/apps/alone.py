@@ -24,7 +24,7 @@ def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None
 
     if scope["type"] == "http" and scope["path"] == "/hold":
         return _hold(send)
-    return asgi.application(scope, receive, send)
+    return asgi.serve(scope, receive, send)
 
 
 async def _hold(send: Any) -> None:
