@@ -46,7 +46,7 @@ class EventSplitter:
         if self._is_first and chunk:
             self._is_first = False
             chunk = chunk.removeprefix(_BOM)
-        if not self._parts and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+        if not self._parts and chunk.endswith(b"\n\n"):
             return chunk  # Only whole events, as most providers send them.
         end = _last_end(self._tail + chunk) - len(self._tail)
         if end <= 0:
