@@ -21,7 +21,7 @@ LINES = (b"data: a", b"data:b", b"data", b"data: data: c", b"event: e", b"event:
 def ends_an_event(text: bytes) -> bool:
     """Tell whether a text ends with an empty line; CR LF is one end of a line, not two."""
     found = END.search(text)
-    return bool(found) and found[0] != b"\r\n"
+    return found is not None and found[0] != b"\r\n"
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 3])
