@@ -22,7 +22,6 @@ class Block:
     """
 
     kind: Kind
-    key: str
     index: int
     id: str = ""
     name: str = ""
@@ -96,7 +95,7 @@ class Sequencer:
         if block is not None and block.is_closed and piece.kind == "call":
             return []  # Only whitespace can follow complete arguments.
         if block is None or block.is_closed or self._is_past(block):
-            block = Block(piece.kind, piece.key, len(self.blocks))
+            block = Block(piece.kind, len(self.blocks))
             self.blocks.append(block)
             self._by_key[piece.key] = block
         block.grow(piece)
