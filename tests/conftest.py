@@ -32,6 +32,14 @@ collect_ignore = [] if "TEST_CLIENTS" in os.environ else ["clients"]
 collect_ignore += [] if "TEST_BACKUP" in os.environ else ["backup"]
 
 
+_LONGEST = {"embedded", "replica", "upgrades"}  # folders
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker waits for them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
