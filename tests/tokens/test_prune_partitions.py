@@ -10,14 +10,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.tokens.accounts import account
-from tests.tokens.months import id_of, ids_in, month_of
+from tests.tokens.months import backdate, id_of, ids_in, month_of
 from tokens import ledger
 from tokens.ledger import HoldContext, Receipt, items
 from tokens.ledger.verify import verify
 from tokens.models import (
     Aggregation,
     DailyUsage,
-    Entry,
     Reservation,
     SessionSpending,
     UsageRecord,
@@ -48,13 +47,7 @@ def spent(
     hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60, context=HoldContext(**context))  # type: ignore[arg-type]
     ledger.settle(hold=hold, charge=charge, receipt=Receipt(model="m", provider="p"))
     monkeypatch.undo()
-    UsageRecord.objects.filter(pk=hold.id).update(created_at=at)
-    with connection.cursor() as cursor:  # the books of that day, which nobody else may change
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE tokens_entry DISABLE TRIGGER entry_append_only")
-        Entry.objects.filter(source=str(hold.id)).update(created_at=at)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE tokens_entry ENABLE TRIGGER entry_append_only")
+    backdate(hold.id, to=at)
     return hold.id
 
 

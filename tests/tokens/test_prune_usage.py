@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -13,6 +12,7 @@ from accounts.models import User
 from adminpanel.reports import usage as statistics
 from apikeys import keys
 from tests.tokens.accounts import account
+from tests.tokens.months import backdate
 from tokens import ledger
 from tokens.ledger import HoldContext, Receipt
 from tokens.ledger.verify import verify
@@ -29,14 +29,7 @@ def spent(user: User, charge: int, *, days_ago: int, **context: Any) -> str:
     """Charge a request, as if it had been so long ago; return its id."""
     hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60, context=HoldContext(**context))
     ledger.settle(hold=hold, charge=charge, receipt=RECEIPT)
-    at = timezone.now() - timedelta(days=days_ago)
-    UsageRecord.objects.filter(pk=hold.id).update(created_at=at)
-    with connection.cursor() as cursor:  # the books of that day, which nobody else may change
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE tokens_entry DISABLE TRIGGER entry_append_only")
-        Entry.objects.filter(source=str(hold.id)).update(created_at=at)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE tokens_entry ENABLE TRIGGER entry_append_only")
+    backdate(hold.id, to=timezone.now() - timedelta(days=days_ago))
     return str(hold.id)
 
 

@@ -35,9 +35,7 @@ _ATTEMPTS = 20
 # The ledger gives up on a lock after a second (core.database.BRIEF).
 _LOCK_MS = 300
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected)
-_NOT_DROPPED = {
-    errors.LockNotAvailable: "the table is in use",
-    errors.DeadlockDetected: "the table is in use",
+_NOT_DROPPED: dict[type, str] = {
     errors.QueryCanceled: "its receipts took too long to be looked at",
     errors.InsufficientPrivilege: "this role does not own it",
 }
@@ -49,6 +47,14 @@ _SMALL_BYTES = 8_000_000
 _TO_BEGIN = timedelta(days=3)
 # If there is no partition so long before the month, the default partition takes its ids again.
 _TO_GIVE_UP = timedelta(days=1)
+
+
+class _InUse(Exception):
+    """A lock was never free."""
+
+    def __str__(self) -> str:
+        return "the table is in use"
+
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -138,10 +144,8 @@ def create(month: Month) -> bool:
         if _default_is_small():
             return _create_alone(month)
         return _can_be_excluded(month) and _create_beside_requests(month)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, _BUSY):
-            raise
-        log.warning("partition_not_created", month=month.table, reason="the table is in use")
+    except _InUse as error:
+        log.warning("partition_not_created", month=month.table, reason=str(error))
         _give_up_in_time(month)
         return False
 
@@ -151,9 +155,8 @@ def drop(month: Month, condition: str) -> bool:
 
     Returns whether it was dropped; if a lock was never free, or this role may not, that is logged.
     The condition is evaluated while nobody can write or read receipts, so it is given up if it is
-    not quick. There is no DETACH before, which
-    is CONCURRENTLY only without a default partition: DROP needs the same lock, and cannot be
-    interrupted between the two.
+    not quick. There is no DETACH before, which is CONCURRENTLY only without a default partition:
+    DROP needs the same lock, and cannot be interrupted between the two.
     """
 
     def step(cursor: Any) -> bool:
@@ -172,12 +175,14 @@ def drop(month: Month, condition: str) -> bool:
 
     try:
         return _patiently(step)
+    except _InUse as error:
+        reason = str(error)
     except DatabaseError as error:
-        reason = _NOT_DROPPED.get(type(error.__cause__))  # type: ignore[arg-type]
-        if reason is None:
+        if type(error.__cause__) not in _NOT_DROPPED:
             raise
-        log.warning("partition_not_dropped", month=month.table, reason=reason)
-        return False
+        reason = _NOT_DROPPED[type(error.__cause__)]
+    log.warning("partition_not_dropped", month=month.table, reason=reason)
+    return False
 
 
 def _current() -> Month:
@@ -275,10 +280,8 @@ def _give_up_in_time(month: Month) -> None:
 
     try:
         _patiently(include)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, _BUSY):
-            raise
-        log.error("receipts_refused", month=month.table, reason="the table is in use")  # noqa: TRY400 - expected
+    except _InUse as error:
+        log.error("receipts_refused", month=month.table, reason=str(error))  # noqa: TRY400 - expected
 
 
 def _take_turns(cursor: Any) -> None:
@@ -324,16 +327,21 @@ def _constraint(month: Month) -> str:
 
 
 def _patiently(step: Callable[[Any], bool]) -> bool:
-    """Run a step in a transaction, again while a lock is not free."""
-    for left in reversed(range(_ATTEMPTS)):
+    """Run a step in a transaction, again while a lock is not free.
+
+    Raises:
+        _InUse: It never was.
+    """
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0.2, 0.6))  # noqa: S311 # nosec B311  # no secret
         try:
             with _brief_locks() as cursor:
                 return step(cursor)
         except OperationalError as error:
-            if not left or not isinstance(error.__cause__, _BUSY):
+            if not isinstance(error.__cause__, _BUSY):
                 raise
-            time.sleep(random.uniform(0.2, 0.6))  # noqa: S311 # nosec B311  # no secret
-    raise AssertionError
+    raise _InUse
 
 
 @contextmanager
