@@ -15,6 +15,7 @@ from accounts.api.base import user_of
 from adminpanel.access.permissions import StaffOnly
 from adminpanel.actions import actions
 from adminpanel.reports import revenue, usage, users
+from adminpanel.reports.source import open_source, snapshot
 from adminpanel.serializers import (
     PlanChangeSerializer,
     RevenueQuerySerializer,
@@ -95,12 +96,15 @@ class UsageStatsView(APIView):
         since, until = query.validated_data["since"], query.validated_data["until"]
         group = query.validated_data["group"]
         days = {"since": since.date(), "until": until.date()}
-        stats = {
-            "since": since,
-            "until": until,
-            "total": usage.total(**days),
-            "rows": usage.usage(**days, group=group) if group else [],
-        }
+        with snapshot():
+            source = open_source()
+            stats = {
+                "since": since,
+                "until": until,
+                "as_of": source.as_of,
+                "total": usage.total(source, **days),
+                "rows": usage.usage(source, **days, group=group) if group else [],
+            }
         return Response(UsageStatsSerializer(stats).data)
 
 
@@ -120,4 +124,7 @@ class RevenueView(APIView):
     def get(self, request: Request) -> Response:
         query = RevenueQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(RevenueSerializer(revenue.report(**query.validated_data)).data)
+        with snapshot():
+            source = open_source()
+            report = revenue.report(source, **query.validated_data)
+        return Response(RevenueSerializer({**report, "as_of": source.as_of}).data)

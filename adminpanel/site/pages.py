@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from adminpanel.dashboard.dashboard import Dashboard, dashboard_for
 from adminpanel.dashboard.margin import MarginPage, margin_page
 from adminpanel.dashboard.refused import RefusedPage, refused_page
+from adminpanel.reports.source import snapshot
 from core import replica
 
 Page = Dashboard | MarginPage | RefusedPage
@@ -39,10 +40,13 @@ def export(request: HttpRequest, name: str) -> HttpResponse:
     page = _page_of(request, name)
     if page is None:
         raise PermissionDenied
-    table = next((table for table in page.tables if table.name == name), None)
+    with snapshot():
+        table = next((table for table in page.tables if table.name == name), None)
+        as_of = page.as_of
     if table is None or page.days.error:
         raise Http404
-    file = f"{name}-{page.days.first}-{page.days.last}.csv"
+    read_at = f"-as-of-{as_of.moment:%Y%m%dT%H%MZ}" if as_of else ""
+    file = f"{name}-{page.days.first}-{page.days.last}{read_at}.csv"
     return HttpResponse(
         table.csv,
         content_type="text/csv; charset=utf-8",
@@ -60,4 +64,5 @@ def _shown(request: HttpRequest, title: str, page: Page | None) -> HttpResponse:
     if page is None:
         raise PermissionDenied
     facts = {**admin.site.each_context(request), "title": title, "dashboard": page}
-    return render(request, "adminpanel/report.html", facts)
+    with snapshot():  # they are read while they are rendered
+        return render(request, "adminpanel/report.html", facts)

@@ -195,17 +195,17 @@ def test_killed_halfway_and_run_again(before: psycopg.Connection) -> None:
     name, old = before.info.dbname, receipts(before)
     with psycopg.connect(database_url(name)) as reader:
         reader.execute("SELECT FROM tokens_usagerecord")
-        migrating = start(name, "manage.py", "migrate", "tokens", "--skip-checks")
+        migrating = start(name, "manage.py", "migrate", "tokens", "0019", "--skip-checks")
         waits = "SELECT FROM pg_stat_activity WHERE query LIKE %s AND wait_event_type = 'Lock'"
         wait_for(lambda: before.execute(waits, ["%LOCK TABLE tokens_usagerecord%"]).rowcount > 0)
         migrating.kill()
         migrating.wait()
     assert (kind(before), receipts(before)) == ("r", old)
 
-    migrate(name, "tokens")
+    migrate(name, "tokens", "0019")
     assert (kind(before), receipts(before)) == ("p", old)
 
     # It was done, and killed before that was recorded.
     before.execute("DELETE FROM django_migrations WHERE app = 'tokens' AND name >= '0017'")
-    migrate(name, "tokens")
+    migrate(name, "tokens", "0019")
     assert receipts(before) == old
