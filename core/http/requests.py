@@ -34,6 +34,13 @@ class LeanRequest(ASGIRequest):
             self._set_content_type_params(self.META)  # type: ignore[attr-defined]
         self._stream = body_file  # type: ignore[assignment]
 
+    @property
+    def scheme(self) -> str | None:
+        """Return the scheme as Django does, which reads its settings anew each time."""
+        if settings.SECURE_PROXY_SSL_HEADER:
+            return super().scheme
+        return self._get_scheme()
+
     def _meta(self, scope: Any) -> dict[str, Any]:
         meta: dict[str, Any] = {
             "REQUEST_METHOD": self.method,

@@ -244,7 +244,7 @@ def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     encode: Callable[[Any], bytes] = orjson.dumps
     try:
         body = orjson.loads(raw)
-        if _LONG in raw.translate(_DIGITS):  # orjson would turn it into a float.
+        if raw.translate(_DIGITS).find(_LONG) >= 0:  # orjson would turn it into a float.
             if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
                 raise InvalidRequest("The body has too many parts for one with such a long number.")
             body, encode = json.loads(raw), _dumps_long

@@ -103,6 +103,11 @@ def _written(choice: dict[str, Any]) -> int:
         ((key, text),) = message.items()
         if key in _TEXTS and type(text) is str and len(text) < media.SHORTEST:
             return len(text)
+    if type(message) is dict:
+        written = {key: part for key, part in message.items() if part and key not in _STRUCTURE}
+        if len(written) == 1 and type(text := written.get("content")) is str:
+            if len(text) < media.SHORTEST:  # As in most whole answers.
+                return len(text)
     return _size(message)
 
 

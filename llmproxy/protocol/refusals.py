@@ -150,7 +150,10 @@ _ANSWERS = ("choices", "data", "usage", "candidates")
 
 
 def _has_answer(answer: dict[str, Any]) -> bool:
-    return any(answer.get(key) is not None for key in _ANSWERS)
+    for key in _ANSWERS:
+        if answer.get(key) is not None:
+            return True
+    return False
 
 
 def _of_choices(choices: Any) -> Refusal | None:

@@ -49,6 +49,20 @@ _CACHE_WRITE = (
     "cacheCreationInputTokens",
 )
 _REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
+# The field of a report for each name of a figure.
+_OF_CACHE = {
+    **dict.fromkeys(_CACHE_READ, "cache_read"),
+    **dict.fromkeys(_CACHE_WRITE, "cache_write"),
+}
+_OF_REASONING = dict.fromkeys(_REASONING, "reasoning")
+_OF_USAGE = {
+    **dict.fromkeys(_PROMPT, "prompt"),
+    **dict.fromkeys(_COMPLETION, "completion"),
+    **dict.fromkeys(_TOTAL, "total"),
+    **_OF_CACHE,
+    **_OF_REASONING,
+}
+_COSTS = frozenset(("cost", "total_cost", "cost_details"))
 _PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
 _COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
 
@@ -70,6 +84,11 @@ class Report(NamedTuple):
     cache_is_apart: bool = False
 
     @property
+    def has_no_parts(self) -> bool:
+        """Return whether it says nothing of a cache or of reasoning."""
+        return not (self.cache_read or self.cache_write or self.reasoning)
+
+    @property
     def says_nothing_used(self) -> bool:
         """Return whether it has no token count."""
         return not (self.prompt or self.completion or self.total)
@@ -88,21 +107,37 @@ def read(usage: Any) -> Report | None:
     """Read a usage object; None if it is not one, or has no valid count of tokens."""
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _largest(usage, _PROMPT), _largest(usage, _COMPLETION)
-    total = _largest(usage, _TOTAL)
+    found: dict[str, int] = {}
+    _gather(found, usage, _OF_USAGE)
+    prompt, completion, total = map(found.get, ("prompt", "completion", "total"))
     if prompt is None and completion is None and total is None:
         return None
-    prompt_parts = [usage, *_parts(usage, _PROMPT_DETAILS)]
+    for name in _PROMPT_DETAILS:
+        _gather(found, usage.get(name), _OF_CACHE)
+    for name in _COMPLETION_DETAILS:
+        _gather(found, usage.get(name), _OF_REASONING)
     return Report(
-        prompt=prompt,
-        completion=completion,
-        total=total,
-        cache_read=_greatest(prompt_parts, _CACHE_READ),
-        cache_write=_greatest(prompt_parts, _CACHE_WRITE),
-        reasoning=_greatest([usage, *_parts(usage, _COMPLETION_DETAILS)], _REASONING),
-        cost=_cost(usage),
-        cache_is_apart="input_tokens" in usage and "cache_read_input_tokens" in usage,
+        prompt,
+        completion,
+        total,
+        found.get("cache_read", 0),
+        found.get("cache_write", 0),
+        found.get("reasoning", 0),
+        _cost(usage),
+        "input_tokens" in usage and "cache_read_input_tokens" in usage,
     )
+
+
+def _gather(found: dict[str, int], part: Any, fields: dict[str, str]) -> None:
+    """Add the figures in a part of a usage object; of those for one field, the greatest counts."""
+    if not isinstance(part, dict):
+        return
+    for name, value in part.items():
+        field = fields.get(name)
+        if field is None or (figure := count(value)) is None:
+            continue
+        if figure > found.get(field, -1):
+            found[field] = figure
 
 
 def merged(one: Report | None, other: Report | None) -> Report | None:
@@ -127,6 +162,14 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
         estimated.append("completion")
         written = completion if report.total is None else max(report.total - reported, 0)
     surplus = max((report.total or 0) - reported - written, 0)
+    if report.has_no_parts:
+        return Usage(
+            reported,
+            written + surplus,
+            cost=report.cost,
+            surplus=surplus,
+            estimated=frozenset(estimated),
+        )
     return Usage(
         prompt=reported,
         completion=written + surplus,
@@ -161,6 +204,8 @@ def _reported_completion(report: Report, prompt: int | None) -> int | None:
 
 def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     """Return whether the prompt excludes cached tokens: by the total, by name, or by size."""
+    if not apart:
+        return False
     if report.total is not None and report.completion is not None:
         return report.total == prompt + report.completion + apart
     return report.cache_is_apart or apart > prompt
@@ -179,28 +224,6 @@ def _usages(answer: dict[str, Any]) -> list[Any]:
     return [*found, answer["usageMetadata"]] if "usageMetadata" in answer else found
 
 
-def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [part for name in names if isinstance(part := usage.get(name), dict)]
-
-
-def _largest(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    """Return the greatest count under any of these names; None if there is none."""
-    greatest = None
-    for name in names:
-        if name in usage and (figure := count(usage[name])) is not None:
-            greatest = figure if greatest is None else max(greatest, figure)
-    return greatest
-
-
-def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
-    greatest = 0
-    for part in parts:
-        for name in names:
-            if name in part:
-                greatest = max(greatest, count(part[name]) or 0)
-    return greatest
-
-
 def _greater(one: Any, other: Any) -> Any:
     if one is None or other is None:
         return other if one is None else one
@@ -209,6 +232,8 @@ def _greater(one: Any, other: Any) -> Any:
 
 def count(value: Any) -> int | None:
     """Read a number of tokens: an integer, also as a string or with a fraction of zero."""
+    if type(value) is int:  # as nearly always
+        return value if 0 <= value <= _LARGEST else None
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value.partition(".")[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -222,6 +247,8 @@ def _cost(usage: dict[str, Any]) -> Decimal | None:
     Zero may mean that another key at the upstream is billed (OpenRouter's BYOK). Its cost is then
     in another field, or missing.
     """
+    if usage.keys().isdisjoint(_COSTS):
+        return None
     details = usage.get("cost_details")
     beside = money(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
     cost = money(usage.get("cost", usage.get("total_cost")))

@@ -79,7 +79,8 @@ class UpstreamAnswer:
 
     def __init__(self, response: Response, provider: Provider) -> None:
         self.id = printable(_text(response, provider.dialect.id_header))
-        self._by = asyncio.get_running_loop().time() + settings.UPSTREAM_TOTAL_TIMEOUT
+        self._time = asyncio.get_running_loop().time
+        self._by = self._time() + settings.UPSTREAM_TOTAL_TIMEOUT
         self._body = response.body
         # We request no compression, but some providers compress anyway.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
@@ -91,12 +92,14 @@ class UpstreamAnswer:
         Raises ``TimeoutError`` after ``timeout`` seconds of silence (the body can be read again),
         and ``AttemptFailed`` if the connection breaks or the answer exceeds its total time.
         """
-        if asyncio.get_running_loop().time() > self._by:
+        if self._time() > self._by:
             raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
         try:
-            if self._inflater is None:
-                return await self._body.read(timeout)
-            return await self._read_plain(self._inflater, timeout)
+            if self._inflater is not None:
+                return await self._read_plain(self._inflater, timeout)
+            while (data := self._body.take()) is None:
+                await self._body.arrival(timeout)
+            return data
         except httpx.HTTPError as error:
             raise _mapped(error) from error
         except zlib.error as error:

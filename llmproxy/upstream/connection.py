@@ -8,6 +8,7 @@ from typing import Any, cast
 import httptools
 import httpx
 
+from core.loops import Alarm
 from llmproxy import metrics
 
 _AHEAD_BYTES = 1_000_000
@@ -25,10 +26,11 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.closed = False
         self.idle_since = 0.0
+        self._alarm = Alarm(self._expire)
+        self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._header_count = 0
@@ -76,27 +78,24 @@ class Connection(asyncio.Protocol):
         self._head = answered
         self._sent_at = time.monotonic()
         self._transport.writelines([head, body])
-        timer = None if by is None else self._loop.call_at(by, _expire, answered)
+        if by is not None:
+            self._alarm.set_at(by)
         try:
             return await answered
         except BaseException:
             self.cut()
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            self._alarm.clear()
 
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
-        if not self._chunks and not self._over and self._failure is None:
-            waiter = self._waiter = self._loop.create_future()
-            timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
-            try:
-                await waiter
-            finally:
-                self._waiter = None
-                if timer is not None:
-                    timer.cancel()
+        while (data := self.take()) is None:
+            await self.arrival(timeout)
+        return data
+
+    def take(self) -> bytes | None:
+        """See ``Body.take``."""
         if self._chunks:
             data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
@@ -107,7 +106,14 @@ class Connection(asyncio.Protocol):
             return data
         if self._failure is not None:
             raise self._failure
-        return b""
+        return b"" if self._over else None
+
+    def arrival(self, timeout: float | None) -> asyncio.Future[None]:
+        """See ``Body.arrival``."""
+        self._waiter = self._loop.create_future()
+        if timeout is not None:
+            self._alarm.set(timeout)
+        return self._waiter
 
     def when_over(self, callback: Any) -> None:
         """Call back once, when the response is complete or the connection is lost."""
@@ -143,6 +149,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
+        self._alarm.stop()
         metrics.CONNECTIONS.dec()
         if self._ends_with_connection and error is None:
             self.on_message_complete()
@@ -190,6 +197,12 @@ class Connection(asyncio.Protocol):
         if self._when_over is not None:
             self._call_over()
 
+    def _expire(self) -> None:
+        for awaited in (self._head, self._waiter):
+            if awaited is not None and not awaited.done():
+                awaited.set_exception(TimeoutError())
+                return
+
     def _fail(self, failure: httpx.TransportError) -> None:
         if self._failure is None:
             self._failure = failure
@@ -199,16 +212,13 @@ class Connection(asyncio.Protocol):
         self._call_over()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            self._alarm.clear()
+            waiter.set_result(None)
 
     def _call_over(self) -> None:
         callback, self._when_over = self._when_over, None
         if callback is not None:
             self._chunks.clear()  # They will not be read.
             callback()
-
-
-def _expire(waiter: asyncio.Future[Any]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())

@@ -186,6 +186,17 @@ class Body(httpx.AsyncByteStream):
         """
         return self._connection.read(timeout)
 
+    def take(self) -> bytes | None:
+        """Do as ``read`` without waiting: None means that nothing has arrived (``arrival``)."""
+        return self._connection.take()
+
+    def arrival(self, timeout: float | None = None) -> asyncio.Future[None]:
+        """Return what is done when ``take`` has something, or fails with ``TimeoutError``.
+
+        To wait for it here, and not in a coroutine, is a tenth of what a chunk takes.
+        """
+        return self._connection.arrival(timeout)
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while data := await self.read():
             yield data

@@ -41,7 +41,7 @@ def to_hold(
         "minimum": minimum,
         "amount": amount,
         "ttl": ttl,
-        **(context or _NO_CONTEXT)._asdict(),
+        **vars(context or _NO_CONTEXT),
     }
 
 

@@ -25,7 +25,8 @@ class Settlement(NamedTuple):
     fresh: bool
 
 
-class HoldContext(NamedTuple):
+@dataclass(kw_only=True)
+class HoldContext:
     """The request of a reservation, kept for its receipt. An empty endpoint leaves none."""
 
     request_id: str = ""

@@ -108,10 +108,10 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
 
     While Redis is unavailable, the result is what this process would still admit.
     """
-    keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
+    keys, words = _keys(user_id, api_key, limits), f"peek {_spoken(_times())} {limits.as_words}"
     try:
         client = _client(settings.REDIS_URL, settings.LIMITS_REDIS_TIMEOUT)
-        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, *words)))
+        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, words)))
     except redis.RedisError:
         running = len(_running[user_id]) if user_id in _running else 0
         now = time.monotonic()
@@ -140,6 +140,10 @@ def _times() -> tuple[int, int]:
     return span, max(span // _BUCKETS, 1)
 
 
+def _spoken(numbers: tuple[int, int]) -> str:
+    return " ".join(map(str, numbers))
+
+
 def _of_user(user_id: int) -> str:
     return f"window:{{{user_id}}}"
 
@@ -159,7 +163,7 @@ class _Limiter:
 
     def __init__(self) -> None:
         self._redis = link(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
-        self._times = _times()
+        self._times = _spoken(_times())
         self._lease = settings.RESERVATION_TTL
         self._lease_ms = round(self._lease * 1000)
         self._releasing: set[asyncio.Future[Any]] = set()
@@ -186,8 +190,9 @@ class _Limiter:
         return slot
 
     async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
-        keys, wanted = _keys(slot.user_id, api_key, limits), (slot.counted, slot.id, self._lease_ms)
-        words = ("admit", *self._times, *limits.as_numbers, *wanted)
+        keys = _keys(slot.user_id, api_key, limits)
+        wanted = f"{slot.counted} {slot.id} {self._lease_ms}"
+        words = f"admit {self._times} {limits.as_words} {wanted}"
         try:
             state = State(*await self._redis.run(_SCRIPT, keys, words))
         except RedisUnavailable as away:
@@ -209,11 +214,11 @@ class _Limiter:
             done.set_result(None)
             return done
         keys, difference = (_of_user(slot.user_id),), min(charged, MOST_TOKENS) - slot.counted
-        words = ("release", slot.id, slot.bucket, difference)
+        words = f"release {slot.id} {slot.bucket} {difference}"
         return self._watched(self._redis.send(_SCRIPT, keys, words), keys, words)
 
     def _watched(
-        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: Sequence[Any]
+        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: str
     ) -> asyncio.Future[Any]:
         """Repeat a release in the background until Redis has received it."""
 
@@ -227,7 +232,7 @@ class _Limiter:
         releasing.add_done_callback(ended)
         return releasing
 
-    async def _keep_telling(self, keys: Sequence[str], words: Sequence[Any]) -> None:
+    async def _keep_telling(self, keys: Sequence[str], words: str) -> None:
         """Retry until Redis is available, or until the lease would have expired."""
         deadline = time.monotonic() + self._lease
         while time.monotonic() < deadline:
@@ -241,7 +246,7 @@ class _Limiter:
 
     async def renew(self) -> None:
         for user_id, slots in list(_running.items()):
-            words = ("renew", *self._times, self._lease_ms, *slots)
+            words = f"renew {self._times} {self._lease_ms} {' '.join(slots)}"
             for slot in slots.values():  # Also slots that were assigned while it was unavailable.
                 slot.shared = True
             try:

@@ -39,7 +39,7 @@ class Limits:
 
     @cached_property
     def as_numbers(self) -> tuple[int, int, int, int]:
-        """Return the limits for the script, in which -1 is no limit."""
+        """Return the limits as numbers, of which -1 is no limit."""
         of_key = self.key_requests_per_minute
         return (
             self.requests_per_minute,
@@ -47,6 +47,11 @@ class Limits:
             self.concurrent_requests,
             -1 if of_key is None else of_key,
         )
+
+    @cached_property
+    def as_words(self) -> str:
+        """Return ``as_numbers`` for the script."""
+        return " ".join(map(str, self.as_numbers))
 
     def headers(self, state: State) -> dict[str, str]:
         """Return OpenAI's headers. With two limits on requests, the one with fewer left."""
