@@ -26,7 +26,7 @@ class PlainHeaders(ResponseHeaders):
         self.plain = dict(headers)
 
     @property
-    def _store(self) -> dict[str, tuple[str, str]]:
+    def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]  # never replaced
         return {name.lower(): (name, value) for name, value in self.plain.items()}
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -37,9 +37,8 @@ class LeanRequest(ASGIRequest):
     @property
     def scheme(self) -> str | None:
         """Return the scheme as Django does, which reads its settings anew each time."""
-        if settings.SECURE_PROXY_SSL_HEADER:
-            return super().scheme
-        return self._get_scheme()
+        proxy_header: Any = settings.SECURE_PROXY_SSL_HEADER
+        return super().scheme if proxy_header else self._get_scheme()  # type: ignore[attr-defined]
 
     def _meta(self, scope: Any) -> dict[str, Any]:
         meta: dict[str, Any] = {

@@ -56,10 +56,9 @@ async def answered(
         if len(messages) == 2 and head[PLAIN_HEAD].length is not None:  # known as a whole
             messages = [{**head, "body": messages[1]["body"]}]
     for message in messages:
-        if isinstance(cycle, Cycle) and message.get("more_body"):
-            if cycle.write_part(message["body"]):
-                continue
-        await cycle.send(message)  # type: ignore[arg-type]
+        part = message["body"] if message.get("more_body") else b""
+        if not (isinstance(cycle, Cycle) and cycle.write_part(part)):
+            await cycle.send(message)  # type: ignore[arg-type]
     return written.data, cycle.keep_alive, written.is_closed
 
 

@@ -25,8 +25,7 @@ class Settlement(NamedTuple):
     fresh: bool
 
 
-@dataclass(kw_only=True)
-class HoldContext:
+class HoldContext(NamedTuple):
     """The request of a reservation, kept for its receipt. An empty endpoint leaves none."""
 
     request_id: str = ""

@@ -7,7 +7,7 @@ does is the requests'. ``python -m tests.load.apps.alone PORT``
 import math
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
 
@@ -27,7 +27,7 @@ def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None
 
 
 @cache
-def _serve() -> Any:
+def _serve() -> Callable[[Any, Any, Any], Coroutine[Any, Any, None]]:
     """Return the product's own function, which is loaded once the server runs."""
     from config import asgi
 
