@@ -117,6 +117,15 @@ class Cycle(RequestResponseCycle):
         else:
             self._start(message["status"], head, message.get("body"))
 
+    def whole_body(self) -> bytes | None:
+        """Return the request's body if all of it has come; else it has to be received."""
+        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+            return None
+        self.flow.resume_reading()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return body
+
     def write_part(self, body: bytes) -> bool:
         """Write a part of a stream if that can be done at once; else it has to be sent."""
         if self.flow.write_paused or self.disconnected or not (body and self.chunked_encoding):

@@ -217,11 +217,16 @@ def _remainder(total: int | None, part: int | None) -> int | None:
 
 def _usages(answer: dict[str, Any]) -> list[Any]:
     """Return what is in the places where providers put usage. Groq and Moonshot have their own."""
-    holders = [answer, answer.get("x_groq")]
-    if isinstance(choices := answer.get("choices"), list):
-        holders += choices
+    holders = (answer, answer.get("x_groq"), *_choices(answer))
     found = [each["usage"] for each in holders if isinstance(each, dict) and each.get("usage")]
-    return [*found, answer["usageMetadata"]] if "usageMetadata" in answer else found
+    if "usageMetadata" in answer:
+        found.append(answer["usageMetadata"])
+    return found
+
+
+def _choices(answer: dict[str, Any]) -> list[Any]:
+    choices = answer.get("choices")
+    return choices if isinstance(choices, list) else []
 
 
 def _greater(one: Any, other: Any) -> Any:

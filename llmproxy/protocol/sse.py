@@ -77,11 +77,23 @@ def split(block: bytes) -> list[bytes]:
 def events(block: bytes) -> Iterator[bytes]:
     """Yield the single events of a block, each with its own end."""
     start = 0
-    for end in _EVENT_END.finditer(block):
-        yield block[start : end.end()]
-        start = end.end()
+    for end in _ends_with_cr(block) if _CR in block else _ends(block):
+        yield block[start:end]
+        start = end
     if start < len(block):
         yield block[start:]
+
+
+def _ends(block: bytes) -> Iterator[int]:
+    """Yield where each event ends, in a block of which all lines end with LF."""
+    end = block.find(b"\n\n")
+    while end >= 0:
+        yield end + 2
+        end = block.find(b"\n\n", end + 2)
+
+
+def _ends_with_cr(block: bytes) -> Iterator[int]:
+    return (end.end() for end in _EVENT_END.finditer(block))
 
 
 def data(event: bytes) -> bytes:

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         return data
 
     def take(self) -> bytes | None:
-        """See ``Body.take``."""
+        """Return bytes that have arrived, b"" at the end, and None while there are none."""
         if self._chunks:
             data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         return b"" if self._over else None
 
     def arrival(self, timeout: float | None) -> asyncio.Future[None]:
-        """See ``Body.arrival``."""
+        """Return what is done when there is something to take, or fails with ``TimeoutError``."""
         self._waiter = self._loop.create_future()
         if timeout is not None:
             self._alarm.set(timeout)

@@ -174,6 +174,11 @@ class Body(httpx.AsyncByteStream):
 
     def __init__(self, connection: Connection, transport: Transport, origin: Origin) -> None:
         self._connection = connection
+        # Do as ``read`` without waiting: None means that nothing has arrived.
+        self.take = connection.take
+        # Returns what is done when ``take`` has something, or fails with ``TimeoutError``. To wait
+        # for it here, and not in a coroutine, is a tenth of what a chunk takes.
+        self.arrival = connection.arrival
         self._transport = transport
         self._origin = origin
         self._open = True
@@ -185,17 +190,6 @@ class Body(httpx.AsyncByteStream):
         ``httpx.RemoteProtocolError``.
         """
         return self._connection.read(timeout)
-
-    def take(self) -> bytes | None:
-        """Do as ``read`` without waiting: None means that nothing has arrived (``arrival``)."""
-        return self._connection.take()
-
-    def arrival(self, timeout: float | None = None) -> asyncio.Future[None]:
-        """Return what is done when ``take`` has something, or fails with ``TimeoutError``.
-
-        To wait for it here, and not in a coroutine, is a tenth of what a chunk takes.
-        """
-        return self._connection.arrival(timeout)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while data := await self.read():
