@@ -17,6 +17,7 @@ class PlainChunks:
 
     def __init__(self) -> None:
         self.field = ""  # of the delta that has the text
+        self.chunks = 0  # of the text that was read last
         self._before = self._after = b""
         self._between = ""  # the end of one chunk and the beginning of the next
         self._misses = 0
@@ -30,8 +31,10 @@ class PlainChunks:
             text = block[len(before) : -len(after)].decode()
         except UnicodeDecodeError:
             return None
+        self.chunks = 1
         if not text.isprintable():  # More than one chunk, or a character that JSON escapes.
-            text = "".join(text.split(self._between))
+            texts = text.split(self._between)
+            self.chunks, text = len(texts), "".join(texts)
             if not text.isprintable():
                 return None
         return None if '"' in text or "\\" in text else text

@@ -155,7 +155,8 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
         is_complete = self._closes and self._exchange.usage_is_final
         pause = min(_AFTER_ALL_SECONDS, self._patience) if is_complete else self._patience
         try:
-            data = await self._answer.read(timeout=pause)
+            while (data := self._answer.take()) is None:
+                await self._answer.arrival(pause)
             if data:
                 self._silence = 0.0
                 return self._splitter.feed(data)

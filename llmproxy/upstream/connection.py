@@ -90,8 +90,9 @@ class Connection(asyncio.Protocol):
 
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
+        by = None if timeout is None else self._loop.time() + timeout
         while (data := self.take()) is None:
-            await self.arrival(timeout)
+            await self.arrival(by)
         return data
 
     def take(self) -> bytes | None:
@@ -108,11 +109,14 @@ class Connection(asyncio.Protocol):
             raise self._failure
         return b"" if self._over else None
 
-    def arrival(self, timeout: float | None) -> asyncio.Future[None]:
-        """Return what is done when there is something to take, or fails with ``TimeoutError``."""
+    def arrival(self, by: float | None) -> asyncio.Future[None]:
+        """Return what is done when there is something to take.
+
+        It fails with ``TimeoutError`` at the given time of the event loop's clock.
+        """
         self._waiter = self._loop.create_future()
-        if timeout is not None:
-            self._alarm.set(timeout)
+        if by is not None:
+            self._alarm.set_at(by)
         return self._waiter
 
     def when_over(self, callback: Any) -> None:
