@@ -239,7 +239,7 @@ RESPONSES = Endpoint(
 
 def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     """Parse a JSON object. Also returns the function that serializes it without loss."""
-    if raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS:
+    if len(raw) > _MOST_PARTS and _has_too_many_parts(raw):
         raise InvalidRequest("The body has too many parts.")
     encode: Callable[[Any], bytes] = orjson.dumps
     try:
@@ -258,6 +258,10 @@ def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     if "models" in body:  # OpenRouter could use one without our plan and price.
         raise InvalidRequest("models is not supported: send one model in `model`.", param="models")
     return body, encode
+
+
+def _has_too_many_parts(raw: bytes) -> bool:
+    return raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS
 
 
 # Integers of 19 digits and more may exceed 64 bits.

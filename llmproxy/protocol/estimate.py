@@ -10,7 +10,6 @@ So each kind has its own figures, measured with OpenAI's tokenizers
 
 import math
 import string
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from llmproxy.protocol import media
@@ -31,7 +30,6 @@ _NUMBERS = bytes(
     next((n for n, (kind, *_) in enumerate(_KINDS) if byte in kind), len(_KINDS))
     for byte in range(256)
 )
-_LIKELY, _CEILING = attrgetter("likely"), attrgetter("ceiling")
 _READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
 _ATTACHMENTS = frozenset(
     ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
@@ -54,10 +52,10 @@ def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MOD
     texts, scalars, found = _read([body[key] for key in fields if key in body])
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
-    return PromptSize(
-        likely=likely + scalars + sum(map(_LIKELY, found)),
-        ceiling=ceiling + 2 * scalars + sum(map(_CEILING, found)) + frame,
-    )
+    for medium in found:
+        likely += medium.likely
+        ceiling += medium.ceiling
+    return PromptSize(likely + scalars, ceiling + 2 * scalars + frame)
 
 
 def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
