@@ -73,5 +73,6 @@ def duration(ms: int) -> str:
     if 0 < ms < 1000:
         return f"{ms}ms"
     minutes, rest = divmod(ms, 60_000)
-    seconds = f"{rest / 1000:g}s"
-    return f"{minutes}m{seconds}" if minutes else seconds
+    whole, rest = divmod(rest, 1000)
+    seconds = f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
