@@ -98,12 +98,14 @@ def _ends_with_cr(block: bytes) -> Iterator[int]:
 
 def data(event: bytes) -> bytes:
     """Return an event's data, its lines joined; b"" for comments."""
-    if _CR not in event and event.endswith(b"\n\n"):  # The form that providers use.
+    if event.startswith(b"data: ") and event.endswith(b"\n\n"):  # The form that providers use.
+        content = event[6:-2]
+        if _LF not in content and _CR not in content:
+            return content
+    if event.startswith(b"event: ") and event.endswith(b"\n\n") and _CR not in event:
         first = event.find(b"\n")
-        if event.startswith(b"data: ") and first == len(event) - 2:
-            return event[6:-2]
-        named = event.startswith(b"event: ") and event.startswith(b"data: ", first + 1)
-        if named and event.find(b"\n", first + 1) == len(event) - 2:
+        is_named = event.startswith(b"data: ", first + 1)
+        if is_named and event.find(b"\n", first + 1) == len(event) - 2:
             return event[first + 7 : -2]
     return b"\n".join(_field(event, b"data"))
 
