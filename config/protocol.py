@@ -135,8 +135,9 @@ class Cycle(RequestResponseCycle):
 
     def _start(self, status: int, head: PlainHead, body: bytes | None) -> None:
         self.response_started, self.waiting_for_100_continue = True, False
-        block = b"".join([b"%b: %b\r\n" % header for header in self.default_headers])
-        block += head.lines
+        block = head.lines
+        for header in self.default_headers:
+            block += b"%b: %b\r\n" % header
         if head.closes:
             self.keep_alive = False
         elif not self.keep_alive:

@@ -54,10 +54,12 @@ class Alarm:
 
     def set(self, seconds: float) -> None:
         """Ring in so many seconds, unless it is set anew or cleared before."""
-        self.set_at(self._loop.time() + seconds)
+        self._by = by = self._loop.time() + seconds
+        if by < self._rings_at:
+            self._start()
 
     def set_at(self, by: float) -> None:
-        """Do so at a time of the event loop's clock."""
+        """Do as ``set`` at a time of the event loop's clock."""
         self._by = by
         if by < self._rings_at:
             self._start()

@@ -239,7 +239,9 @@ RESPONSES = Endpoint(
 
 def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     """Parse a JSON object. Also returns the function that serializes it without loss."""
-    if len(raw) > _MOST_PARTS and _has_too_many_parts(raw):
+    size = len(raw)
+    has_many_parts = size > _MOST_PARTS and raw.count(b"[") + raw.count(b"{") > _MOST_PARTS
+    if has_many_parts or (size > _MOST_COMMAS and raw.count(b",") > _MOST_COMMAS):
         raise InvalidRequest("The body has too many parts.")
     encode: Callable[[Any], bytes] = orjson.dumps
     try:
@@ -258,10 +260,6 @@ def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     if "models" in body:  # OpenRouter could use one without our plan and price.
         raise InvalidRequest("models is not supported: send one model in `model`.", param="models")
     return body, encode
-
-
-def _has_too_many_parts(raw: bytes) -> bool:
-    return raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS
 
 
 # Integers of 19 digits and more may exceed 64 bits.

@@ -63,8 +63,12 @@ _OF_USAGE = {
     **_OF_REASONING,
 }
 _COSTS = frozenset(("cost", "total_cost", "cost_details"))
-_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
+_OF_DETAILS = {
+    "prompt_tokens_details": _OF_CACHE,
+    "input_tokens_details": _OF_CACHE,
+    "completion_tokens_details": _OF_REASONING,
+    "output_tokens_details": _OF_REASONING,
+}
 
 
 class Report(NamedTuple):
@@ -82,11 +86,6 @@ class Report(NamedTuple):
     reasoning: int = 0
     cost: Decimal | None = None
     cache_is_apart: bool = False
-
-    @property
-    def has_no_parts(self) -> bool:
-        """Return whether it says nothing of a cache or of reasoning."""
-        return not (self.cache_read or self.cache_write or self.reasoning)
 
     @property
     def says_nothing_used(self) -> bool:
@@ -112,10 +111,9 @@ def read(usage: Any) -> Report | None:
     prompt, completion, total = map(found.get, ("prompt", "completion", "total"))
     if prompt is None and completion is None and total is None:
         return None
-    for name in _PROMPT_DETAILS:
-        _gather(found, usage.get(name), _OF_CACHE)
-    for name in _COMPLETION_DETAILS:
-        _gather(found, usage.get(name), _OF_REASONING)
+    for name, fields in _OF_DETAILS.items():
+        if name in usage:
+            _gather(found, usage[name], fields)
     return Report(
         prompt,
         completion,
@@ -134,9 +132,8 @@ def _gather(found: dict[str, int], part: Any, fields: dict[str, str]) -> None:
         return
     for name, value in part.items():
         field = fields.get(name)
-        if field is None or (figure := count(value)) is None:
-            continue
-        if figure > found.get(field, -1):
+        figure = None if field is None else count(value)
+        if field is not None and figure is not None and figure > found.get(field, -1):
             found[field] = figure
 
 
@@ -162,7 +159,7 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
         estimated.append("completion")
         written = completion if report.total is None else max(report.total - reported, 0)
     surplus = max((report.total or 0) - reported - written, 0)
-    if report.has_no_parts:
+    if not (report.cache_read or report.cache_write or report.reasoning):
         return Usage(
             reported,
             written + surplus,
@@ -190,7 +187,8 @@ def _reported_prompt(report: Report, *, writes: bool) -> int | None:
     if report.prompt is None:
         return _remainder(report.total, report.completion)
     apart = report.cache_read + report.cache_write
-    return report.prompt + (apart if _is_apart(report, report.prompt, apart) else 0)
+    is_apart = apart > 0 and _is_apart(report, report.prompt, apart)
+    return report.prompt + (apart if is_apart else 0)
 
 
 def _reported_completion(report: Report, prompt: int | None) -> int | None:
@@ -204,8 +202,6 @@ def _reported_completion(report: Report, prompt: int | None) -> int | None:
 
 def _is_apart(report: Report, prompt: int, apart: int) -> bool:
     """Return whether the prompt excludes cached tokens: by the total, by name, or by size."""
-    if not apart:
-        return False
     if report.total is not None and report.completion is not None:
         return report.total == prompt + report.completion + apart
     return report.cache_is_apart or apart > prompt

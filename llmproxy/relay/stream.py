@@ -155,8 +155,11 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
         is_complete = self._closes and self._exchange.usage_is_final
         pause = min(_AFTER_ALL_SECONDS, self._patience) if is_complete else self._patience
         try:
-            while (data := self._answer.take()) is None:
-                await self._answer.arrival(pause)
+            data = None
+            while data is None:
+                if (arrival := self._answer.arrival(pause)) is not None:
+                    await arrival
+                data = self._answer.take()
             if data:
                 self._silence = 0.0
                 return self._splitter.feed(data)

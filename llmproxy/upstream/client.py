@@ -80,8 +80,7 @@ class UpstreamAnswer:
     def __init__(self, response: Response, provider: Provider) -> None:
         self.id = printable(_text(response, provider.dialect.id_header))
         self._time = asyncio.get_running_loop().time
-        self._now = self._time()
-        self._by = self._now + settings.UPSTREAM_TOTAL_TIMEOUT
+        self._by = self._time() + settings.UPSTREAM_TOTAL_TIMEOUT
         self._body = response.body
         # We request no compression, but some providers compress anyway.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
@@ -93,31 +92,33 @@ class UpstreamAnswer:
         Raises ``TimeoutError`` after ``timeout`` seconds of silence (the body can be read again),
         and ``AttemptFailed`` if the connection breaks or the answer exceeds its total time.
         """
-        while (data := self.take()) is None:
-            await self.arrival(timeout)
-        return data
+        while True:
+            if (arrival := self.arrival(timeout)) is not None:
+                await arrival
+            if (data := self.take()) is not None:
+                return data
+
+    def arrival(self, timeout: float | None) -> asyncio.Future[None] | None:
+        """Return what is done when there is something to take, None if there may be.
+
+        It fails with ``TimeoutError`` after so many seconds. Raises ``AttemptFailed`` as ``read``
+        does.
+        """
+        now = self._time()
+        if now > self._by:
+            raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
+        if self._inflater is not None and self._inflater.has_more:
+            return None
+        return self._body.arrival(None if timeout is None else now + timeout)
 
     def take(self) -> bytes | None:
-        """Return the bytes that have arrived, b"" at the end, and None while there are none.
-
-        Raises ``AttemptFailed`` as ``read`` does.
-        """
-        self._now = self._time()
-        if self._now > self._by:
-            raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
+        """Return the bytes that have arrived, b"" at the end, and None if there are none yet."""
         try:
             return self._body.take() if self._inflater is None else self._inflated(self._inflater)
         except httpx.HTTPError as error:
             raise _mapped(error) from error
         except zlib.error as error:
             raise AttemptFailed(UpstreamError(), outcome="garbage") from error
-
-    def arrival(self, timeout: float | None) -> asyncio.Future[None]:
-        """Return what is done when there is something to take, after ``take`` had nothing.
-
-        It fails with ``TimeoutError`` after so many seconds.
-        """
-        return self._body.arrival(None if timeout is None else self._now + timeout)
 
     def _inflated(self, inflater: Inflater) -> bytes | None:
         plain = inflater.more()

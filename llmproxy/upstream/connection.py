@@ -1,6 +1,7 @@
 """One connection to a provider: HTTP/1.1 on asyncio.Protocol and httptools."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from typing import Any, cast
@@ -78,22 +79,21 @@ class Connection(asyncio.Protocol):
         self._head = answered
         self._sent_at = time.monotonic()
         self._transport.writelines([head, body])
-        if by is not None:
-            self._alarm.set_at(by)
+        self._alarm.set_at(math.inf if by is None else by)
         try:
             return await answered
         except BaseException:
             self.cut()
             raise
-        finally:
-            self._alarm.clear()
 
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
         by = None if timeout is None else self._loop.time() + timeout
-        while (data := self.take()) is None:
-            await self.arrival(by)
-        return data
+        while True:
+            if (arrival := self.arrival(by)) is not None:
+                await arrival
+            if (data := self.take()) is not None:
+                return data
 
     def take(self) -> bytes | None:
         """Return bytes that have arrived, b"" at the end, and None while there are none."""
@@ -109,14 +109,15 @@ class Connection(asyncio.Protocol):
             raise self._failure
         return b"" if self._over else None
 
-    def arrival(self, by: float | None) -> asyncio.Future[None]:
-        """Return what is done when there is something to take.
+    def arrival(self, by: float | None) -> asyncio.Future[None] | None:
+        """Return what is done when there is something to take, None if there is.
 
         It fails with ``TimeoutError`` at the given time of the event loop's clock.
         """
+        if self._chunks or self._over or self._failure is not None:
+            return None
         self._waiter = self._loop.create_future()
-        if by is not None:
-            self._alarm.set_at(by)
+        self._alarm.set_at(math.inf if by is None else by)
         return self._waiter
 
     def when_over(self, callback: Any) -> None:
@@ -202,6 +203,7 @@ class Connection(asyncio.Protocol):
             self._call_over()
 
     def _expire(self) -> None:
+        """Fail what is awaited. The alarm is not cleared for what has come, only set anew."""
         for awaited in (self._head, self._waiter):
             if awaited is not None and not awaited.done():
                 awaited.set_exception(TimeoutError())
@@ -218,7 +220,6 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
-            self._alarm.clear()
             waiter.set_result(None)
 
     def _call_over(self) -> None:

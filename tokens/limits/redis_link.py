@@ -67,8 +67,10 @@ class Script:
 
     def command(self, keys: Sequence[str], words: str) -> bytes:
         """Return the call of a script that the server has cached, as Redis reads it."""
-        rest = "".join([f"${len(text)}\r\n{text}\r\n" for text in (*keys, words)])
-        return f"{self._heads[len(keys)]}{rest}".encode("ascii")
+        command = self._heads[len(keys)]
+        for text in (*keys, words):
+            command += f"${len(text)}\r\n{text}\r\n"
+        return command.encode("ascii")
 
 
 class RedisLink:
