@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,7 @@ from core.plain_settings import settings
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limits.cluster_link import link
-from tokens.limits.redis_link import RedisUnavailable, Script, ScriptFailed
+from tokens.limits.redis_link import Arguments, RedisUnavailable, Script, ScriptFailed, bulks
 from tokens.limits.states import MOST_TOKENS, Limits, State
 from tokens.limits.windows import LocalWindows
 
@@ -108,10 +108,10 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
 
     While Redis is unavailable, the result is what this process would still admit.
     """
-    keys, words = _keys(user_id, api_key, limits), f"peek {_spoken(_times())} {limits.as_words}"
+    keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
     try:
         client = _client(settings.REDIS_URL, settings.LIMITS_REDIS_TIMEOUT)
-        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, words)))
+        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, *words)))
     except redis.RedisError:
         running = len(_running[user_id]) if user_id in _running else 0
         now = time.monotonic()
@@ -140,8 +140,10 @@ def _times() -> tuple[int, int]:
     return span, max(span // _BUCKETS, 1)
 
 
-def _spoken(numbers: tuple[int, int]) -> str:
-    return " ".join(map(str, numbers))
+@lru_cache(maxsize=4096)
+def _question(times: tuple[int, int], limits: tuple[int, int, int, int]) -> str:
+    """Return the first seven arguments of an admission, which few callers have of their own."""
+    return bulks("admit", *times, *limits)
 
 
 def _of_user(user_id: int) -> str:
@@ -163,7 +165,7 @@ class _Limiter:
 
     def __init__(self) -> None:
         self._redis = link(settings.REDIS_URL, timeout=settings.LIMITS_REDIS_TIMEOUT)
-        self._times = _spoken(_times())
+        self._times = _times()
         self._lease = settings.RESERVATION_TTL
         self._lease_ms = round(self._lease * 1000)
         self._releasing: set[asyncio.Future[Any]] = set()
@@ -191,10 +193,10 @@ class _Limiter:
 
     async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
         keys = _keys(slot.user_id, api_key, limits)
-        wanted = f"{slot.counted} {slot.id} {self._lease_ms}"
-        words = f"admit {self._times} {limits.as_words} {wanted}"
+        question = _question(self._times, limits.as_numbers)
+        arguments = 10, question + bulks(slot.counted, slot.id, self._lease_ms)
         try:
-            state = State(*await self._redis.run(_SCRIPT, keys, words))
+            state = State(*await self._redis.run(_SCRIPT, keys, arguments))
         except RedisUnavailable as away:
             # The script may have run, although the answer did not arrive in time.
             slot.shared = away.__cause__ is not None
@@ -214,30 +216,30 @@ class _Limiter:
             done.set_result(None)
             return done
         keys, difference = (_of_user(slot.user_id),), min(charged, MOST_TOKENS) - slot.counted
-        words = f"release {slot.id} {slot.bucket} {difference}"
-        return self._watched(self._redis.send(_SCRIPT, keys, words), keys, words)
+        arguments = 4, bulks("release", slot.id, slot.bucket, difference)
+        return self._watched(self._redis.send(_SCRIPT, keys, arguments), keys, arguments)
 
     def _watched(
-        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: str
+        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], arguments: Arguments
     ) -> asyncio.Future[Any]:
         """Repeat a release in the background until Redis has received it."""
 
         def ended(one: asyncio.Future[Any]) -> None:
             self._releasing.discard(one)
             if one is sent and not one.cancelled() and one.exception():
-                self._watched(None, keys, words)
+                self._watched(None, keys, arguments)
 
-        releasing = sent or asyncio.create_task(self._keep_telling(keys, words))
+        releasing = sent or asyncio.create_task(self._keep_telling(keys, arguments))
         self._releasing.add(releasing)
         releasing.add_done_callback(ended)
         return releasing
 
-    async def _keep_telling(self, keys: Sequence[str], words: str) -> None:
+    async def _keep_telling(self, keys: Sequence[str], arguments: Arguments) -> None:
         """Retry until Redis is available, or until the lease would have expired."""
         deadline = time.monotonic() + self._lease
         while time.monotonic() < deadline:
             try:
-                await self._redis.run(_SCRIPT, keys, words)
+                await self._redis.run(_SCRIPT, keys, arguments)
                 return
             except ScriptFailed:
                 return  # Each time it is sent.
@@ -246,11 +248,12 @@ class _Limiter:
 
     async def renew(self) -> None:
         for user_id, slots in list(_running.items()):
-            words = f"renew {self._times} {self._lease_ms} {' '.join(slots)}"
+            words: tuple[str | int, ...] = ("renew", *self._times, self._lease_ms, *slots)
             for slot in slots.values():  # Also slots that were assigned while it was unavailable.
                 slot.shared = True
             try:
-                await self._redis.run(_SCRIPT, (_of_user(user_id),), words)
+                arguments = len(words), bulks(*words)
+                await self._redis.run(_SCRIPT, (_of_user(user_id),), arguments)
             except ScriptFailed:
                 continue
             except RedisUnavailable:

@@ -18,6 +18,7 @@ from redis.crc import key_slot
 from core import redis_servers
 from core.redis_servers import Servers
 from tokens.limits.redis_link import (
+    Arguments,
     Redirected,
     RedisLink,
     RedisUnavailable,
@@ -42,7 +43,7 @@ class ClusterLink:
         self._learning: asyncio.Task[None] | None = None
         self._learned_at = float("-inf")
 
-    async def run(self, script: Script, keys: Sequence[str], words: str) -> Any:
+    async def run(self, script: Script, keys: Sequence[str], arguments: Arguments) -> Any:
         """Run an idempotent script on the node of its keys. Raises what ``RedisLink.run`` does."""
         url, asking = self._map.url_of(keys), False
         if url is None:
@@ -52,7 +53,7 @@ class ClusterLink:
             if url is None:
                 raise RedisUnavailable
             try:
-                return await self._link(url).run(script, keys, words, asking=asking)
+                return await self._link(url).run(script, keys, arguments, asking=asking)
             except Redirected as elsewhere:
                 url, asking = self._servers.url_of(elsewhere.address), elsewhere.asking
                 if not asking:
@@ -62,10 +63,12 @@ class ClusterLink:
                 raise
         raise RedisUnavailable
 
-    def send(self, script: Script, keys: Sequence[str], words: str) -> asyncio.Future[Any] | None:
+    def send(
+        self, script: Script, keys: Sequence[str], arguments: Arguments
+    ) -> asyncio.Future[Any] | None:
         """Run a script if there is a connection. The caller repeats it after a failure."""
         url = self._map.url_of(keys)
-        return self._link(url).send(script, keys, words) if url else None
+        return self._link(url).send(script, keys, arguments) if url else None
 
     async def connect(self) -> None:
         """Connect to every node ahead of the first request. Raises ``RedisUnavailable``."""

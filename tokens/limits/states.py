@@ -48,11 +48,6 @@ class Limits:
             -1 if of_key is None else of_key,
         )
 
-    @cached_property
-    def as_words(self) -> str:
-        """Return ``as_numbers`` for the script."""
-        return " ".join(map(str, self.as_numbers))
-
     def headers(self, state: State) -> dict[str, str]:
         """Return OpenAI's headers. With two limits on requests, the one with fewer left."""
         limit, left, reset = self.requests_per_minute, state.requests_left, state.requests_reset
