@@ -18,11 +18,12 @@ from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 import redis
 import structlog
 from django.utils import timezone
@@ -34,7 +35,7 @@ from core.plain_settings import settings
 from tokens import metrics
 from tokens.errors import ConcurrencyLimited, LimitReached
 from tokens.limits.cluster_link import link
-from tokens.limits.redis_link import Arguments, RedisUnavailable, Script, ScriptFailed, bulks
+from tokens.limits.redis_link import RedisUnavailable, Script, ScriptFailed
 from tokens.limits.states import MOST_TOKENS, Limits, State
 from tokens.limits.windows import LocalWindows
 
@@ -111,7 +112,7 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
     keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
     try:
         client = _client(settings.REDIS_URL, settings.LIMITS_REDIS_TIMEOUT)
-        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, *words)))
+        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, orjson.dumps(words))))
     except redis.RedisError:
         running = len(_running[user_id]) if user_id in _running else 0
         now = time.monotonic()
@@ -138,12 +139,6 @@ def _client(url: str, timeout: float) -> Any:
 def _times() -> tuple[int, int]:
     span = round(settings.LIMITS_WINDOW * 1000)
     return span, max(span // _BUCKETS, 1)
-
-
-@lru_cache(maxsize=4096)
-def _question(times: tuple[int, int], limits: tuple[int, int, int, int]) -> str:
-    """Return the first seven arguments of an admission, which few callers have of their own."""
-    return bulks("admit", *times, *limits)
 
 
 def _of_user(user_id: int) -> str:
@@ -193,8 +188,8 @@ class _Limiter:
 
     async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
         keys = _keys(slot.user_id, api_key, limits)
-        question = _question(self._times, limits.as_numbers)
-        arguments = 10, question + bulks(slot.counted, slot.id, self._lease_ms)
+        wanted = (slot.counted, slot.id, self._lease_ms)
+        arguments = ("admit", *self._times, *limits.as_numbers, *wanted)
         try:
             state = State(*await self._redis.run(_SCRIPT, keys, arguments))
         except RedisUnavailable as away:
@@ -216,11 +211,11 @@ class _Limiter:
             done.set_result(None)
             return done
         keys, difference = (_of_user(slot.user_id),), min(charged, MOST_TOKENS) - slot.counted
-        arguments = 4, bulks("release", slot.id, slot.bucket, difference)
+        arguments = ("release", slot.id, slot.bucket, difference)
         return self._watched(self._redis.send(_SCRIPT, keys, arguments), keys, arguments)
 
     def _watched(
-        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], arguments: Arguments
+        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any]:
         """Repeat a release in the background until Redis has received it."""
 
@@ -234,7 +229,7 @@ class _Limiter:
         releasing.add_done_callback(ended)
         return releasing
 
-    async def _keep_telling(self, keys: Sequence[str], arguments: Arguments) -> None:
+    async def _keep_telling(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
         """Retry until Redis is available, or until the lease would have expired."""
         deadline = time.monotonic() + self._lease
         while time.monotonic() < deadline:
@@ -248,11 +243,10 @@ class _Limiter:
 
     async def renew(self) -> None:
         for user_id, slots in list(_running.items()):
-            words: tuple[str | int, ...] = ("renew", *self._times, self._lease_ms, *slots)
+            arguments = ("renew", *self._times, self._lease_ms, *slots)
             for slot in slots.values():  # Also slots that were assigned while it was unavailable.
                 slot.shared = True
             try:
-                arguments = len(words), bulks(*words)
                 await self._redis.run(_SCRIPT, (_of_user(user_id),), arguments)
             except ScriptFailed:
                 continue

@@ -18,7 +18,6 @@ from redis.crc import key_slot
 from core import redis_servers
 from core.redis_servers import Servers
 from tokens.limits.redis_link import (
-    Arguments,
     Redirected,
     RedisLink,
     RedisUnavailable,
@@ -43,7 +42,7 @@ class ClusterLink:
         self._learning: asyncio.Task[None] | None = None
         self._learned_at = float("-inf")
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Arguments) -> Any:
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run an idempotent script on the node of its keys. Raises what ``RedisLink.run`` does."""
         url, asking = self._map.url_of(keys), False
         if url is None:
@@ -64,7 +63,7 @@ class ClusterLink:
         raise RedisUnavailable
 
     def send(
-        self, script: Script, keys: Sequence[str], arguments: Arguments
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any] | None:
         """Run a script if there is a connection. The caller repeats it after a failure."""
         url = self._map.url_of(keys)
