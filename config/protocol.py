@@ -135,9 +135,10 @@ class Cycle(RequestResponseCycle):
 
     def _start(self, status: int, head: PlainHead, body: bytes | None) -> None:
         self.response_started, self.waiting_for_100_continue = True, False
-        block = head.lines
+        block = b""
         for header in self.default_headers:
             block += b"%b: %b\r\n" % header
+        block += head.lines
         if head.closes:
             self.keep_alive = False
         elif not self.keep_alive:
