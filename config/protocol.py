@@ -12,7 +12,8 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from config import gunicorn
 from core.http.disconnects import TELLS, disconnected
-from core.http.headers import PLAIN_HEAD
+from core.http.headers import PLAIN_HEAD, PlainHead
+from core.loops import Alarm
 
 # Bytes of a head, beside those that come with its end. The parser adds what comes to what it has,
 # so a hundred million would keep a worker busy for half a minute.
@@ -26,21 +27,22 @@ class Protocol(HttpToolsProtocol):
     is being answered: that one is told here, or it would write to a closed connection.
     """
 
-    _waiting: asyncio.TimerHandle | None = None
+    _is_waiting = False  # for the end of a head
     _answered: RequestResponseCycle | None = None
     _of_head = 0  # bytes that have come of a head that is not whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._patience = Alarm(self._close)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._patience.stop()
         self._client_is_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._waiting is not None:
+        if self._is_waiting:
             if self._of_head > _LONGEST_HEAD:
                 self.send_400_response("The head of the request is too long.")
                 return
@@ -49,15 +51,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._waiting is None:
+        if not self._is_waiting:
             self._wait()
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         self.scope[TELLS] = True  # type: ignore[literal-required]  # one of our own
         super().on_headers_complete()
-        is_old = self.scope["http_version"] == "1.0"
-        self.cycle.__class__ = PlainCycle if is_old else Cycle
+        if self.scope["http_version"] == "1.0":
+            self.cycle.__class__ = PlainCycle
+        else:
+            self.cycle.__class__ = Cycle
+            self.scope[PLAIN_HEAD] = True  # type: ignore[literal-required]  # as above
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP. An answer that is under way is cut: nothing fits into it."""
@@ -84,55 +89,77 @@ class Protocol(HttpToolsProtocol):
 
     def _wait(self) -> None:
         self._of_head = 0
-        self._waiting = self.loop.call_later(gunicorn.head_timeout, self._close)
+        self._is_waiting = True
+        self._patience.set(gunicorn.head_timeout)
 
     def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        self._is_waiting = False
+        self._patience.clear()
 
     def _close(self) -> None:
-        self._waiting = None
+        self._is_waiting = False
         self.transport.close()
 
 
-_CONTROLS = bytes((*range(9), *range(10, 32), 127))  # without the tab
-
-
 class Cycle(RequestResponseCycle):
-    """An answer. A plain head (``PLAIN_HEAD``) is written as uvicorn does, but in one piece.
+    """An answer. A ``PlainHead`` is written in one piece, in the end as uvicorn writes a head.
 
     uvicorn looks at each header's name and value with two regular expressions: with the twenty
     headers of an answer, that is a thirtieth of all that a proxied request takes.
     """
 
     async def send(self, message: Any) -> None:
-        if self.disconnected or self.flow.write_paused or self.response_complete:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        head = message.get(PLAIN_HEAD)
+        if head is None or self.disconnected or self.response_started:
             await super().send(message)
-        elif PLAIN_HEAD in message and not self.response_started:
-            self._start(message["status"], self.default_headers + message["headers"])
-        elif self.chunked_encoding and message.get("more_body") and (body := message.get("body")):
-            self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         else:
-            await super().send(message)
+            self._start(message["status"], head, message.get("body"))
 
-    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def whole_body(self) -> bytes | None:
+        """Return the request's body if all of it has come; else it has to be received."""
+        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+            return None
+        self.flow.resume_reading()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return body
+
+    def write_part(self, body: bytes) -> bool:
+        """Write a part of a stream if that can be done at once; else it has to be sent."""
+        if self.flow.write_paused or self.disconnected or not (body and self.chunked_encoding):
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+    def _start(self, status: int, head: PlainHead, body: bytes | None) -> None:
         self.response_started, self.waiting_for_100_continue = True, False
-        block = b"\r\n".join(map(b": ".join, headers)) + b"\r\n"
-        if len(block) - len(block.translate(None, _CONTROLS)) != 2 * len(headers):
-            raise RuntimeError("A header contains a line break or another control character.")
-        by_name = dict(headers)
-        if b"close" in by_name.get(b"connection", b"").lower():
+        block = b""
+        for header in self.default_headers:
+            block += b"%b: %b\r\n" % header
+        block += head.lines
+        if head.closes:
             self.keep_alive = False
         elif not self.keep_alive:
             block += b"connection: close\r\n"
-        length = by_name.get(b"content-length")
-        if length is not None:
-            self.chunked_encoding, self.expected_content_length = False, int(length)
-        elif self.scope["method"] != "HEAD" and status not in (204, 304):
+        has_body = self.scope["method"] != "HEAD" and status not in (204, 304)
+        if head.length is not None:
+            self.chunked_encoding, self.expected_content_length = False, head.length
+        elif has_body:
             self.chunked_encoding = True
             block += b"transfer-encoding: chunked\r\n"
-        self.transport.write(b"".join((STATUS_LINE[status], block, b"\r\n")))
+        whole = body if body and has_body else b""
+        self.transport.write(b"".join((STATUS_LINE[status], block, b"\r\n", whole)))
+        if body is not None:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class PlainCycle(RequestResponseCycle):

@@ -9,8 +9,8 @@ import os
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
-from threading import Lock
 from typing import Any, TypeVar
 
 import prometheus_client
@@ -32,11 +32,11 @@ class Counter(prometheus_client.Counter):
     """Prometheus's counter, without checks of what is counted: the amount is never negative."""
 
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
-        with _lock:
-            if _counted or _will_be_written():
-                _counted[self._value] += amount
-                return
-        self._value.inc(amount)
+        if _running_loop() is _batch.loop:
+            sums = _batch.sums or _batch.begun()
+            sums[self._value] += amount
+        else:
+            self._value.inc(amount)
 
 
 class Histogram(prometheus_client.Histogram):
@@ -44,13 +44,13 @@ class Histogram(prometheus_client.Histogram):
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
-        with _lock:
-            if _counted or _will_be_written():
-                _counted[self._sum] += amount
-                _counted[bucket] += 1
-                return
-        self._sum.inc(amount)
-        bucket.inc(1)
+        if _running_loop() is _batch.loop:
+            sums = _batch.sums or _batch.begun()
+            sums[self._sum] += amount
+            sums[bucket] += 1
+        else:
+            self._sum.inc(amount)
+            bucket.inc(1)
 
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -63,39 +63,57 @@ if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
 
 # A web worker writes the counts of a tenth of a second together, into the file that all workers
 # share: a request has seventeen, and writing one takes five calls. A scrape writes those of its own
-# worker first. Other processes, such as Celery's, write each count at once.
+# worker first. Other processes, such as Celery's, and other threads write each count at once.
 _PAUSE = 0.1  # seconds
-_counted: defaultdict[Any, float] = defaultdict(float)
-_lock = Lock()
-_server: list[asyncio.AbstractEventLoop] = []
+_PATIENCE = 1.0
+
+_running_loop = asyncio._get_running_loop  # noqa: SLF001 - never raises
+
+
+class _Batch:
+    """The counts of a web worker's event loop that are not written yet. Only the loop uses it."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | object = self  # none so far
+        self.sums: defaultdict[Any, float] = defaultdict(float)
+
+    def begun(self) -> defaultdict[Any, float]:
+        """Return the sums, which are empty, and write them in a moment."""
+        asyncio.get_running_loop().call_later(_PAUSE, self.write)
+        return self.sums
+
+    def write(self) -> None:
+        sums, self.sums = self.sums, defaultdict(float)
+        for value, amount in sums.items():
+            value.inc(amount)
+
+
+_batch = _Batch()
 
 
 def write_together(loop: asyncio.AbstractEventLoop) -> None:
     """Write what is counted on this loop, which serves requests, once in a while only."""
-    _server[:] = [loop]
+    _batch.loop = loop
 
 
 def write_at_once() -> None:
     """Write what was counted, and from now on each count: the loop is about to end."""
-    _server.clear()
-    write()
+    _batch.loop = _batch
+    _batch.write()
 
 
 def write() -> None:
-    """Write what was counted until now."""
-    with _lock:
-        counted = _counted.copy()
-        _counted.clear()
-    for value, amount in counted.items():
-        value.inc(amount)
+    """Write what was counted until now. Another thread than the loop's waits until it has."""
+    loop = _batch.loop
+    if not isinstance(loop, asyncio.AbstractEventLoop) or _running_loop() is loop:
+        _batch.write()
+        return
 
+    async def written() -> None:
+        _batch.write()
 
-def _will_be_written() -> bool:
-    loop = asyncio._get_running_loop()  # noqa: SLF001 - never raises
-    if loop is None or loop not in _server:
-        return False
-    loop.call_later(_PAUSE, write)
-    return True
+    with suppress(TimeoutError, RuntimeError):  # The loop is busy for long, or has ended.
+        asyncio.run_coroutine_threadsafe(written(), loop).result(_PATIENCE)
 
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)

@@ -27,7 +27,6 @@ _SHARED: list[Any] = [
 ]
 
 _WEBHOOKS = "/api/stripe/webhook/"
-_ACCESS_FIELDS = ("method", "path", "status", "user_id", "ms", "request_id")
 
 _IN_ADDRESSES = re.compile(
     r"(/accounts/(?:confirm-email|password/reset/key)/"
@@ -185,11 +184,16 @@ class AccessRecord(logging.LogRecord):
     """What the access log says of a request. Like any record, but for how long it takes to make."""
 
     def __init__(self, **fields: Any) -> None:
-        now = time.time()
-        self.__dict__ = {**_ACCESS_RECORD, **fields, "created": now, "msecs": now % 1 * 1000}
+        fields["created"] = now = time.time()
+        fields["msecs"] = now % 1 * 1000
+        self.__dict__ = fields
 
 
-_ACCESS_RECORD = vars(logging.LogRecord(ACCESS, logging.INFO, __file__, 0, "request", (), None))
+# What all of them have in common is the class's.
+for _name, _value in vars(
+    logging.LogRecord(ACCESS, logging.INFO, __file__, 0, "request", (), None)
+).items():
+    setattr(AccessRecord, _name, _value)
 
 
 class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
@@ -198,12 +202,19 @@ class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         if record.name != ACCESS:
             return super().format(record)
-        fields = record.__dict__
-        line = {name: fields.get(name) for name in _ACCESS_FIELDS}
-        line["event"] = record.msg
-        line["level"] = record.levelname.lower()
-        line["logger"] = record.name
-        line["timestamp"] = datetime.fromtimestamp(record.created, UTC)
+        field = record.__dict__.get
+        line = {
+            "method": field("method"),
+            "path": field("path"),
+            "status": field("status"),
+            "user_id": field("user_id"),
+            "ms": field("ms"),
+            "request_id": field("request_id"),
+            "event": record.msg,
+            "level": record.levelname.lower(),
+            "logger": ACCESS,
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
         return without_secrets(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
 
 

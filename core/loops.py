@@ -1,6 +1,7 @@
 """Objects that belong to an event loop, and waiting on it."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -34,6 +35,60 @@ class PerLoop(Generic[T]):
         """Forget the running loop's, and return it if there is one."""
         self._last_loop = self._last = None
         return self._made.pop(asyncio.get_running_loop(), None)
+
+
+class Alarm:
+    """One timer for many waits, one at a time: to set and clear it is cheap, and so rarely rings.
+
+    A timer of its own for each wait takes ten times the instructions. This one is left running,
+    and looks when it ends whether there is still something to wait for.
+    """
+
+    def __init__(self, ring: Callable[[], object]) -> None:
+        """``ring`` is called when the time for which it was last set has come."""
+        self._ring = ring
+        self._loop = asyncio.get_running_loop()
+        self._by = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    def set(self, seconds: float) -> None:
+        """Ring in so many seconds, unless it is set anew or cleared before."""
+        self._by = by = self._loop.time() + seconds
+        if by < self._rings_at:
+            self._start()
+
+    def set_at(self, by: float) -> None:
+        """Do as ``set`` at a time of the event loop's clock."""
+        self._by = by
+        if by < self._rings_at:
+            self._start()
+
+    def clear(self) -> None:
+        """Do not ring."""
+        self._by = math.inf
+
+    def stop(self) -> None:
+        """Do not ring, and keep nothing in the event loop."""
+        self._by = self._rings_at = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = self._by
+        self._timer = self._loop.call_at(self._by, self._look)
+
+    def _look(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        if self._by == math.inf:
+            return
+        if self._loop.time() < self._by:
+            self._start()
+            return
+        self._by = math.inf
+        self._ring()
 
 
 async def ended(future: asyncio.Future[Any], *, within: float) -> None:

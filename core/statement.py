@@ -16,6 +16,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from core.database import BRIEF, connect
+from core.loops import Alarm
 from core.plain_settings import settings
 
 _NAME = b"prepared"
@@ -34,7 +35,7 @@ class PreparedStatement:
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[bytes] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._silence = Alarm(self._silent)
         self._result: PGresult | None = None
         self._text: str | None = None
         self._writes_on = False  # when the socket takes more
@@ -77,6 +78,7 @@ class PreparedStatement:
 
     def close(self) -> None:
         """Leave at once: politely would wait for the server, too."""
+        self._silence.stop()
         if self._socket >= 0:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
@@ -93,7 +95,7 @@ class PreparedStatement:
     def _ask(self, patience: float, send: Callable[..., None], *what: Any) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
-        self._timer = self._loop.call_later(patience, self._end, TimeoutError())
+        self._silence.set(patience)
         try:
             send(*what)
         except psycopg.Error as error:
@@ -134,8 +136,7 @@ class PreparedStatement:
         if result is None or answer is None or answer.done():
             return
         self._answer = None
-        if self._timer:
-            self._timer.cancel()
+        self._silence.clear()
         if result.status == ExecStatus.TUPLES_OK:
             answer.set_result(result.get_value(0, 0) or b"")
         elif result.status == ExecStatus.COMMAND_OK:
@@ -143,10 +144,11 @@ class PreparedStatement:
         else:
             answer.set_exception(_error(result))
 
+    def _silent(self) -> None:
+        self._end(TimeoutError())
+
     def _end(self, error: Exception) -> None:
         self.close()
-        if self._timer:
-            self._timer.cancel()
         if self._answer and not self._answer.done():
             self._answer.set_exception(error)
 

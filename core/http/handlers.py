@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from core.errors import PayloadTooLarge, RequestTimeout
 from core.http.disconnects import Client
-from core.http.headers import PLAIN_HEAD, add_plain
+from core.http.headers import PLAIN_HEAD, PlainHeaders, add_plain, plain_head
 from core.http.rendering import error_response
 from core.http.requests import LeanRequest
 from core.plain_settings import settings
@@ -106,7 +106,7 @@ class LeanHandler(BoundedHandler):
         self._hooks = [import_string(path)() for path in settings.LEAN_MIDDLEWARE]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        message = await receive()
+        message = _whole(receive) or await receive()
         if message["type"] == "http.disconnect":
             return
         # Served in the server's own task, which the watcher cancels: one task fewer to switch to.
@@ -120,7 +120,7 @@ class LeanHandler(BoundedHandler):
                 response = await self._respond(request)
             if incoming is not None and not incoming.is_read:
                 add_plain(response, {"Connection": "close"})
-            await _send(response, send)
+            await _send(response, send, scope)
         except RequestAborted:  # The client went before its request was whole.
             return
         except asyncio.CancelledError:
@@ -183,6 +183,13 @@ class LeanHandler(BoundedHandler):
         return match.func, match.args, match.kwargs
 
 
+def _whole(receive: Any) -> Any:
+    """Return the message with a body that has come already, from our own server; else None."""
+    take = getattr(getattr(receive, "__self__", None), "whole_body", None)
+    body = None if take is None else take()
+    return None if body is None else {"type": "http.request", "body": body}
+
+
 class _WholeBody(io.BytesIO):
     """What came in one message, as nearly every body does: a third of a spooled file's work."""
 
@@ -243,23 +250,29 @@ def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
-async def _send(response: Any, send: Any) -> None:
+async def _send(response: Any, send: Any, scope: Any) -> None:
+    """Send an answer. What our own server takes at once, it is given at once."""
     if not response.streaming:
         body = response.content
-        # As ``add_plain`` does.
-        response.headers._store["content-length"] = ("Content-Length", str(len(body)))  # noqa: SLF001
-        await send(_head(response))
-        await send({"type": "http.response.body", "body": body})
+        add_plain(response, {"Content-Length": str(len(body))})
+        start = _start(response, scope, length=len(body))
+        if PLAIN_HEAD in start:
+            await send({**start, "body": body})
+        else:
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
         return
     # As the view made it, without StreamingHttpResponse's wrappers; closed whatever happens.
     parts = response._iterator  # noqa: SLF001
     patience = _Patience(settings.CLIENT_SEND_TIMEOUT, _cut_of(send))
+    write = getattr(getattr(send, "__self__", None), "write_part", None)
     try:
-        await send(_head(response))
+        await send(_start(response, scope))
         async for part in parts:
-            patience.sending_since = patience.now()
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-            patience.sending_since = None
+            if write is None or not write(part):
+                patience.sending_since = patience.now()
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                patience.sending_since = None
         await send({"type": "http.response.body", "body": b""})
     finally:
         patience.end()
@@ -304,21 +317,20 @@ class _Patience:
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
 
-@lru_cache(maxsize=256)
-def _on_the_wire(name: str) -> bytes:
-    return name.encode("latin-1")
-
-
-def _head(response: Any) -> dict[str, Any]:
-    # By names in lower case, `_store` has what `response.items()` reads through two generators.
-    stored = response.headers._store.items()  # noqa: SLF001
-    headers = [(_on_the_wire(name), value.encode("latin-1")) for name, (_, value) in stored]
+def _start(response: Any, scope: Any, *, length: int | None = None) -> dict[str, Any]:
+    start = {"type": "http.response.start", "status": response.status_code}
+    held = response.headers
+    if isinstance(held, PlainHeaders):
+        headers = held.plain
+    else:
+        headers = {name.title(): value for name, value in held.items()}
+    names, values = tuple(headers), tuple(headers.values())
     if response.cookies:
-        cookies = response.cookies.values()
-        headers.extend((b"set-cookie", one.OutputString().encode()) for one in cookies)
-    return {
-        "type": "http.response.start",
-        "status": response.status_code,
-        "headers": headers,
-        PLAIN_HEAD: True,
-    }
+        names += ("Set-Cookie",) * len(response.cookies)
+        values += tuple(cookie.OutputString() for cookie in response.cookies.values())
+    if PLAIN_HEAD in scope:
+        closes = "close" in headers.get("Connection", "").lower()
+        return {**start, PLAIN_HEAD: plain_head(names, values, length=length, closes=closes)}
+    pairs = zip(names, values, strict=True)
+    written = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
+    return {**start, "headers": written}

@@ -81,7 +81,7 @@ class RequestContext:
                 path=request.path,
                 status=status,
                 user_id=getattr(request, "caller_id", None),
-                ms=round(seconds * 1000, 1),
+                ms=round(seconds * 10_000) / 10,
                 request_id=request.id,  # type: ignore[attr-defined]
             )
             access.handle(record)

@@ -1,6 +1,5 @@
 """Django's request, made with few calls, for the lean handler. Imports no app."""
 
-from functools import lru_cache
 from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIRequest
@@ -34,6 +33,12 @@ class LeanRequest(ASGIRequest):
             self._set_content_type_params(self.META)  # type: ignore[attr-defined]
         self._stream = body_file  # type: ignore[assignment]
 
+    @property
+    def scheme(self) -> str | None:
+        """Return the scheme as Django does, which reads its settings anew each time."""
+        proxy_header: Any = settings.SECURE_PROXY_SSL_HEADER
+        return super().scheme if proxy_header else self._get_scheme()  # type: ignore[attr-defined]
+
     def _meta(self, scope: Any) -> dict[str, Any]:
         meta: dict[str, Any] = {
             "REQUEST_METHOD": self.method,
@@ -51,7 +56,7 @@ class LeanRequest(ASGIRequest):
         headers: dict[str, str] = {}
         repeated: dict[str, list[str]] = {}  # Text is not added to text: there may be a million.
         for raw, value in scope.get("headers", ()):
-            key = _key(raw) if len(raw) <= _LONGEST_KEPT else _key.__wrapped__(raw)
+            key = _keys[raw] if raw in _keys else _key(raw)
             if key in headers:
                 repeated.setdefault(key, [headers[key]]).append(value.decode("latin1"))
             elif key:
@@ -62,11 +67,18 @@ class LeanRequest(ASGIRequest):
         return meta
 
 
-@lru_cache(maxsize=1024)
+_keys: dict[bytes, str] = {}
+_MOST_KEPT = 1000
+
+
 def _key(name: bytes) -> str:
     """Return a header's name in ``META``; "" if it has an underscore, as Django ignores those."""
     text = name.decode("latin1")
-    if "_" in text:
-        return ""
-    key = text.upper().replace("-", "_")
-    return key if text in ("content-length", "content-type") else f"HTTP_{key}"
+    key = "" if "_" in text else text.upper().replace("-", "_")
+    if key and text not in ("content-length", "content-type"):
+        key = f"HTTP_{key}"
+    if len(name) <= _LONGEST_KEPT:
+        if len(_keys) >= _MOST_KEPT:
+            _keys.clear()  # Those of most requests are soon known again.
+        _keys[name] = key
+    return key

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterable, Mapping
 from http.cookies import SimpleCookie
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.http.response import ResponseHeaders
 
-from core.http.headers import add_plain
+from core.http.headers import PlainHeaders
 
 
 class PlainResponse(HttpResponse):
@@ -31,8 +30,7 @@ class PlainStream(StreamingHttpResponse):
 
 def _prepare(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
     """Set what the constructor of ``HttpResponseBase`` sets."""
-    response.headers = ResponseHeaders({})
-    add_plain(response, headers)
+    response.headers = PlainHeaders(headers)
     response.cookies = SimpleCookie()
     response.closed = False
     response._charset = response._reason_phrase = response._handler_class = None  # type: ignore[attr-defined]  # noqa: SLF001

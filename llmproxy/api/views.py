@@ -97,19 +97,15 @@ def _response(answer: Answer) -> HttpResponseBase:
         "x-output-limited-by": exchange.output_limit.by,
         "Cache-Control": "no-store",
     }
-    response: HttpResponseBase
-    if isinstance(body, bytes):
-        response = PlainResponse(body, headers)
-    else:
-        headers["Content-Type"] = "text/event-stream"
-        # Reverse proxies must not buffer the stream.
-        headers["X-Accel-Buffering"] = "no"
-        response = PlainStream(body, headers)
     if exchange.has_content:  # Otherwise no provider is known yet.
-        response.headers["x-llm-provider"] = exchange.provider
+        headers["x-llm-provider"] = exchange.provider
         if exchange.omitted:
-            response.headers["x-omitted-fields"] = _listed(exchange.omitted)
-    return response
+            headers["x-omitted-fields"] = _listed(exchange.omitted)
+    if isinstance(body, bytes):
+        return PlainResponse(body, headers)
+    headers["Content-Type"] = "text/event-stream"
+    headers["X-Accel-Buffering"] = "no"  # Reverse proxies must not buffer the stream.
+    return PlainStream(body, headers)
 
 
 _MOST_LISTED = 1000

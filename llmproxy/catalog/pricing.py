@@ -35,6 +35,16 @@ class Weights:
         return max(self.prompt, self.of_reads, self.of_writes)
 
     @cached_property
+    def columns(self) -> dict[str, str]:
+        """The columns of a receipt, as they are written: a decimal is exact as text."""
+        return {
+            "weight_prompt": str(self.prompt),
+            "weight_completion": str(self.completion),
+            "weight_cache_read": str(self.of_reads),
+            "weight_cache_write": str(self.of_writes),
+        }
+
+    @cached_property
     def are_one(self) -> bool:
         """Whether every weight is 1, so that no decimals are needed."""
         return {self.prompt, self.completion, self.of_reads, self.of_writes} == {ONE}
@@ -53,6 +63,18 @@ class Prices:
     cached: Decimal | None = None
     request: Decimal | None = None
     cache_write: Decimal | None = None
+
+    @cached_property
+    def columns(self) -> dict[str, str | None]:
+        """The columns of a receipt, as they are written."""
+        prices = {
+            "price_prompt": self.prompt,
+            "price_completion": self.completion,
+            "price_cached": self.cached,
+            "price_cache_write": self.cache_write,
+            "price_request": self.request,
+        }
+        return {name: None if price is None else str(price) for name, price in prices.items()}
 
 
 def charge(usage: Usage, weights: Weights) -> int:

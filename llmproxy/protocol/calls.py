@@ -239,12 +239,14 @@ RESPONSES = Endpoint(
 
 def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     """Parse a JSON object. Also returns the function that serializes it without loss."""
-    if raw.count(b"[") + raw.count(b"{") > _MOST_PARTS or raw.count(b",") > _MOST_COMMAS:
+    size = len(raw)
+    has_many_parts = size > _MOST_PARTS and raw.count(b"[") + raw.count(b"{") > _MOST_PARTS
+    if has_many_parts or (size > _MOST_COMMAS and raw.count(b",") > _MOST_COMMAS):
         raise InvalidRequest("The body has too many parts.")
     encode: Callable[[Any], bytes] = orjson.dumps
     try:
         body = orjson.loads(raw)
-        if _LONG in raw.translate(_DIGITS):  # orjson would turn it into a float.
+        if raw.translate(_DIGITS).find(_LONG) >= 0:  # orjson would turn it into a float.
             if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
                 raise InvalidRequest("The body has too many parts for one with such a long number.")
             body, encode = json.loads(raw), _dumps_long

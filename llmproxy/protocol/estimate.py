@@ -10,14 +10,13 @@ So each kind has its own figures, measured with OpenAI's tokenizers
 
 import math
 import string
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from llmproxy.protocol import media
 
 PER_MESSAGE = 8
 PER_REQUEST = 8
-# Bytes of a kind, and the tokens for each byte: likely, and at most.
+# Bytes of a kind, and the tokens for each byte: likely, and at most. All others are punctuation.
 _KINDS: tuple[tuple[bytes, float, float], ...] = (
     (string.ascii_lowercase.encode(), 0.2, 0.34),
     (string.ascii_uppercase.encode(), 0.45, 1.1),
@@ -26,7 +25,11 @@ _KINDS: tuple[tuple[bytes, float, float], ...] = (
     (bytes(range(128, 256)), 0.33, 0.75),
 )
 _PUNCTUATION = (0.6, 0.9)
-_LIKELY, _CEILING = attrgetter("likely"), attrgetter("ceiling")
+# Each byte as the number of its kind: text is translated once, then only counted.
+_NUMBERS = bytes(
+    next((n for n, (kind, *_) in enumerate(_KINDS) if byte in kind), len(_KINDS))
+    for byte in range(256)
+)
 _READ_BY_THE_MODEL = ("messages", "tools", "functions", "response_format")
 _ATTACHMENTS = frozenset(
     ("image_url", "input_image", "image", "input_audio", "file", "input_file", "video_url")
@@ -49,10 +52,10 @@ def prompt_size(body: dict[str, Any], fields: tuple[str, ...] = _READ_BY_THE_MOD
     texts, scalars, found = _read([body[key] for key in fields if key in body])
     likely, ceiling = _tokens(texts)
     frame = PER_REQUEST + PER_MESSAGE * _messages(body)
-    return PromptSize(
-        likely=likely + scalars + sum(map(_LIKELY, found)),
-        ceiling=ceiling + 2 * scalars + sum(map(_CEILING, found)) + frame,
-    )
+    for medium in found:
+        likely += medium.likely
+        ceiling += medium.ceiling
+    return PromptSize(likely + scalars, ceiling + 2 * scalars + frame)
 
 
 def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
@@ -68,10 +71,11 @@ def text_size(texts: list[str], *, token_ids: int, prompts: int) -> PromptSize:
 def _tokens(texts: list[str]) -> tuple[int, int]:
     """Return the likely and the largest number of tokens in texts, by kinds of character."""
     content = "".join(texts).encode(errors="replace")
+    kinds = content.translate(_NUMBERS)
     likely = ceiling = 0.0
     rest = len(content)
-    for kind, each, at_most in _KINDS:
-        count = len(content) - len(content.translate(None, kind))
+    for number, (_, each, at_most) in enumerate(_KINDS):
+        count = kinds.count(number)
         rest -= count
         likely += count * each
         ceiling += count * at_most

@@ -43,4 +43,4 @@ def canonical(event: bytes, chunk: Chunk) -> bytes:
     plain = b"data: %b\n\n" % content
     if event == plain:
         return event
-    return sse.event(chunk) if b"\n" in content else plain
+    return sse.event(chunk) if content.find(b"\n") >= 0 else plain

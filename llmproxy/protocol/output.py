@@ -36,6 +36,7 @@ _STRUCTURE = frozenset(
         "usage",
     ]
 )
+_STRUCTURE_AND_TEXT = _STRUCTURE | {"content"}
 _TEXTS = frozenset(("content", "text", "refusal", "reasoning", "reasoning_content"))
 # Several forms of the same reasoning.
 _THOUGHTS = frozenset(
@@ -103,6 +104,10 @@ def _written(choice: dict[str, Any]) -> int:
         ((key, text),) = message.items()
         if key in _TEXTS and type(text) is str and len(text) < media.SHORTEST:
             return len(text)
+    if type(message) is dict and type(text := message.get("content")) is str:
+        others = [key for key, part in message.items() if part is not None]
+        if len(text) < media.SHORTEST and _STRUCTURE_AND_TEXT.issuperset(others):
+            return len(text)  # As in most whole answers.
     return _size(message)
 
 

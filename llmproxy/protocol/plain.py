@@ -17,7 +17,9 @@ class PlainChunks:
 
     def __init__(self) -> None:
         self.field = ""  # of the delta that has the text
+        self.chunks = 0  # of the text that was read last
         self._before = self._after = b""
+        self._between = ""  # the end of one chunk and the beginning of the next
         self._misses = 0
 
     def text(self, block: bytes) -> str | None:
@@ -25,16 +27,17 @@ class PlainChunks:
         before, after = self._before, self._after
         if not (before and block.startswith(before) and block.endswith(after)):
             return None
-        text = block[len(before) : -len(after)]
-        if b"\n\n" in text:
-            text = b"".join(text.split(after + before))
-        if b'"' in text or b"\\" in text:
-            return None
         try:
-            read = text.decode()
+            text = block[len(before) : -len(after)].decode()
         except UnicodeDecodeError:
             return None
-        return read if read.isprintable() else None
+        self.chunks = 1
+        if not text.isprintable():  # More than one chunk, or a character that JSON escapes.
+            texts = text.split(self._between)
+            self.chunks, text = len(texts), "".join(texts)
+            if not text.isprintable():
+                return None
+        return None if '"' in text or "\\" in text else text
 
     def learn(self, event: bytes, delta: Any) -> None:
         """Keep the bytes around the text of a chunk whose delta contains only text.
@@ -55,3 +58,4 @@ class PlainChunks:
         end = start + len(orjson.dumps(text)) - 2
         if event[start - 1 : end + 1] == orjson.dumps(text):
             self._before, self._after, self.field = event[:start], event[end:], key
+            self._between = (self._after + self._before).decode()

@@ -146,11 +146,10 @@ def error_in(answer: Any) -> Refusal | None:
     return found if found.message else None
 
 
-_ANSWERS = ("choices", "data", "usage", "candidates")
-
-
 def _has_answer(answer: dict[str, Any]) -> bool:
-    return any(answer.get(key) is not None for key in _ANSWERS)
+    found = answer.get
+    is_chat = found("choices") is not None or found("usage") is not None
+    return is_chat or found("data") is not None or found("candidates") is not None
 
 
 def _of_choices(choices: Any) -> Refusal | None:

@@ -49,8 +49,26 @@ _CACHE_WRITE = (
     "cacheCreationInputTokens",
 )
 _REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
-_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
+# The field of a report for each name of a figure.
+_OF_CACHE = {
+    **dict.fromkeys(_CACHE_READ, "cache_read"),
+    **dict.fromkeys(_CACHE_WRITE, "cache_write"),
+}
+_OF_REASONING = dict.fromkeys(_REASONING, "reasoning")
+_OF_USAGE = {
+    **dict.fromkeys(_PROMPT, "prompt"),
+    **dict.fromkeys(_COMPLETION, "completion"),
+    **dict.fromkeys(_TOTAL, "total"),
+    **_OF_CACHE,
+    **_OF_REASONING,
+}
+_COSTS = frozenset(("cost", "total_cost", "cost_details"))
+_OF_DETAILS = {
+    "prompt_tokens_details": _OF_CACHE,
+    "input_tokens_details": _OF_CACHE,
+    "completion_tokens_details": _OF_REASONING,
+    "output_tokens_details": _OF_REASONING,
+}
 
 
 class Report(NamedTuple):
@@ -88,21 +106,35 @@ def read(usage: Any) -> Report | None:
     """Read a usage object; None if it is not one, or has no valid count of tokens."""
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _largest(usage, _PROMPT), _largest(usage, _COMPLETION)
-    total = _largest(usage, _TOTAL)
+    found: dict[str, int] = {}
+    _gather(found, usage, _OF_USAGE)
+    prompt, completion, total = map(found.get, ("prompt", "completion", "total"))
     if prompt is None and completion is None and total is None:
         return None
-    prompt_parts = [usage, *_parts(usage, _PROMPT_DETAILS)]
+    for name, fields in _OF_DETAILS.items():
+        if name in usage:
+            _gather(found, usage[name], fields)
     return Report(
-        prompt=prompt,
-        completion=completion,
-        total=total,
-        cache_read=_greatest(prompt_parts, _CACHE_READ),
-        cache_write=_greatest(prompt_parts, _CACHE_WRITE),
-        reasoning=_greatest([usage, *_parts(usage, _COMPLETION_DETAILS)], _REASONING),
-        cost=_cost(usage),
-        cache_is_apart="input_tokens" in usage and "cache_read_input_tokens" in usage,
+        prompt,
+        completion,
+        total,
+        found.get("cache_read", 0),
+        found.get("cache_write", 0),
+        found.get("reasoning", 0),
+        _cost(usage),
+        "input_tokens" in usage and "cache_read_input_tokens" in usage,
     )
+
+
+def _gather(found: dict[str, int], part: Any, fields: dict[str, str]) -> None:
+    """Add the figures in a part of a usage object; of those for one field, the greatest counts."""
+    if not isinstance(part, dict):
+        return
+    for name, value in part.items():
+        field = fields.get(name)
+        figure = None if field is None else count(value)
+        if field is not None and figure is not None and figure > found.get(field, -1):
+            found[field] = figure
 
 
 def merged(one: Report | None, other: Report | None) -> Report | None:
@@ -127,6 +159,14 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
         estimated.append("completion")
         written = completion if report.total is None else max(report.total - reported, 0)
     surplus = max((report.total or 0) - reported - written, 0)
+    if not (report.cache_read or report.cache_write or report.reasoning):
+        return Usage(
+            reported,
+            written + surplus,
+            cost=report.cost,
+            surplus=surplus,
+            estimated=frozenset(estimated),
+        )
     return Usage(
         prompt=reported,
         completion=written + surplus,
@@ -147,7 +187,8 @@ def _reported_prompt(report: Report, *, writes: bool) -> int | None:
     if report.prompt is None:
         return _remainder(report.total, report.completion)
     apart = report.cache_read + report.cache_write
-    return report.prompt + (apart if _is_apart(report, report.prompt, apart) else 0)
+    is_apart = apart > 0 and _is_apart(report, report.prompt, apart)
+    return report.prompt + (apart if is_apart else 0)
 
 
 def _reported_completion(report: Report, prompt: int | None) -> int | None:
@@ -172,33 +213,16 @@ def _remainder(total: int | None, part: int | None) -> int | None:
 
 def _usages(answer: dict[str, Any]) -> list[Any]:
     """Return what is in the places where providers put usage. Groq and Moonshot have their own."""
-    holders = [answer, answer.get("x_groq")]
-    if isinstance(choices := answer.get("choices"), list):
-        holders += choices
+    holders = (answer, answer.get("x_groq"), *_choices(answer))
     found = [each["usage"] for each in holders if isinstance(each, dict) and each.get("usage")]
-    return [*found, answer["usageMetadata"]] if "usageMetadata" in answer else found
+    if "usageMetadata" in answer:
+        found.append(answer["usageMetadata"])
+    return found
 
 
-def _parts(usage: dict[str, Any], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [part for name in names if isinstance(part := usage.get(name), dict)]
-
-
-def _largest(usage: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    """Return the greatest count under any of these names; None if there is none."""
-    greatest = None
-    for name in names:
-        if name in usage and (figure := count(usage[name])) is not None:
-            greatest = figure if greatest is None else max(greatest, figure)
-    return greatest
-
-
-def _greatest(parts: list[dict[str, Any]], names: tuple[str, ...]) -> int:
-    greatest = 0
-    for part in parts:
-        for name in names:
-            if name in part:
-                greatest = max(greatest, count(part[name]) or 0)
-    return greatest
+def _choices(answer: dict[str, Any]) -> list[Any]:
+    choices = answer.get("choices")
+    return choices if isinstance(choices, list) else []
 
 
 def _greater(one: Any, other: Any) -> Any:
@@ -209,6 +233,8 @@ def _greater(one: Any, other: Any) -> Any:
 
 def count(value: Any) -> int | None:
     """Read a number of tokens: an integer, also as a string or with a fraction of zero."""
+    if type(value) is int:  # as nearly always
+        return value if 0 <= value <= _LARGEST else None
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value.partition(".")[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -222,6 +248,8 @@ def _cost(usage: dict[str, Any]) -> Decimal | None:
     Zero may mean that another key at the upstream is billed (OpenRouter's BYOK). Its cost is then
     in another field, or missing.
     """
+    if usage.keys().isdisjoint(_COSTS):
+        return None
     details = usage.get("cost_details")
     beside = money(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
     cost = money(usage.get("cost", usage.get("total_cost")))

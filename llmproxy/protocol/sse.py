@@ -20,6 +20,7 @@ DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _BOM = b"\xef\xbb\xbf"
+_CR, _LF = b"\r\n"  # `in` finds a byte by its number in a tenth of the time
 # Two consecutive line endings: CRLF, LF or CR, in any combination.
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -76,28 +77,42 @@ def split(block: bytes) -> list[bytes]:
 def events(block: bytes) -> Iterator[bytes]:
     """Yield the single events of a block, each with its own end."""
     start = 0
-    for end in _EVENT_END.finditer(block):
-        yield block[start : end.end()]
-        start = end.end()
+    for end in _ends_with_cr(block) if _CR in block else _ends(block):
+        yield block[start:end]
+        start = end
     if start < len(block):
         yield block[start:]
 
 
+def _ends(block: bytes) -> Iterator[int]:
+    """Yield where each event ends, in a block of which all lines end with LF."""
+    end = block.find(b"\n\n")
+    while end >= 0:
+        yield end + 2
+        end = block.find(b"\n\n", end + 2)
+
+
+def _ends_with_cr(block: bytes) -> Iterator[int]:
+    return (end.end() for end in _EVENT_END.finditer(block))
+
+
 def data(event: bytes) -> bytes:
     """Return an event's data, its lines joined; b"" for comments."""
-    if b"\r" not in event and event.endswith(b"\n\n"):  # The form that providers use.
+    if event.startswith(b"data: ") and event.endswith(b"\n\n"):  # The form that providers use.
+        content = event[6:-2]
+        if _LF not in content and _CR not in content:
+            return content
+    if event.startswith(b"event: ") and event.endswith(b"\n\n") and _CR not in event:
         first = event.find(b"\n")
-        if event.startswith(b"data: ") and first == len(event) - 2:
-            return event[6:-2]
-        named = event.startswith(b"event: ") and event.startswith(b"data: ", first + 1)
-        if named and event.find(b"\n", first + 1) == len(event) - 2:
+        is_named = event.startswith(b"data: ", first + 1)
+        if is_named and event.find(b"\n", first + 1) == len(event) - 2:
             return event[first + 7 : -2]
     return b"\n".join(_field(event, b"data"))
 
 
 def name(event: bytes) -> bytes:
     """Return the event's name, b"" if it has none."""
-    return (_field(event, b"event") or [b""])[-1] if b"event" in event else b""
+    return (_field(event, b"event") or [b""])[-1] if event.find(b"event") >= 0 else b""
 
 
 def _field(event: bytes, name: bytes) -> list[bytes]:
@@ -107,11 +122,11 @@ def _field(event: bytes, name: bytes) -> list[bytes]:
 
 def objects(block: bytes) -> list[dict[str, Any]] | None:
     """Return the objects of a block of plain ``data: {…}`` events; None if it has others."""
-    if not (block.startswith(b"data: {") and block.endswith(b"}\n\n")) or b"\r" in block:
+    if not (block.startswith(b"data: {") and block.endswith(b"}\n\n")) or _CR in block:
         return None
     # One array is parsed: JSON contains no unescaped line ends.
     text = block[6:-2]
-    several = b"\n" in text
+    several = _LF in text
     try:
         value = orjson.loads(b"[%b]" % text.replace(b"\n\ndata: ", b",") if several else text)
     except orjson.JSONDecodeError:
@@ -138,7 +153,7 @@ def event(value: Any) -> bytes:
 def _last_end(data: bytes) -> int:
     """Return where the last event of the data ends, or 0."""
     end = data.rfind(b"\n\n") + 2
-    if b"\r" in data:
+    if _CR in data:
         ends = [(data.rfind(mark), len(mark)) for mark in (b"\n\r\n", b"\r\r", b"\n\r", b"\r\n\r")]
         end = max(end, *(found + length for found, length in ends if found >= 0), 1)
     return end if end > 1 else 0

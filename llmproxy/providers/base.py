@@ -46,7 +46,9 @@ def price(value: Any) -> Decimal | None:
 
 def printable(value: Any) -> str:
     """Read a short text, without characters that cannot be stored."""
-    return "".join(filter(str.isprintable, value))[:200] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return (value if value.isprintable() else "".join(filter(str.isprintable, value)))[:200]
 
 
 def size(value: Any) -> int | None:

@@ -243,9 +243,6 @@ class Exchange(RunningRequest):
     def _outcome(self, status: str) -> tuple[Receipt, int]:
         """Return the receipt, and the tokens to charge."""
         usage, source, final = self._used(status)
-        columns = figures(usage, self.model.weights, self._prices)
-        if source == Source.NONE:
-            columns["cost"] = None
         receipt = Receipt(
             model=self.model.name,
             status=status,
@@ -257,8 +254,10 @@ class Exchange(RunningRequest):
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
-            **columns,
         )
+        vars(receipt).update(figures(usage, self.model.weights, self._prices))
+        if source == Source.NONE:
+            receipt.cost = None
         return receipt, pricing.charge(usage, self.model.weights)
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:

@@ -61,6 +61,7 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
         self._splitter = opening.splitter
         self._most_output = exchange.most_output + exchange.call.echoed
         self._silence = 0.0
+        self._patience = min(settings.KEEPALIVE_SECONDS, settings.UPSTREAM_IDLE_TIMEOUT)
         self._done = self._closes = self._ends_here = False
         self._error: UpstreamError | None = None
         exchange.content_began()
@@ -152,10 +153,13 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
         """Return whole events, or a comment after a while of silence. Sets how the stream ended."""
         # A complete answer lacks at most its last event.
         is_complete = self._closes and self._exchange.usage_is_final
-        patience = _AFTER_ALL_SECONDS if is_complete else settings.KEEPALIVE_SECONDS
-        pause = min(patience, settings.UPSTREAM_IDLE_TIMEOUT)
+        pause = min(_AFTER_ALL_SECONDS, self._patience) if is_complete else self._patience
         try:
-            data = await self._answer.read(timeout=pause)
+            data = None
+            while data is None:
+                if (arrival := self._answer.arrival(pause)) is not None:
+                    await arrival
+                data = self._answer.take()
             if data:
                 self._silence = 0.0
                 return self._splitter.feed(data)

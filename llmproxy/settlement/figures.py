@@ -1,7 +1,7 @@
 """Computing the columns of a receipt from usage, weights and prices. Pure."""
 
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from llmproxy.catalog import pricing
 from llmproxy.catalog.pricing import Prices, Weights
@@ -17,37 +17,32 @@ class Figures(TypedDict):
     cache_write_tokens: int
     reasoning_tokens: int
     surplus_tokens: int
-    price_prompt: Decimal | None
-    price_completion: Decimal | None
-    price_cached: Decimal | None
-    price_cache_write: Decimal | None
-    price_request: Decimal | None
-    weight_prompt: Decimal
-    weight_completion: Decimal
-    weight_cache_read: Decimal
-    weight_cache_write: Decimal
+    price_prompt: str | None
+    price_completion: str | None
+    price_cached: str | None
+    price_cache_write: str | None
+    price_request: str | None
+    weight_prompt: str
+    weight_completion: str
+    weight_cache_read: str
+    weight_cache_write: str
     cost: Decimal | None
     upstream_cost: Decimal | None
 
 
 def figures(usage: Usage, weights: Weights, prices: Prices) -> Figures:
     """Return the columns for this usage, charged by these weights and prices."""
-    return {
+    columns: Any = {
+        **prices.columns,
+        **weights.columns,
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "cached_tokens": usage.cache_read,
         "cache_write_tokens": usage.cache_write,
         "reasoning_tokens": usage.reasoning,
         "surplus_tokens": usage.surplus,
-        "price_prompt": prices.prompt,
-        "price_completion": prices.completion,
-        "price_cached": prices.cached,
-        "price_cache_write": prices.cache_write,
-        "price_request": prices.request,
-        "weight_prompt": weights.prompt,
-        "weight_completion": weights.completion,
-        "weight_cache_read": weights.of_reads,
-        "weight_cache_write": weights.of_writes,
         "cost": pricing.cost(usage, prices),
         "upstream_cost": usage.cost,
     }
+    figures: Figures = columns
+    return figures

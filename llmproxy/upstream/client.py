@@ -79,7 +79,8 @@ class UpstreamAnswer:
 
     def __init__(self, response: Response, provider: Provider) -> None:
         self.id = printable(_text(response, provider.dialect.id_header))
-        self._by = asyncio.get_running_loop().time() + settings.UPSTREAM_TOTAL_TIMEOUT
+        self._time = asyncio.get_running_loop().time
+        self._by = self._time() + settings.UPSTREAM_TOTAL_TIMEOUT
         self._body = response.body
         # We request no compression, but some providers compress anyway.
         encoded = response.headers.get(b"content-encoding") in (b"gzip", b"deflate")
@@ -91,22 +92,39 @@ class UpstreamAnswer:
         Raises ``TimeoutError`` after ``timeout`` seconds of silence (the body can be read again),
         and ``AttemptFailed`` if the connection breaks or the answer exceeds its total time.
         """
-        if asyncio.get_running_loop().time() > self._by:
+        while True:
+            if (arrival := self.arrival(timeout)) is not None:
+                await arrival
+            if (data := self.take()) is not None:
+                return data
+
+    def arrival(self, timeout: float | None) -> asyncio.Future[None] | None:
+        """Return what is done when there is something to take, None if there may be.
+
+        It fails with ``TimeoutError`` after so many seconds. Raises ``AttemptFailed`` as ``read``
+        does.
+        """
+        now = self._time()
+        if now > self._by:
             raise AttemptFailed(UpstreamTimeout(), outcome="total_timeout")
+        if self._inflater is not None and self._inflater.has_more:
+            return None
+        return self._body.arrival(None if timeout is None else now + timeout)
+
+    def take(self) -> bytes | None:
+        """Return the bytes that have arrived, b"" at the end, and None if there are none yet."""
         try:
-            if self._inflater is None:
-                return await self._body.read(timeout)
-            return await self._read_plain(self._inflater, timeout)
+            return self._body.take() if self._inflater is None else self._inflated(self._inflater)
         except httpx.HTTPError as error:
             raise _mapped(error) from error
         except zlib.error as error:
             raise AttemptFailed(UpstreamError(), outcome="garbage") from error
 
-    async def _read_plain(self, inflater: Inflater, timeout: float | None) -> bytes:
+    def _inflated(self, inflater: Inflater) -> bytes | None:
         plain = inflater.more()
-        while not plain and (data := await self._body.read(timeout)):
+        while not plain and (data := self._body.take()):
             plain = inflater.feed(data)
-        return plain
+        return plain or data
 
     async def read_all(self, timeout: float) -> bytes:
         """Return the whole body. Raises ``AttemptFailed`` if it is incomplete or times out."""

@@ -1,6 +1,7 @@
 """One connection to a provider: HTTP/1.1 on asyncio.Protocol and httptools."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from typing import Any, cast
@@ -8,6 +9,7 @@ from typing import Any, cast
 import httptools
 import httpx
 
+from core.loops import Alarm
 from llmproxy import metrics
 
 _AHEAD_BYTES = 1_000_000
@@ -25,10 +27,11 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.closed = False
         self.idle_since = 0.0
+        self._alarm = Alarm(self._expire)
+        self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._head: asyncio.Future[tuple[int, dict[bytes, bytes]]] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._header_count = 0
@@ -76,27 +79,24 @@ class Connection(asyncio.Protocol):
         self._head = answered
         self._sent_at = time.monotonic()
         self._transport.writelines([head, body])
-        timer = None if by is None else self._loop.call_at(by, _expire, answered)
+        self._alarm.set_at(math.inf if by is None else by)
         try:
             return await answered
         except BaseException:
             self.cut()
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def read(self, timeout: float | None) -> bytes:
         """See ``Body.read``."""
-        if not self._chunks and not self._over and self._failure is None:
-            waiter = self._waiter = self._loop.create_future()
-            timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
-            try:
-                await waiter
-            finally:
-                self._waiter = None
-                if timer is not None:
-                    timer.cancel()
+        by = None if timeout is None else self._loop.time() + timeout
+        while True:
+            if (arrival := self.arrival(by)) is not None:
+                await arrival
+            if (data := self.take()) is not None:
+                return data
+
+    def take(self) -> bytes | None:
+        """Return bytes that have arrived, b"" at the end, and None while there are none."""
         if self._chunks:
             data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
@@ -107,7 +107,18 @@ class Connection(asyncio.Protocol):
             return data
         if self._failure is not None:
             raise self._failure
-        return b""
+        return b"" if self._over else None
+
+    def arrival(self, by: float | None) -> asyncio.Future[None] | None:
+        """Return what is done when there is something to take, None if there is.
+
+        It fails with ``TimeoutError`` at the given time of the event loop's clock.
+        """
+        if self._chunks or self._over or self._failure is not None:
+            return None
+        self._waiter = self._loop.create_future()
+        self._alarm.set_at(math.inf if by is None else by)
+        return self._waiter
 
     def when_over(self, callback: Any) -> None:
         """Call back once, when the response is complete or the connection is lost."""
@@ -143,6 +154,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
+        self._alarm.stop()
         metrics.CONNECTIONS.dec()
         if self._ends_with_connection and error is None:
             self.on_message_complete()
@@ -190,6 +202,13 @@ class Connection(asyncio.Protocol):
         if self._when_over is not None:
             self._call_over()
 
+    def _expire(self) -> None:
+        """Fail what is awaited. The alarm is not cleared for what has come, only set anew."""
+        for awaited in (self._head, self._waiter):
+            if awaited is not None and not awaited.done():
+                awaited.set_exception(TimeoutError())
+                return
+
     def _fail(self, failure: httpx.TransportError) -> None:
         if self._failure is None:
             self._failure = failure
@@ -199,16 +218,12 @@ class Connection(asyncio.Protocol):
         self._call_over()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _call_over(self) -> None:
         callback, self._when_over = self._when_over, None
         if callback is not None:
             self._chunks.clear()  # They will not be read.
             callback()
-
-
-def _expire(waiter: asyncio.Future[Any]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())

@@ -14,14 +14,14 @@ class Inflater:
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._has_more = False
+        self.has_more = False
 
     def feed(self, data: bytes) -> bytes:
         """Return the beginning of the output for the next bytes; b"" if there is none yet."""
         plain = self._zlib.decompress(data, AT_ONCE)
-        self._has_more = len(plain) == AT_ONCE
+        self.has_more = len(plain) == AT_ONCE
         return plain
 
     def more(self) -> bytes:
         """Return the next output. More input is allowed only after this returned b""."""
-        return self.feed(self._zlib.unconsumed_tail) if self._has_more else b""
+        return self.feed(self._zlib.unconsumed_tail) if self.has_more else b""

@@ -174,6 +174,8 @@ class Body(httpx.AsyncByteStream):
 
     def __init__(self, connection: Connection, transport: Transport, origin: Origin) -> None:
         self._connection = connection
+        # ``read`` in two steps, without a coroutine of its own, which is a tenth of a chunk's work.
+        self.take, self.arrival = connection.take, connection.arrival
         self._transport = transport
         self._origin = origin
         self._open = True

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from config.protocol import Cycle
-from core.http.headers import PLAIN_HEAD
+from core.http.headers import PLAIN_HEAD, PlainHead, plain_head
 
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
@@ -49,14 +49,29 @@ async def answered(
         keep_alive=stays,
         on_response=lambda: None,
     )
+    if isinstance(cycle, Cycle):
+        start: Any = messages[0]
+        head = {**start, PLAIN_HEAD: head_of(start["headers"])}
+        messages = [head, *messages[1:]]
+        if len(messages) == 2 and head[PLAIN_HEAD].length is not None:  # known as a whole
+            messages = [{**head, "body": messages[1]["body"]}]
     for message in messages:
-        await cycle.send(message)  # type: ignore[arg-type]
+        part = message["body"] if message.get("more_body") else b""
+        if not (isinstance(cycle, Cycle) and cycle.write_part(part)):
+            await cycle.send(message)  # type: ignore[arg-type]
     return written.data, cycle.keep_alive, written.is_closed
+
+
+def head_of(headers: Headers) -> PlainHead:
+    names = tuple(name.decode() for name, _ in headers)
+    values = tuple(value.decode("latin-1") for _, value in headers)
+    by_name = dict(zip(names, values, strict=True))
+    length = int(by_name["content-length"]) if "content-length" in by_name else None
+    return plain_head(names, values, length=length, closes=by_name.get("connection") == "close")
 
 
 def messages_of(status: int, headers: Headers, parts: list[bytes]) -> list[dict[str, Any]]:
     start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
-    start[PLAIN_HEAD] = True
     body = [{"type": "http.response.body", "body": part, "more_body": True} for part in parts[:-1]]
     return [start, *body, {"type": "http.response.body", "body": parts[-1]}]
 

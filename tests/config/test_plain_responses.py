@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import BadHeaderError, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from core.http.responses import PlainResponse, PlainStream
 
@@ -34,3 +34,18 @@ def test_they_have_all_that_djangos_have(ours: HttpResponseBase, django: HttpRes
     assert dict(ours.headers) == dict(django.headers)
     assert ours.headers["content-type"] == django.headers["Content-Type"]
     assert ours.status_code == 200
+
+
+def test_their_headers_can_be_changed_in_djangos_way() -> None:
+    response = PlainResponse(b"{}", {"Content-Type": "application/json", "X-One": "1"})
+    response["content-type"] = "text/plain"
+    response.headers.setdefault("X-ONE", "2")
+    response.headers.setdefault("x-two", "2")
+    del response["X-One"]
+
+    assert response.has_header("X-Two")
+    assert dict(response.headers) == {"Content-Type": "text/plain", "X-Two": "2"}
+    assert response.headers.pop("CONTENT-TYPE") == ("Content-Type", "text/plain")
+    assert response.headers.pop("Content-Type", "none") == "none"
+    with pytest.raises(BadHeaderError):
+        response["X-Two"] = "a\r\nb"

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 import redis
 import structlog
 from django.utils import timezone
@@ -111,7 +112,7 @@ def peek(*, user_id: int, api_key: UUID | None, limits: Limits) -> State:
     keys, words = _keys(user_id, api_key, limits), ("peek", *_times(), *limits.as_numbers)
     try:
         client = _client(settings.REDIS_URL, settings.LIMITS_REDIS_TIMEOUT)
-        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, *words)))
+        return State(*map(int, client.eval(_SCRIPT.text, len(keys), *keys, orjson.dumps(words))))
     except redis.RedisError:
         running = len(_running[user_id]) if user_id in _running else 0
         now = time.monotonic()
@@ -186,10 +187,11 @@ class _Limiter:
         return slot
 
     async def _ask(self, slot: Slot, api_key: UUID | None, limits: Limits) -> State:
-        keys, wanted = _keys(slot.user_id, api_key, limits), (slot.counted, slot.id, self._lease_ms)
-        words = ("admit", *self._times, *limits.as_numbers, *wanted)
+        keys = _keys(slot.user_id, api_key, limits)
+        wanted = (slot.counted, slot.id, self._lease_ms)
+        arguments = ("admit", *self._times, *limits.as_numbers, *wanted)
         try:
-            state = State(*await self._redis.run(_SCRIPT, keys, words))
+            state = State(*await self._redis.run(_SCRIPT, keys, arguments))
         except RedisUnavailable as away:
             # The script may have run, although the answer did not arrive in time.
             slot.shared = away.__cause__ is not None
@@ -209,30 +211,30 @@ class _Limiter:
             done.set_result(None)
             return done
         keys, difference = (_of_user(slot.user_id),), min(charged, MOST_TOKENS) - slot.counted
-        words = ("release", slot.id, slot.bucket, difference)
-        return self._watched(self._redis.send(_SCRIPT, keys, words), keys, words)
+        arguments = ("release", slot.id, slot.bucket, difference)
+        return self._watched(self._redis.send(_SCRIPT, keys, arguments), keys, arguments)
 
     def _watched(
-        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], words: Sequence[Any]
+        self, sent: asyncio.Future[Any] | None, keys: Sequence[str], arguments: Sequence[Any]
     ) -> asyncio.Future[Any]:
         """Repeat a release in the background until Redis has received it."""
 
         def ended(one: asyncio.Future[Any]) -> None:
             self._releasing.discard(one)
             if one is sent and not one.cancelled() and one.exception():
-                self._watched(None, keys, words)
+                self._watched(None, keys, arguments)
 
-        releasing = sent or asyncio.create_task(self._keep_telling(keys, words))
+        releasing = sent or asyncio.create_task(self._keep_telling(keys, arguments))
         self._releasing.add(releasing)
         releasing.add_done_callback(ended)
         return releasing
 
-    async def _keep_telling(self, keys: Sequence[str], words: Sequence[Any]) -> None:
+    async def _keep_telling(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
         """Retry until Redis is available, or until the lease would have expired."""
         deadline = time.monotonic() + self._lease
         while time.monotonic() < deadline:
             try:
-                await self._redis.run(_SCRIPT, keys, words)
+                await self._redis.run(_SCRIPT, keys, arguments)
                 return
             except ScriptFailed:
                 return  # Each time it is sent.
@@ -241,11 +243,11 @@ class _Limiter:
 
     async def renew(self) -> None:
         for user_id, slots in list(_running.items()):
-            words = ("renew", *self._times, self._lease_ms, *slots)
+            arguments = ("renew", *self._times, self._lease_ms, *slots)
             for slot in slots.values():  # Also slots that were assigned while it was unavailable.
                 slot.shared = True
             try:
-                await self._redis.run(_SCRIPT, (_of_user(user_id),), words)
+                await self._redis.run(_SCRIPT, (_of_user(user_id),), arguments)
             except ScriptFailed:
                 continue
             except RedisUnavailable:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import hiredis
+import orjson
 import structlog
 from redis.asyncio.connection import SSLConnection, parse_url
 
@@ -51,11 +52,27 @@ class ScriptFailed(RedisUnavailable):
 
 
 class Script:
-    """A Lua script, and the digest under which the server caches it."""
+    """A Lua script, and the digest under which the server caches it.
+
+    Its arguments are one for Redis, ``ARGV[1]``: an array in JSON. To write each apart takes four
+    times the instructions here, and as much there.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self._by_digest = hiredis.pack_command(("EVALSHA", self.digest)).partition(b"\r\n")[2]  # type: ignore[arg-type]  # any length
+        self._by_text = hiredis.pack_command(("EVAL", text)).partition(b"\r\n")[2]  # type: ignore[arg-type]  # any length
+
+    def command(
+        self, keys: Sequence[str], arguments: Sequence[Any], *, is_cached: bool = True
+    ) -> bytes:
+        """Return its call, as Redis reads it: by the digest, or with the text."""
+        what = self._by_digest if is_cached else self._by_text
+        command = b"*%d\r\n%b$1\r\n%d\r\n" % (len(keys) + 4, what, len(keys))
+        for word in (*map(str.encode, keys), orjson.dumps(arguments)):
+            command += b"$%d\r\n%b\r\n" % (len(word), word)
+        return command
 
 
 class RedisLink:
@@ -88,16 +105,15 @@ class RedisLink:
         have run in part, or ``Redirected``.
         """
         sent = None if asking else self.send(script, keys, arguments)
-        words = (len(keys), *keys, *arguments)
         try:
             try:
-                return await (sent or self._ask(script, words, asking))
+                return await (sent or self._ask(script, keys, arguments, asking))
             except ConnectionError:
-                return await self._ask(script, words, asking)
+                return await self._ask(script, keys, arguments, asking)
             except hiredis.ReplyError as error:
                 if sent is None or not _is_unknown_script(error):
                     raise
-                return await self._ask(script, words, asking)
+                return await self._ask(script, keys, arguments, asking)
         except (OSError, hiredis.HiredisError) as error:
             if isinstance(error, hiredis.ReplyError) and str(error).startswith(_REDIRECTIONS):
                 raise Redirected(str(error)) from error
@@ -114,7 +130,7 @@ class RedisLink:
         pipe = self._pipe
         if pipe is None or pipe.closed:
             return None
-        return pipe.send("EVALSHA", script.digest, len(keys), *keys, *arguments)
+        return pipe.send_packed(script.command(keys, arguments))
 
     @property
     def is_connected(self) -> bool:
@@ -136,14 +152,17 @@ class RedisLink:
         if self._pipe:
             self._pipe.close()
 
-    async def _ask(self, script: Script, words: tuple[Any, ...], asking: bool) -> Any:
+    async def _ask(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Any], asking: bool
+    ) -> Any:
         pipe = await self._connected()
         try:
-            return await pipe.send_asking(asking, "EVALSHA", script.digest, *words)
+            return await pipe.send_packed(script.command(keys, arguments), asking=asking)
         except hiredis.ReplyError as error:
             if not _is_unknown_script(error):
                 raise
-            return await pipe.send_asking(asking, "EVAL", script.text, *words)
+            whole = script.command(keys, arguments, is_cached=False)
+            return await pipe.send_packed(whole, asking=asking)
 
     async def _connected(self) -> "_Pipe":
         if self._pipe and not self._pipe.closed:
@@ -193,26 +212,26 @@ class _Pipe(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.closed = False
 
-    def send(self, *words: str | bytes | int | float) -> asyncio.Future[Any]:
+    def send(self, *words: str | int | float) -> asyncio.Future[Any]:
         """Send a command with the others of this turn; the future gets its reply."""
+        return self.send_packed(hiredis.pack_command(words))  # type: ignore[arg-type]  # any length
+
+    def send_packed(self, command: bytes, *, asking: bool = False) -> asyncio.Future[Any]:
+        """Do as ``send`` with a command as Redis reads it, ``asking`` with a cluster's ASKING."""
+        if asking:
+            self.send("ASKING").add_done_callback(_seen)
         reply: asyncio.Future[Any] = self._loop.create_future()
         if self.closed:
             reply.set_exception(ConnectionResetError())
             return reply
         if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # any length
+        self._unsent.append(command)
         self._waiting.append(reply)
         if self._watch is None:
             self._silent_turns = 0
             self._watch = self._loop.call_later(self._turn, self._listen)
         return reply
-
-    def send_asking(self, asking: bool, *words: str | bytes | int | float) -> asyncio.Future[Any]:
-        """Send a command, with a cluster's ASKING before it if that is wanted."""
-        if asking:
-            self.send("ASKING").add_done_callback(_seen)
-        return self.send(*words)
 
     def close(self, error: Exception | None = None) -> None:
         """Fail every waiting call."""

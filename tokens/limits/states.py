@@ -39,7 +39,7 @@ class Limits:
 
     @cached_property
     def as_numbers(self) -> tuple[int, int, int, int]:
-        """Return the limits for the script, in which -1 is no limit."""
+        """Return the limits as numbers, of which -1 is no limit."""
         of_key = self.key_requests_per_minute
         return (
             self.requests_per_minute,
@@ -68,5 +68,6 @@ def duration(ms: int) -> str:
     if 0 < ms < 1000:
         return f"{ms}ms"
     minutes, rest = divmod(ms, 60_000)
-    seconds = f"{rest / 1000:g}s"
-    return f"{minutes}m{seconds}" if minutes else seconds
+    whole, rest = divmod(rest, 1000)
+    seconds = f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -59,7 +59,7 @@ class ChatStream(RelayedStream):
     def _pass_plain(self, block: bytes, text: str) -> bytes:
         """Count the output of chunks that differ from the previous one only in their text."""
         self._closes = False
-        self._exchange.tally.add(len(text), events=block.count(b"\n\n"))
+        self._exchange.tally.add(len(text), events=self._plain.chunks)
         return self._show_plain(block, text)
 
     def _pass_simple(self, block: bytes, chunks: list[Chunk]) -> bytes:

@@ -47,7 +47,7 @@ class NativeStream(RelayedStream):
     def _read(self, block: bytes) -> bytes:
         text = self._plain.text(block)
         if text is not None:
-            self._exchange.tally.add(len(text), events=block.count(b"\n\n"))
+            self._exchange.tally.add(len(text), events=self._plain.chunks)
             return block
         return b"".join([self._pass_event(event) for event in sse.events(block)])
 

@@ -7,7 +7,8 @@ does is the requests'. ``python -m tests.load.apps.alone PORT``
 import math
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any
 
 import uvicorn
@@ -20,11 +21,17 @@ from config.worker import Worker
 @markcoroutinefunction
 def application(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
     """Serve one ASGI connection."""
-    from config import asgi
-
     if scope["type"] == "http" and scope["path"] == "/hold":
         return _hold(send)
-    return asgi.serve(scope, receive, send)
+    return _serve()(scope, receive, send)
+
+
+@cache
+def _serve() -> Callable[[Any, Any, Any], Coroutine[Any, Any, None]]:
+    """Return the product's own function, which is loaded once the server runs."""
+    from config import asgi
+
+    return asgi.serve
 
 
 async def _hold(send: Any) -> None:

@@ -1,7 +1,8 @@
 -- The limits of one user and one of their keys, in one step: see tokens/limits.py.
 --
 -- KEYS   1 window of the user   [2 window of the key, if it has a limit of its own]
--- ARGV   1 what to do   2 … as below   (all times in ms; the clock is the server's own)
+-- ARGV   1 an array in JSON: 1 what to do   2 … as below
+--        (all times in ms; the clock is the server's own)
 --
 -- Time is cut into buckets, which count until the last request that they may hold is one window
 -- old. A window is a hash, of which most requests read and write one field, and add one:
@@ -11,7 +12,8 @@
 -- Numbers are packed as doubles: exact up to 2^53, at a quarter of the cost of text. They make
 -- `window` too long for the compact form of a hash, in which each look-up is a search.
 
-local act, call, pack, unpacked = ARGV[1], redis.call, struct.pack, struct.unpack
+local words = cjson.decode(ARGV[1])
+local act, call, pack, unpacked = words[1], redis.call, struct.pack, struct.unpack
 
 local WINDOW = '<ddddddddddd'
 local FIRST, LAST = 1, 2 -- numbers of its buckets: none, if the first is beyond the last
@@ -25,11 +27,11 @@ local LEASE = '<dd' -- its end, and the number of the bucket that counts the req
 
 -- 2 id, 3 the bucket that counts it, 4 what it used beyond what was counted (mostly negative).
 if act == 'release' then
-  if call('HDEL', KEYS[1], ARGV[2]) == 0 then
+  if call('HDEL', KEYS[1], words[2]) == 0 then
     return 1 -- told before, or its lease was over
   end
-  local found = call('HMGET', KEYS[1], 'window', ARGV[3])
-  local user, number, more = {unpacked(WINDOW, found[1])}, tonumber(ARGV[3]), tonumber(ARGV[4])
+  local found = call('HMGET', KEYS[1], 'window', words[3])
+  local user, number, more = {unpacked(WINDOW, found[1])}, tonumber(words[3]), tonumber(words[4])
   user[RUNNING] = user[RUNNING] - 1
   if number < user[FIRST] or number > user[LAST] then
     more = 0 -- it counts no more
@@ -38,7 +40,7 @@ if act == 'release' then
   if found[2] then
     local requests, tokens, following = unpacked(BUCKET, found[2])
     call('HSET', KEYS[1], 'window', pack(WINDOW, unpack(user)),
-      ARGV[3], pack(BUCKET, requests, tokens + more, following))
+      words[3], pack(BUCKET, requests, tokens + more, following))
   else
     user[LAST_TOKENS] = user[LAST_TOKENS] + more
     call('HSET', KEYS[1], 'window', pack(WINDOW, unpack(user)))
@@ -46,7 +48,7 @@ if act == 'release' then
   return 1
 end
 
-local span, size = tonumber(ARGV[2]), tonumber(ARGV[3])
+local span, size = tonumber(words[2]), tonumber(words[3])
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local leaves = now - now % size + size + span -- the bucket of now
@@ -140,11 +142,11 @@ end
 
 -- 4 lease, 5 … ids: these requests still run, also those that were let in while Redis was away.
 if act == 'renew' then
-  local user, lease = open(KEYS[1], call('HGET', KEYS[1], 'window')), tonumber(ARGV[4])
+  local user, lease = open(KEYS[1], call('HGET', KEYS[1], 'window')), tonumber(words[4])
   user[LAPSE] = math.min(user[LAPSE], now + lease)
-  for i = 5, #ARGV do
+  for i = 5, #words do
     local renewed = pack(LEASE, now + lease, 0)
-    user[RUNNING] = user[RUNNING] + call('HSET', KEYS[1], ARGV[i], renewed)
+    user[RUNNING] = user[RUNNING] + call('HSET', KEYS[1], words[i], renewed)
   end
   write(KEYS[1], user, lease)
   return 1
@@ -153,8 +155,8 @@ end
 -- admit: 4 requests, 5 tokens, 6 slots, 7 requests of the key, 8 tokens to count, 9 id, 10 lease.
 -- peek: the first four, and nothing is counted.
 local requests, tokens, slots, of_key =
-  tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local cost, id, lease = tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+  tonumber(words[4]), tonumber(words[5]), tonumber(words[6]), tonumber(words[7])
+local cost, id, lease = tonumber(words[8]), words[9], tonumber(words[10])
 local found = call('HMGET', KEYS[1], 'window', id or '')
 local user = open(KEYS[1], found[1])
 local key = KEYS[2] and open(KEYS[2], call('HGET', KEYS[2], 'window'))
