@@ -202,7 +202,7 @@ def test_killed_halfway_and_run_again(before: psycopg.Connection) -> None:
         migrating.wait()
     assert (kind(before), receipts(before)) == ("r", old)
 
-    migrate(name, "tokens")
+    migrate(name, "tokens", "0019")
     assert (kind(before), receipts(before)) == ("p", old)
 
     # It was done, and killed before that was recorded.

@@ -1,6 +1,7 @@
 """Balances, limits and usage. Every amount is a whole number of LLM tokens."""
 
 from tokens.models.allowances import FreeAllowance, Mailbox, MailboxKey
+from tokens.models.analytics import AnalyticsFeed, ReceiptChange
 from tokens.models.balances import (
     Adjustment,
     Balance,
@@ -17,6 +18,7 @@ from tokens.models.usage import Aggregation, DailyTotal, DailyUsage, RefusedDay,
 __all__ = [
     "Adjustment",
     "Aggregation",
+    "AnalyticsFeed",
     "Balance",
     "DailyTotal",
     "DailyUsage",
@@ -27,6 +29,7 @@ __all__ = [
     "KeySpending",
     "Mailbox",
     "MailboxKey",
+    "ReceiptChange",
     "RefusedDay",
     "Reservation",
     "SessionSpending",

@@ -171,7 +171,7 @@ def drop(month: Month, condition: str) -> bool:
         return True
 
     try:
-        return _patiently(step)
+        return patiently(step)
     except DatabaseError as error:
         reason = _NOT_DROPPED.get(type(error.__cause__))  # type: ignore[arg-type]
         if reason is None:
@@ -213,7 +213,7 @@ def _create_alone(month: Month) -> bool:
         _attach_table(cursor, month)
         return True
 
-    return _patiently(step)
+    return patiently(step)
 
 
 def _create_beside_requests(month: Month) -> bool:
@@ -259,7 +259,7 @@ def _create_beside_requests(month: Month) -> bool:
         _attach_table(cursor, month)
         return True
 
-    return _patiently(exclude) and _patiently(check) and _patiently(create)
+    return patiently(exclude) and patiently(check) and patiently(create)
 
 
 def _give_up_in_time(month: Month) -> None:
@@ -274,7 +274,7 @@ def _give_up_in_time(month: Month) -> None:
         return True
 
     try:
-        _patiently(include)
+        patiently(include)
     except OperationalError as error:
         if not isinstance(error.__cause__, _BUSY):
             raise
@@ -323,7 +323,7 @@ def _constraint(month: Month) -> str:
     return f"usage_not_of_{month.first:%Y_%m}"
 
 
-def _patiently(step: Callable[[Any], bool]) -> bool:
+def patiently(step: Callable[[Any], bool]) -> bool:
     """Run a step in a transaction, again while a lock is not free."""
     for left in reversed(range(_ATTEMPTS)):
         try:
