@@ -132,20 +132,21 @@ def forget(rows: list[int]) -> None:
 
 
 def stored() -> Iterator[Metric]:
-    """Collects how far the feed is behind, for Prometheus; nothing if there is none."""
-    with at_most(seconds=2):
-        feed = AnalyticsFeed.objects.first()
-        if feed is None:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(_WAITING)
-            waiting = cursor.fetchone()[0]
-    behind = timezone.now() - (feed.fed_until or feed.started_at)
-    yield GaugeMetricFamily(
+    """Collects how far the feed is behind, for Prometheus; without a feed there are no figures."""
+    lag = GaugeMetricFamily(
         "tokengate_analytics_lag_seconds",
         "How old the last moment is of which ClickHouse has everything.",
-        value=max(0.0, behind.total_seconds()),
+        labels=[],
     )
-    yield GaugeMetricFamily(
-        "tokengate_analytics_waiting", "Changes that are not in ClickHouse yet.", value=waiting
+    waiting = GaugeMetricFamily(
+        "tokengate_analytics_waiting", "Changes that are not in ClickHouse yet.", labels=[]
     )
+    with at_most(seconds=2):
+        feed = AnalyticsFeed.objects.first()
+        if feed is not None:
+            behind = timezone.now() - (feed.fed_until or feed.started_at)
+            lag.add_metric([], max(0.0, behind.total_seconds()))
+            with connection.cursor() as cursor:
+                cursor.execute(_WAITING)
+                waiting.add_metric([], cursor.fetchone()[0])
+    yield from (lag, waiting)
