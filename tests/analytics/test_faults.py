@@ -7,18 +7,22 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
 from threading import Event
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from core.models import Operation
 from tests.analytics.clickhouse import ROOT, ClickHouse
 from tests.analytics.equality import assert_equal, today
 from tests.analytics.program import Program
 from tests.factories import UserFactory
+from tests.tokens.months import id_of
 from tests.tokens.usage import used
 from tests.waiting import wait_for
 from tests.webserver import database_url
@@ -27,6 +31,7 @@ from tokens.analytics import comparison, feed, figures, warehouse
 from tokens.ledger import Correction, Receipt
 from tokens.models import AnalyticsFeed, ReceiptChange, UsageRecord
 from tokens.tasks import feed_analytics
+from tokens.usage import aggregates, retention
 
 
 @pytest.fixture
@@ -313,3 +318,98 @@ def test_a_copy_that_is_dropped_meanwhile_begins_anew(
 
 def test_days_of_a_new_feed_are_counted_from_what_is_kept(fed: ClickHouse) -> None:
     assert comparison.days() == [today()]
+
+
+def test_what_retention_deletes_before_it_is_fed_is_read_from_postgresql(
+    fed: ClickHouse, user: User
+) -> None:
+    old = timezone.now() - timedelta(days=60)
+    used(user, at=old, charged=5, id=id_of(old))
+    aggregates.aggregate(since=old.date())
+    assert retention.prune(keep_days=40) == 1
+
+    feed.feed()
+
+    ours = figures.current()
+    assert ours is not None
+    assert not ours.covers(old.date())
+    assert ours.covers(today())
+    assert comparison.prove() > 0
+
+
+def test_what_is_deleted_after_it_was_fed_stays(fed: ClickHouse, user: User) -> None:
+    old = timezone.now() - timedelta(days=60)
+    used(user, at=old, charged=5, id=id_of(old))
+    aggregates.aggregate(since=old.date())
+    feed.feed()
+    assert retention.prune(keep_days=40) == 1
+
+    feed.feed()
+
+    ours = figures.current()
+    assert ours is not None
+    assert ours.covers(old.date())
+    assert charged() == 6
+    assert_equal()
+    assert comparison.prove() > 0
+
+
+def test_a_table_that_was_created_anew_is_noted_and_copied_again(
+    fed: ClickHouse, user: User
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tokens_usagerecord DISABLE TRIGGER receipts_noted_inserted")
+    used(user, at=timezone.now(), charged=2)
+    assert not ReceiptChange.objects.exists()
+
+    feed.feed()
+
+    assert_equal()
+    assert charged() == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO {0} SELECT * REPLACE (generateUUIDv4() AS id) FROM {0} FINAL",
+        "INSERT INTO {0} SELECT * REPLACE (7 AS charged, version + 1 AS version) FROM {0}",
+        "INSERT INTO {0} SELECT * REPLACE ('pro' AS plan, version + 1 AS version) FROM {0}",
+        "INSERT INTO {0} SELECT * REPLACE (1 AS is_deleted, version + 1 AS version) FROM {0}",
+    ],
+)
+def test_the_comparison_finds_what_differs(fed: ClickHouse, change: str) -> None:
+    assert comparison.prove() > 0
+    warehouse._command(change.format(warehouse.RECEIPTS))
+
+    with pytest.raises(comparison.Differs) as found:
+        comparison.prove()
+
+    assert {one.day for one in found.value.differences} == {today()}
+    assert Operation.objects.get(name="verify-analytics").succeeded is False
+    with pytest.raises(CommandError, match="differ"):
+        call_command("feed_analytics", "--verify", stderr=StringIO())
+
+
+def test_requests_during_a_comparison_are_no_difference(fed: ClickHouse, user: User) -> None:
+    """What is noted and not fed is left out of both sums."""
+    ledger.open_account(user.pk)
+    over = Event()
+
+    def work() -> None:
+        try:
+            while not over.is_set():
+                hold = ledger.reserve(user_id=user.pk, amount=5, ttl=60)
+                ledger.settle(hold=hold, charge=5, receipt=Receipt(model="m"))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(work)
+        try:
+            for _ in range(5):
+                assert comparison.prove() == 1
+        finally:
+            over.set()
+        worker.result()
+    feed.feed()
+    assert_equal()

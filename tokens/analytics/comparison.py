@@ -35,12 +35,12 @@ _SUMS = f"""
     SELECT {", ".join(COMPARED)}, count(), {", ".join(f"sum({name})" for name in SUMMED)},
            sum(ifNull(cost, 0)), sum(duration_ms)
       FROM {warehouse.RECEIPTS} FINAL
-     WHERE {warehouse.OF_PERIOD} AND id NOT IN {{but:Array(UUID)}}
-     GROUP BY {", ".join(COMPARED)}
-"""  # noqa: S608 - of constants
+     WHERE {warehouse.OF_PERIOD}"""  # noqa: S608 - of constants
 
-
+_GROUPS = f" GROUP BY {', '.join(COMPARED)}"
 _WAIT_SECONDS = 60.0
+# The text of a query of ClickHouse is limited to 256 KiB by default.
+_MOST_PENDING = 5_000
 
 
 class Busy(Exception):
@@ -108,23 +108,37 @@ def compare(*, since: date | None = None) -> Iterator[tuple[date, list[Differenc
             raise Busy("Another process feeds now. Try again in a minute.")
         feed.check()
         for day in days(since=since):
-            feed.bring_up_to_date()
             yield day, _differences(day)
 
 
 def _differences(day: date) -> list[Difference]:
     span: dict[str, Any] = {"start": midnight(day), "end": midnight(day + timedelta(days=1))}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(_PENDING, span)
-        pending: list[UUID] = [receipt for (receipt,) in cursor.fetchall()]
-        ours = copied.sums(**span, without=pending)
-    theirs = copied.split(warehouse.query(_SUMS, **span, but=pending))
+    pending, ours = _in_postgresql(span)
+    theirs = copied.split(warehouse.query(_SUMS + _but(pending) + _GROUPS, **span))
     return [
         Difference(day, of, ours.get(of), theirs.get(of))
         for of in sorted({*ours, *theirs}, key=str)
         if ours.get(of) != theirs.get(of)
     ]
+
+
+def _in_postgresql(span: dict[str, Any]) -> tuple[list[UUID], dict[Row, Row]]:
+    """Feed, and return what has changed since, and the sums of all else, as of one moment."""
+    while True:
+        feed.bring_up_to_date()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(_PENDING, span)
+            pending: list[UUID] = [receipt for (receipt,) in cursor.fetchall()]
+            if len(pending) <= _MOST_PENDING:
+                return pending, copied.sums(**span, without=pending)
+
+
+def _but(receipts: list[UUID]) -> str:
+    if not receipts:
+        return ""
+    quoted = (f"'{receipt}'" for receipt in receipts)
+    return f" AND id NOT IN ({', '.join(quoted)})"
 
 
 def _first_kept() -> date | None:

@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
 
 from tokens.analytics import copied, outbox, warehouse
 from tokens.analytics.copied import Row
@@ -55,6 +54,8 @@ class _Batch:
     of_copy: bool
     is_last: bool
     """Whether it has all that there was."""
+    has_lost: bool = False
+    """Whether receipts were deleted by retention before they were fed."""
 
 
 def feed(*, seconds: float = float("inf")) -> int:
@@ -99,7 +100,7 @@ def check() -> None:
     Raises ``NotFed`` if its rows are of another database, or later than this one.
     """
     if warehouse.lacks_tables():
-        _start_over()  # first: if this ends here, the tables are still missing the next time
+        outbox.start_over()  # first: if this ends here, the tables are still missing the next time
         warehouse.prepare()
     state = AnalyticsFeed.objects.get()
     runs = warehouse.fed().runs
@@ -111,21 +112,8 @@ def check() -> None:
             " manage.py feed_analytics --rebuild"
         )
     if last < state.acknowledged:
-        _start_over()
-
-
-def _start_over() -> None:
-    """Copy all receipts again. Those that only ClickHouse has still stay there."""
-    log.info("analytics_copied_anew")
-    pruned = Aggregation.objects.first()
-    AnalyticsFeed.objects.update(
-        is_copied=False,
-        copied_to=None,
-        copy_run=F("run"),
-        acknowledged=0,
-        fed_until=None,
-        covers_from=pruned.pruned_until if pruned else None,
-    )
+        log.warning("analytics_lost", run=last, acknowledged=state.acknowledged)
+        outbox.start_over()
 
 
 def bring_up_to_date(*, seconds: float = float("inf")) -> int:
@@ -149,7 +137,7 @@ def rebuild() -> None:
     """Drop the tables of ClickHouse; the next run copies all receipts of PostgreSQL."""
     outbox.start()
     warehouse.drop()
-    _start_over()
+    outbox.start_over()
 
 
 def stop() -> None:
@@ -173,10 +161,19 @@ def _read() -> _Batch | None:
         changes = outbox.following(BATCH)
         rows = copied.by_id(changes.receipts)
         there = {row[_ID] for row in rows}
+        lost = len(changes.receipts) > len({*there, *changes.deleted})
         gone = [copied.deleted(one) for key, one in changes.deleted.items() if key not in there]
         is_last = len(changes.rows) < BATCH
         return _Batch(
-            identity, run, read_at, rows, gone, changes.rows, of_copy=False, is_last=is_last
+            identity,
+            run,
+            read_at,
+            rows,
+            gone,
+            changes.rows,
+            of_copy=False,
+            is_last=is_last,
+            has_lost=lost,
         )
 
 
@@ -199,4 +196,12 @@ def _store(batch: _Batch) -> None:
             state.is_copied = state.is_copied or batch.is_last
         elif batch.is_last:
             state.fed_until = max(state.fed_until or batch.read_at, batch.read_at)
-        state.save(update_fields=["acknowledged", "copied_to", "is_copied", "fed_until"])
+        if batch.has_lost or (batch.of_copy and batch.is_last):
+            state.covers_from = _first_kept_day()
+        state.save()
+
+
+def _first_kept_day() -> date | None:
+    """Return the first day that retention has not deleted; None if it deleted nothing."""
+    state = Aggregation.objects.first()
+    return state.pruned_until if state else None

@@ -43,7 +43,6 @@ _FIGURES = f"""
     sum(ifNull(cost, 0)) AS cost
 """
 _OF_PERIOD = f"FROM {warehouse.RECEIPTS} FINAL WHERE {warehouse.OF_PERIOD}"
-_LATENCY = "sumMapIf([bucket], [toUInt64(1)], status = 'ok') AS latency"
 _NAMES = ("requests", "errors", *SUMMED, "cost")
 
 
@@ -75,29 +74,37 @@ class ClickHouseUsage:
 
     def by_day(self, dimension: Dimension, *, since: date, until: date) -> list[DayTotals]:
         """Return a row for each day and key with a request, ordered by day and key."""
+        groups = f"toDate(created_at) AS day, {_KEYS[dimension]} AS key"
+        latencies = _latencies(groups, "day, key", since, until)
         rows = _rows(
-            f"SELECT toDate(created_at) AS day, {_KEYS[dimension]} AS key, {_FIGURES},"
-            f" uniqExact(user_id) AS users, {_LATENCY} {_OF_PERIOD} GROUP BY day, key"
-            " ORDER BY day, key",
+            f"SELECT {groups}, uniqExact(user_id) AS users, {_FIGURES} {_OF_PERIOD}"
+            " GROUP BY day, key ORDER BY day, key",
             since,
             until,
         )
         return [
-            DayTotals(day=day, key=key, users=users, latency=_counts(latency), **_named(sums))
-            for day, key, *sums, users, latency in rows
+            DayTotals(
+                day=day,
+                key=key,
+                users=users,
+                latency=_counts(latencies, (day, key)),
+                **_named(sums),
+            )
+            for day, key, users, *sums in rows
         ]
 
     def by_key(self, dimension: Dimension, *, since: date, until: date) -> list[KeyTotals]:
         """Return a row for each key with a request: the sums of all days, largest charge first."""
+        groups = f"{_KEYS[dimension]} AS key"
+        latencies = _latencies(groups, "key", since, until)
         rows = _rows(
-            f"SELECT {_KEYS[dimension]} AS key, {_FIGURES}, {_LATENCY} {_OF_PERIOD} GROUP BY key"
-            " ORDER BY charged DESC, key",
+            f"SELECT {groups}, {_FIGURES} {_OF_PERIOD} GROUP BY key ORDER BY charged DESC, key",
             since,
             until,
         )
         return [
-            KeyTotals(key=key, users=None, latency=_counts(latency), **_named(sums))
-            for key, *sums, latency in rows
+            KeyTotals(key=key, users=None, latency=_counts(latencies, (key,)), **_named(sums))
+            for key, *sums in rows
         ]
 
     def active_users(self, *, since: date, until: date) -> int:
@@ -181,7 +188,24 @@ def _named(sums: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(_NAMES, sums, strict=True))
 
 
-def _counts(found: tuple[Sequence[int], Sequence[int]]) -> tuple[int, ...]:
+_Buckets = Sequence[tuple[int, int]]
+
+
+def _latencies(
+    groups: str, names: str, since: date, until: date
+) -> dict[tuple[Any, ...], _Buckets]:
+    """Count the answered requests of each group by bucket: faster than with the other sums."""
+    rows = _rows(
+        f"SELECT {names}, groupArray((bucket, requests)) FROM ("
+        f"SELECT {groups}, bucket, count() AS requests {_OF_PERIOD} AND status = 'ok'"
+        f" GROUP BY {names}, bucket) GROUP BY {names}",  # noqa: S608 - of constants
+        since,
+        until,
+    )
+    return {tuple(key): buckets for *key, buckets in rows}
+
+
+def _counts(found: dict[tuple[Any, ...], _Buckets], key: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the number of each bucket, which PostgreSQL counts from 1."""
-    counts = dict(zip(*found, strict=True))
+    counts = dict(found.get(key, ()))
     return tuple(int(counts.get(number + 1, 0)) for number in range(len(BOUNDS)))

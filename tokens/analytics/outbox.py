@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -25,6 +26,7 @@ _TRIGGERS = (
     ("tokens_usagerecord", "receipts_noted_deleted"),
     ("tokens_adjustment", "plans_noted"),
 )
+_ENABLED = "SELECT count(*) FROM pg_trigger WHERE tgname = ANY(%s) AND tgenabled <> 'D'"
 # More than so many are not counted.
 _COUNTED = 1_000_000
 _WAITING = f"""
@@ -66,8 +68,8 @@ class Changes:
     """By id. A receipt that exists again is not deleted."""
 
 
-def start() -> AnalyticsFeed:
-    """Return the feed's state; if there is none, begin to note every change.
+def start() -> None:
+    """Begin to note every change, unless they are noted; then all receipts are to be copied.
 
     When this returns, no transaction is running that has changed a receipt without noting it.
     Raises ``OperationalError`` if the tables are in use for too long.
@@ -78,11 +80,26 @@ def start() -> AnalyticsFeed:
         AnalyticsFeed.objects.get_or_create(
             id=1, defaults={"identity": uuid4(), "started_at": timezone.now()}
         )
+        start_over()
         return True
 
-    if not AnalyticsFeed.objects.exists():
+    if not _is_noting():
         patiently(begin)
-    return AnalyticsFeed.objects.get()
+
+
+def _is_noting() -> bool:
+    """Return whether there is a feed, and a new or restored table has its triggers enabled."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ENABLED, [[trigger for _, trigger in _TRIGGERS]])
+        enabled = cursor.fetchone()[0]
+    return enabled == len(_TRIGGERS) and AnalyticsFeed.objects.exists()
+
+
+def start_over() -> None:
+    """Have all receipts copied again. What batches that are on their way store does not count."""
+    AnalyticsFeed.objects.update(
+        is_copied=False, copied_to=None, copy_run=F("run"), acknowledged=0, fed_until=None
+    )
 
 
 def stop() -> None:

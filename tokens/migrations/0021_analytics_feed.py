@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 (
                     "covers_from",
                     models.DateField(
-                        help_text="Records of earlier days were deleted before the copy. Null: none.",
+                        help_text="Records of earlier days were deleted before they were copied. Null: none.",
                         null=True,
                     ),
                 ),

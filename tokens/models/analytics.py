@@ -63,7 +63,8 @@ class AnalyticsFeed(models.Model):
         default=False, help_text="Whether the copy is complete; from then on changes are fed."
     )
     covers_from = models.DateField(
-        null=True, help_text="Records of earlier days were deleted before the copy. Null: none."
+        null=True,
+        help_text="Records of earlier days were deleted before they were copied. Null: none.",
     )
     fed_until = models.DateTimeField(
         null=True, help_text="All that was committed then is in the analytical database."
