@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.api.base import user_of
 from adminpanel.access.permissions import StaffOnly
 from adminpanel.actions import actions
-from adminpanel.reports import revenue, usage, users
+from adminpanel.reports import origin, revenue, usage, users
 from adminpanel.serializers import (
     PlanChangeSerializer,
     RevenueQuerySerializer,
@@ -89,6 +89,7 @@ class UsageStatsView(APIView):
         summary="Requests, tokens, cost, errors and latency of a time",
     )
     @method_decorator(replica.reads)
+    @method_decorator(origin.reads)
     def get(self, request: Request) -> Response:
         query = UsageQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -117,6 +118,7 @@ class RevenueView(APIView):
         summary="MRR, and by month: revenue, churn, failed payments, upstream cost and margin",
     )
     @method_decorator(replica.reads)
+    @method_decorator(origin.reads)
     def get(self, request: Request) -> Response:
         query = RevenueQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

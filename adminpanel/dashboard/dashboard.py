@@ -17,11 +17,11 @@ from django.utils.safestring import SafeString
 from accounts.models import User
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.charts import Chart, Series, compact, percent
-from adminpanel.reports import days, revenue
+from adminpanel.reports import days, origin, revenue
 from adminpanel.reports import usage as statistics
 from adminpanel.reports.days import Chosen, Span, today
+from adminpanel.reports.origin import Origin
 from adminpanel.reports.tables import Table, readable
-from tokens.usage import queries, totals
 from tokens.usage.queries import Sums, TopBy
 from tokens.usage.totals import DayTotals, Totals
 
@@ -61,6 +61,10 @@ class Dashboard:
     sees_money: bool
     top_by: TopBy = "charged"
     """What orders the top users."""
+
+    @property
+    def origin(self) -> Origin | None:
+        return origin.of(self.first)
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -183,11 +187,11 @@ class Dashboard:
 
     @cached_property
     def _users(self) -> int:
-        return totals.active_users(**self._span)
+        return origin.active_users(**self._span)
 
     @cached_property
     def _by_day(self) -> list[DayTotals]:
-        found = {row.day: row for row in totals.by_day("all", **self._span)}
+        found = {row.day: row for row in origin.by_day("all", **self._span)}
         number = (self.last - self.first).days + 1
         days = (self.first + timedelta(days=each) for each in range(number))
         return [found.get(day, DayTotals(day=day)) for day in days] if found else []
@@ -265,7 +269,7 @@ class Dashboard:
         """Return the top users; of a long range only its end, because rows are by user and day."""
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
-        found = queries.top_users(since=since, until=until, at_most=_TOP_USERS, by=self.top_by)
+        found = origin.top_users(since=since, until=until, at_most=_TOP_USERS, by=self.top_by)
         emails = dict(User.objects.filter(pk__in=found).values_list("pk", "email"))
         order = [self._rank(sums) for sums in found.values()]
         most = max(order, default=0.0) or 1.0

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.charts import Chart, Series, compact
 from adminpanel.dashboard.dashboard import SEES_MONEY, Tile, dollars
-from adminpanel.reports import days, margin, recurring
+from adminpanel.reports import days, margin, origin, recurring
 from adminpanel.reports.days import Chosen, Span
 from adminpanel.reports.margin import Margin
+from adminpanel.reports.origin import Origin
 from adminpanel.reports.recurring import Recurring
 from adminpanel.reports.tables import Table
 from tokens.periods import months_after
@@ -41,6 +42,10 @@ class MarginPage:
     @property
     def query(self) -> str:
         return self.days.query
+
+    @property
+    def origin(self) -> Origin | None:
+        return origin.of(self.days.first)
 
     @cached_property
     def tiles(self) -> list[Tile]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connections, router
 
+from adminpanel.reports import origin
 from billing.models import Invoice
 from core import currencies
 from tokens.periods import midnight
@@ -93,7 +94,7 @@ def by_plan(*, since: date, until: date) -> list[Margin]:
     Costs are those of the users who were on the plan on the day of the request.
     """
     earned = _earned_by_plan(since, until)
-    costs = {row.key or "": row for row in totals.by_key("plan", since=since, until=until)}
+    costs = {row.key or "": row for row in origin.by_key("plan", since=since, until=until)}
     rows = [
         Margin(
             plan or PURCHASES,
@@ -108,7 +109,7 @@ def by_plan(*, since: date, until: date) -> list[Margin]:
 
 def by_model(*, since: date, until: date, revenue: Decimal) -> list[Margin]:
     """Divide the revenue by the tokens charged for each model; most tokens first."""
-    rows = totals.by_key("model", since=since, until=until)
+    rows = origin.by_key("model", since=since, until=until)
     charged = sum(row.charged for row in rows)
     shares = _divided(revenue, [row.charged for row in rows])
     return [

@@ -15,10 +15,10 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
+from adminpanel.reports import origin
 from billing.models import Interval, Invoice, Price, StripeEvent, Subscription, TopUp
 from core import currencies
 from tokens.periods import months_after
-from tokens.usage import totals
 
 _PAYING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -207,7 +207,7 @@ def _costs(since: datetime) -> dict[date, Decimal]:
     """Sum the upstream costs of each month, in USD."""
     costs: dict[date, Decimal] = {}
     tomorrow = timezone.now().astimezone(UTC).date() + timedelta(days=1)
-    for row in totals.by_day("all", since=since.date(), until=tomorrow):
+    for row in origin.by_day("all", since=since.date(), until=tomorrow):
         month = row.day.replace(day=1)
         costs[month] = costs.get(month, Decimal(0)) + row.cost
     return costs

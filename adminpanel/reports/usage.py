@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Literal
 
-from tokens.usage import totals
+from adminpanel.reports import origin
 from tokens.usage.totals import DayTotals, KeyTotals
 
 Group = Literal["day", "model", "provider", "plan"]
@@ -21,13 +21,13 @@ def usage(*, since: date, until: date, group: Group) -> list[DayTotals] | list[K
     A day's key is the day, written as 2026-03-01.
     """
     if group == "day":
-        days = totals.by_day("all", since=since, until=until)
+        days = origin.by_day("all", since=since, until=until)
         return [replace(row, key=f"{row.day:%Y-%m-%d}") for row in days]
-    return totals.by_key(group, since=since, until=until)
+    return origin.by_key(group, since=since, until=until)
 
 
 def total(*, since: date, until: date) -> KeyTotals:
     """Sum all days of a period (``until`` is exclusive). The key is None."""
-    found = totals.by_key("all", since=since, until=until)
-    users = totals.active_users(since=since, until=until)
+    found = origin.by_key("all", since=since, until=until)
+    users = origin.active_users(since=since, until=until)
     return replace(found[0] if found else KeyTotals(), key=None, users=users)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from adminpanel.dashboard.dashboard import Dashboard, dashboard_for
 from adminpanel.dashboard.margin import MarginPage, margin_page
 from adminpanel.dashboard.refused import RefusedPage, refused_page
+from adminpanel.reports import origin
 from core import replica
 
 Page = Dashboard | MarginPage | RefusedPage
@@ -18,6 +19,7 @@ Page = Dashboard | MarginPage | RefusedPage
 @require_GET
 @staff_member_required
 @replica.reads
+@origin.reads
 def margin(request: HttpRequest) -> HttpResponse:
     """Show revenue, cost and margin of some days, and the MRR by month."""
     return _shown(request, "Margin", margin_page(request))
@@ -34,6 +36,7 @@ def refused(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_member_required
 @replica.reads
+@origin.reads
 def export(request: HttpRequest, name: str) -> HttpResponse:
     """Answer a table of these pages as CSV, of the same days and for the same reader."""
     page = _page_of(request, name)

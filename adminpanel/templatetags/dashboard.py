@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.dashboard import dashboard_for
+from adminpanel.reports import origin
 from adminpanel.reports.tables import Table
 from core import replica
 
@@ -15,6 +16,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 @replica.reads
+@origin.reads
 def dashboard(context: RequestContext) -> SafeString:
     """Draw the dashboard, which reads its figures while it is drawn."""
     found = {"dashboard": dashboard_for(context["request"])}

@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from config.checks import production_is_safe
+from tests.adminpanel.site import signed_in
 from tests.ports import free_port
 from tests.tokens.accounts import account
 from tests.tokens.usage import used
@@ -190,6 +191,12 @@ def test_an_incomplete_old_or_unreachable_copy_is_not_read() -> None:
     assert figures.current() is None
     AnalyticsFeed.objects.update(fed_until=timezone.now())
     assert figures.current() is None
+
+
+@pytest.mark.usefixtures("away")
+def test_staff_read_from_postgresql_while_clickhouse_is_away() -> None:
+    page = signed_in("support").get("/admin/").content.decode()
+    assert "Usage from PostgreSQL" in page
 
 
 def test_without_the_setting_nothing_is_fed_or_read(settings: Settings) -> None:

@@ -195,13 +195,12 @@ def _latencies(
     groups: str, names: str, since: date, until: date
 ) -> dict[tuple[Any, ...], _Buckets]:
     """Count the answered requests of each group by bucket: faster than with the other sums."""
-    rows = _rows(
-        f"SELECT {names}, groupArray((bucket, requests)) FROM ("
+    counted = (
         f"SELECT {groups}, bucket, count() AS requests {_OF_PERIOD} AND status = 'ok'"
-        f" GROUP BY {names}, bucket) GROUP BY {names}",  # noqa: S608 - of constants
-        since,
-        until,
+        f" GROUP BY {names}, bucket"
     )
+    statement = f"SELECT {names}, groupArray((bucket, requests)) FROM ({counted}) GROUP BY {names}"  # noqa: S608 - of fixed texts
+    rows = _rows(statement, since, until)
     return {tuple(key): buckets for *key, buckets in rows}
 
 
