@@ -3,6 +3,7 @@
 import re
 
 _LONGEST = 200
+_ON = " on "
 
 # The first that is found wins: each of these names those below it as well.
 _PROGRAMS = {
@@ -31,10 +32,16 @@ def device_name(*, given: str, user_agent: str) -> str:
     return (_clean(given) or _guess(user_agent))[:_LONGEST]
 
 
+def program_and_system(name: str) -> tuple[str, str] | None:
+    """Return the parts of a name that was guessed: ("Firefox", "Linux"); None of another one."""
+    program, _, system = name.rpartition(_ON)
+    return (program, system) if program and system in _SYSTEMS else None
+
+
 def _guess(user_agent: str) -> str:
     program = _first(_PROGRAMS, user_agent) or _clean(user_agent.split("/")[0])
     system = _first(_SYSTEMS, user_agent)
-    return f"{program} on {system}" if program and system else program
+    return f"{program}{_ON}{system}" if program and system else program
 
 
 def _first(patterns: dict[str, str], text: str) -> str:

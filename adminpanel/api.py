@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 from accounts.api.base import user_of
 from adminpanel.access.permissions import StaffOnly
 from adminpanel.actions import actions
-from adminpanel.reports import origin, revenue, usage, users
+from adminpanel.reports import revenue, usage, users
+from adminpanel.reports.source import open_source, reads_again, snapshot
 from adminpanel.serializers import (
     PlanChangeSerializer,
     RevenueQuerySerializer,
@@ -89,19 +90,22 @@ class UsageStatsView(APIView):
         summary="Requests, tokens, cost, errors and latency of a time",
     )
     @method_decorator(replica.reads)
-    @method_decorator(origin.reads)
+    @method_decorator(reads_again)
     def get(self, request: Request) -> Response:
         query = UsageQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         since, until = query.validated_data["since"], query.validated_data["until"]
         group = query.validated_data["group"]
         days = {"since": since.date(), "until": until.date()}
-        stats = {
-            "since": since,
-            "until": until,
-            "total": usage.total(**days),
-            "rows": usage.usage(**days, group=group) if group else [],
-        }
+        with snapshot():
+            source = open_source()
+            stats = {
+                "since": since,
+                "until": until,
+                "as_of": source.as_of,
+                "total": usage.total(source, **days),
+                "rows": usage.usage(source, **days, group=group) if group else [],
+            }
         return Response(UsageStatsSerializer(stats).data)
 
 
@@ -118,8 +122,11 @@ class RevenueView(APIView):
         summary="MRR, and by month: revenue, churn, failed payments, upstream cost and margin",
     )
     @method_decorator(replica.reads)
-    @method_decorator(origin.reads)
+    @method_decorator(reads_again)
     def get(self, request: Request) -> Response:
         query = RevenueQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(RevenueSerializer(revenue.report(**query.validated_data)).data)
+        with snapshot():
+            source = open_source()
+            report = revenue.report(source, **query.validated_data)
+        return Response(RevenueSerializer({**report, "as_of": source.as_of}).data)

@@ -18,6 +18,7 @@ _MOST_DAYS = 366
 
 _CENT = Decimal("0.01")
 _MOST_DECIMALS = 3
+_AS_OF = "The figures have all requests that had been recorded then: now, or some minutes ago."
 
 
 class _MoneyField(serializers.DecimalField):
@@ -143,6 +144,7 @@ class StaffUsageSumSerializer(serializers.Serializer[Any]):
 class UsageStatsSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(help_text="Exclusive.")
+    as_of = serializers.DateTimeField(help_text=_AS_OF)
     total = StaffUsageSumSerializer()
     rows = StaffUsageSumSerializer(many=True, help_text="Empty without `group_by`.")
 
@@ -180,6 +182,7 @@ class PlanMrrSerializer(serializers.Serializer[Any]):
 
 class RevenueSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
+    as_of = serializers.DateTimeField(help_text=f"Of the upstream costs. {_AS_OF}")
     mrr = _money(help_text="Monthly price of all active subscriptions, at list prices.")
     plans = PlanMrrSerializer(many=True)
     months = MonthSerializer(many=True)

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import psycopg
 from django.conf import settings
-from django.db import Error, OperationalError, connections, transaction
+from django.db import Error, OperationalError, connections, router, transaction
+from django.db.models import Model
 from psycopg_pool import PoolTimeout
 
 P = ParamSpec("P")
@@ -113,6 +114,21 @@ def at_most(*, seconds: float) -> Iterator[None]:
         cursor.execute(
             "SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))]
         )
+        yield
+
+
+@contextmanager
+def one_snapshot(model: type[Model]) -> Iterator[None]:
+    """Have all that the block reads be of one moment, from the database that has the model.
+
+    Within a transaction that has begun, it reads as that does. The block writes nothing.
+    """
+    alias = router.db_for_read(model)
+    if connections[alias].in_atomic_block:
+        yield
+        return
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
 
 

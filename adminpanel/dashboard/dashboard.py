@@ -1,7 +1,7 @@
 """The contents of the staff dashboard for a range of days: figures, charts and tables.
 
-All data comes from daily sums and the records of open days (``tokens.usage.totals``), so it is
-exact and fast to read. Revenue and costs are visible only to staff who can change plans.
+All usage comes from one source (``adminpanel.reports.source``), and the page tells as of when.
+Revenue and costs are visible only to staff who can change plans.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from django.utils.safestring import SafeString
 from accounts.models import User
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.charts import Chart, Series, compact, percent
-from adminpanel.reports import days, origin, revenue
+from adminpanel.reports import days, revenue
 from adminpanel.reports import usage as statistics
 from adminpanel.reports.days import Chosen, Span, today
-from adminpanel.reports.origin import Origin
+from adminpanel.reports.source import AsOf, UsageSource, as_of, open_source
 from adminpanel.reports.tables import Table, readable
-from tokens.usage.queries import Sums, TopBy
-from tokens.usage.totals import DayTotals, Totals
+from tokens.usage.by_user import TopBy
+from tokens.usage.totals import DayTotals, Totals, added
 
 SEES_USAGE = "tokens.view_usagerecord"
 SEES_MONEY = "billing.change_plan"
@@ -63,8 +63,8 @@ class Dashboard:
     """What orders the top users."""
 
     @property
-    def origin(self) -> Origin | None:
-        return origin.of(self.first)
+    def as_of(self) -> AsOf | None:
+        return as_of(self._source, until=self._span["until"])
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -177,21 +177,25 @@ class Dashboard:
         """The days and the order, for addresses."""
         return f"{self.days.query}&top={self.top_by}"
 
+    @cached_property
+    def _source(self) -> UsageSource:
+        return open_source()
+
     @property
     def _span(self) -> Span:
         return self.days.span
 
     @cached_property
     def _total(self) -> Totals:
-        return sum(self._by_day, Totals())
+        return added(self._by_day)
 
     @cached_property
     def _users(self) -> int:
-        return origin.active_users(**self._span)
+        return self._source.active_users(**self._span)
 
     @cached_property
     def _by_day(self) -> list[DayTotals]:
-        found = {row.day: row for row in origin.by_day("all", **self._span)}
+        found = {row.day: row for row in self._source.by_day("all", **self._span)}
         number = (self.last - self.first).days + 1
         days = (self.first + timedelta(days=each) for each in range(number))
         return [found.get(day, DayTotals(day=day)) for day in days] if found else []
@@ -221,13 +225,13 @@ class Dashboard:
         """The report of the months that the days touch."""
         now = today()
         back = (now.year - self.first.year) * 12 + now.month - self.first.month
-        report = revenue.report(months=max(0, back) + 1, currency="usd")
+        report = revenue.report(self._source, months=max(0, back) + 1, currency="usd")
         span = f"{self.first:%Y-%m}", f"{self.last:%Y-%m}"
         months = [month for month in report["months"] if span[0] <= month["month"] <= span[1]]
         return {**report, "months": months}
 
     def _usage_table(self, by: statistics.Group) -> Table:
-        rows = statistics.usage(**self._span, group=by)
+        rows = statistics.usage(self._source, **self._span, group=by)
         most = max((row.charged for row in rows), default=0) or 1
         return Table(
             f"{by}s",
@@ -269,9 +273,10 @@ class Dashboard:
         """Return the top users; of a long range only its end, because rows are by user and day."""
         until = self._span["until"]
         since = max(self.first, until - timedelta(days=_TOP_DAYS))
-        found = origin.top_users(since=since, until=until, at_most=_TOP_USERS, by=self.top_by)
-        emails = dict(User.objects.filter(pk__in=found).values_list("pk", "email"))
-        order = [self._rank(sums) for sums in found.values()]
+        found = self._source.top_users(since=since, until=until, at_most=_TOP_USERS, by=self.top_by)
+        ids = [sums.user_id for sums in found]
+        emails = dict(User.objects.filter(pk__in=ids).values_list("pk", "email"))
+        order = [float(getattr(sums, self.top_by)) for sums in found]
         most = max(order, default=0.0) or 1.0
         order_title = "upstream cost" if self.top_by == "cost" else "tokens charged"
         title = f"Top users by {order_title}"
@@ -283,15 +288,12 @@ class Dashboard:
             title,
             ["User", "Requests", "Charged", *money],
             [
-                [emails[user], sums.requests, sums.charged,
-                 *([sums.cost or Decimal(0)] if self.sees_money else [])]
-                for user, sums in found.items()
+                [emails[sums.user_id], sums.requests, sums.charged,
+                 *([sums.cost] if self.sees_money else [])]
+                for sums in found
             ],
             [value / most for value in order],
         )  # fmt: skip
-
-    def _rank(self, sums: Sums) -> float:
-        return float((sums.cost or 0) if self.top_by == "cost" else sums.charged)
 
     def _months(self) -> Table:
         return Table(
@@ -331,7 +333,7 @@ def dashboard_for(request: HttpRequest) -> Dashboard | None:
 def _week(monday: date, days: list[DayTotals]) -> _Step:
     """Sum days to a week; of active users take the mean."""
     users = sum(day.users or 0 for day in days) / len(days)
-    return _Step(monday, sum(days, Totals()), users)
+    return _Step(monday, added(days), users)
 
 
 def _share(part: int, whole: int) -> float | None:

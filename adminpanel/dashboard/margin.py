@@ -13,11 +13,11 @@ from django.utils.safestring import SafeString
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.charts import Chart, Series, compact
 from adminpanel.dashboard.dashboard import SEES_MONEY, Tile, dollars
-from adminpanel.reports import days, margin, origin, recurring
+from adminpanel.reports import days, margin, recurring
 from adminpanel.reports.days import Chosen, Span
 from adminpanel.reports.margin import Margin
-from adminpanel.reports.origin import Origin
 from adminpanel.reports.recurring import Recurring
+from adminpanel.reports.source import AsOf, UsageSource, as_of, open_source
 from adminpanel.reports.tables import Table
 from tokens.periods import months_after
 
@@ -44,8 +44,8 @@ class MarginPage:
         return self.days.query
 
     @property
-    def origin(self) -> Origin | None:
-        return origin.of(self.days.first)
+    def as_of(self) -> AsOf | None:
+        return as_of(self._source, until=self.days.span["until"])
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -72,7 +72,7 @@ class MarginPage:
 
     @cached_property
     def tables(self) -> list[Table]:
-        models = margin.by_model(**self.days.span, revenue=self._revenue)
+        models = margin.by_model(self._source, **self.days.span, revenue=self._revenue)
         return [
             _table("margin-plans", f"By plan, {self.days.title}", "Plan", self._plans),
             _table("margin-models", f"By model, {self.days.title}", "Model", models),
@@ -81,8 +81,12 @@ class MarginPage:
         ]
 
     @cached_property
+    def _source(self) -> UsageSource:
+        return open_source()
+
+    @cached_property
     def _plans(self) -> list[Margin]:
-        return margin.by_plan(**self.days.span)
+        return margin.by_plan(self._source, **self.days.span)
 
     @cached_property
     def _revenue(self) -> Decimal:
@@ -92,7 +96,7 @@ class MarginPage:
         """Return who costs more than they pay; of a long range its end, as rows are by user."""
         span: Span = self.days.span
         span["since"] = max(span["since"], span["until"] - timedelta(days=_LOSING_DAYS))
-        rows = margin.losing_users(**span, at_most=_LOSING)
+        rows = margin.losing_users(self._source, **span, at_most=_LOSING)
         return Table(
             "margin-users",
             f"Users who cost more than they pay, {span['since']} to {self.days.last}",

@@ -29,6 +29,10 @@ class RefusedPage:
         return self.days.query
 
     @property
+    def as_of(self) -> None:
+        """The counts are those of now, less what the web workers have not written yet."""
+
+    @property
     def tiles(self) -> list[Tile]:
         return [
             Tile("Users shown", readable(len(self._found))),

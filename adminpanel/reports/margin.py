@@ -2,9 +2,8 @@
 
 Revenue is what was earned in these days: an invoice, less its refunds, is spread evenly over the
 period that it pays for, so that a yearly plan earns each day, and any range of days can be compared
-with its costs. A purchase of tokens is earned when it is paid. Costs are exact
-(``tokens.usage.totals``). A model earns nothing itself: the revenue is divided by the tokens that
-were charged for each.
+with its costs. A purchase of tokens is earned when it is paid. A model earns nothing itself: the
+revenue is divided by the tokens that were charged for each.
 """
 
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from typing import Any
 
 from django.db import connections, router
 
-from adminpanel.reports import origin
+from adminpanel.reports.source import UsageSource
 from billing.models import Invoice
 from core import currencies
 from tokens.periods import midnight
-from tokens.usage import totals
+from tokens.usage import by_user
 
 CURRENCY = "usd"
 PURCHASES = "purchases of tokens"
@@ -26,44 +25,51 @@ PURCHASES = "purchases of tokens"
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
-# Cents by user and plan; the plan of purchases is null. Refunds count where the payment did.
-_EARNED = """
-    SELECT s.user_id, i.plan_id AS plan, (i.paid - i.refunded) * CASE
-           WHEN i.period_end > i.period_start THEN
-               extract(epoch FROM least(i.period_end, %(end)s)
-                                  - greatest(i.period_start, %(start)s))
-               / extract(epoch FROM i.period_end - i.period_start)
-           ELSE 1 END AS cents
-      FROM billing_invoice i JOIN billing_subscription s ON s.id = i.subscription_id
+# Cents by plan and user; the plan of purchases is null. Refunds count where the payment did.
+_INVOICES = """
+      FROM billing_invoice i
      WHERE i.paid > i.refunded AND i.currency = %(currency)s
        AND CASE WHEN i.period_end > i.period_start
                 THEN i.period_start < %(end)s AND i.period_end > %(start)s
                 ELSE i.created_at >= %(start)s AND i.created_at < %(end)s END
-     UNION ALL
-    SELECT user_id, NULL, paid - refunded FROM billing_topup
+"""
+_SHARE = """CASE
+    WHEN i.period_end > i.period_start AND (i.period_end > %(end)s OR i.period_start < %(start)s)
+    THEN extract(epoch FROM least(i.period_end, %(end)s) - greatest(i.period_start, %(start)s))
+         / extract(epoch FROM i.period_end - i.period_start)
+    ELSE 1 END"""
+_TOP_UPS = """
+      FROM billing_topup
      WHERE status = 'paid' AND paid > refunded AND currency = %(currency)s
        AND paid_at >= %(start)s AND paid_at < %(end)s
 """
-_BY_PLAN = f"SELECT plan, sum(cents) FROM ({_EARNED}) AS earned GROUP BY plan"  # noqa: S608 # nosec B608
-_BY_USER = f"""
-    WITH used AS (
-        SELECT user_id, sum(cost) AS cost, sum(charged) AS charged FROM tokens_dailyusage
-         WHERE day >= %(since)s AND day < %(closed)s GROUP BY 1
+# A division of decimals takes long: one for each period, not for each invoice.
+_BY_PLAN = f"""
+    SELECT plan, sum(cents) FROM (
+        SELECT i.plan_id AS plan, sum(i.paid - i.refunded) * {_SHARE} AS cents {_INVOICES}
+         GROUP BY i.plan_id, i.period_start, i.period_end
          UNION ALL
-        SELECT user_id, sum(COALESCE(upstream_cost, cost)), sum(charged) FROM tokens_usagerecord
-         WHERE created_at >= %(open)s AND created_at < %(open_end)s GROUP BY 1
-    ), costs AS (
-        SELECT user_id, COALESCE(sum(cost), 0) AS cost, sum(charged)::bigint AS charged
-          FROM used GROUP BY 1
+        SELECT NULL, sum(paid - refunded) {_TOP_UPS} HAVING count(*) > 0
+    ) AS earned GROUP BY plan
+"""  # noqa: S608 # nosec B608
+# Whoever costs more than they pay has a cost, so only the revenue from these users is read.
+_BY_USER = f"""
+    WITH costs AS ({{costs}}),
+    earned AS (
+        SELECT s.user_id, (i.paid - i.refunded) * {_SHARE} AS cents
+          FROM (SELECT i.* {_INVOICES}) AS i
+          JOIN billing_subscription s ON s.id = i.subscription_id
+          JOIN costs c ON c.user_id = s.user_id AND c.cost > 0
+         UNION ALL
+        SELECT user_id, paid - refunded {_TOP_UPS}
     ), revenue AS (
-        SELECT user_id, sum(cents) / %(factor)s AS revenue FROM ({_EARNED}) AS earned GROUP BY 1
+        SELECT user_id, sum(cents) / %(factor)s AS revenue FROM earned GROUP BY user_id
     )
-    SELECT u.id, u.email, COALESCE(b.tier_id, ''), COALESCE(r.revenue, 0), COALESCE(c.cost, 0),
-           COALESCE(c.charged, 0)
-      FROM costs c FULL JOIN revenue r USING (user_id)
+    SELECT u.id, u.email, COALESCE(b.tier_id, ''), COALESCE(r.revenue, 0), c.cost, c.charged
+      FROM costs c LEFT JOIN revenue r USING (user_id)
       JOIN accounts_user u ON u.id = user_id LEFT JOIN tokens_balance b ON b.user_id = u.id
-     WHERE COALESCE(c.cost, 0) > COALESCE(r.revenue, 0)
-     ORDER BY COALESCE(r.revenue, 0) - COALESCE(c.cost, 0), u.id LIMIT %(at_most)s
+     WHERE c.cost > COALESCE(r.revenue, 0)
+     ORDER BY COALESCE(r.revenue, 0) - c.cost, u.id LIMIT %(at_most)s
 """  # noqa: S608 # nosec B608
 
 
@@ -88,13 +94,13 @@ class Margin:
         return float(self.margin / self.revenue) if self.revenue else None
 
 
-def by_plan(*, since: date, until: date) -> list[Margin]:
+def by_plan(source: UsageSource, *, since: date, until: date) -> list[Margin]:
     """Return the plans, and the purchases of tokens, highest revenue first. ``until`` is exclusive.
 
     Costs are those of the users who were on the plan on the day of the request.
     """
     earned = _earned_by_plan(since, until)
-    costs = {row.key or "": row for row in origin.by_key("plan", since=since, until=until)}
+    costs = {row.key or "": row for row in source.by_key("plan", since=since, until=until)}
     rows = [
         Margin(
             plan or PURCHASES,
@@ -107,9 +113,9 @@ def by_plan(*, since: date, until: date) -> list[Margin]:
     return sorted(rows, key=lambda row: (-row.revenue, row.key))
 
 
-def by_model(*, since: date, until: date, revenue: Decimal) -> list[Margin]:
+def by_model(source: UsageSource, *, since: date, until: date, revenue: Decimal) -> list[Margin]:
     """Divide the revenue by the tokens charged for each model; most tokens first."""
-    rows = origin.by_key("model", since=since, until=until)
+    rows = source.by_key("model", since=since, until=until)
     charged = sum(row.charged for row in rows)
     shares = _divided(revenue, [row.charged for row in rows])
     return [
@@ -118,22 +124,20 @@ def by_model(*, since: date, until: date, revenue: Decimal) -> list[Margin]:
     ]
 
 
-def losing_users(*, since: date, until: date, at_most: int) -> list[Margin]:
+def losing_users(source: UsageSource, *, since: date, until: date, at_most: int) -> list[Margin]:
     """Return the users who cost more than they paid, the greatest loss first."""
-    closed = min(until, totals.closed_until())
-    first_open = max(since, closed)
+    costs = by_user.sums(since=since, until=until, covered=source.coverage())
     given = {
+        **costs.parameters,
         **_span(since, until),
-        "since": since,
-        "closed": closed,
-        "open": midnight(first_open),
-        "open_end": midnight(max(first_open, until)),
         "factor": 10 ** currencies.decimals(CURRENCY),
         "at_most": at_most,
     }
     return [
         Margin(email, revenue.quantize(_CENT), cost, charged, plan, user_id)
-        for user_id, email, plan, revenue, cost, charged in _rows(_BY_USER, given)
+        for user_id, email, plan, revenue, cost, charged in _rows(
+            _BY_USER.format(costs=costs.sql), given
+        )
     ]
 
 

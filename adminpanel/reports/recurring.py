@@ -18,40 +18,45 @@ from core import currencies
 
 # More than a month: the period of a yearly invoice, or the rest of one.
 _LONGEST_MONTH = "32 days"
+# Each invoice has a row for each moment of its period, whose number is `n`, from 1. What a user
+# pays at a moment is what they pay after one month, and before the next one.
 _STATEMENT = """
-    WITH moments AS (SELECT unnest(%(moments)s::timestamptz[]) AS at),
-    paying AS (
-        SELECT DISTINCT ON (m.at, s.user_id) m.at, s.user_id,
+    WITH paid AS (
+        SELECT subscription_id, plan_id, currency, paid, period_start, period_end, created_at,
+               generate_series(
+                   width_bucket(period_start - interval '1 microsecond', %(moments)s) + 1,
+                   width_bucket(period_end - interval '1 microsecond', %(moments)s)
+               ) AS n
+          FROM billing_invoice
+         WHERE paid > refunded AND currency = %(currency)s
+           AND period_start <= %(last)s AND period_end > %(first)s
+    ), paying AS (
+        SELECT DISTINCT ON (i.n, s.user_id) i.n, s.user_id,
                round(CASE WHEN i.period_end - i.period_start > %(month)s::interval
                           THEN COALESCE(year.amount, i.paid) / 12.0
                           ELSE COALESCE(month.amount, i.paid) END) AS cents
-          FROM moments m
-          JOIN billing_invoice i ON i.period_start <= m.at AND i.period_end > m.at
+          FROM paid i
           JOIN billing_subscription s ON s.id = i.subscription_id
           LEFT JOIN billing_price month ON month.plan_id = i.plan_id AND month.interval = 'month'
                AND month.active AND month.currency = i.currency
           LEFT JOIN billing_price year ON year.plan_id = i.plan_id AND year.interval = 'year'
                AND year.active AND year.currency = i.currency
-         WHERE i.paid > i.refunded AND i.currency = %(currency)s
-           AND (s.ended_at IS NULL OR s.ended_at > m.at)
-         ORDER BY m.at, s.user_id, i.period_start DESC, i.created_at DESC
-    ), steps AS (SELECT at, lead(at) OVER (ORDER BY at) AS next FROM moments)
-    SELECT steps.at,
-           COALESCE(sum(a.cents), 0), COALESCE(sum(b.cents), 0),
-           COALESCE(sum(b.cents) FILTER (WHERE a.cents IS NULL), 0),
-           COALESCE(sum(greatest(b.cents - a.cents, 0)) FILTER (WHERE a.cents IS NOT NULL), 0),
-           COALESCE(sum(greatest(a.cents - b.cents, 0)) FILTER (WHERE b.cents IS NOT NULL), 0),
-           COALESCE(sum(a.cents) FILTER (WHERE b.cents IS NULL), 0)
-      FROM steps
-      CROSS JOIN LATERAL (
-          SELECT user_id,
-                 max(cents) FILTER (WHERE at = steps.at) AS before,
-                 max(cents) FILTER (WHERE at = steps.next) AS after
-            FROM paying WHERE at IN (steps.at, steps.next) GROUP BY user_id
-      ) AS users
-      CROSS JOIN LATERAL (SELECT users.before AS cents) AS a
-      CROSS JOIN LATERAL (SELECT users.after AS cents) AS b
-     WHERE steps.next IS NOT NULL GROUP BY steps.at ORDER BY steps.at
+         WHERE s.ended_at IS NULL OR s.ended_at > (%(moments)s)[i.n]
+         ORDER BY i.n, s.user_id, i.period_start DESC, i.created_at DESC
+    ), users AS (
+        SELECT step.n, user_id, max(step.before) AS before, max(step.after) AS after
+          FROM paying
+          CROSS JOIN LATERAL (
+              VALUES (paying.n, cents, NULL), (paying.n - 1, NULL, cents)
+          ) AS step (n, before, after)
+         GROUP BY step.n, user_id
+    )
+    SELECT n, COALESCE(sum(before), 0), COALESCE(sum(after), 0),
+           COALESCE(sum(after) FILTER (WHERE before IS NULL), 0),
+           COALESCE(sum(greatest(after - before, 0)) FILTER (WHERE before IS NOT NULL), 0),
+           COALESCE(sum(greatest(before - after, 0)) FILTER (WHERE after IS NOT NULL), 0),
+           COALESCE(sum(before) FILTER (WHERE after IS NULL), 0)
+      FROM users GROUP BY n
 """
 
 
@@ -77,16 +82,25 @@ class Recurring:
 
 
 def months(starts: list[datetime], *, currency: str) -> list[Recurring]:
-    """Return the months that begin at ``starts``, but for the last: it only ends the one before."""
-    given: dict[str, Any] = {"moments": starts, "month": _LONGEST_MONTH, "currency": currency}
+    """Return the months that begin at ``starts``, but for the last: it only ends the one before.
+
+    They are in order, the oldest first.
+    """
+    given: dict[str, Any] = {
+        "moments": starts,
+        "first": starts[0],
+        "last": starts[-1],
+        "month": _LONGEST_MONTH,
+        "currency": currency,
+    }
     with connections[router.db_for_read(Invoice)].cursor() as cursor:
         cursor.execute(_STATEMENT, given)
         found = {row[0]: row[1:] for row in cursor.fetchall()}
     return [
         Recurring(
-            start, *(_units(cents, currency) for cents in found.get(start, (Decimal(0),) * 6))
+            start, *(_units(cents, currency) for cents in found.get(number, (Decimal(0),) * 6))
         )
-        for start in starts[:-1]
+        for number, start in enumerate(starts[:-1], start=1)
     ]
 
 

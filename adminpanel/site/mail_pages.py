@@ -115,7 +115,7 @@ def _of_allauth() -> dict[str, Any]:
         "provider": "GitHub",
         "timestamp": _AT,
         "ip": "203.0.113.7",
-        "user_agent": "Firefox 145 on Linux",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
     }
 
 

@@ -18,7 +18,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.http import HttpRequest
@@ -37,13 +37,24 @@ _FOUND_USERS = 100
 
 
 class BoundedPaginator(Paginator[Any]):
-    """Counts rows up to ``COUNTED``: the pages end there, and filters lead further."""
+    """Counts rows up to ``COUNTED``: the pages end there, and filters lead further.
+
+    The keys of a page's rows are read first: otherwise PostgreSQL joins all rows with their users
+    before it sorts them.
+    """
 
     @cached_property
     def count(self) -> int:
         if isinstance(self.object_list, QuerySet):
             return self.object_list.order_by()[:COUNTED].count()
         return len(self.object_list)
+
+    def page(self, number: int | str) -> Page[Any]:
+        found = super().page(number)
+        if isinstance(found.object_list, QuerySet) and isinstance(self.object_list, QuerySet):
+            keys = list(found.object_list.values_list("pk", flat=True))
+            found.object_list = self.object_list.filter(pk__in=keys)
+        return found
 
 
 class _Checks(UnfoldModelAdminChecks):  # type: ignore[misc]  # untyped

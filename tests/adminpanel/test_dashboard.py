@@ -93,6 +93,13 @@ def test_finance_sees_charts_users_and_revenue(enter: Enter, ada: User) -> None:
     assert "MRR" in page
 
 
+def test_cells_are_escaped(enter: Enter, ada: User) -> None:
+    used(ada, at=timezone.now(), model='<b>"m"&')
+    page = enter("support").get("/admin/").content.decode()
+    assert '<th scope="row">&lt;b&gt;&quot;m&quot;&amp;</th>' in page
+    assert "<b>" not in page
+
+
 @pytest.mark.parametrize(
     ("amount", "text"), [("1234.5", "$1,234.50"), ("-2", "-$2.00"), ("-0.001", "$0.00")]
 )

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from adminpanel.reports import margin, recurring
+from adminpanel.reports.source import open_source
 from billing.models import Invoice, Pack, Subscription, TopUp
 from billing.pricing.plans import seed_plans
 from tests.adminpanel.site import signed_in
@@ -52,7 +53,7 @@ MARCH = {"since": date(2026, 3, 1), "until": date(2026, 4, 1)}
 
 
 def plans(**span: date) -> dict[str, margin.Margin]:
-    return {row.key: row for row in margin.by_plan(**(span or MARCH))}
+    return {row.key: row for row in margin.by_plan(open_source(), **(span or MARCH))}
 
 
 def test_an_invoice_earns_evenly_over_its_period(bill: Bill) -> None:
@@ -87,9 +88,9 @@ def test_tables_add_up(bill: Bill) -> None:
         used(user, at=day(2 + number), model=model, charged=100 + number,
              upstream_cost=Decimal("1.5"))  # fmt: skip
     aggregates.aggregate()
-    of_plans = margin.by_plan(**MARCH)
+    of_plans = margin.by_plan(open_source(), **MARCH)
     earned = sum((row.revenue for row in of_plans), Decimal(0))
-    models = margin.by_model(**MARCH, revenue=earned)
+    models = margin.by_model(open_source(), **MARCH, revenue=earned)
     assert earned == Decimal("39.98")
     assert sum(row.revenue for row in models) == earned
     assert sum(row.cost for row in models) == sum(row.cost for row in of_plans) == Decimal("4.50")
@@ -101,7 +102,7 @@ def test_who_costs_more_than_they_pay(bill: Bill) -> None:
     bill(cheap, day(1), day(31), paid=2000)
     for user, cost in ((dear, "9"), (cheap, "3"), (free, "2")):
         used(user, at=day(3), upstream_cost=Decimal(cost))
-    found = margin.losing_users(**MARCH, at_most=5)
+    found = margin.losing_users(open_source(), **MARCH, at_most=5)
     assert [(row.key, row.margin) for row in found] == [
         (dear.email, Decimal("-8.00")),
         (free.email, Decimal("-2.00")),

@@ -33,6 +33,12 @@ def test_lists_show_formatted_figures(root: Client, page: str, said: str) -> Non
     assert said in root.get(f"/admin/{page}/").text
 
 
+def test_labels_say_api(root: Client) -> None:
+    page = root.get("/admin/tokens/tier/add/").text
+    assert "API keys" in page
+    assert "Api keys" not in page
+
+
 def test_times_sort_as_they_read(root: Client) -> None:
     user = fill_site()
     record = user.usage_records.get()

@@ -9,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import User
 from billing.pricing.plans import seed_plans
-from core.admin.pages import COUNTED
+from core.admin.pages import COUNTED, StaffAdmin
 from tests.adminpanel.site import fill_site, signed_in
 from tests.tokens.accounts import account
 from tokens import ledger
@@ -51,6 +52,32 @@ def test_nothing_is_counted_past_a_bound(db: None) -> None:
     for url in lists().values():
         counts = [sql for sql in queries(root, url) if "COUNT(*)" in sql]
         assert all(re.search(rf"LIMIT {COUNTED}\b", sql) for sql in counts), counts
+
+
+def test_rows_are_sorted_before_they_are_joined(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_plans()
+    root = signed_in("root")
+    monkeypatch.setattr(StaffAdmin, "list_per_page", 1)
+    for _ in range(2):
+        fill_site()
+    for name in ("tokens.usagerecord", "accounts.session", "billing.invoice"):
+        asked = queries(root, lists()[name])
+        sorted_ = [sql for sql in asked if "ORDER BY" in sql and " IN (" not in sql]
+        assert sorted_, name
+        assert [sql for sql in sorted_ if 'JOIN "accounts_user"' in sql] == [], name
+
+
+def test_pages_have_all_rows_in_order(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_plans()
+    root = signed_in("root")
+    monkeypatch.setattr(StaffAdmin, "list_per_page", 2)
+    made = [fill_site() for _ in range(2)]
+    url = lists()["accounts.user"]
+    pages = [root.get(url, {"p": number}).context["cl"].result_list for number in (1, 2)]
+    assert [[row.pk for row in page] for page in pages] == [
+        [made[1].pk, made[0].pk],
+        [min(User.objects.values_list("pk", flat=True))],
+    ]
 
 
 def test_every_filter_filters(db: None) -> None:

@@ -29,6 +29,7 @@ from uuid_utils.compat import uuid7
 
 from adminpanel.reports import revenue
 from adminpanel.reports import usage as staff
+from adminpanel.reports.source import open_source
 from tests.load.sections import machine, write_section
 from tests.load.seeding import RECORDS, USERS, seeded
 from tokens import ledger
@@ -158,13 +159,19 @@ def _staff_uses() -> list[tuple[str, Use]]:
             for days in (30, 365)
             for group in groups
         ),
-        ("statistics in all, 365 days", lambda _: partial(staff.total, **_days(365))),
-        ("revenue of a year", lambda _: partial(revenue.report, months=12, currency="usd")),
+        (
+            "statistics in all, 365 days",
+            lambda _: lambda: staff.total(open_source(), **_days(365)),
+        ),
+        (
+            "revenue of a year",
+            lambda _: lambda: revenue.report(open_source(), months=12, currency="usd"),
+        ),
     ]
 
 
 def _statistics(days: int, group: staff.Group) -> Use:
-    return lambda _: partial(staff.usage, **_days(days), group=group)
+    return lambda _: lambda: staff.usage(open_source(), **_days(days), group=group)
 
 
 def _days(number: int) -> dict[str, date]:

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -69,6 +70,17 @@ def test_sums_of_all_users(ada: User) -> None:
         "plan",
         "provider",
     }
+
+
+def test_both_tables_are_made_of_the_same_records(ada: User) -> None:
+    used(ada, at=timezone.now(), charged=3)
+    with CaptureQueriesContext(connection) as captured:
+        aggregates.aggregate()
+    tables = ("tokens_dailyusage", "tokens_dailytotal")
+    inserts = [query["sql"] for query in captured if "INSERT INTO tokens_daily" in query["sql"]]
+    assert all(f"INSERT INTO {table}" in sql for table in tables for sql in inserts)
+    tomorrow = timezone.now().astimezone(UTC).date() + timedelta(days=1)
+    assert sum(f"'{tomorrow} " in sql for sql in inserts) == 1  # of all open days
 
 
 def test_a_wrong_total_is_found_and_mended(ada: User) -> None:

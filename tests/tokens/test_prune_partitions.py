@@ -61,7 +61,7 @@ def spent(
 def summed() -> None:
     """Have the sums made, as if that had been done at all times."""
     for day in DAYS:
-        aggregates._replace_day(day)
+        aggregates._replace(day, day)
     Aggregation.objects.create(id=1, open_from=timezone.now().date())
     aggregates.aggregate()
     assert verify() == []

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from adminpanel.reports import usage as statistics
+from adminpanel.reports.source import open_source
 from apikeys import keys
 from tests.tokens.accounts import account
 from tokens import ledger
@@ -47,7 +48,8 @@ def ada() -> User:
         spent(user, charge, days_ago=days_ago)
     today = timezone.now().astimezone(UTC).date()
     for days_ago in (100, 50, 10):  # as if it had run at all times: there is nothing between them
-        aggregates._replace_day(today - timedelta(days=days_ago))
+        day = today - timedelta(days=days_ago)
+        aggregates._replace(day, day)
     Aggregation.objects.create(id=1, open_from=today)
     aggregates.aggregate()
     assert verify() == []
@@ -60,8 +62,8 @@ def told(user: User) -> Any:
     return (
         queries.sums(user.pk, queries.Filter(), "day"),
         queries.sums(user.pk, queries.Filter(), "model"),
-        statistics.usage(since=first, until=last, group="day"),
-        statistics.total(since=first, until=last),
+        statistics.usage(open_source(), since=first, until=last, group="day"),
+        statistics.total(open_source(), since=first, until=last),
     )
 
 

@@ -16,8 +16,8 @@ from tokens.analytics import warehouse
 from tokens.analytics.copied import SUMMED
 from tokens.models import AnalyticsFeed
 from tokens.periods import midnight
+from tokens.usage.by_user import TopBy, UserTotals
 from tokens.usage.latency import BOUNDS
-from tokens.usage.queries import Sums, TopBy
 from tokens.usage.totals import DayTotals, Dimension, KeyTotals
 
 log = structlog.get_logger("tokengate.tokens")
@@ -114,19 +114,16 @@ class ClickHouseUsage:
 
     def top_users(
         self, *, since: date, until: date, at_most: int, by: TopBy = "charged"
-    ) -> dict[int, Sums]:
-        """Return the sums of the users with the largest charges or costs, by id, largest first."""
-        order = "sum(ifNull(cost, 0))" if by == "cost" else "charged"
+    ) -> list[UserTotals]:
+        """Return the users with the largest charges or costs, largest first."""
         rows = _rows(
-            f"SELECT user_id, count() AS requests, {_TOKENS}, sum(cost) AS known_cost {_OF_PERIOD}"
-            f" GROUP BY user_id ORDER BY {order} DESC, user_id LIMIT {at_most:d}",
+            "SELECT user_id, count() AS requests, sum(charged) AS charged,"
+            f" sum(ifNull(cost, 0)) AS cost {_OF_PERIOD}"
+            f" GROUP BY user_id ORDER BY {by} DESC, user_id LIMIT {at_most:d}",
             since,
             until,
         )
-        names = ("requests", *SUMMED, "cost")
-        return {
-            user: Sums(group=user, **dict(zip(names, sums, strict=True))) for user, *sums in rows
-        }
+        return [UserTotals(*row) for row in rows]
 
 
 def current() -> ClickHouseUsage | None:

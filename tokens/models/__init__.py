@@ -13,7 +13,14 @@ from tokens.models.balances import (
 )
 from tokens.models.idempotency import IdempotentAnswer
 from tokens.models.tiers import Tier, any_model
-from tokens.models.usage import Aggregation, DailyTotal, DailyUsage, RefusedDay, UsageRecord
+from tokens.models.usage import (
+    Aggregation,
+    DailyTotal,
+    DailyUsage,
+    MonthlyUsage,
+    RefusedDay,
+    UsageRecord,
+)
 
 __all__ = [
     "Adjustment",
@@ -29,6 +36,7 @@ __all__ = [
     "KeySpending",
     "Mailbox",
     "MailboxKey",
+    "MonthlyUsage",
     "ReceiptChange",
     "RefusedDay",
     "Reservation",

@@ -28,7 +28,9 @@ class Tier(models.Model):
         default=any_model,
         help_text="Patterns such as openai/* or *:free.",
     )
-    api_keys = models.IntegerField(default=5, help_text="Maximum number of keys of a user.")
+    api_keys = models.IntegerField(
+        "API keys", default=5, help_text="Maximum number of keys of a user."
+    )
     features = models.JSONField(
         default=dict, blank=True, help_text="Feature flags that clients may read."
     )

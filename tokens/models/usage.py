@@ -362,6 +362,33 @@ class DailyTotal(models.Model):
         return f"{self.charged} tokens on {self.day}"
 
 
+class MonthlyUsage(models.Model):
+    """Sums of a user's closed days of one month (UTC), for staff's reports on users."""
+
+    pk = models.CompositePrimaryKey("month", "user_id")
+    month = models.DateField(help_text="The first day of the month (UTC).")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="monthly_usage",
+        db_index=False,
+        help_text="The user.",
+    )
+    days = models.IntegerField(
+        help_text="The days with a request: bit 0 is the first of the month."
+    )
+    requests = models.BigIntegerField(help_text="Number of requests.")
+    charged = models.BigIntegerField(help_text="Sum of the records' column.")
+    cost = models.DecimalField(
+        max_digits=24,
+        decimal_places=10,
+        help_text="USD: as reported, else computed from the prices, else 0.",
+    )
+
+    def __str__(self) -> str:
+        return f"{self.charged} tokens in {self.month:%Y-%m}"
+
+
 class RefusedDay(models.Model):
     """How many of a user's requests were refused on a day (UTC), with status 402 or 429."""
 
@@ -388,10 +415,17 @@ class RefusedDay(models.Model):
 
 
 class Aggregation(models.Model):
-    """The day up to which `DailyUsage` and `DailyTotal` are final: one row."""
+    """Up to when `DailyUsage` and `DailyTotal` are final, and up to date: one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     open_from = models.DateField(help_text="The first day whose records may still change.")
+    summed_at = models.DateTimeField(
+        null=True,
+        help_text="The sums have all records that had been written then. Null: unknown.",
+    )
+    months_until = models.DateField(
+        null=True, help_text="`MonthlyUsage` has the days before this one. Null: it has none yet."
+    )
     pruned_until = models.DateField(
         null=True,
         help_text="Records of earlier days were deleted; only their sums remain.",

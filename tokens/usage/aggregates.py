@@ -1,14 +1,15 @@
 """Daily sums of the usage records: incremental, safe to repeat, exact.
 
 There are sums of each user (``DailyUsage``) and of all users (``DailyTotal``,
-tokens/usage/totals.py).
+tokens/usage/totals.py). Closed days are also summed by month (tokens/usage/monthly.py).
 
 A day's sums are recomputed while its records may change: for the last days, and for every day since
 the oldest provisional receipt. The sums of a day are replaced in one transaction, so an interrupted
-run leaves complete days. Concurrent runs wait for each other.
+run leaves complete days. All sums of the last days are computed by one statement, of the same
+records, so they agree with each other. Concurrent runs wait for each other.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -16,7 +17,8 @@ from django.db.models import Min
 from django.utils import timezone
 
 from tokens.models import Aggregation, UsageRecord
-from tokens.usage import totals
+from tokens.periods import midnight
+from tokens.usage import monthly, totals
 
 # A request's record has the day on which the request began, and is written when it ends.
 _MAY_STILL_RUN = timedelta(days=2)
@@ -40,8 +42,15 @@ _TABLES = (
     ("tokens_dailyusage", _COLUMNS, f"{_SUMS} ORDER BY 1, 2"),
     ("tokens_dailytotal", totals.COLUMNS, totals.of_records()),
 )
-_DELETE = "DELETE FROM {table} WHERE day = %(day)s"
+_DELETE = "DELETE FROM {table} WHERE day >= %(day)s AND day < %(until)s"
 _INSERT = "INSERT INTO {table} ({columns}) {sums}"
+# One statement sees one state of the records.
+_INSERTS = "WITH {}, {} SELECT".format(
+    *(
+        f"of_{table} AS ({_INSERT.format(table=table, columns=columns, sums=sums)})"
+        for table, columns, sums in _TABLES
+    )
+)
 _DIFFER = """
     WITH made AS ({sums}), stored AS (SELECT {columns} FROM {table} WHERE day = %(day)s)
     SELECT count(*) FROM (
@@ -66,15 +75,24 @@ def open_days(*, since: date | None = None) -> list[date]:
 
 def aggregate(*, since: date | None = None) -> int:
     """Update the sums; returns how many days were recomputed."""
+    began = timezone.now()
     days = open_days(since=since)
     provisional = _oldest_provisional()
-    for day in days:
-        _replace_day(day)
     settled = days[-1] - _MAY_STILL_RUN
-    Aggregation.objects.update_or_create(
-        id=1, defaults={"open_from": min(settled, provisional or settled)}
-    )
+    for day in days:
+        if day < settled:
+            _replace(day, day)
+    _replace(max(settled, days[0]), days[-1])
+    _close(days, open_from=min(settled, provisional or settled), summed_at=began)
     return len(days)
+
+
+@transaction.atomic
+def _close(days: list[date], *, open_from: date, summed_at: datetime) -> None:
+    take_turns()
+    monthly.update(days, until=open_from)
+    state = {"open_from": open_from, "months_until": open_from, "summed_at": summed_at}
+    Aggregation.objects.update_or_create(id=1, defaults=state)
 
 
 def differing(day: date) -> int:
@@ -84,7 +102,7 @@ def differing(day: date) -> int:
 
 
 def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> int:
-    cursor.execute(_DIFFER.format(table=table, columns=columns, sums=sums), _parameters(day))
+    cursor.execute(_DIFFER.format(table=table, columns=columns, sums=sums), _parameters(day, day))
     return int(cursor.fetchone()[0])
 
 
@@ -95,21 +113,27 @@ def take_turns() -> None:
 
 
 @transaction.atomic
-def _replace_day(day: date) -> None:
+def _replace(first: date, last: date) -> None:
     take_turns()
-    if Aggregation.objects.filter(pruned_until__gt=day).exists():
-        return  # pruned since the days were chosen
+    state = Aggregation.objects.first()
+    if state and state.pruned_until:
+        first = max(first, state.pruned_until)  # pruned since the days were chosen
+    if first > last:
+        return
+    parameters = _parameters(first, last)
     with connection.cursor() as cursor:
-        for table, columns, sums in _TABLES:
-            cursor.execute(_DELETE.format(table=table), {"day": day})
-            cursor.execute(
-                _INSERT.format(table=table, columns=columns, sums=sums), _parameters(day)
-            )
+        for table, _, _ in _TABLES:
+            cursor.execute(_DELETE.format(table=table), parameters)
+        cursor.execute(_INSERTS, parameters)
 
 
-def _parameters(day: date) -> dict[str, Any]:
-    start = datetime.combine(day, time(), UTC)
-    return {"day": day, **totals.parameters(start, start + timedelta(days=1))}
+def _parameters(first: date, last: date) -> dict[str, Any]:
+    until = last + timedelta(days=1)
+    return {
+        "day": first,
+        "until": until,
+        **totals.parameters(midnight(first), midnight(until)),
+    }
 
 
 def _oldest_open() -> date | None:

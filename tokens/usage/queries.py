@@ -16,7 +16,6 @@ from tokens.periods import midnight
 from tokens.usage.totals import closed_until
 
 Group = Literal["day", "model", "provider", "key", "session", "task"]
-TopBy = Literal["charged", "cost"]
 
 PAGE = 2000
 # These have no index: clients request them within seconds.
@@ -199,35 +198,6 @@ def _by_group(part: QuerySet[Any], group: str) -> Iterator[Sums]:
         key = str(row["group"]) if isinstance(row["group"], UUID) else row["group"]
         counts = {name: int(row[f"sum_of_{name}"]) for name in ("requests", *_TOKENS)}
         yield Sums(group=key, cost=row["sum_of_cost"], **counts)
-
-
-def top_users(*, since: date, until: date, at_most: int, by: TopBy = "charged") -> dict[int, Sums]:
-    """Return the sums of the users with the largest charges, or costs, by id, largest first.
-
-    ``until`` is exclusive. This reads a row for each user, day and model, so it is meant for a
-    month, not for years.
-    """
-    parts = _parts_of_all(since, until)
-    ranked: dict[int, Decimal] = {}
-    for part in parts:
-        column = _cost_of(part) if by == "cost" else "charged"
-        for user, sum_ in part.order_by().values_list("user_id").annotate(Sum(column)):
-            ranked[user] = ranked.get(user, Decimal(0)) + (sum_ or 0)
-    most = sorted(ranked, key=lambda user: (-ranked[user], user))[:at_most]
-    merged: dict[Any, Sums] = {user: Sums(group=user) for user in most}
-    for part in parts:  # All columns only for these users; those of other users are not needed.
-        for found in _by_group(part.filter(user_id__in=most), "user"):
-            merged[found.group] += found
-    return merged
-
-
-def _parts_of_all(since: date, until: date) -> list[QuerySet[Any]]:
-    closed = min(until, closed_until())
-    start, end = midnight(max(since, closed)), midnight(until)
-    return [
-        DailyUsage.objects.filter(day__gte=since, day__lt=closed),
-        _as_days(UsageRecord.objects.filter(created_at__gte=start, created_at__lt=end)),
-    ]
 
 
 class Place(TypedDict):

@@ -1,14 +1,14 @@
 """Sums of all users by day: in total, by model, by provider and by plan. They are for staff.
 
-Queries read the sums of closed days (``DailyTotal``) and the records of days that may still change,
-so the results are always exact. Latencies include only answered requests, as counts
-(``tokens.usage.latency``).
+Queries read the sums of closed days (``DailyTotal``), which are final. Days that may still change
+are read from their records if there are few, else from their last sums: ``Coverage`` tells as of
+when. Latencies include only answered requests, as counts (``tokens.usage.latency``).
 
 A user's plan on a day is the plan at its end. It is read from the adjustments: the current plan, or
 if it changed since, the last plan that began before the end of the day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -49,12 +49,16 @@ class Totals:
     def latency_ms(self) -> Percentiles:
         return percentiles(self.latency)
 
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            users=None,
-            latency=tuple(map(sum, zip(self.latency, other.latency, strict=True))),
-            **{name: getattr(self, name) + getattr(other, name) for name in _FIGURES},
-        )
+
+def added(rows: Sequence[Totals]) -> Totals:
+    """Return the sums of some rows, such as the days of a week."""
+    if not rows:
+        return Totals()
+    return Totals(
+        users=None,
+        latency=tuple(map(sum, zip(*(row.latency for row in rows), strict=True))),
+        **{name: sum(getattr(row, name) for row in rows) for name in _FIGURES},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,72 +176,113 @@ def parameters(start: datetime, end: datetime) -> dict[str, Any]:
     return {"start": start, "end": end, "bounds": BOUNDS, "free": DEFAULT_TIER}
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """Which days are read from their sums, and as of when the figures are.
+
+    All figures of a page are read with one of these, within ``core.database.one_snapshot``, so that
+    they agree with each other.
+    """
+
+    open_from: date
+    """The first day whose records may still change. The sums before it are final."""
+    sums_until: date
+    """The first day that is read from the records: ``open_from``, or no day at all."""
+    months_until: date
+    """The first day that is in no sums by month."""
+    as_of: datetime
+    """The figures have all records that had been written then."""
+
+    @property
+    def are_live(self) -> bool:
+        """Whether open days are read from the records, so that nothing is missing."""
+        return self.sums_until == self.open_from
+
+
+def coverage() -> Coverage:
+    """Return how to read now: open days with many requests from their last sums, few live.
+
+    To sum many records takes longer than a page may take; their sums are minutes old
+    (``tokens.tasks.aggregate_usage``).
+    """
+    with reader().cursor() as cursor:
+        cursor.execute(_COVERAGE)
+        now, open_from, months_until, summed_at, requests = cursor.fetchone()
+    is_live = summed_at is None or requests <= LIVE_REQUESTS
+    return Coverage(
+        open_from=open_from,
+        sums_until=open_from if is_live else date.max,
+        months_until=months_until,
+        as_of=now if is_live else summed_at,
+    )
+
+
+LIVE_REQUESTS = 5_000
+"""As many requests of open days are read from the records: PostgreSQL takes 80 ms for a page."""
+_COVERAGE = """
+    SELECT now(), COALESCE(a.open_from, '0001-01-01'), COALESCE(a.months_until, '0001-01-01'),
+           a.summed_at,
+           (SELECT COALESCE(sum(t.requests), 0) FROM tokens_dailytotal t
+             WHERE t.dimension = 'all' AND t.day >= a.open_from)
+      FROM (VALUES (1)) AS one (row) LEFT JOIN tokens_aggregation a ON true
+"""
+
+
 def closed_until() -> date:
     """Return the first day whose records may still change. The sums before it are final."""
     state = Aggregation.objects.first()
     return state.open_from if state else date.min
 
 
-def by_key(dimension: Dimension, *, since: date, until: date) -> list[KeyTotals]:
+def by_key(dimension: Dimension, *, since: date, until: date, covered: Coverage) -> list[KeyTotals]:
     """Sum the days of a period (``until`` is exclusive) by key, largest charge first."""
-    rows = _read("key", dimension, since, until, order="charged DESC, key", users=False)
+    span = _Span(since, until, covered)
+    rows = _read("key", dimension, span, order="charged DESC, key", users=False)
     return [KeyTotals(**row) for row in rows]
 
 
-def by_day(dimension: Dimension, *, since: date, until: date) -> list[DayTotals]:
+def by_day(dimension: Dimension, *, since: date, until: date, covered: Coverage) -> list[DayTotals]:
     """Return the sums of each day and key, ordered by day and key."""
-    rows = _read("day, key", dimension, since, until, order="day, key", users=True)
+    span = _Span(since, until, covered)
+    rows = _read("day, key", dimension, span, order="day, key", users=True)
     return [DayTotals(**row) for row in rows]
 
 
-def active_users(*, since: date, until: date) -> int:
-    """Count the users with a request in the days (``until`` is exclusive)."""
-    closed = min(until, closed_until())
-    with _reader().cursor() as cursor:
-        cursor.execute(_ACTIVE, {"since": since, "closed": closed, **_span(since, until, closed)})
-        return int(cursor.fetchone()[0])
+class _Span:
+    """The days that are read from their sums, and the records of the others."""
 
-
-# An index lookup for each user is faster than reading all records.
-_ACTIVE = """
-    SELECT count(*) FROM accounts_user u
-     WHERE EXISTS (SELECT FROM tokens_dailyusage d
-                    WHERE d.user_id = u.id AND d.day >= %(since)s AND d.day < %(closed)s)
-        OR EXISTS (SELECT FROM tokens_usagerecord r
-                    WHERE r.user_id = u.id AND r.created_at >= %(start)s AND r.created_at < %(end)s)
-"""
+    def __init__(self, since: date, until: date, covered: Coverage) -> None:
+        closed = min(until, covered.sums_until)
+        start = max(since, closed)
+        self.has_records = start < until
+        self.parameters = {
+            "since": since,
+            "closed": closed,
+            **parameters(midnight(start), midnight(max(start, until))),
+        }
 
 
 def _read(
-    group: str, dimension: Dimension, since: date, until: date, *, order: str, users: bool
+    group: str, dimension: Dimension, span: _Span, *, order: str, users: bool
 ) -> list[dict[str, Any]]:
-    closed = min(until, closed_until())
     sums = ", ".join(f"sum({name})::{_TYPES.get(name, 'bigint')} AS {name}" for name in _FIGURES)
+    records = f"UNION ALL ({of_records([dimension], users=users)})" if span.has_records else ""
     statement = f"""
         SELECT {group}, {"sum(users)::bigint" if users else "NULL"} AS users, {sums},
                ARRAY[{_COUNTS}] AS latency
           FROM (
             SELECT {COLUMNS} FROM tokens_dailytotal
              WHERE dimension = %(dimension)s AND day >= %(since)s AND day < %(closed)s
-            UNION ALL
-            SELECT {COLUMNS} FROM ({of_records([dimension], users=users)}) AS still_open
+            {records}
           ) AS totals GROUP BY {group} ORDER BY {order}
     """  # noqa: S608 - of the fixed texts above
-    span = _span(since, until, closed)
-    names = {"dimension": dimension, "since": since, "closed": closed, "bounds": BOUNDS}
-    with _reader().cursor() as cursor:
-        cursor.execute(statement, {**names, **span, "free": DEFAULT_TIER})
+    with reader().cursor() as cursor:
+        cursor.execute(statement, {**span.parameters, "dimension": dimension})
         columns = [column.name for column in cursor.description or ()]
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     return [{**row, "latency": tuple(row["latency"])} for row in rows]
 
 
-def _reader() -> Any:
+def reader() -> Any:
     """Return the connection from which records are read now (``core.replica``)."""
     return connections[router.db_for_read(UsageRecord)]
-
-
-def _span(since: date, until: date, closed: date) -> dict[str, datetime]:
-    """Return the start and end of the records that are not in closed days."""
-    start = max(since, closed)
-    return {"start": midnight(start), "end": midnight(max(start, until))}

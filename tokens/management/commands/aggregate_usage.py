@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from tokens.usage import aggregates
+from tokens.usage import aggregates, monthly
 
 
 class Command(BaseCommand):
@@ -38,4 +38,9 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The sums of these days are not exact: {', '.join(map(str, wrong))}"
             )
+        months = sorted({day.replace(day=1) for day in days})
+        wrong = [month for month in months if monthly.differing(month)]
+        if wrong:
+            names = ", ".join(f"{month:%Y-%m}" for month in wrong)
+            raise CommandError(f"The sums of these months are not those of their days: {names}")
         self.stdout.write(f"The sums of {len(days)} days are exact")

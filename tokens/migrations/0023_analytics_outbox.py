@@ -10,8 +10,8 @@ class Migration(migrations.Migration):
     """Triggers note changes of receipts for the analytical database. They are disabled."""
 
     atomic = False  # requests wait for one transaction only, which takes milliseconds
-    dependencies = [("tokens", "0021_analytics_feed")]
+    dependencies = [("tokens", "0022_analytics_feed")]
 
     operations = [
-        RunSQLPatiently(str(install("0022_analytics_outbox").sql), is_done=_IS_DONE),
+        RunSQLPatiently(str(install("0023_analytics_outbox").sql), is_done=_IS_DONE),
     ]

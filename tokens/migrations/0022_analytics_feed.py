@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tokens", "0019_daily_usage_by_day"),
+        ("tokens", "0021_label_of_api_keys"),
     ]
 
     operations = [
