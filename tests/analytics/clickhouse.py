@@ -24,7 +24,7 @@ class ClickHouse(FakeProcess):
         return f"{self.root}/default?compress=gzip"
 
     def set_fault(self, fault: str, *, times: int = 1) -> None:
-        """Have the next inserts of receipts fail: ``refuse``, ``drop``, ``die`` or ``hold``."""
+        """Have the next inserts of receipts fail, in a way of ``tests/analytics/server.py``."""
         self._control("POST", "faults", json={"fault": fault, "times": times})
 
     @property

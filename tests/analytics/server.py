@@ -6,7 +6,8 @@ rows follow the statement. https://clickhouse.com/docs/interfaces/http
 ``POST /_control/faults`` takes {"fault": …, "times": 1} for the next inserts of receipts.
 ``refuse`` answers 500 and stores nothing; ``drop`` stores the rows, and closes the connection
 without an answer; ``die`` ends the process when the rows are stored; ``hold`` stores them after
-``POST /_control/release``. ``GET /_control/held`` tells how many are held.
+``POST /_control/release``, and ``stall`` stores them, and answers after that. ``GET
+/_control/held`` tells how many wait.
 """
 
 import argparse
@@ -120,10 +121,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(500, refusal, code="252")
             return
         if fault == "hold":
-            self.held.append(table)
-            self.released.wait()
-            self.held.pop()
+            self._wait()
         self.engine.insert(table, columns, rows, given)
+        if fault == "stall":
+            self._wait()
         if fault == "die":
             os._exit(9)
         if fault == "drop":
@@ -132,6 +133,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         with suppress(OSError):  # it was killed meanwhile
             self._answer(200, b"")
+
+    def _wait(self) -> None:
+        self.held.append("")
+        self.released.wait()
+        self.held.pop()
 
     def _body(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding") != "chunked":
