@@ -7,6 +7,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 LLM := .venv/.llm-installed
 CLIENTS := .clients/.installed
+ANALYTICS := .analytics/.installed
 AGENTS := .clients/.agents-installed
 NODE := .node/.installed
 DRILL := .drill/.installed
@@ -17,7 +18,7 @@ SPECTRAL := tests/openapi/node_modules/.installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help docs diagrams run run-llm coverage test-clients test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-instructions bench-ledger bench-records bench-admin bench-pages soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
+.PHONY: help docs diagrams run run-llm coverage test-clients test-analytics test-browser screenshots messages test-extension extension-client check-extension bench bench-dialects bench-instructions bench-ledger bench-records bench-analytics bench-admin bench-pages soak chaos test-backup pentest fuzz mutants test format lint types imports bandit audit outdated sbom \
 	requirements clean \
 	release-migrations check-format check-deployment check-django check-openapi check-openapi-with-node check-deploy check-slowly tests
 
@@ -184,6 +185,14 @@ test-backup: $(DEV) ## Back up, lose data, restore and verify with pgBackRest (5
 	@CI=true TEST_BACKUP=1 $(BIN)/python -m devserver.embedded --profile test -- \
 		$(BIN)/python -m pytest -q tests/backup $(ARGS)
 
+test-analytics: $(DEV) $(ANALYTICS) ## Compare ClickHouse's engine with PostgreSQL (3 minutes, 830 MB).
+	@CI=true TEST_ANALYTICS=1 $(BIN)/python -m devserver.embedded --profile test -- \
+		$(BIN)/python -m pytest -q tests/analytics $(ARGS)
+
+bench-analytics: $(DEV) $(ANALYTICS) ## Measure the feed to ClickHouse, and reading both (20 minutes, 8 GB).
+	@CI=true $(BIN)/python -m tests.load.noting
+	@CI=true $(BIN)/python -m tests.load.analytics $(ARGS)
+
 chaos: $(DEV) $(DRILL) ## Kill workers, servers and hosts under load, then verify the ledger (10 minutes).
 	@CI=true $(BIN)/python -m tests.load.chaos $(ARGS)
 	@CI=true $(BIN)/python -m tests.drill --if-possible --scenes worker,web-host,primary,valkey,shard
@@ -250,13 +259,14 @@ requirements: $(DEV) ## Compile requirements/*.in to pinned .txt files (ARGS=--u
 	@$(COMPILE) requirements/llama_index.in -o requirements/llama_index.txt
 	@$(COMPILE) requirements/node.in -o requirements/node.txt
 	@$(COMPILE) requirements/drill.in -o requirements/drill.txt
+	@$(COMPILE) requirements/analytics.in -o requirements/analytics.txt
 
 release-migrations: $(DEV) ## At a release: record the new migrations, which must not change afterwards.
 	@$(BIN)/python -m tests.upgrades.released
 
 clean: ## Remove installed packages, caches and test data. Your data in .data is kept.
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m devserver.embedded --profile test --stop; fi
-	@rm -rf .venv .clients .node .drill extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules tests/openapi/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	@rm -rf .venv .clients .node .drill .analytics extension/node_modules extension/e2e/node_modules extension/e2e/.output extension/dist tests/clients/node_modules tests/clients/agents/node_modules tests/openapi/node_modules .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .mutants .coverage .coverage.* htmlcov staticfiles
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -304,6 +314,12 @@ $(DRILL): requirements/drill.txt | $(DEV)
 	@echo "Installing requirements/drill.txt into .drill …"
 	@test -x .drill/bin/pip || $(PYTHON) -m venv .drill
 	@$(subst $(BIN)/python,.drill/bin/python,$(call INSTALL,requirements/drill.txt))
+	@touch $@
+
+$(ANALYTICS): requirements/analytics.txt | $(DEV)
+	@echo "Installing the engine of ClickHouse into .analytics: 830 MB …"
+	@test -x .analytics/bin/pip || $(PYTHON) -m venv .analytics
+	@$(subst $(BIN)/python,.analytics/bin/python,$(call INSTALL,requirements/analytics.txt))
 	@touch $@
 
 # A Node for the extension: of .node if it is installed, else the one on the PATH.

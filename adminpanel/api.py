@@ -15,7 +15,7 @@ from accounts.api.base import user_of
 from adminpanel.access.permissions import StaffOnly
 from adminpanel.actions import actions
 from adminpanel.reports import revenue, usage, users
-from adminpanel.reports.source import open_source, snapshot
+from adminpanel.reports.source import open_source, reads_again, snapshot
 from adminpanel.serializers import (
     PlanChangeSerializer,
     RevenueQuerySerializer,
@@ -90,6 +90,7 @@ class UsageStatsView(APIView):
         summary="Requests, tokens, cost, errors and latency of a time",
     )
     @method_decorator(replica.reads)
+    @method_decorator(reads_again)
     def get(self, request: Request) -> Response:
         query = UsageQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -121,6 +122,7 @@ class RevenueView(APIView):
         summary="MRR, and by month: revenue, churn, failed payments, upstream cost and margin",
     )
     @method_decorator(replica.reads)
+    @method_decorator(reads_again)
     def get(self, request: Request) -> Response:
         query = RevenueQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

@@ -11,6 +11,7 @@ tokengate.E008  USAGE_RETENTION_DAYS is too short
 tokengate.E009  neither PUBLIC_URL nor ALLOWED_HOSTS says where links in email lead
 tokengate.E010  DEBUG is on while the site can be reached from elsewhere
 tokengate.E011  SITE_LOGO, SITE_ACCENT or SITE_ACCENT_DARK cannot be used
+tokengate.E012  CLICKHOUSE_URL is no address of ClickHouse's HTTP interface
 tokengate.W001  no LLM provider is configured
 tokengate.W002  emails are printed to the console
 tokengate.W003  text on SITE_ACCENT is hard to read
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -62,9 +64,22 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
     if days and days < least:
         hint = f"Set it to {least} or more, or to 0 to keep all usage."
         found.append(Error("USAGE_RETENTION_DAYS is too short.", hint=hint, id="tokengate.E008"))
+    if settings.CLICKHOUSE_URL and not _is_http(settings.CLICKHOUSE_URL):
+        hint = (
+            "Set it to an address such as https://user:password@clickhouse.example:8443/tokengate"
+        )
+        found.append(Error("CLICKHOUSE_URL cannot be right.", hint=hint, id="tokengate.E012"))
     hint = "See https://dashboard.stripe.com/apikeys and /webhooks, or sell nothing: unset both."
     found += [Error(wrong, hint=hint, id="tokengate.E007") for wrong in _wrong_with_stripe()]
     return found
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def debug_stays_here(**_: Any) -> list[CheckMessage]:

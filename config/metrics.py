@@ -24,6 +24,7 @@ from core import instruments, operations
 from core.http.client import client_address
 from llmproxy.routing import health
 from tokens import metrics as tokens
+from tokens.analytics import outbox
 from tokens.usage import partitions
 
 _OURS = "tokengate_"
@@ -35,6 +36,7 @@ _SOURCES: dict[str, Source] = {
     "reservations": tokens.stored,
     "reconciliation": tokens.reconciliation,
     "partitions": partitions.stored,
+    "analytics": outbox.stored,
     "replication": tokens.replication,
     "spool": tokens.spooled,
     "tasks": tasks.stored,

@@ -156,6 +156,8 @@ if DATABASE_REPLICA_URL:
         "TEST": {"MIRROR": "default"},
     }
     DATABASE_ROUTERS = ["core.replica.Router"]
+# A copy of the receipts, from which staff's figures are read: tokens/analytics.
+CLICKHOUSE_URL: str = env.str("CLICKHOUSE_URL", "")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", "") or "redis://REDIS_URL-is-not-set"
@@ -217,6 +219,11 @@ CELERY_BEAT_SCHEDULE = {
     "check-drift": {"task": "llmproxy.tasks.check_drift", "schedule": 3600.0},
     "observe-providers": {"task": "llmproxy.tasks.observe_providers", "schedule": 60.0},
     "aggregate-usage": {"task": "tokens.tasks.aggregate_usage", "schedule": 300.0},
+    "feed-analytics": {"task": "tokens.tasks.feed_analytics", "schedule": 30.0},
+    "verify-analytics": {
+        "task": "tokens.tasks.verify_analytics",
+        "schedule": crontab(hour="5", minute="7"),
+    },
     "create-partitions": {
         "task": "tokens.tasks.create_partitions",
         "schedule": crontab(minute="23"),

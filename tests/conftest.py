@@ -27,8 +27,9 @@ from tests.fakes.upstream_process import UpstreamProcess
 from tests.tokens.accounts import account
 from tests.webserver import WebServer, demo_server
 
-# They need what `make test-clients` installs, and pgBackRest.
+# They need what `make test-clients` and `make test-analytics` install, and pgBackRest.
 collect_ignore = [] if "TEST_CLIENTS" in os.environ else ["clients"]
+collect_ignore += [] if "TEST_ANALYTICS" in os.environ else ["analytics"]
 collect_ignore += [] if "TEST_BACKUP" in os.environ else ["backup"]
 
 

@@ -1,18 +1,23 @@
 """Celery tasks of tokens."""
 
 from collections.abc import Callable
+from datetime import UTC, timedelta
 
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from tokens import idempotency, ledger, notices, runaway
+from tokens.analytics import comparison, feed, warehouse
 from tokens.ledger import allowances, free_allowance, spool
 from tokens.usage import aggregates, partitions, refusals, retention
 
 log = structlog.get_logger("tokengate.tokens")
 
 _BATCH = 1000
+_FEED_SECONDS = 20.0  # of the 30 between two runs, so that other tasks have their turn
+_VERIFIED = timedelta(days=7)
 _PRUNE_SECONDS = 240.0  # of the 300 that CELERY_TASK_TIME_LIMIT allows
 
 
@@ -99,3 +104,34 @@ def forget_refusals() -> int:
 def aggregate_usage() -> int:
     """Update the daily sums; returns how many days were recomputed."""
     return aggregates.aggregate()
+
+
+@shared_task
+def feed_analytics() -> int:
+    """Bring the copy in ClickHouse up to date, if CLICKHOUSE_URL is set; returns how many rows.
+
+    What does not fit into the task's time, or fails, is left for the next run.
+    """
+    if not settings.CLICKHOUSE_URL:
+        return 0
+    try:
+        return feed.feed(seconds=_FEED_SECONDS)
+    except (warehouse.Unavailable, feed.NotFed, partitions.InUse) as error:
+        log.warning("analytics_not_fed", error=str(error))
+        return 0
+
+
+@shared_task
+def verify_analytics() -> int:
+    """Compare the last days of ClickHouse with PostgreSQL; returns how many sums differ."""
+    if not settings.CLICKHOUSE_URL:
+        return 0
+    since = timezone.now().astimezone(UTC).date() - _VERIFIED
+    try:
+        comparison.prove(since=since)
+    except comparison.Differs as found:
+        log.error("analytics_differ", differences=len(found.differences))  # noqa: TRY400 - expected
+        return len(found.differences)
+    except (warehouse.Unavailable, feed.NotFed, comparison.Busy) as error:
+        log.warning("analytics_not_verified", error=str(error) or type(error).__name__)
+    return 0

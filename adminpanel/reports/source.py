@@ -1,21 +1,29 @@
-"""Where reports read usage: an interface, and the daily sums of PostgreSQL behind it.
+"""Where reports read usage: ClickHouse if its copy is fresh, else the daily sums of PostgreSQL.
 
 A page opens one source, within ``snapshot``, and passes it to all its reports. So its figures are
 of one moment and agree with each other.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from functools import wraps
+from typing import ParamSpec, Protocol, TypeVar
 
+from django.conf import settings
 from django.utils import timezone
 
 from core.database import one_snapshot
+from tokens.analytics import figures, warehouse
+from tokens.analytics.figures import ClickHouseUsage
 from tokens.models import UsageRecord
 from tokens.usage import by_user, totals
 from tokens.usage.by_user import TopBy, UserTotals
 from tokens.usage.totals import Coverage, DayTotals, Dimension, KeyTotals
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LATE = timedelta(minutes=15)
 """Sums that are older than three runs of their task: it does not run."""
@@ -28,6 +36,10 @@ def snapshot() -> AbstractContextManager[None]:
 
 class UsageSource(Protocol):
     """Sums of the usage of all users by day (UTC); ``until`` is exclusive everywhere."""
+
+    @property
+    def name(self) -> str:
+        """Of the database."""
 
     @property
     def open_from(self) -> date:
@@ -61,6 +73,7 @@ class PostgresUsage:
     """The sums that PostgreSQL has, and the records of open days where these are few."""
 
     covered: Coverage
+    name: str = "PostgreSQL"
 
     @property
     def open_from(self) -> date:
@@ -88,9 +101,58 @@ class PostgresUsage:
         return self.covered
 
 
+@dataclass(frozen=True)
+class CopiedUsage:
+    """The copy in ClickHouse. Periods that begin before it are read from PostgreSQL."""
+
+    copy: ClickHouseUsage
+    before: PostgresUsage
+    name: str = "ClickHouse"
+
+    @property
+    def open_from(self) -> date:
+        return self.before.open_from
+
+    @property
+    def as_of(self) -> datetime:
+        return min(self.copy.as_of, self.before.as_of)
+
+    def by_day(self, dimension: Dimension, *, since: date, until: date) -> list[DayTotals]:
+        return self._of(since).by_day(dimension, since=since, until=until)
+
+    def by_key(self, dimension: Dimension, *, since: date, until: date) -> list[KeyTotals]:
+        return self._of(since).by_key(dimension, since=since, until=until)
+
+    def active_users(self, *, since: date, until: date) -> int:
+        return self._of(since).active_users(since=since, until=until)
+
+    def top_users(self, *, since: date, until: date, at_most: int, by: TopBy) -> list[UserTotals]:
+        return self._of(since).top_users(since=since, until=until, at_most=at_most, by=by)
+
+    def coverage(self) -> Coverage:
+        return self.before.coverage()
+
+    def _of(self, since: date) -> ClickHouseUsage | PostgresUsage:
+        return self.copy if self.copy.covers(since) else self.before
+
+
 def open_source() -> UsageSource:
     """Return the source to read with now."""
-    return PostgresUsage(totals.coverage())
+    before, copy = PostgresUsage(totals.coverage()), figures.current()
+    return CopiedUsage(copy, before) if copy else before
+
+
+def reads_again(view: Callable[P, T]) -> Callable[P, T]:
+    """Have a view that only reads called again if ClickHouse fails: then it reads PostgreSQL."""
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return view(*args, **kwargs)
+        except warehouse.Unavailable:
+            return view(*args, **kwargs)  # ClickHouse is left out for a while
+
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -100,10 +162,13 @@ class AsOf:
     moment: datetime
     is_late: bool
     """Whether the sums are older than they should be."""
+    source: str
+    """The database that they are read from; empty if there is only one."""
 
 
 def as_of(source: UsageSource, *, until: date) -> AsOf | None:
     """Return as of when the figures of the days before ``until`` are; None if they are final."""
     if until <= source.open_from:
         return None
-    return AsOf(source.as_of, is_late=timezone.now() - source.as_of > LATE)
+    is_late = timezone.now() - source.as_of > LATE
+    return AsOf(source.as_of, is_late, source.name if settings.CLICKHOUSE_URL else "")

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from adminpanel.dashboard.dashboard import Dashboard, dashboard_for
 from adminpanel.dashboard.margin import MarginPage, margin_page
 from adminpanel.dashboard.refused import RefusedPage, refused_page
-from adminpanel.reports.source import snapshot
+from adminpanel.reports.source import reads_again, snapshot
 from core import replica
 
 Page = Dashboard | MarginPage | RefusedPage
@@ -19,6 +19,7 @@ Page = Dashboard | MarginPage | RefusedPage
 @require_GET
 @staff_member_required
 @replica.reads
+@reads_again
 def margin(request: HttpRequest) -> HttpResponse:
     """Show revenue, cost and margin of some days, and the MRR by month."""
     return _shown(request, "Margin", margin_page(request))
@@ -27,6 +28,7 @@ def margin(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_member_required
 @replica.reads
+@reads_again
 def refused(request: HttpRequest) -> HttpResponse:
     """Show the users who met a limit or an empty balance."""
     return _shown(request, "Refused requests", refused_page(request))
@@ -35,6 +37,7 @@ def refused(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_member_required
 @replica.reads
+@reads_again
 def export(request: HttpRequest, name: str) -> HttpResponse:
     """Answer a table of these pages as CSV, of the same days and for the same reader."""
     page = _page_of(request, name)

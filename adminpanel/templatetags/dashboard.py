@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from adminpanel.dashboard import charts
 from adminpanel.dashboard.dashboard import dashboard_for
-from adminpanel.reports.source import snapshot
+from adminpanel.reports.source import reads_again, snapshot
 from adminpanel.reports.tables import Table
 from core import replica
 
@@ -21,6 +21,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 @replica.reads
+@reads_again
 def dashboard(context: RequestContext) -> SafeString:
     """Draw the dashboard, which reads its figures while it is drawn."""
     found = {"dashboard": dashboard_for(context["request"])}

@@ -78,6 +78,7 @@ SECTIONS = (
             "operating/backups",
             "operating/monitoring",
             "operating/maintenance",
+            "operating/analytics",
             "operating/drill",
             "troubleshooting",
             "performance",

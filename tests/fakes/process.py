@@ -27,6 +27,7 @@ class FakeProcess:
     name: ClassVar[str]
     module: ClassVar[str]
     controls: ClassVar[str]
+    python: ClassVar[str] = sys.executable
     patience: ClassVar[float] = 120.0
 
     def __init__(self, *, options: tuple[str, ...] = (), port: int | None = None) -> None:
@@ -63,7 +64,7 @@ class FakeProcess:
         raise RuntimeError(f"no free port for the {self.name}")
 
     def _listens(self, port: int) -> bool:
-        command = [sys.executable, "-m", self.module, "--until-stdin-closes", "--port", str(port)]
+        command = [self.python, "-m", self.module, "--until-stdin-closes", "--port", str(port)]
         self._process = subprocess.Popen(
             [*command, *self._options], cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -1,6 +1,7 @@
 """Balances, limits and usage. Every amount is a whole number of LLM tokens."""
 
 from tokens.models.allowances import FreeAllowance, Mailbox, MailboxKey
+from tokens.models.analytics import AnalyticsFeed, ReceiptChange
 from tokens.models.balances import (
     Adjustment,
     Balance,
@@ -24,6 +25,7 @@ from tokens.models.usage import (
 __all__ = [
     "Adjustment",
     "Aggregation",
+    "AnalyticsFeed",
     "Balance",
     "DailyTotal",
     "DailyUsage",
@@ -35,6 +37,7 @@ __all__ = [
     "Mailbox",
     "MailboxKey",
     "MonthlyUsage",
+    "ReceiptChange",
     "RefusedDay",
     "Reservation",
     "SessionSpending",

@@ -49,7 +49,7 @@ _TO_BEGIN = timedelta(days=3)
 _TO_GIVE_UP = timedelta(days=1)
 
 
-class _InUse(Exception):
+class InUse(Exception):
     """A lock was never free."""
 
     def __str__(self) -> str:
@@ -144,7 +144,7 @@ def create(month: Month) -> bool:
         if _default_is_small():
             return _create_alone(month)
         return _can_be_excluded(month) and _create_beside_requests(month)
-    except _InUse as error:
+    except InUse as error:
         log.warning("partition_not_created", month=month.table, reason=str(error))
         _give_up_in_time(month)
         return False
@@ -174,8 +174,8 @@ def drop(month: Month, condition: str) -> bool:
         return True
 
     try:
-        return _patiently(step)
-    except _InUse as error:
+        return patiently(step)
+    except InUse as error:
         reason = str(error)
     except DatabaseError as error:
         if type(error.__cause__) not in _NOT_DROPPED:
@@ -218,7 +218,7 @@ def _create_alone(month: Month) -> bool:
         _attach_table(cursor, month)
         return True
 
-    return _patiently(step)
+    return patiently(step)
 
 
 def _create_beside_requests(month: Month) -> bool:
@@ -264,7 +264,7 @@ def _create_beside_requests(month: Month) -> bool:
         _attach_table(cursor, month)
         return True
 
-    return _patiently(exclude) and _patiently(check) and _patiently(create)
+    return patiently(exclude) and patiently(check) and patiently(create)
 
 
 def _give_up_in_time(month: Month) -> None:
@@ -279,8 +279,8 @@ def _give_up_in_time(month: Month) -> None:
         return True
 
     try:
-        _patiently(include)
-    except _InUse as error:
+        patiently(include)
+    except InUse as error:
         log.error("receipts_refused", month=month.table, reason=str(error))  # noqa: TRY400 - expected
 
 
@@ -326,11 +326,11 @@ def _constraint(month: Month) -> str:
     return f"usage_not_of_{month.first:%Y_%m}"
 
 
-def _patiently(step: Callable[[Any], bool]) -> bool:
+def patiently(step: Callable[[Any], bool]) -> bool:
     """Run a step in a transaction, again while a lock is not free.
 
     Raises:
-        _InUse: It never was.
+        InUse: It never was.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -341,7 +341,7 @@ def _patiently(step: Callable[[Any], bool]) -> bool:
         except OperationalError as error:
             if not isinstance(error.__cause__, _BUSY):
                 raise
-    raise _InUse
+    raise InUse
 
 
 @contextmanager

@@ -82,7 +82,7 @@ _KEYS: dict[Dimension, str] = {
     "provider": "u.provider",
     "plan": "p.plan",
 }
-_PLANS = """
+PLANS = """
     JOIN (
         SELECT d.day, d.user_id, CASE
                WHEN b.tier_id IS NOT NULL AND NOT EXISTS (
@@ -146,7 +146,7 @@ def of_records(dimensions: Iterable[Dimension] = tuple(_KEYS), *, users: bool = 
     return f"""
         WITH used AS ({_USED}), keyed AS (
             SELECT u.day, k.dimension, k.key, u.user_id, u.bucket, u.status, u.cost, {_TOKENS}
-              FROM used u {_PLANS if "plan" in chosen else ""}
+              FROM used u {PLANS if "plan" in chosen else ""}
               CROSS JOIN LATERAL (VALUES {keys}) AS k (dimension, key)
         ), cells AS (
             SELECT day, dimension, key, bucket, count(*) AS requests,
