@@ -21,10 +21,11 @@ database.use("tokengate_bench_records")  # before Django's models can be importe
 from django.conf import settings
 from django.utils import timezone
 
+from adminpanel.reports.source import PostgresUsage
 from tests.analytics.clickhouse import ClickHouse
 from tests.load.seeding import seeded
 from tokens.analytics import comparison, feed, figures, warehouse
-from tokens.usage import queries, totals
+from tokens.usage import totals
 
 ROUNDS = 5
 
@@ -57,17 +58,18 @@ def _measure(records: int) -> None:
     ours = figures.current()
     assert ours is not None
     today = timezone.now().astimezone(UTC).date()
+    postgres = PostgresUsage(totals.coverage())
     for days_back in (30, 365):
         span: dict[str, date] = {
             "since": today - timedelta(days=days_back - 1),
             "until": today + timedelta(days=1),
         }
-        _compare(f"{days_back} days by model", totals.by_key, ours.by_key, "model", **span)
-        _compare(f"{days_back} days by plan", totals.by_key, ours.by_key, "plan", **span)
-        _compare(f"{days_back} days by day", totals.by_day, ours.by_day, "all", **span)
-        _compare(f"{days_back} days, users", totals.active_users, ours.active_users, **span)
-        top: dict[str, Any] = {**span, "at_most": 10}
-        _compare(f"{days_back} days, top users", queries.top_users, ours.top_users, **top)
+        _compare(f"{days_back} days by model", postgres.by_key, ours.by_key, "model", **span)
+        _compare(f"{days_back} days by plan", postgres.by_key, ours.by_key, "plan", **span)
+        _compare(f"{days_back} days by day", postgres.by_day, ours.by_day, "all", **span)
+        _compare(f"{days_back} days, users", postgres.active_users, ours.active_users, **span)
+        top: dict[str, Any] = {**span, "at_most": 10, "by": "charged"}
+        _compare(f"{days_back} days, top users", postgres.top_users, ours.top_users, **top)
 
 
 def _compare(
