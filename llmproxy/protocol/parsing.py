@@ -24,9 +24,9 @@ def loads(text: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Serialize it, with halves of surrogate pairs."""
+    """Serialize it, with halves of surrogate pairs; what JSON has no type for, as text."""
     try:
-        return orjson.dumps(value, default=str)
+        return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return json.dumps(value, default=str, separators=(",", ":")).encode()
 

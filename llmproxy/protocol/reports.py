@@ -97,8 +97,7 @@ def report_in(answer: dict[str, Any]) -> Report | None:
     """Read the usage in an answer or a chunk, from any of the places where providers put it."""
     found = None
     for usage in _usages(answer):
-        report = read(usage)
-        found = report if found is None else merged(found, report)
+        found = merged(found, read(usage))
     return found
 
 

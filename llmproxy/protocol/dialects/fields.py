@@ -95,7 +95,7 @@ class Fields:
 
     def object(self, name: str) -> "Fields | None":
         """Return an object within this one."""
-        value = self.take(name, dict)
+        value = self.take(name)
         return None if value is None else Fields(value, self.at(name), self.scope)
 
     def objects(self, name: str) -> "list[Fields]":
