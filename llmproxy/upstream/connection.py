@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
         return b"" if self._over else None
 
     def arrival(self, by: float | None) -> asyncio.Future[None] | None:
-        """Return what is done when there is something to take, None if there is.
+        """Return a future that is done when ``take`` has something; None if it has now.
 
         It fails with ``TimeoutError`` at the given time of the event loop's clock.
         """
@@ -165,6 +165,8 @@ class Connection(asyncio.Protocol):
     # httptools
 
     def on_message_begin(self) -> None:
+        if self._over:  # Bytes behind the response would begin the next one: do not reuse it.
+            self.cut()
         self._headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -174,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:  # 1xx: the real response follows.
+        if status < 200 or self._over:  # 1xx: the real response follows.
             return
         self._ends_with_connection = not (
             b"content-length" in self._headers or b"transfer-encoding" in self._headers
@@ -184,6 +186,8 @@ class Connection(asyncio.Protocol):
             self._head.set_result((status, self._headers))
 
     def on_body(self, data: bytes) -> None:
+        if self._over:
+            return
         self._unframed = 0
         self._chunks.append(data)
         self._ahead += len(data)
