@@ -5,6 +5,7 @@ begins and ends with the same bytes, and has no character between them that JSON
 the same kind: its JSON is valid, and it contains no usage, no error and no end.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -57,5 +58,7 @@ class PlainChunks:
         start = event.index(field) + len(field)
         end = start + len(orjson.dumps(text)) - 2
         if event[start - 1 : end + 1] == orjson.dumps(text):
-            self._before, self._after, self.field = event[:start], event[end:], key
-            self._between = (self._after + self._before).decode()
+            before, after = event[:start], event[end:]
+            with suppress(UnicodeDecodeError):  # A comment may have any bytes.
+                self._between = (after + before).decode()
+                self._before, self._after, self.field = before, after, key
