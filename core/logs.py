@@ -184,16 +184,12 @@ class AccessRecord(logging.LogRecord):
     """What the access log says of a request. Like any record, but for how long it takes to make."""
 
     def __init__(self, **fields: Any) -> None:
-        fields["created"] = now = time.time()
-        fields["msecs"] = now % 1 * 1000
-        self.__dict__ = fields
+        now = time.time()
+        # Formatters of the standard library read `__dict__`.
+        self.__dict__ = {**_ACCESS_RECORD, **fields, "created": now, "msecs": now % 1 * 1000}
 
 
-# What all of them have in common is the class's.
-for _name, _value in vars(
-    logging.LogRecord(ACCESS, logging.INFO, __file__, 0, "request", (), None)
-).items():
-    setattr(AccessRecord, _name, _value)
+_ACCESS_RECORD = vars(logging.LogRecord(ACCESS, logging.INFO, __file__, 0, "request", (), None))
 
 
 class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
