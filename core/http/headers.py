@@ -1,5 +1,6 @@
 """Response headers that need no encoding or validation, and the head of an answer made of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from django.http.response import ResponseHeaders
 PLAIN_HEAD = "tokengate.plain_head"
 
 _CONTROLS = bytes((*range(9), *range(10, 32), 127))  # without the tab
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BLANKED = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 
 
@@ -89,6 +91,9 @@ def plain_head(
 @lru_cache(maxsize=256)
 def _pieces(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is around the values of these headers, with an empty text for each value."""
+    once = [name.lower() for name in names if name.lower() != "set-cookie"]
+    if len(set(once)) < len(once) or not all(map(_NAME.fullmatch, names)):
+        raise RuntimeError("A header's name is not valid, or there twice in two spellings.")
     ends = ("", *["\r\n"] * (len(names) - 1))
     around = [(f"{end}{name}: ", "") for end, name in zip(ends, names, strict=True)]
     return (*(piece for pair in around for piece in pair), "\r\n")
