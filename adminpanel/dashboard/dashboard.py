@@ -64,7 +64,10 @@ class Dashboard:
 
     @property
     def as_of(self) -> AsOf | None:
-        return as_of(self._source, until=self._span["until"])
+        until = self._span["until"]
+        if self.sees_money:  # The table of months has them whole.
+            until = (self.last.replace(day=1) + timedelta(days=31)).replace(day=1)
+        return as_of(self._source, until=until)
 
     @cached_property
     def tiles(self) -> list[Tile]:

@@ -170,5 +170,6 @@ def as_of(source: UsageSource, *, until: date) -> AsOf | None:
     """Return as of when the figures of the days before ``until`` are; None if they are final."""
     if until <= source.open_from:
         return None
-    is_late = timezone.now() - source.as_of > LATE
+    summed_at = source.coverage().summed_at
+    is_late = summed_at is not None and timezone.now() - summed_at > LATE
     return AsOf(source.as_of, is_late, source.name if settings.CLICKHOUSE_URL else "")

@@ -100,13 +100,30 @@ def test_late_sums_are_a_warning(ada: User, path: str) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_closed_days_are_final(ada: User) -> None:
-    day = timezone.now().date() - timedelta(days=5)
+    last_month = timezone.now().date().replace(day=1) - timedelta(days=1)
+    day = last_month.replace(day=1) - timedelta(days=1)  # All of its month is closed.
     query = {"from": f"{day}", "to": f"{day}"}
     finance = signed_in("finance")
     assert AS_OF not in finance.get("/admin/", query).text
     assert AS_OF not in finance.get("/admin/margin/", query).text
     final = finance.get("/admin/export/days.csv", query).headers["Content-Disposition"]
     assert f"days-{day}-{day}.csv" in final
+
+
+@pytest.mark.usefixtures("busy")
+def test_whole_months_of_closed_days_are_not_final(ada: User) -> None:
+    """The table of months has the rest of the month, which only some of the staff see."""
+    day = (timezone.now() - timedelta(days=2)).date().replace(day=1)
+    Aggregation.objects.update(open_from=day + timedelta(days=1))
+    closed = Chosen(first=day, last=day, preset=0, error="")
+    assert Dashboard(closed, sees_money=True).as_of
+    assert Dashboard(closed, sees_money=False).as_of is None
+
+
+def test_late_sums_are_told_while_requests_are_few(ada: User) -> None:
+    Aggregation.objects.update(summed_at=timezone.now() - timedelta(minutes=16))
+    assert Dashboard(week(), sees_money=True)._source.coverage().are_live
+    assert "The sums of the last days are late" in signed_in("finance").get("/admin/").text
 
 
 @pytest.mark.usefixtures("busy")

@@ -19,10 +19,10 @@ from django.utils import timezone
 from tokens.models import Aggregation, UsageRecord
 from tokens.periods import midnight
 from tokens.usage import monthly, totals
+from tokens.usage.turns import take_turns
 
 # A request's record has the day on which the request began, and is written when it ends.
 _MAY_STILL_RUN = timedelta(days=2)
-_LOCK = 7_465_001
 
 _SUMS = """
     SELECT (created_at AT TIME ZONE 'UTC')::date, user_id, model, provider, api_key, status,
@@ -83,15 +83,16 @@ def aggregate(*, since: date | None = None) -> int:
         if day < settled:
             _replace(day, day)
     _replace(max(settled, days[0]), days[-1])
-    _close(days, open_from=min(settled, provisional or settled), summed_at=began)
+    _close(open_from=min(settled, provisional or settled), summed_at=began)
+    monthly.fill()
     return len(days)
 
 
 @transaction.atomic
-def _close(days: list[date], *, open_from: date, summed_at: datetime) -> None:
+def _close(*, open_from: date, summed_at: datetime) -> None:
     take_turns()
-    monthly.update(days, until=open_from)
-    state = {"open_from": open_from, "months_until": open_from, "summed_at": summed_at}
+    monthly.take_back(open_from)
+    state = {"open_from": open_from, "summed_at": summed_at}
     Aggregation.objects.update_or_create(id=1, defaults=state)
 
 
@@ -106,12 +107,6 @@ def _differing(cursor: Any, day: date, table: str, columns: str, sums: str) -> i
     return int(cursor.fetchone()[0])
 
 
-def take_turns() -> None:
-    """Lock the sums until the transaction ends; this waits for other writers."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-
-
 @transaction.atomic
 def _replace(first: date, last: date) -> None:
     take_turns()
@@ -120,6 +115,7 @@ def _replace(first: date, last: date) -> None:
         first = max(first, state.pruned_until)  # pruned since the days were chosen
     if first > last:
         return
+    monthly.take_back(first)
     parameters = _parameters(first, last)
     with connection.cursor() as cursor:
         for table, _, _ in _TABLES:

@@ -1,18 +1,19 @@
 """Sums of each user by month (``MonthlyUsage``), made of the daily sums of closed days.
 
-A month is computed anew when one of its days closes or changes, and ``Aggregation.months_until`` is
-set in the same transaction: the months have exactly the days before it. ``parts`` divides a
-period into months and days.
+The months have exactly the days before ``Aggregation.months_until``, which is set in the same
+transaction. A day that changes takes its month and the later ones back, until ``fill`` has
+summed them anew. ``parts`` divides a period into months and days.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Min
 
-from tokens.models import Aggregation, DailyUsage
+from tokens.models import Aggregation, DailyUsage, MonthlyUsage
+from tokens.usage.turns import take_turns
 
 _DELETE = "DELETE FROM tokens_monthlyusage WHERE month = %(month)s"
 _COLUMNS = "month, user_id, days, requests, charged, cost"
@@ -32,22 +33,40 @@ _DIFFER = f"""
 """  # noqa: S608 # nosec B608
 
 
-def update(days: Sequence[date], *, until: date) -> None:
-    """Have the months all days before ``until``; the sums of ``days`` were computed anew.
+def take_back(day: date) -> None:
+    """Have the months of this day and of later ones read by days until ``fill`` makes them again.
 
-    It must run in a transaction that writes ``until`` to ``Aggregation.months_until``.
+    It must run in the transaction that changes the day: so a run that dies leaves no wrong month.
     """
-    state = Aggregation.objects.first()
-    former = state.months_until if state else None
-    if former is None:
-        former = DailyUsage.objects.aggregate(day=Min("day"))["day"] or until
-    changed = {day.replace(day=1) for day in days if day < until}
-    changed.update(_months(min(former, until), max(former, until)))
+    month = day.replace(day=1)
+    if Aggregation.objects.filter(months_until__gt=day).update(months_until=month):
+        MonthlyUsage.objects.filter(month__gte=month).delete()
+
+
+def fill() -> None:
+    """Sum the closed days that are in no month yet, a month in each transaction."""
+    while _fill_one():
+        pass
+
+
+@transaction.atomic
+def _fill_one() -> bool:
+    take_turns()
+    state = Aggregation.objects.get()
+    since = state.months_until
+    if since is None:
+        since = DailyUsage.objects.aggregate(day=Min("day"))["day"] or state.open_from
+        MonthlyUsage.objects.all().delete()
+    if since >= state.open_from:
+        Aggregation.objects.filter(months_until=None).update(months_until=state.open_from)
+        return False
+    month = since.replace(day=1)
+    given = {"month": month, "until": min(_next(month), state.open_from)}
     with connection.cursor() as cursor:
-        for month in sorted(changed):
-            given = {"month": month, "until": min(_next(month), until)}
-            cursor.execute(_DELETE, given)
-            cursor.execute(_INSERT, given)
+        cursor.execute(_DELETE, given)
+        cursor.execute(_INSERT, given)
+    Aggregation.objects.update(months_until=given["until"])
+    return True
 
 
 def differing(month: date) -> int:

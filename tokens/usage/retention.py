@@ -25,6 +25,7 @@ from tokens.periods import midnight
 from tokens.usage import aggregates, partitions
 from tokens.usage.partitions import Month
 from tokens.usage.totals import closed_until
+from tokens.usage.turns import take_turns
 
 log = structlog.get_logger("tokengate.tokens")
 
@@ -198,7 +199,7 @@ def _seal(day: date, until: date, deadline: float) -> bool:
 @transaction.atomic
 def _sealed(day: date) -> bool:
     """Seal the day, unless it is sealed. Return whether its records can be deleted."""
-    aggregates.take_turns()
+    take_turns()
     state = Aggregation.objects.get()
     if state.pruned_until and day < state.pruned_until:
         return True

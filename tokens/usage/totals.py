@@ -192,6 +192,8 @@ class Coverage:
     """The first day that is in no sums by month."""
     as_of: datetime
     """The figures have all records that had been written then."""
+    summed_at: datetime | None
+    """When the last run of ``tokens.tasks.aggregate_usage`` began; None before the first."""
 
     @property
     def are_live(self) -> bool:
@@ -214,13 +216,16 @@ def coverage() -> Coverage:
         sums_until=open_from if is_live else date.max,
         months_until=months_until,
         as_of=now if is_live else summed_at,
+        summed_at=summed_at,
     )
 
 
 LIVE_REQUESTS = 5_000
 """As many requests of open days are read from the records: PostgreSQL takes 80 ms for a page."""
 _COVERAGE = """
-    SELECT now(), COALESCE(a.open_from, '0001-01-01'), COALESCE(a.months_until, '0001-01-01'),
+    SELECT now(), COALESCE(a.open_from, '0001-01-01'),
+           -- A former version moves `open_from` back without the months.
+           CASE WHEN a.months_until <= a.open_from THEN a.months_until ELSE '0001-01-01' END,
            a.summed_at,
            (SELECT COALESCE(sum(t.requests), 0) FROM tokens_dailytotal t
              WHERE t.dimension = 'all' AND t.day >= a.open_from)

@@ -8,7 +8,7 @@ from tokens.usage import aggregates, monthly
 
 
 class Command(BaseCommand):
-    help = "Update the daily sums of the usage records."
+    help = "Update the sums of the usage records by day and month."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -18,7 +18,9 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="List the days without changing them."
         )
         parser.add_argument(
-            "--check", action="store_true", help="Compare the sums with the records instead."
+            "--check",
+            action="store_true",
+            help="Compare the sums of days with the records, and those of months with days.",
         )
 
     def handle(
