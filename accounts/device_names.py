@@ -35,7 +35,7 @@ def device_name(*, given: str, user_agent: str) -> str:
 def program_and_system(name: str) -> tuple[str, str] | None:
     """Return the parts of a name that was guessed: ("Firefox", "Linux"); None of another one."""
     program, _, system = name.rpartition(_ON)
-    return (program, system) if program and system in _SYSTEMS else None
+    return (program, system) if program in _PROGRAMS and system in _SYSTEMS else None
 
 
 def _guess(user_agent: str) -> str:

@@ -17,9 +17,10 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.
     ("name", "german"),
     [
         ("Firefox on Linux", "Firefox unter Linux"),
-        ("depends on what on macOS", "depends on what unter macOS"),
+        ("depends on what on macOS", "depends on what on macOS"),
         ("laptop on my desk", "laptop on my desk"),
         (" on Linux", " on Linux"),
+        ("Backup on Linux", "Backup on Linux"),
         ("", ""),
     ],
 )
