@@ -156,7 +156,7 @@ class RelayedStream(ABC, AsyncIterable[bytes]):
         pause = min(_AFTER_ALL_SECONDS, self._patience) if is_complete else self._patience
         try:
             data = None
-            while data is None:
+            while data is None:  # As `UpstreamAnswer.read`, without a coroutine for each chunk.
                 if (arrival := self._answer.arrival(pause)) is not None:
                     await arrival
                 data = self._answer.take()

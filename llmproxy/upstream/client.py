@@ -99,7 +99,7 @@ class UpstreamAnswer:
                 return data
 
     def arrival(self, timeout: float | None) -> asyncio.Future[None] | None:
-        """Return what is done when there is something to take, None if there may be.
+        """Return a future that is done when ``take`` may have something; None if it may now.
 
         It fails with ``TimeoutError`` after so many seconds. Raises ``AttemptFailed`` as ``read``
         does.

@@ -34,6 +34,7 @@ APPS = ["web", "worker", "beat", "migrate"]
 OF_COMPOSE = {"DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD"}
 OF_COMPOSE |= {"PYTHON_IMAGE", "POSTGRES_IMAGE", "VALKEY_IMAGE", "TOKENGATE_IMAGE"}
 OF_COMPOSE |= {"CADDY_IMAGE", "ACME_EMAIL"}  # of deploy/compose/production.yml
+OF_COMPOSE |= {"CLICKHOUSE_IMAGE", "CLICKHOUSE_PASSWORD"}  # of its profile "analytics"
 # Of servers elsewhere: docker-compose.yml has its own.
 OF_COMPOSE |= {"DATABASE_PASSWORD", "QUEUE_REDIS_URL"}
 # Of a checkout, or decided by the image and by docker-compose.yml itself.
