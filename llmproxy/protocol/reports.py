@@ -158,14 +158,6 @@ def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = Tru
         estimated.append("completion")
         written = completion if report.total is None else max(report.total - reported, 0)
     surplus = max((report.total or 0) - reported - written, 0)
-    if not (report.cache_read or report.cache_write or report.reasoning):
-        return Usage(
-            reported,
-            written + surplus,
-            cost=report.cost,
-            surplus=surplus,
-            estimated=frozenset(estimated),
-        )
     return Usage(
         prompt=reported,
         completion=written + surplus,

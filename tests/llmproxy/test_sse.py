@@ -57,6 +57,12 @@ def test_every_end_of_lines_ends_events(end: str, size: int) -> None:
     assert [one for one in told if one] == [b'{"a":\n1}', b"[DONE]"]
 
 
+def test_empty_lines_are_events_without_data() -> None:
+    block = b"\n\ndata: a\n\n\n\ndata: b\n\n"
+    assert list(sse.events(block)) == [b"\n\n", b"data: a\n\n", b"\n\n", b"data: b\n\n"]
+    assert [sse.data(event) for event in sse.events(block)] == [b"", b"a", b"", b"b"]
+
+
 def test_the_name_of_an_event() -> None:
     assert sse.name(b"event: error\ndata: {}\n\n") == b"error"
     assert sse.name(b"data: event: error\n\n") == b""

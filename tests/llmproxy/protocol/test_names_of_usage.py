@@ -105,6 +105,8 @@ def test_the_cache_is_apart_where_a_report_has_anthropics_names() -> None:
 
     assert found == Report(5, 4, cache_read=3, cache_is_apart=True)
     assert not read({"input_tokens": 5, "cached_tokens": 3}).cache_is_apart  # type: ignore[union-attr]
+    one_apart = Report(5, 4, cache_read=1, cache_is_apart=True)
+    assert usage_of(one_apart, prompt=0, completion=0).prompt == 6
     assert not read({"prompt_tokens": 5, "cache_read_input_tokens": 3}).cache_is_apart  # type: ignore[union-attr]
 
 
@@ -129,6 +131,7 @@ def test_a_report_without_tokens_says_nothing_was_used(report: Report, is_nothin
         (0, 0),
         (7, 7),
         (7.0, 7),
+        (0.0, 0),
         ("7", 7),
         ("7.0", 7),
         ("7.00", 7),

@@ -34,7 +34,11 @@ def test_the_next_chunks_are_read_by_the_bytes_around_their_text(first: str) -> 
 
 
 def test_a_block_of_several_chunks_is_read_at_once() -> None:
-    assert learned().text(event("a") + event("b") + event("c")) == "abc"
+    plain = learned()
+    assert plain.text(event("a") + event("b") + event("c")) == "abc"
+    assert plain.chunks == 3
+    assert plain.text(event("d")) == "d"
+    assert plain.chunks == 1
 
 
 @pytest.mark.parametrize(

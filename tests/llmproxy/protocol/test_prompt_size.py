@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llmproxy.protocol import media
 from llmproxy.protocol.estimate import PromptSize, prompt_size, text_size, text_tokens
 
 A = "A" * 4000
@@ -108,6 +109,11 @@ def test_a_medium_counts_by_its_kind_beside_the_text() -> None:
         2000 + of_text("a" * 100 + "url")[1],
     )
     assert extra({"system": [image, image]})[0] == 2000 + of_text("urlurl")[0]
+
+
+def test_the_shortest_data_that_counts_as_a_medium() -> None:
+    assert extra({"system": [{"image_data": "A" * media.SHORTEST}]})[0] > 900
+    assert extra({"system": [{"image_data": "A" * (media.SHORTEST - 1)}]})[0] < 900
 
 
 def test_a_part_with_its_data_is_read_with_its_other_fields() -> None:
