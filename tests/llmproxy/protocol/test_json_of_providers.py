@@ -89,6 +89,7 @@ def test_an_event_is_a_chunk_an_error_or_an_end(event: bytes, content: Any) -> N
         (b'event: x\nid: 5\ndata: {"choices": []}\n\n', b'data: {"choices": []}\n\n'),
         (b'data:{"choices": []}\r\n\r\n', b'data: {"choices": []}\n\n'),
         (b'data: {"choices":\ndata: []}\n\n', b'data: {"choices":[]}\n\n'),
+        (b'data:\ndata: {"choices": []}\n\n', b'data: {"choices":[]}\n\n'),
     ],
 )
 def test_an_event_is_relayed_as_one_line_of_data(event: bytes, written: bytes) -> None:
