@@ -207,7 +207,10 @@ class Connection(asyncio.Protocol):
             self._call_over()
 
     def _expire(self) -> None:
-        """Fail what is awaited. The alarm is not cleared for what has come, only set anew."""
+        """Fail the future that is awaited, if any.
+
+        Nothing clears the alarm when bytes arrive: then no future is awaited any more.
+        """
         for awaited in (self._head, self._waiter):
             if awaited is not None and not awaited.done():
                 awaited.set_exception(TimeoutError())
