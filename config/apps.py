@@ -8,7 +8,8 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app  # noqa: F401 - makes it the current app
-        from core.reporting import report_errors
 
         if settings.SENTRY_DSN:
+            from core.reporting import report_errors  # A tenth of what a process has to load.
+
             report_errors(settings.SENTRY_DSN)

@@ -3,23 +3,26 @@
 A receipt is a row for each of its states; the one with the highest version counts (``FINAL``), so
 that to write a state twice changes nothing.
 https://clickhouse.com/docs/engines/table-engines/mergetree-family/replacingmergetree
+
+The driver is loaded when ClickHouse is first used: few sites have one, and every process would take
+a twentieth longer to start.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import clickhouse_connect
-from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import Error
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
 from tokens.analytics.copied import COLUMNS, NAMES, Column, Row
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 T = TypeVar("T")
 
@@ -68,7 +71,7 @@ class _Opened(threading.local):
     """A connection of each thread, and the address that it is of."""
 
     url = ""
-    client: Client | None = None
+    client: "Client | None" = None
 
 
 _opened = _Opened()
@@ -135,7 +138,9 @@ def _insert(table: str, rows: Sequence[Row], names: Sequence[str]) -> None:
     )
 
 
-def _done(work: Callable[[Client], T]) -> T:
+def _done(work: "Callable[[Client], T]") -> T:
+    from clickhouse_connect.driver.exceptions import Error
+
     try:
         return work(_client())
     except (Error, HTTPError, OSError) as error:
@@ -143,7 +148,9 @@ def _done(work: Callable[[Client], T]) -> T:
         raise Unavailable(str(error).partition("\n")[0][:300]) from error
 
 
-def _client() -> Client:
+def _client() -> "Client":
+    import clickhouse_connect
+
     if _opened.client is None or _opened.url != settings.CLICKHOUSE_URL:
         close()
         _opened.client = clickhouse_connect.get_client(
@@ -162,5 +169,7 @@ def close() -> None:
     """Close this thread's connection; the next statement opens one."""
     client, _opened.client = _opened.client, None
     if client is not None:
+        from clickhouse_connect.driver.exceptions import Error
+
         with suppress(Error, HTTPError, OSError):
             client.close()
