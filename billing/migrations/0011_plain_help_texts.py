@@ -5,6 +5,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from core.migration_operations import AlterFields
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -14,484 +16,502 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name="customer",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When the customer was created."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="customer",
-            name="erased_at",
-            field=models.DateTimeField(
-                blank=True,
-                help_text="When the account was deleted and its data removed from Stripe.",
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="customer",
-            name="stripe_id",
-            field=models.CharField(
-                help_text="Stripe's id of the customer.", max_length=255, unique=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="customer",
-            name="user",
-            field=models.OneToOneField(
-                help_text="The user.",
-                on_delete=django.db.models.deletion.PROTECT,
-                primary_key=True,
-                related_name="billing_customer",
-                serialize=False,
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="created_at",
-            field=models.DateTimeField(help_text="When Stripe created it."),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="currency",
-            field=models.CharField(help_text="ISO 4217, in lower case.", max_length=3),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="hosted_url",
-            field=models.TextField(blank=True, help_text="Stripe's page of the invoice."),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="number",
-            field=models.CharField(
-                blank=True, help_text="The number on the invoice.", max_length=255
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="paid",
-            field=models.BigIntegerField(
-                default=0, help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="payment_intent",
-            field=models.CharField(
-                blank=True, db_index=True, help_text="Stripe's id of the payment.", max_length=255
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="pdf_url",
-            field=models.TextField(blank=True, help_text="The invoice as PDF."),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="period_end",
-            field=models.DateTimeField(help_text="The end of the billed period."),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="period_start",
-            field=models.DateTimeField(help_text="The start of the billed period."),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="plan",
-            field=models.ForeignKey(
-                db_index=False,
-                help_text="The price it charged; the subscription's price may have changed since.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="billing.plan",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="refunded",
-            field=models.BigIntegerField(
-                default=0, help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="settlements",
-            field=models.PositiveIntegerField(
-                default=0,
-                editable=False,
-                help_text="Number of refunds and disputes, opened or closed.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="subscription",
-            field=models.ForeignKey(
-                help_text="The subscription that was billed.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="billing.subscription",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="taken_back",
-            field=models.BigIntegerField(
-                default=0, help_text="Tokens taken back because of refunds or disputes."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="tokens",
-            field=models.BigIntegerField(
-                blank=True, help_text="Tokens granted for this invoice. Null: none.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="invoice",
-            name="total",
-            field=models.BigIntegerField(
-                help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="currency",
-            field=models.CharField(
-                default="usd", help_text="ISO 4217, in lower case.", max_length=3
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="description",
-            field=models.CharField(
-                blank=True, help_text="One sentence for the price list.", max_length=200
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="price_month",
-            field=models.PositiveIntegerField(
-                default=0, help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="price_year",
-            field=models.PositiveIntegerField(
-                default=0, help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="public",
-            field=models.BooleanField(default=True, help_text="Whether the price list shows it."),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="stripe_product",
-            field=models.CharField(
-                blank=True, editable=False, help_text="Stripe's id of the product.", max_length=255
-            ),
-        ),
-        migrations.AlterField(
-            model_name="plan",
-            name="tier",
-            field=models.OneToOneField(
-                help_text="The entitlement that the plan gives.",
-                on_delete=django.db.models.deletion.PROTECT,
-                primary_key=True,
-                related_name="plan",
-                serialize=False,
-                to="tokens.tier",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="price",
-            name="active",
-            field=models.BooleanField(
-                default=True, help_text="Whether new subscriptions can use this price."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="price",
-            name="amount",
-            field=models.PositiveIntegerField(
-                help_text="In the currency's smallest unit, such as cents."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="price",
-            name="currency",
-            field=models.CharField(help_text="ISO 4217, in lower case.", max_length=3),
-        ),
-        migrations.AlterField(
-            model_name="price",
-            name="interval",
-            field=models.CharField(
-                choices=[("month", "Month"), ("year", "Year")],
-                help_text="How often it is charged.",
-                max_length=5,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="price",
-            name="plan",
-            field=models.ForeignKey(
-                help_text="The plan that is sold.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="prices",
-                to="billing.plan",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="scheduledchange",
-            name="leased_until",
-            field=models.DateTimeField(help_text="Until then, one process is handling it."),
-        ),
-        migrations.AlterField(
-            model_name="scheduledchange",
-            name="subscription",
-            field=models.OneToOneField(
-                help_text="The subscription to change.",
-                on_delete=django.db.models.deletion.CASCADE,
-                primary_key=True,
-                related_name="scheduled_change",
-                serialize=False,
-                to="billing.subscription",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="attempts",
-            field=models.PositiveIntegerField(
-                default=0, help_text="How often it was processed, with or without success."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="created_at",
-            field=models.DateTimeField(help_text="When Stripe created it."),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="error",
-            field=models.TextField(blank=True, help_text="The error of the last attempt."),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="payload",
-            field=models.JSONField(help_text="The ids of the objects of the event."),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="processed_at",
-            field=models.DateTimeField(
-                blank=True, help_text="When it was processed; null: not yet.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="received_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was received."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="stripeevent",
-            name="type",
-            field=models.CharField(
-                help_text="Stripe's type, such as invoice.paid.", max_length=100
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="cancel_at_period_end",
-            field=models.BooleanField(default=False, help_text="Whether it ends with the period."),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="checkout_id",
-            field=models.CharField(
-                blank=True,
-                help_text="Stripe's id of the Checkout session that creates it.",
-                max_length=255,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="checkout_url",
-            field=models.TextField(blank=True, help_text="The page on which to pay."),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="claimed_until",
-            field=models.DateTimeField(
-                blank=True, help_text="When a pending subscription expires.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was created."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="ended_at",
-            field=models.DateTimeField(blank=True, help_text="When it ended.", null=True),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="entitled",
-            field=models.BooleanField(
-                default=False,
-                help_text="Whether the subscription currently gives the user its plan.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="grace_until",
-            field=models.DateTimeField(
-                blank=True,
-                help_text="Until when the plan is kept after a failed payment.",
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="interval",
-            field=models.CharField(
-                choices=[("month", "Month"), ("year", "Year")],
-                help_text="How often it is charged.",
-                max_length=5,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="next_interval",
-            field=models.CharField(
-                blank=True,
-                choices=[("month", "Month"), ("year", "Year")],
-                help_text="The interval from the next period on, if a change is scheduled.",
-                max_length=5,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="next_plan",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="The plan from the next period on, if a change is scheduled.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="billing.plan",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="period_end",
-            field=models.DateTimeField(
-                blank=True, help_text="The end of the paid period.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="period_start",
-            field=models.DateTimeField(
-                blank=True, help_text="The start of the paid period.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="plan",
-            field=models.ForeignKey(
-                help_text="The plan that is paid for.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="subscriptions",
-                to="billing.plan",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="price",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="The price that is charged now, even if it is no longer offered.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="billing.price",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="status",
-            field=models.CharField(
-                choices=[
-                    ("pending", "being made"),
-                    ("checkout", "at Stripe's page"),
-                    ("incomplete", "Incomplete"),
-                    ("trialing", "Trialing"),
-                    ("active", "Active"),
-                    ("past_due", "Past Due"),
-                    ("unpaid", "Unpaid"),
-                    ("paused", "Paused"),
-                    ("canceled", "Canceled"),
-                    ("incomplete_expired", "Incomplete Expired"),
-                    ("abandoned", "never made"),
-                ],
-                default="pending",
-                help_text="Stripe's status of the subscription.",
-                max_length=20,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="stripe_id",
-            field=models.CharField(
-                blank=True,
-                help_text="Stripe's id; empty until Stripe has created it.",
-                max_length=255,
-                null=True,
-                unique=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="to_end",
-            field=models.BooleanField(
-                default=False, help_text="The account was deleted; still to be canceled at Stripe."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="trial_end",
-            field=models.DateTimeField(
-                blank=True, help_text="When the free trial ends.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="user",
-            field=models.ForeignKey(
-                help_text="The subscriber.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="subscriptions",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="subscription",
-            name="version",
-            field=models.PositiveIntegerField(
-                default=0, help_text="Incremented each time the state is read from Stripe."
-            ),
-        ),
+        AlterFields(
+            [
+                migrations.AlterField(
+                    model_name="customer",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        help_text="When the customer was created.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="customer",
+                    name="erased_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        help_text="When the account was deleted and its data removed from Stripe.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="customer",
+                    name="stripe_id",
+                    field=models.CharField(
+                        help_text="Stripe's id of the customer.", max_length=255, unique=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="customer",
+                    name="user",
+                    field=models.OneToOneField(
+                        help_text="The user.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="billing_customer",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="created_at",
+                    field=models.DateTimeField(help_text="When Stripe created it."),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="currency",
+                    field=models.CharField(help_text="ISO 4217, in lower case.", max_length=3),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="hosted_url",
+                    field=models.TextField(blank=True, help_text="Stripe's page of the invoice."),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="number",
+                    field=models.CharField(
+                        blank=True, help_text="The number on the invoice.", max_length=255
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="paid",
+                    field=models.BigIntegerField(
+                        default=0, help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="payment_intent",
+                    field=models.CharField(
+                        blank=True,
+                        db_index=True,
+                        help_text="Stripe's id of the payment.",
+                        max_length=255,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="pdf_url",
+                    field=models.TextField(blank=True, help_text="The invoice as PDF."),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="period_end",
+                    field=models.DateTimeField(help_text="The end of the billed period."),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="period_start",
+                    field=models.DateTimeField(help_text="The start of the billed period."),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="plan",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        help_text="The price it charged; the subscription's price may have changed since.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.plan",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="refunded",
+                    field=models.BigIntegerField(
+                        default=0, help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="settlements",
+                    field=models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Number of refunds and disputes, opened or closed.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        help_text="The subscription that was billed.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.subscription",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="taken_back",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Tokens taken back because of refunds or disputes."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="tokens",
+                    field=models.BigIntegerField(
+                        blank=True,
+                        help_text="Tokens granted for this invoice. Null: none.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="total",
+                    field=models.BigIntegerField(
+                        help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="currency",
+                    field=models.CharField(
+                        default="usd", help_text="ISO 4217, in lower case.", max_length=3
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="description",
+                    field=models.CharField(
+                        blank=True, help_text="One sentence for the price list.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="price_month",
+                    field=models.PositiveIntegerField(
+                        default=0, help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="price_year",
+                    field=models.PositiveIntegerField(
+                        default=0, help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="public",
+                    field=models.BooleanField(
+                        default=True, help_text="Whether the price list shows it."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="stripe_product",
+                    field=models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="Stripe's id of the product.",
+                        max_length=255,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="plan",
+                    name="tier",
+                    field=models.OneToOneField(
+                        help_text="The entitlement that the plan gives.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="plan",
+                        serialize=False,
+                        to="tokens.tier",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="price",
+                    name="active",
+                    field=models.BooleanField(
+                        default=True, help_text="Whether new subscriptions can use this price."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="price",
+                    name="amount",
+                    field=models.PositiveIntegerField(
+                        help_text="In the currency's smallest unit, such as cents."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="price",
+                    name="currency",
+                    field=models.CharField(help_text="ISO 4217, in lower case.", max_length=3),
+                ),
+                migrations.AlterField(
+                    model_name="price",
+                    name="interval",
+                    field=models.CharField(
+                        choices=[("month", "Month"), ("year", "Year")],
+                        help_text="How often it is charged.",
+                        max_length=5,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="price",
+                    name="plan",
+                    field=models.ForeignKey(
+                        help_text="The plan that is sold.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="billing.plan",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="scheduledchange",
+                    name="leased_until",
+                    field=models.DateTimeField(help_text="Until then, one process is handling it."),
+                ),
+                migrations.AlterField(
+                    model_name="scheduledchange",
+                    name="subscription",
+                    field=models.OneToOneField(
+                        help_text="The subscription to change.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="scheduled_change",
+                        serialize=False,
+                        to="billing.subscription",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="attempts",
+                    field=models.PositiveIntegerField(
+                        default=0, help_text="How often it was processed, with or without success."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="created_at",
+                    field=models.DateTimeField(help_text="When Stripe created it."),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="error",
+                    field=models.TextField(blank=True, help_text="The error of the last attempt."),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="payload",
+                    field=models.JSONField(help_text="The ids of the objects of the event."),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="processed_at",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When it was processed; null: not yet.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="received_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was received."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="stripeevent",
+                    name="type",
+                    field=models.CharField(
+                        help_text="Stripe's type, such as invoice.paid.", max_length=100
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="cancel_at_period_end",
+                    field=models.BooleanField(
+                        default=False, help_text="Whether it ends with the period."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="checkout_id",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Stripe's id of the Checkout session that creates it.",
+                        max_length=255,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="checkout_url",
+                    field=models.TextField(blank=True, help_text="The page on which to pay."),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="claimed_until",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When a pending subscription expires.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was created."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="ended_at",
+                    field=models.DateTimeField(blank=True, help_text="When it ended.", null=True),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="entitled",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="Whether the subscription currently gives the user its plan.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="grace_until",
+                    field=models.DateTimeField(
+                        blank=True,
+                        help_text="Until when the plan is kept after a failed payment.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="interval",
+                    field=models.CharField(
+                        choices=[("month", "Month"), ("year", "Year")],
+                        help_text="How often it is charged.",
+                        max_length=5,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="next_interval",
+                    field=models.CharField(
+                        blank=True,
+                        choices=[("month", "Month"), ("year", "Year")],
+                        help_text="The interval from the next period on, if a change is scheduled.",
+                        max_length=5,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="next_plan",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="The plan from the next period on, if a change is scheduled.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.plan",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="period_end",
+                    field=models.DateTimeField(
+                        blank=True, help_text="The end of the paid period.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="period_start",
+                    field=models.DateTimeField(
+                        blank=True, help_text="The start of the paid period.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="plan",
+                    field=models.ForeignKey(
+                        help_text="The plan that is paid for.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.plan",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="price",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="The price that is charged now, even if it is no longer offered.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.price",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="status",
+                    field=models.CharField(
+                        choices=[
+                            ("pending", "being made"),
+                            ("checkout", "at Stripe's page"),
+                            ("incomplete", "Incomplete"),
+                            ("trialing", "Trialing"),
+                            ("active", "Active"),
+                            ("past_due", "Past Due"),
+                            ("unpaid", "Unpaid"),
+                            ("paused", "Paused"),
+                            ("canceled", "Canceled"),
+                            ("incomplete_expired", "Incomplete Expired"),
+                            ("abandoned", "never made"),
+                        ],
+                        default="pending",
+                        help_text="Stripe's status of the subscription.",
+                        max_length=20,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="stripe_id",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Stripe's id; empty until Stripe has created it.",
+                        max_length=255,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="to_end",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="The account was deleted; still to be canceled at Stripe.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="trial_end",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When the free trial ends.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="user",
+                    field=models.ForeignKey(
+                        help_text="The subscriber.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscription",
+                    name="version",
+                    field=models.PositiveIntegerField(
+                        default=0, help_text="Incremented each time the state is read from Stripe."
+                    ),
+                ),
+            ]
+        )
     ]

@@ -6,6 +6,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from core.migration_operations import AlterFields
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -14,1031 +16,1079 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name="adjustment",
-            name="amount",
-            field=models.BigIntegerField(
-                default=0, help_text="Tokens added, or taken if negative."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was made."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="kind",
-            field=models.CharField(
-                choices=[
-                    ("renewal", "period paid by an invoice"),
-                    ("tier", "plan change"),
-                    ("take_back", "refund or dispute"),
-                ],
-                help_text="What was changed.",
-                max_length=10,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="note",
-            field=models.CharField(blank=True, help_text="A note of the staff.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="source",
-            field=models.CharField(
-                help_text="The id of the invoice, refund or staff action.", max_length=180
-            ),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="tier",
-            field=models.ForeignKey(
-                help_text="The new plan.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tokens.tier",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="adjustment",
-            name="user",
-            field=models.ForeignKey(
-                help_text="The owner of the balance.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="token_adjustments",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="aggregation",
-            name="open_from",
-            field=models.DateField(help_text="The first day whose records may still change."),
-        ),
-        migrations.AlterField(
-            model_name="aggregation",
-            name="pruned_until",
-            field=models.DateField(
-                help_text="Records of earlier days were deleted; only their sums remain.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="alerted_at",
-            field=models.DateTimeField(
-                blank=True,
-                help_text="When the last warning about unusual usage was sent.",
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="anchor",
-            field=models.DateTimeField(
-                help_text="The start of the first period; monthly periods are counted from it."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="bonus",
-            field=models.BigIntegerField(default=0, help_text="Unused bonus tokens."),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="due_at",
-            field=models.DateTimeField(
-                help_text="When the period or a bonus ends next. After it, the balance is first renewed.",
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="lapsing",
-            field=models.BigIntegerField(
-                default=0,
-                help_text="Part of allocated: of an ended period, but reserved by running requests.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="notified",
-            field=models.SmallIntegerField(
-                default=0, help_text="The highest usage warning, in percent, sent in this period."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="overdrawn",
-            field=models.BigIntegerField(
-                default=0, help_text="Charged beyond the balance; the next grant pays it first."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="period_end",
-            field=models.DateTimeField(help_text="The end of the current period."),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="period_start",
-            field=models.DateTimeField(help_text="The start of the current period."),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="renews_by",
-            field=models.CharField(
-                choices=[
-                    ("schedule", "monthly, on the anniversary"),
-                    ("invoice", "when an invoice is paid"),
-                ],
-                default="schedule",
-                help_text="What starts the next period: the calendar, or a paid invoice.",
-                max_length=8,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="reserved",
-            field=models.BigIntegerField(default=0, help_text="Reserved for running requests."),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="session_budget",
-            field=models.BigIntegerField(
-                blank=True, help_text="Maximum tokens of one session. Empty: no limit.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="task_budget",
-            field=models.BigIntegerField(
-                blank=True, help_text="Maximum tokens of one task. Empty: no limit.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="tier",
-            field=models.ForeignKey(
-                help_text="The entitlement of the user's plan.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="balances",
-                to="tokens.tier",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="used",
-            field=models.BigIntegerField(
-                default=0, help_text="Used from the allowance in this period."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="balance",
-            name="user",
-            field=models.OneToOneField(
-                help_text="The owner.",
-                on_delete=django.db.models.deletion.PROTECT,
-                primary_key=True,
-                related_name="balance",
-                serialize=False,
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="cache_write_tokens",
-            field=models.BigIntegerField(db_default=0, help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="cached_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="charged",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="completion_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="cost",
-            field=models.DecimalField(
-                decimal_places=10,
-                help_text="USD: as reported, else computed from the prices, else 0.",
-                max_digits=24,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="day",
-            field=models.DateField(help_text="The day (UTC)."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="dimension",
-            field=models.CharField(
-                choices=[
-                    ("all", "All"),
-                    ("model", "Model"),
-                    ("provider", "Provider"),
-                    ("plan", "Plan"),
-                ],
-                help_text="What is summed: all, model, provider or plan.",
-                max_length=8,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="latency",
-            field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.IntegerField(),
-                help_text="Answered requests by duration, in the buckets of tokens/usage/latency.py.",
-                size=None,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="prompt_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="reasoning_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="requests",
-            field=models.BigIntegerField(help_text="Number of requests."),
-        ),
-        migrations.AlterField(
-            model_name="dailytotal",
-            name="users",
-            field=models.BigIntegerField(help_text="Users with a request on the day."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="api_key",
-            field=models.UUIDField(help_text="The id of the API key, if one was used.", null=True),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="cache_write_tokens",
-            field=models.BigIntegerField(db_default=0, help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="cached_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="charged",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="completion_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="cost",
-            field=models.DecimalField(
-                decimal_places=10,
-                help_text="USD: as reported, else computed from the prices. Null: unknown.",
-                max_digits=24,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="day",
-            field=models.DateField(help_text="The day (UTC)."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="duration_ms",
-            field=models.BigIntegerField(help_text="Sum of all requests, in milliseconds."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="model",
-            field=models.CharField(help_text="The requested model.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="prompt_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="provider",
-            field=models.CharField(
-                blank=True, help_text="The provider that answered.", max_length=64
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="reasoning_tokens",
-            field=models.BigIntegerField(help_text="Sum of the records' column."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="requests",
-            field=models.BigIntegerField(help_text="Number of requests."),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="status",
-            field=models.CharField(
-                choices=[
-                    ("ok", "Ok"),
-                    ("cancelled", "client went away"),
-                    ("failed", "upstream failed"),
-                    ("abandoned", "process died; the hold expired"),
-                ],
-                help_text="How the requests ended.",
-                max_length=16,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="dailyusage",
-            name="user",
-            field=models.ForeignKey(
-                db_index=False,
-                help_text="The user.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="daily_usage",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="amount",
-            field=models.BigIntegerField(
-                help_text="Positive: added to the balance; negative: taken from it."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was made."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="kind",
-            field=models.CharField(
-                choices=[
-                    ("allowance", "Allowance"),
-                    ("bonus", "Bonus"),
-                    ("usage", "Usage"),
-                    ("adjustment", "Adjustment"),
-                    ("expiry", "Expiry"),
-                ],
-                help_text="Why the balance changed.",
-                max_length=16,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="note",
-            field=models.CharField(blank=True, help_text="A note of the staff.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="source",
-            field=models.CharField(
-                help_text="The id of the invoice, reservation or staff action; unique with the kind.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="entry",
-            name="user",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                help_text="The owner of the balance.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="token_entries",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="freeallowance",
-            name="granted",
-            field=models.BigIntegerField(
-                help_text="Tokens granted to all accounts of the mailbox together."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="freeallowance",
-            name="holder",
-            field=models.ForeignKey(
-                help_text="The existing account that began the period; its balance has the later periods.",
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="freeallowance",
-            name="period_end",
-            field=models.DateTimeField(db_index=True, help_text="Deleted after this."),
-        ),
-        migrations.AlterField(
-            model_name="freeallowance",
-            name="period_start",
-            field=models.DateTimeField(help_text="The start of the period."),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="amount",
-            field=models.BigIntegerField(help_text="Tokens granted."),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was granted."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="expires_at",
-            field=models.DateTimeField(
-                blank=True, help_text="When the unused tokens expire. Null: never.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="remaining",
-            field=models.BigIntegerField(help_text="Tokens not used yet."),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="source",
-            field=models.CharField(
-                help_text="The id of what it was granted for; each source grants once.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="grant",
-            name="user",
-            field=models.ForeignKey(
-                help_text="The owner.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="token_grants",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="idempotentanswer",
-            name="body",
-            field=models.JSONField(help_text="The body of the response, encrypted.", null=True),
-        ),
-        migrations.AlterField(
-            model_name="idempotentanswer",
-            name="created_at",
-            field=models.DateTimeField(
-                db_index=True,
-                default=django.utils.timezone.now,
-                help_text="When the request arrived.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="idempotentanswer",
-            name="key",
-            field=models.CharField(
-                help_text="The Idempotency-Key that the client sent.", max_length=255
-            ),
-        ),
-        migrations.AlterField(
-            model_name="idempotentanswer",
-            name="status",
-            field=models.SmallIntegerField(default=0, help_text="The HTTP status of the response."),
-        ),
-        migrations.AlterField(
-            model_name="idempotentanswer",
-            name="user",
-            field=models.ForeignKey(
-                help_text="The caller.",
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="idempotent_answers",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="keyspending",
-            name="api_key",
-            field=models.UUIDField(help_text="The key."),
-        ),
-        migrations.AlterField(
-            model_name="keyspending",
-            name="charged",
-            field=models.BigIntegerField(help_text="Tokens charged or reserved in the month."),
-        ),
-        migrations.AlterField(
-            model_name="keyspending",
-            name="month",
-            field=models.DateField(help_text="The first day of the month."),
-        ),
-        migrations.AlterField(
-            model_name="mailbox",
-            name="digest",
-            field=models.CharField(
-                db_index=True, help_text="Keyed hash of the canonical address.", max_length=64
-            ),
-        ),
-        migrations.AlterField(
-            model_name="mailbox",
-            name="user",
-            field=models.OneToOneField(
-                help_text="The user of the account.",
-                on_delete=django.db.models.deletion.CASCADE,
-                primary_key=True,
-                related_name="mailbox",
-                serialize=False,
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="mailboxkey",
-            name="wrapped",
-            field=models.TextField(help_text="The key, encrypted."),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="amount",
-            field=models.BigIntegerField(help_text="Tokens reserved."),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="api_key",
-            field=models.UUIDField(
-                blank=True, help_text="The API key of the request, if any.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="closed_at",
-            field=models.DateTimeField(blank=True, help_text="When it was closed.", null=True),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When it was made."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="endpoint",
-            field=models.CharField(
-                blank=True, help_text="Empty: reserved by a client through the API.", max_length=32
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="expires_at",
-            field=models.DateTimeField(help_text="When it expires, unless it is extended."),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="model",
-            field=models.CharField(blank=True, help_text="The requested model.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="provider",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                help_text="The provider that answers, recorded after some seconds.",
-                max_length=64,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="request_id",
-            field=models.CharField(blank=True, help_text="The id of the request.", max_length=128),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="session",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                help_text="The session that the client named.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="state",
-            field=models.CharField(
-                choices=[
-                    ("held", "Held"),
-                    ("settled", "Settled"),
-                    ("released", "Released"),
-                    ("expired", "Expired"),
-                ],
-                default="held",
-                help_text="Whether it is open, and how it was closed.",
-                max_length=8,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="task",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                help_text="The task that the client named.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="upstream_id",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                help_text="The provider's id for the request.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="reservation",
-            name="user",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                help_text="Whose tokens are reserved.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="reservations",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="sessionspending",
-            name="charged",
-            field=models.BigIntegerField(help_text="Tokens charged or reserved."),
-        ),
-        migrations.AlterField(
-            model_name="sessionspending",
-            name="kind",
-            field=models.CharField(
-                choices=[("session", "Session"), ("task", "Task")],
-                help_text="Session or task.",
-                max_length=8,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="sessionspending",
-            name="name",
-            field=models.CharField(help_text="The name that the client sent.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="api_keys",
-            field=models.IntegerField(default=5, help_text="Maximum number of keys of a user."),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="carries_over",
-            field=models.BooleanField(
-                default=False,
-                help_text="Unused allowance is carried into the next period, up to one allowance.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="concurrent_requests",
-            field=models.IntegerField(default=8, help_text="0: none."),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="features",
-            field=models.JSONField(
-                blank=True, default=dict, help_text="Feature flags that clients may read."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="requests_per_minute",
-            field=models.IntegerField(default=60, help_text="0: none."),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="title",
-            field=models.CharField(help_text="The name to show.", max_length=80),
-        ),
-        migrations.AlterField(
-            model_name="tier",
-            name="tokens_per_minute",
-            field=models.BigIntegerField(
-                default=100000,
-                help_text="A request counts as its reservation, and later as its charge. 0: none.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="api_key",
-            field=models.UUIDField(
-                blank=True, help_text="The id of the API key, if one was used.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="ask_at",
-            field=models.DateTimeField(
-                blank=True, help_text="When the provider is asked next.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="asked",
-            field=models.IntegerField(
-                blank=True,
-                help_text="How often the provider was asked for the final usage.",
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="attempts",
-            field=models.JSONField(
-                default=list, help_text="Each attempt: provider, outcome, status, ms."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="available_after",
-            field=models.BigIntegerField(
-                default=0,
-                help_text="Available balance after the request, as if its final charge was made at once.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="available_before",
-            field=models.BigIntegerField(
-                default=0, help_text="Available balance before the request."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="completion_tokens",
-            field=models.BigIntegerField(
-                default=0, help_text="Tokens of the output, with reasoning."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="cost",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=10,
-                help_text="USD, computed from the prices.",
-                max_digits=18,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="created_at",
-            field=models.DateTimeField(
-                default=django.utils.timezone.now, help_text="When the request began."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="duration_ms",
-            field=models.IntegerField(default=0, help_text="Milliseconds until the end."),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="endpoint",
-            field=models.CharField(
-                help_text="The path of the endpoint, such as chat/completions.", max_length=32
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="final",
-            field=models.BooleanField(
-                default=True,
-                help_text="False: the charge is provisional until the provider reports the final usage.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="first_byte_ms",
-            field=models.IntegerField(
-                blank=True, help_text="Milliseconds until the first content.", null=True
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="model",
-            field=models.CharField(help_text="The requested model.", max_length=200),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="price_completion",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=12,
-                help_text="USD per token at the time of the request.",
-                max_digits=18,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="price_prompt",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=12,
-                help_text="USD per token at the time of the request.",
-                max_digits=18,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="prompt_tokens",
-            field=models.BigIntegerField(
-                default=0, help_text="Tokens of the prompt, with cached ones."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="provider",
-            field=models.CharField(
-                blank=True, help_text="The provider that answered.", max_length=64
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="request_id",
-            field=models.CharField(
-                help_text="The id of the request, X-Request-ID.", max_length=128
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="session",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                default="",
-                help_text="The name that the client sent.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="source",
-            field=models.CharField(
-                choices=[
-                    ("reported", "by the upstream"),
-                    ("client", "by the client, who called a provider themselves"),
-                    ("estimated", "counted here"),
-                    ("none", "nothing to charge"),
-                ],
-                help_text="Whether the provider reported the usage, or it was estimated.",
-                max_length=16,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="status",
-            field=models.CharField(
-                choices=[
-                    ("ok", "Ok"),
-                    ("cancelled", "client went away"),
-                    ("failed", "upstream failed"),
-                    ("abandoned", "process died; the hold expired"),
-                ],
-                help_text="How the request ended.",
-                max_length=16,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="streamed",
-            field=models.BooleanField(
-                default=False, help_text="Whether the response was a stream."
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="surplus_tokens",
-            field=models.BigIntegerField(
-                db_default=0,
-                default=0,
-                help_text="Part of completion_tokens: the excess of the reported total over its parts.",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="task",
-            field=models.CharField(
-                blank=True,
-                db_default="",
-                default="",
-                help_text="The name that the client sent.",
-                max_length=200,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="upstream_cost",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=10,
-                help_text="USD, as reported by the provider.",
-                max_digits=18,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="upstream_id",
-            field=models.CharField(
-                blank=True, help_text="The provider's id for the request.", max_length=200
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="user",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                help_text="The caller.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="usage_records",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="weight_cache_read",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=3,
-                help_text="Tokens charged per token read from the cache. Null: as prompt tokens.",
-                max_digits=8,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="weight_cache_write",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=3,
-                help_text="Tokens charged per token written to the cache. Null: as prompt tokens.",
-                max_digits=8,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="weight_completion",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=3,
-                help_text="Tokens charged per token at the time of the request.",
-                max_digits=8,
-                null=True,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="usagerecord",
-            name="weight_prompt",
-            field=models.DecimalField(
-                blank=True,
-                decimal_places=3,
-                help_text="Tokens charged per token at the time of the request.",
-                max_digits=8,
-                null=True,
-            ),
-        ),
+        AlterFields(
+            [
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="amount",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Tokens added, or taken if negative."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was made."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[
+                            ("renewal", "period paid by an invoice"),
+                            ("tier", "plan change"),
+                            ("take_back", "refund or dispute"),
+                        ],
+                        help_text="What was changed.",
+                        max_length=10,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="note",
+                    field=models.CharField(
+                        blank=True, help_text="A note of the staff.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="source",
+                    field=models.CharField(
+                        help_text="The id of the invoice, refund or staff action.", max_length=180
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="tier",
+                    field=models.ForeignKey(
+                        help_text="The new plan.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tokens.tier",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="adjustment",
+                    name="user",
+                    field=models.ForeignKey(
+                        help_text="The owner of the balance.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="token_adjustments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="aggregation",
+                    name="open_from",
+                    field=models.DateField(
+                        help_text="The first day whose records may still change."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="aggregation",
+                    name="pruned_until",
+                    field=models.DateField(
+                        help_text="Records of earlier days were deleted; only their sums remain.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="alerted_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        help_text="When the last warning about unusual usage was sent.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="anchor",
+                    field=models.DateTimeField(
+                        help_text="The start of the first period; monthly periods are counted from it."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="bonus",
+                    field=models.BigIntegerField(default=0, help_text="Unused bonus tokens."),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="due_at",
+                    field=models.DateTimeField(
+                        help_text="When the period or a bonus ends next. After it, the balance is first renewed.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="lapsing",
+                    field=models.BigIntegerField(
+                        default=0,
+                        help_text="Part of allocated: of an ended period, but reserved by running requests.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="notified",
+                    field=models.SmallIntegerField(
+                        default=0,
+                        help_text="The highest usage warning, in percent, sent in this period.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="overdrawn",
+                    field=models.BigIntegerField(
+                        default=0,
+                        help_text="Charged beyond the balance; the next grant pays it first.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="period_end",
+                    field=models.DateTimeField(help_text="The end of the current period."),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="period_start",
+                    field=models.DateTimeField(help_text="The start of the current period."),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="renews_by",
+                    field=models.CharField(
+                        choices=[
+                            ("schedule", "monthly, on the anniversary"),
+                            ("invoice", "when an invoice is paid"),
+                        ],
+                        default="schedule",
+                        help_text="What starts the next period: the calendar, or a paid invoice.",
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="reserved",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Reserved for running requests."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="session_budget",
+                    field=models.BigIntegerField(
+                        blank=True,
+                        help_text="Maximum tokens of one session. Empty: no limit.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="task_budget",
+                    field=models.BigIntegerField(
+                        blank=True,
+                        help_text="Maximum tokens of one task. Empty: no limit.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="tier",
+                    field=models.ForeignKey(
+                        help_text="The entitlement of the user's plan.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="balances",
+                        to="tokens.tier",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="used",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Used from the allowance in this period."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="balance",
+                    name="user",
+                    field=models.OneToOneField(
+                        help_text="The owner.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="balance",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="cache_write_tokens",
+                    field=models.BigIntegerField(
+                        db_default=0, help_text="Sum of the records' column."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="cached_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="charged",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="completion_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="cost",
+                    field=models.DecimalField(
+                        decimal_places=10,
+                        help_text="USD: as reported, else computed from the prices, else 0.",
+                        max_digits=24,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="day",
+                    field=models.DateField(help_text="The day (UTC)."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="dimension",
+                    field=models.CharField(
+                        choices=[
+                            ("all", "All"),
+                            ("model", "Model"),
+                            ("provider", "Provider"),
+                            ("plan", "Plan"),
+                        ],
+                        help_text="What is summed: all, model, provider or plan.",
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="latency",
+                    field=django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(),
+                        help_text="Answered requests by duration, in the buckets of tokens/usage/latency.py.",
+                        size=None,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="prompt_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="reasoning_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="requests",
+                    field=models.BigIntegerField(help_text="Number of requests."),
+                ),
+                migrations.AlterField(
+                    model_name="dailytotal",
+                    name="users",
+                    field=models.BigIntegerField(help_text="Users with a request on the day."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="api_key",
+                    field=models.UUIDField(
+                        help_text="The id of the API key, if one was used.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="cache_write_tokens",
+                    field=models.BigIntegerField(
+                        db_default=0, help_text="Sum of the records' column."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="cached_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="charged",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="completion_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="cost",
+                    field=models.DecimalField(
+                        decimal_places=10,
+                        help_text="USD: as reported, else computed from the prices. Null: unknown.",
+                        max_digits=24,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="day",
+                    field=models.DateField(help_text="The day (UTC)."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="duration_ms",
+                    field=models.BigIntegerField(help_text="Sum of all requests, in milliseconds."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="model",
+                    field=models.CharField(help_text="The requested model.", max_length=200),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="prompt_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="provider",
+                    field=models.CharField(
+                        blank=True, help_text="The provider that answered.", max_length=64
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="reasoning_tokens",
+                    field=models.BigIntegerField(help_text="Sum of the records' column."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="requests",
+                    field=models.BigIntegerField(help_text="Number of requests."),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="status",
+                    field=models.CharField(
+                        choices=[
+                            ("ok", "Ok"),
+                            ("cancelled", "client went away"),
+                            ("failed", "upstream failed"),
+                            ("abandoned", "process died; the hold expired"),
+                        ],
+                        help_text="How the requests ended.",
+                        max_length=16,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="dailyusage",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        help_text="The user.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="daily_usage",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="amount",
+                    field=models.BigIntegerField(
+                        help_text="Positive: added to the balance; negative: taken from it."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was made."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[
+                            ("allowance", "Allowance"),
+                            ("bonus", "Bonus"),
+                            ("usage", "Usage"),
+                            ("adjustment", "Adjustment"),
+                            ("expiry", "Expiry"),
+                        ],
+                        help_text="Why the balance changed.",
+                        max_length=16,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="note",
+                    field=models.CharField(
+                        blank=True, help_text="A note of the staff.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="source",
+                    field=models.CharField(
+                        help_text="The id of the invoice, reservation or staff action; unique with the kind.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="entry",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The owner of the balance.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="token_entries",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="freeallowance",
+                    name="granted",
+                    field=models.BigIntegerField(
+                        help_text="Tokens granted to all accounts of the mailbox together."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="freeallowance",
+                    name="holder",
+                    field=models.ForeignKey(
+                        help_text="The existing account that began the period; its balance has the later periods.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="freeallowance",
+                    name="period_end",
+                    field=models.DateTimeField(db_index=True, help_text="Deleted after this."),
+                ),
+                migrations.AlterField(
+                    model_name="freeallowance",
+                    name="period_start",
+                    field=models.DateTimeField(help_text="The start of the period."),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="amount",
+                    field=models.BigIntegerField(help_text="Tokens granted."),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was granted."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="expires_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        help_text="When the unused tokens expire. Null: never.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="remaining",
+                    field=models.BigIntegerField(help_text="Tokens not used yet."),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="source",
+                    field=models.CharField(
+                        help_text="The id of what it was granted for; each source grants once.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="grant",
+                    name="user",
+                    field=models.ForeignKey(
+                        help_text="The owner.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="token_grants",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="idempotentanswer",
+                    name="body",
+                    field=models.JSONField(
+                        help_text="The body of the response, encrypted.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="idempotentanswer",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        db_index=True,
+                        default=django.utils.timezone.now,
+                        help_text="When the request arrived.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="idempotentanswer",
+                    name="key",
+                    field=models.CharField(
+                        help_text="The Idempotency-Key that the client sent.", max_length=255
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="idempotentanswer",
+                    name="status",
+                    field=models.SmallIntegerField(
+                        default=0, help_text="The HTTP status of the response."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="idempotentanswer",
+                    name="user",
+                    field=models.ForeignKey(
+                        help_text="The caller.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="idempotent_answers",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="keyspending",
+                    name="api_key",
+                    field=models.UUIDField(help_text="The key."),
+                ),
+                migrations.AlterField(
+                    model_name="keyspending",
+                    name="charged",
+                    field=models.BigIntegerField(
+                        help_text="Tokens charged or reserved in the month."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="keyspending",
+                    name="month",
+                    field=models.DateField(help_text="The first day of the month."),
+                ),
+                migrations.AlterField(
+                    model_name="mailbox",
+                    name="digest",
+                    field=models.CharField(
+                        db_index=True,
+                        help_text="Keyed hash of the canonical address.",
+                        max_length=64,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="mailbox",
+                    name="user",
+                    field=models.OneToOneField(
+                        help_text="The user of the account.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="mailbox",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="mailboxkey",
+                    name="wrapped",
+                    field=models.TextField(help_text="The key, encrypted."),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="amount",
+                    field=models.BigIntegerField(help_text="Tokens reserved."),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="api_key",
+                    field=models.UUIDField(
+                        blank=True, help_text="The API key of the request, if any.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="closed_at",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When it was closed.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When it was made."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="endpoint",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Empty: reserved by a client through the API.",
+                        max_length=32,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="expires_at",
+                    field=models.DateTimeField(help_text="When it expires, unless it is extended."),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="model",
+                    field=models.CharField(
+                        blank=True, help_text="The requested model.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="provider",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="The provider that answers, recorded after some seconds.",
+                        max_length=64,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="request_id",
+                    field=models.CharField(
+                        blank=True, help_text="The id of the request.", max_length=128
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="session",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="The session that the client named.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="state",
+                    field=models.CharField(
+                        choices=[
+                            ("held", "Held"),
+                            ("settled", "Settled"),
+                            ("released", "Released"),
+                            ("expired", "Expired"),
+                        ],
+                        default="held",
+                        help_text="Whether it is open, and how it was closed.",
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="task",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="The task that the client named.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="upstream_id",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="The provider's id for the request.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="reservation",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Whose tokens are reserved.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reservations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sessionspending",
+                    name="charged",
+                    field=models.BigIntegerField(help_text="Tokens charged or reserved."),
+                ),
+                migrations.AlterField(
+                    model_name="sessionspending",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[("session", "Session"), ("task", "Task")],
+                        help_text="Session or task.",
+                        max_length=8,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sessionspending",
+                    name="name",
+                    field=models.CharField(
+                        help_text="The name that the client sent.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="api_keys",
+                    field=models.IntegerField(
+                        default=5, help_text="Maximum number of keys of a user."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="carries_over",
+                    field=models.BooleanField(
+                        default=False,
+                        help_text="Unused allowance is carried into the next period, up to one allowance.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="concurrent_requests",
+                    field=models.IntegerField(default=8, help_text="0: none."),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="features",
+                    field=models.JSONField(
+                        blank=True, default=dict, help_text="Feature flags that clients may read."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="requests_per_minute",
+                    field=models.IntegerField(default=60, help_text="0: none."),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="title",
+                    field=models.CharField(help_text="The name to show.", max_length=80),
+                ),
+                migrations.AlterField(
+                    model_name="tier",
+                    name="tokens_per_minute",
+                    field=models.BigIntegerField(
+                        default=100000,
+                        help_text="A request counts as its reservation, and later as its charge. 0: none.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="api_key",
+                    field=models.UUIDField(
+                        blank=True, help_text="The id of the API key, if one was used.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="ask_at",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When the provider is asked next.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="asked",
+                    field=models.IntegerField(
+                        blank=True,
+                        help_text="How often the provider was asked for the final usage.",
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="attempts",
+                    field=models.JSONField(
+                        default=list, help_text="Each attempt: provider, outcome, status, ms."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="available_after",
+                    field=models.BigIntegerField(
+                        default=0,
+                        help_text="Available balance after the request, as if its final charge was made at once.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="available_before",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Available balance before the request."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="completion_tokens",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Tokens of the output, with reasoning."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="cost",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=10,
+                        help_text="USD, computed from the prices.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="When the request began."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="duration_ms",
+                    field=models.IntegerField(default=0, help_text="Milliseconds until the end."),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="endpoint",
+                    field=models.CharField(
+                        help_text="The path of the endpoint, such as chat/completions.",
+                        max_length=32,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="final",
+                    field=models.BooleanField(
+                        default=True,
+                        help_text="False: the charge is provisional until the provider reports the final usage.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="first_byte_ms",
+                    field=models.IntegerField(
+                        blank=True, help_text="Milliseconds until the first content.", null=True
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="model",
+                    field=models.CharField(help_text="The requested model.", max_length=200),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="price_completion",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=12,
+                        help_text="USD per token at the time of the request.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="price_prompt",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=12,
+                        help_text="USD per token at the time of the request.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="prompt_tokens",
+                    field=models.BigIntegerField(
+                        default=0, help_text="Tokens of the prompt, with cached ones."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="provider",
+                    field=models.CharField(
+                        blank=True, help_text="The provider that answered.", max_length=64
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="request_id",
+                    field=models.CharField(
+                        help_text="The id of the request, X-Request-ID.", max_length=128
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="session",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="The name that the client sent.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="source",
+                    field=models.CharField(
+                        choices=[
+                            ("reported", "by the upstream"),
+                            ("client", "by the client, who called a provider themselves"),
+                            ("estimated", "counted here"),
+                            ("none", "nothing to charge"),
+                        ],
+                        help_text="Whether the provider reported the usage, or it was estimated.",
+                        max_length=16,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="status",
+                    field=models.CharField(
+                        choices=[
+                            ("ok", "Ok"),
+                            ("cancelled", "client went away"),
+                            ("failed", "upstream failed"),
+                            ("abandoned", "process died; the hold expired"),
+                        ],
+                        help_text="How the request ended.",
+                        max_length=16,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="streamed",
+                    field=models.BooleanField(
+                        default=False, help_text="Whether the response was a stream."
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="surplus_tokens",
+                    field=models.BigIntegerField(
+                        db_default=0,
+                        default=0,
+                        help_text="Part of completion_tokens: the excess of the reported total over its parts.",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="task",
+                    field=models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="The name that the client sent.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="upstream_cost",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=10,
+                        help_text="USD, as reported by the provider.",
+                        max_digits=18,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="upstream_id",
+                    field=models.CharField(
+                        blank=True, help_text="The provider's id for the request.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The caller.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="usage_records",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="weight_cache_read",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="Tokens charged per token read from the cache. Null: as prompt tokens.",
+                        max_digits=8,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="weight_cache_write",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="Tokens charged per token written to the cache. Null: as prompt tokens.",
+                        max_digits=8,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="weight_completion",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="Tokens charged per token at the time of the request.",
+                        max_digits=8,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="usagerecord",
+                    name="weight_prompt",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="Tokens charged per token at the time of the request.",
+                        max_digits=8,
+                        null=True,
+                    ),
+                ),
+            ]
+        )
     ]
