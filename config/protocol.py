@@ -19,6 +19,11 @@ from core.loops import Alarm
 # so a hundred million would keep a worker busy for half a minute.
 _LONGEST_HEAD = 65_536
 
+# For how long an idle connection stays open when the server is told to stop: a request may have
+# come that is not read yet, or be on its way. nginx has `keepalive_min_timeout` for that:
+# https://nginx.org/en/docs/http/ngx_http_core_module.html#keepalive_min_timeout
+_LINGER_SECONDS = 0.5
+
 
 class Protocol(HttpToolsProtocol):
     """A client's connection. One that sends no whole head in time, or a long one, is closed.
@@ -29,6 +34,7 @@ class Protocol(HttpToolsProtocol):
 
     _is_waiting = False  # for the end of a head
     _answered: RequestResponseCycle | None = None
+    _is_last = False  # the request that is received, or the next one
     _of_head = 0  # bytes that have come of a head that is not whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -63,6 +69,16 @@ class Protocol(HttpToolsProtocol):
         else:
             self.cycle.__class__ = Cycle
             self.scope[PLAIN_HEAD] = True  # type: ignore[literal-required]  # as above
+        if self._is_last:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close the connection, if it is idle once a request that was sent before would be here."""
+        self._is_last = True
+        if self.cycle is None or self.cycle.response_complete:
+            self._patience.set(_LINGER_SECONDS)
+        else:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP. An answer that is under way is cut: nothing fits into it."""
