@@ -81,12 +81,14 @@ def story(call: Any, seed: int) -> tuple[list[list[Answer]], list[list[Any]]]:
     answers = [call("tokens_reserve", asked), call("tokens_reserve", asked[:9])]
     set_clock(SOON + timedelta(days=1 if seed % 2 else -1))
     closing = [
-        items.to_close(items.held(item, answer), charge, dice.choice([None, Receipt(model="m")]))
+        items.to_close(items.held(item, answer), charge, Receipt(model="m"))
+        if with_receipt
+        else items.to_release(item["id"], item["user_id"])
         for item, answer in zip(asked[:43], answers[0], strict=False)
         if answer and answer["held"]
         for charge in [dice.choice([0, answer["held"], dice.randint(1, 300)])]
+        for with_receipt in [dice.choice([False, True])]
     ]
-    closing = [item | {"charge": 0} if item["record"] is None else item for item in closing]
     Reservation.objects.filter(pk__in=[item["id"] for item in closing[::7]]).update(
         expires_at=SOON - timedelta(days=9)
     )

@@ -83,7 +83,7 @@ def test_a_settlement_has_the_columns_of_its_receipt() -> None:
 
 
 def test_a_release_has_no_receipt() -> None:
-    assert items.to_close(HOLD, 0, None)["record"] is None
+    assert items.to_release(ID, 7) == {"id": ID, "user_id": 7, "charge": 0, "record": None}
 
 
 def test_a_bounded_settlement() -> None:

@@ -107,8 +107,8 @@ class _Batchers:
     def give_back(self, item: Item, answer: Answer) -> None:
         """Release the reservation of a cancelled caller. If this fails, it expires."""
         if answer and answer["held"]:
-            closing = items.to_close(items.held(item, answer), 0, None)
-            self.settle.submit(closing).add_done_callback(lambda closed: closed.exception())
+            released = self.settle.submit(items.to_release(item["id"], item["user_id"]))
+            released.add_done_callback(lambda closed: closed.exception())
 
     def let_go(self, lost: list[Item]) -> None:
         """Release reservations that were reported as failed, once the ledger is available."""
@@ -118,7 +118,7 @@ class _Batchers:
 
     async def _until_let_go(self, lost: list[Item]) -> None:
         """Retry until the ledger answers. Without this, a reservation expires."""
-        closing = [items.to_close(Hold(one["id"], one["user_id"], 0, 0), 0, None) for one in lost]
+        closing = [items.to_release(one["id"], one["user_id"]) for one in lost]
         loop = asyncio.get_running_loop()
         pause, until = 0.1, loop.time() + max(one["ttl"] for one in lost)
         while closing and loop.time() < until:

@@ -60,11 +60,16 @@ def held(item: Item, answer: dict[str, Any]) -> Hold:
     return Hold(item["id"], item["user_id"], answer["held"], answer["available"])
 
 
-def to_close(hold: Hold, charge: int, receipt: Receipt | None) -> Item:
-    """Build a settlement, or a release without a receipt. Raises ``ValueError``."""
+def to_close(hold: Hold, charge: int, receipt: Receipt) -> Item:
+    """Build a settlement. Raises ``ValueError``."""
     if charge < 0:
         raise ValueError("a charge cannot be negative")
     return {"id": hold.id, "user_id": hold.user_id, "charge": charge, "record": _columns(receipt)}
+
+
+def to_release(reservation_id: uuid.UUID, user_id: int) -> Item:
+    """Build the release of a reservation that was not used."""
+    return {"id": reservation_id, "user_id": user_id, "charge": 0, "record": None}
 
 
 def to_close_within(hold: Hold, charge: int, receipt: Receipt, *, key_budget: int | None) -> Item:
@@ -81,12 +86,12 @@ def to_adjust(
     """
     if charge is not None and charge < 0:
         raise ValueError("a charge cannot be negative")
-    columns = _columns(correction) or {}
+    columns = _columns(correction) if correction else {}
     return {"id": record_id, "user_id": user_id, "charge": charge, "record": columns}
 
 
-def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
-    return vars(receipt).copy() if receipt else None
+def _columns(receipt: Receipt | Correction) -> dict[str, Any]:
+    return vars(receipt).copy()
 
 
 def settled(answer: dict[str, Any] | None) -> Settlement:

@@ -63,7 +63,7 @@ def settle_within(
 
 def release(*, hold: Hold) -> Settlement:
     """Release a reservation that was not used, without a receipt."""
-    return items.settled(_ask("tokens_settle", items.to_close(hold, 0, None)))
+    return items.settled(_ask("tokens_settle", items.to_release(hold.id, hold.user_id)))
 
 
 def adjust(
