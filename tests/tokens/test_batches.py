@@ -1,12 +1,17 @@
 """Micro-batches: many callers share a statement, and each gets their own exact answer."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from accounts.models import User
 from core.database import connect
@@ -15,9 +20,9 @@ from tests.tokens.event_loop import run
 from tests.tokens.wire import wire
 from tokens import ledger
 from tokens.errors import InsufficientTokens, LedgerUnavailable
-from tokens.ledger import Hold, Receipt, Settlement
+from tokens.ledger import Hold, Receipt, Settlement, batched, batching, items
 from tokens.ledger.verify import verify
-from tokens.models import Reservation, UsageRecord
+from tokens.models import Balance, Reservation, UsageRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +49,25 @@ def test_parallel_callers_are_charged_exactly() -> None:
     assert run(story()) == 2100
     assert parts(user) == (10_000, 2100, 0, 0, 0)
     assert verify() == []
+
+
+def test_reserving_and_settling_are_measured_apart() -> None:
+    user = account(1000)
+
+    def measured() -> list[float]:
+        names = ({"function": function} for function in ("tokens_reserve", "tokens_settle"))
+        sizes = (REGISTRY.get_sample_value("tokengate_ledger_batch_size_sum", of) for of in names)
+        return [size or 0 for size in sizes]
+
+    async def story() -> None:
+        first, *_ = await reserve_all(user, [10] * 3)
+        assert isinstance(first, Hold)
+        await settle(first, 7)
+
+    before = measured()
+    run(story())
+
+    assert [now - then for now, then in zip(measured(), before, strict=True)] == [3, 1]
 
 
 def test_one_users_requests_are_served_in_the_order_of_arrival() -> None:
@@ -89,6 +113,25 @@ def test_a_bad_item_fails_alone() -> None:
     assert verify() == []
 
 
+def test_a_receipt_does_without_text_that_the_database_refuses() -> None:
+    user = account(100)
+    odd = replace(RECEIPT, upstream_id="a\0b", attempts=[{"provider": "p"}], cost=Decimal(1))
+
+    async def story() -> Hold:
+        hold = await ledger.areserve(user_id=user.pk, amount=10, ttl=60)
+        assert (await settle(hold, 7, odd)).charged == 7
+        return hold
+
+    with capture_logs() as logs:
+        hold = run(story())
+
+    record = UsageRecord.objects.get(pk=hold.id)
+    assert (record.charged, record.upstream_id, record.attempts, record.cost) == (7, "", [], None)
+    refused = {"event": "receipt_refused", "log_level": "error", "exc_info": True}
+    assert logs == [refused | {"reservation": str(hold.id)}]
+    assert verify() == []
+
+
 async def cut_the_ledgers_connections() -> None:
     """Do what an administrator, a failover or a network does to the batchers' connections."""
     admin = await connect()
@@ -125,12 +168,15 @@ def test_an_unreachable_database_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     user = account(1000)
     monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
 
-    (answer,) = run(reserve_all(user, [10]))
+    with capture_logs() as logs:
+        answers = run(reserve_all(user, [10, 20]))
 
-    assert isinstance(answer, LedgerUnavailable)
+    assert [type(answer) for answer in answers] == [LedgerUnavailable] * 2
+    outage = {"event": "ledger_unavailable", "log_level": "error", "exc_info": True}
+    assert logs == [outage | {"callers": 2}]
 
 
-def test_a_hold_whose_answer_was_lost_is_released(
+def test_a_hold_whose_answer_was_lost_is_released_as_soon_as_the_ledger_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = account(1000)
@@ -140,14 +186,13 @@ def test_a_hold_whose_answer_was_lost_is_released(
         async with wire(tmp_path, monkeypatch) as path:
             first = await ledger.areserve(user_id=user.pk, amount=10, ttl=60)
             path.loses_answers = True
-            (refused,) = await reserve_all(user, [20])
-            lost = await reserved(admin) - 10
+            with capture_logs() as outages:
+                (refused,) = await reserve_all(user, [20])
+                lost = await reserved(admin) - 10
+                await until(lambda: len(outages) == 2)  # The release has failed, too.
             path.loses_answers = False
             await settle(first, 7)
-            async with asyncio.timeout(120):
-                while await reserved(admin):  # noqa: ASYNC110 - it is another program's
-                    await asyncio.sleep(0.02)
-            await ledger.aclose()
+            await until(lambda: not batched._batchers()._letting_go)
         await admin.close()
         return refused, lost
 
@@ -157,6 +202,39 @@ def test_a_hold_whose_answer_was_lost_is_released(
     assert lost == 20
     assert parts(user) == (1000, 7, 0, 0, 0)
     assert verify() == []
+
+
+def test_a_release_is_tried_again_after_longer_and_longer_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user, pauses, sleep = account(1000), [], asyncio.sleep
+    hold = ledger.reserve(user_id=user.pk, amount=20, ttl=60)
+
+    async def shortly(seconds: float) -> None:
+        pauses.append(seconds)
+        if seconds == batched._RETRY_AT_MOST:
+            outage.undo()
+        await sleep(0)
+
+    async def story() -> None:
+        batchers = batched._batchers()
+        batchers.let_go([items.to_hold(user.pk, 20, None, 60, hold.id, None)])
+        await asyncio.wait(batchers._letting_go)
+
+    monkeypatch.setattr(asyncio, "sleep", shortly)
+    with monkeypatch.context() as outage:
+        outage.setitem(connection.settings_dict, "HOST", "/nowhere")
+        run(story())
+
+    attempts = 1 + batching.ATTEMPTS  # A statement that is tried again has pauses of its own.
+    assert pauses[: 8 * attempts : attempts] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10]
+    assert parts(user) == (1000, 0, 0, 0, 0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.02)
 
 
 async def reserved(admin: psycopg.AsyncConnection[Any]) -> int:
@@ -184,6 +262,44 @@ def test_a_caller_who_is_cancelled_holds_nothing() -> None:
     assert verify() == []
 
 
+def test_a_caller_without_a_balance_who_is_cancelled_harms_nobody_else() -> None:
+    stranger, user = account(0), account(1000)
+    Balance.objects.filter(user=stranger).delete()
+
+    async def story() -> Hold:
+        theirs, ours = (
+            asyncio.create_task(ledger.areserve(user_id=pk, amount=10, ttl=60))
+            for pk in (stranger.pk, user.pk)
+        )
+        await asyncio.sleep(0)  # They are in one batch.
+        theirs.cancel()
+        return await ours
+
+    assert run(story()).amount == 10
+
+
+def test_a_cancelled_callers_hold_expires_if_it_cannot_be_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = account(1000)
+
+    async def story() -> None:
+        await ledger.areserve(user_id=user.pk, amount=10, ttl=60)
+        asked = asyncio.create_task(ledger.areserve(user_id=user.pk, amount=20, ttl=-1))
+        await asyncio.sleep(0)
+        asked.cancel()
+        monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+        await ledger.aclose()
+
+    with capture_logs():  # Else the log record would keep the error, which nobody else looks at.
+        run(story())
+    monkeypatch.undo()
+
+    assert parts(user)[3] == 30
+    assert ledger.expire() == 1
+    assert parts(user)[3] == 10
+
+
 def test_a_locked_balance_holds_up_nobody_else() -> None:
     stuck, other = account(1000), account(1000)
 
@@ -199,10 +315,14 @@ def test_a_locked_balance_holds_up_nobody_else() -> None:
         await admin.close()
         return answers
 
-    (refused,), (served,) = run(story())
+    with capture_logs() as logs:
+        (refused,), (served,) = run(story())
 
     assert isinstance(refused, LedgerUnavailable)
     assert isinstance(served, Hold)
+    (locked,) = logs
+    assert (locked["event"], locked["user_id"]) == ("balance_locked", stuck.pk)
+    assert locked["error"].startswith("LockNotAvailable(")
 
 
 def test_a_cancelled_statement_is_sent_again() -> None:

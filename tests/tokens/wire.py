@@ -12,14 +12,19 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Wire:
-    """Relays bytes; while ``loses_answers``, it breaks as one comes, and takes no more callers."""
+    """Relays bytes; while ``loses_answers``, it breaks as one comes, and takes no more callers.
+
+    ``refused`` counts those callers.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self.loses_answers = False
+        self.refused = 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.loses_answers:
+            self.refused += 1
             writer.close()
             return
         to_server = await self._connect()
