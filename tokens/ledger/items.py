@@ -130,7 +130,7 @@ def _too_much(item: Item, answer: dict[str, Any], *, needed: int) -> Refusal:
             )
     left = answer["key_left"]
     if left is not None and left < needed <= answer["available"]:
-        now = timezone.now().astimezone(UTC)
+        now = timezone.now()  # in UTC
         resets_at = months_after(datetime(now.year, now.month, 1, tzinfo=UTC), 1)
         return KeyBudgetExceeded(
             budget=item["key_budget"],
