@@ -1,6 +1,7 @@
 """Micro-batches: many callers share a statement, and each gets their own exact answer."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -20,7 +21,8 @@ from tests.tokens.event_loop import run
 from tests.tokens.wire import wire
 from tokens import ledger
 from tokens.errors import InsufficientTokens, LedgerUnavailable
-from tokens.ledger import Hold, Receipt, Settlement, batched, batching, items
+from tokens.ledger import Hold, HoldContext, Receipt, Settlement, batched, batching, items
+from tokens.ledger.batching import Answer, Batcher, Item
 from tokens.ledger.verify import verify
 from tokens.models import Balance, Reservation, UsageRecord
 
@@ -68,6 +70,34 @@ def test_reserving_and_settling_are_measured_apart() -> None:
     run(story())
 
     assert [now - then for now, then in zip(measured(), before, strict=True)] == [3, 1]
+
+
+def test_a_reservation_is_as_it_was_asked_for() -> None:
+    user, once, key = account(100), uuid.uuid4(), uuid.uuid4()
+    context = HoldContext(request_id="req-1", api_key=key, endpoint="chat/completions", model="m")
+
+    async def story() -> Hold:
+        return await ledger.areserve(
+            user_id=user.pk, amount=500, minimum=1, ttl=-1, reservation_id=once, context=context
+        )
+
+    hold = run(story())
+
+    assert (hold.id, hold.amount) == (once, 100)
+    reservation = Reservation.objects.get(pk=once)
+    assert (reservation.request_id, reservation.api_key) == ("req-1", key)
+    assert (reservation.endpoint, reservation.model) == ("chat/completions", "m")
+    assert ledger.expire() == 1
+
+
+def test_a_user_without_a_balance_gets_one_first() -> None:
+    user = account(0)
+    Balance.objects.filter(user=user).delete()
+
+    (answer,) = run(reserve_all(user, [10]))
+
+    assert isinstance(answer, InsufficientTokens)
+    assert parts(user) == (0, 0, 0, 0, 0)
 
 
 def test_one_users_requests_are_served_in_the_order_of_arrival() -> None:
@@ -266,6 +296,43 @@ def test_a_caller_who_is_cancelled_holds_nothing() -> None:
     assert parts(user) == (1_000_000, 0, 0, 0, 0)
     assert not Reservation.objects.filter(state="held").exists()
     assert verify() == []
+
+
+@pytest.fixture
+def cancelled_as_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancel the task that awaits an answer of the ledger when it is there, before it runs."""
+    submit = Batcher.submit
+
+    def cancelling(self: Batcher, item: Item) -> asyncio.Future[Answer]:
+        asked = submit(self, item)
+        if task := asyncio.current_task():
+            asked.add_done_callback(lambda _: task.cancel())
+        return asked
+
+    monkeypatch.setattr(Batcher, "submit", cancelling)
+
+
+@pytest.mark.usefixtures("cancelled_as_it_is_answered")
+def test_a_caller_who_is_cancelled_as_the_answer_arrives_holds_nothing() -> None:
+    user = account(1000)
+
+    (answer,) = run(reserve_all(user, [10]))
+
+    assert isinstance(answer, asyncio.CancelledError)
+    assert parts(user) == (1000, 0, 0, 0, 0)
+    assert not Reservation.objects.filter(state="held").exists()
+
+
+@pytest.mark.usefixtures("cancelled_as_it_is_answered")
+def test_a_caller_who_is_cancelled_as_an_error_arrives_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = account(1000)
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    (answer,) = run(reserve_all(user, [10]))
+
+    assert isinstance(answer, asyncio.CancelledError)
 
 
 def test_a_caller_without_a_balance_who_is_cancelled_harms_nobody_else() -> None:

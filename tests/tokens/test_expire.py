@@ -30,6 +30,16 @@ def test_an_expired_hold_is_freed_once() -> None:
     assert verify() == []
 
 
+def test_so_many_are_freed_at_once_and_the_task_frees_all() -> None:
+    user = account(200)
+    for _ in range(3):
+        late(user.pk)
+
+    assert ledger.expire(at_most=1) == 1
+    assert parts(user)[3] == 120
+    assert expire_reservations() == 2
+
+
 def test_a_request_leaves_a_provisional_receipt() -> None:
     hold = late(account(100).pk)
 
