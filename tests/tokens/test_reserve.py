@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from tests.tokens.accounts import account, parts
 from tokens import ledger
@@ -22,6 +23,13 @@ def test_a_reservation_holds_its_amount() -> None:
     assert parts(user) == (100, 0, 0, 60, 0)
     assert Reservation.objects.get(pk=hold.id).state == "held"
     assert verify() == []
+
+
+def test_it_takes_one_round_trip(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    user = account(100)
+
+    with django_assert_num_queries(1):
+        ledger.reserve(user_id=user.pk, amount=60, ttl=60)
 
 
 def test_ids_follow_the_time() -> None:

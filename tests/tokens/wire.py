@@ -14,17 +14,16 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Wire:
     """Relays bytes; while ``loses_answers``, it breaks as one comes, and takes no more callers.
 
-    ``refused`` counts those callers.
+    ``last`` is a part of an answer: that one is lost, and all after it.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self.loses_answers = False
-        self.refused = 0
+        self.last = b""
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.loses_answers:
-            self.refused += 1
             writer.close()
             return
         to_server = await self._connect()
@@ -44,6 +43,9 @@ class Wire:
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (data := await reader.read(65_536)) and not self.loses_answers:
+            if self.last and self.last in data:
+                self.loses_answers = True
+                break
             writer.write(data)
 
 
