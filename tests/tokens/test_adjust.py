@@ -184,6 +184,18 @@ def test_each_is_claimed_once_and_comes_again_later() -> None:
     assert pauses == [20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600, 3600]
 
 
+def test_so_many_are_claimed_at_once_the_oldest_first() -> None:
+    user = account(1000)
+    records = [guessed(user, 30) for _ in range(3)]
+
+    claims = [[due.record.pk for due in provisional.claim(at_most=2)] for _ in range(2)]
+
+    assert [set(claim) for claim in claims] == [
+        {record.pk for record in records[:2]},
+        {records[2].pk},
+    ]
+
+
 def test_an_unknown_receipt() -> None:
     with pytest.raises(ReservationClosed):
         said(UsageRecord(id=uuid.uuid4(), user_id=account(1).pk), 5)

@@ -41,12 +41,30 @@ def test_so_many_are_freed_at_once_and_the_task_frees_all() -> None:
 
 
 def test_a_request_leaves_a_provisional_receipt() -> None:
-    hold = late(account(100).pk)
+    user = account(100)
+    ledger.settle(
+        hold=ledger.reserve(user_id=user.pk, amount=5, ttl=60), charge=5, receipt=Receipt(model="m")
+    )
+    ledger.reserve(user_id=user.pk, amount=10, ttl=60)
+    hold = late(user.pk)
 
     expire_reservations()
 
     record = UsageRecord.objects.get(pk=hold.id)
     assert (record.status, record.final, record.charged) == ("abandoned", False, 0)
+    assert (record.available_before, record.available_after) == (85, 85)
+
+
+def test_receipts_of_other_requests_stay() -> None:
+    user = account(100)
+    for is_final in (True, False):
+        hold = ledger.reserve(user_id=user.pk, amount=5, ttl=60)
+        ledger.settle(hold=hold, charge=0, receipt=Receipt(model="m", final=is_final))
+    late(user.pk)
+
+    expire_reservations()
+
+    assert UsageRecord.objects.count() == 3
 
 
 def test_a_clients_own_reservation_leaves_none() -> None:

@@ -246,6 +246,20 @@ def test_debts_are_paid_from_what_would_expire_first() -> None:
     assert verify() == []
 
 
+def test_debts_are_paid_beside_a_hold_that_the_new_allowance_does_not_cover() -> None:
+    user = joined("2026-01-10T00:00")
+    hold = ledger.reserve(user_id=user.pk, amount=10, ttl=60)
+    ledger.reserve(user_id=user.pk, amount=80, ttl=60)
+    ledger.settle(hold=hold, charge=50, receipt=RECEIPT)  # 30 overdrawn: 80 are held
+    Tier.objects.filter(name="free").update(monthly_tokens=50)
+
+    set_clock("2026-02-10T00:00")
+    reset_allowances()
+
+    assert parts(user) == (80, 0, 0, 80, 0)  # of 80 that were left, 30 are paid and 20 expire
+    assert verify() == []
+
+
 def test_suspended_users_wait_until_they_are_back() -> None:
     user = joined("2026-01-10T00:00")
     User.objects.filter(pk=user.pk).update(is_active=False)

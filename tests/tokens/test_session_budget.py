@@ -50,6 +50,22 @@ def test_what_is_held_and_what_was_charged_count_together(ada: User) -> None:
     assert verify() == []
 
 
+def test_what_was_spent_before_the_budget_counts_and_nobody_elses(ada: User) -> None:
+    without = CAPPED._replace(session_budget=None, task_budget=None)
+    others = (without._replace(session="other"), without._replace(task="other"))
+    for user, context in (
+        (ada, without),
+        (account(1000), without),
+        (ada, others[0]),
+        (ada, others[1]),
+    ):
+        hold = reserve(user, 5, context)
+        ledger.settle(hold=hold, charge=5, receipt=Receipt(model="m"))
+
+    assert reserve(ada, 1000, HoldContext(session="s", session_budget=100), minimum=1).amount == 90
+    assert reserve(ada, 1000, HoldContext(task="t", task_budget=70), minimum=1).amount == 60
+
+
 def test_a_request_is_given_what_its_budget_leaves(ada: User) -> None:
     reserve(ada, 60)
 
@@ -59,9 +75,8 @@ def test_a_request_is_given_what_its_budget_leaves(ada: User) -> None:
 def test_a_batch_is_no_way_around_a_budget(ada: User) -> None:
     batch = [items.to_hold(ada.pk, 30, None, 60, None, CAPPED) for _ in range(4)]
 
-    answers = call("tokens_reserve", as_json(batch))
+    answers = orjson.loads(call("tokens_reserve", as_json(batch)))
 
-    answers = orjson.loads(answers) if isinstance(answers, str) else answers
     assert [answer["held"] for answer in answers] == [30, 30, 0, 0]
 
 

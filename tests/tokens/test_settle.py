@@ -115,14 +115,20 @@ def test_what_others_hold_is_never_taken() -> None:
     assert verify() == []
 
 
-def test_the_next_grant_pays_what_was_overdrawn() -> None:
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [(Entry.Kind.BONUS, (100, 100, 20, 0, 0)), (Entry.Kind.ALLOWANCE, (150, 130, 0, 0, 0))],
+)
+def test_the_next_grant_pays_what_was_overdrawn(
+    kind: Entry.Kind, after: tuple[int, int, int, int, int]
+) -> None:
     user = account(100)
     ledger.settle(hold=held(user.pk), charge=130, receipt=RECEIPT)
     assert parts(user) == (100, 100, 0, 0, 30)
 
-    ledger.grant(user_id=user.pk, amount=50, source="gift")
+    ledger.grant(user_id=user.pk, amount=50, source="gift", kind=kind)
 
-    assert parts(user) == (100, 100, 20, 0, 0)
+    assert parts(user) == after
     assert verify() == []
 
 

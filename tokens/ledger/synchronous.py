@@ -102,8 +102,5 @@ def trace(*, answering: dict[uuid.UUID, tuple[str, str]]) -> None:
 
 
 def _ask(function: str, item: Item) -> dict[str, Any] | None:
-    answers = call(function, as_json([item]))
-    answer: dict[str, Any] | None = (
-        orjson.loads(answers)[0] if isinstance(answers, str) else answers[0]
-    )
-    return answer
+    answers: list[dict[str, Any] | None] = orjson.loads(call(function, as_json([item])))
+    return answers[0]
