@@ -1,34 +1,34 @@
 """``python -m tests.mutants sql``: change the ledger's SQL in one place at a time.
 
 Each mutant is one file of ``tokens/sql`` with one operator changed. It is installed in a database
-of its own, on which the ledger's tests run until one fails: then the mutant is killed. Those that
-survive fail the run, unless ``survivors.txt`` gives a reason for them.
+of its own, on which the ledger's tests run until one fails: then the mutant is killed. The tests
+are imported once, and run in a fork of that process. Those that survive fail the run, unless
+``survivors.txt`` gives a reason for them.
 """
 
 import argparse
 import os
 import random
 import re
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
-import django
-
-django.setup()
-
 import psycopg
+import pytest
 
-from tests.databases import template
+from tests.mutants import database
 from tests.mutants.survivors import excused, summary
 from tests.upgrades.released import ROOT
 from tests.webserver import database_url
 
 SQL = ROOT / "tokens" / "sql"
-DATABASE = "tokengate_mutant"
+LOG = ROOT / ".mutants" / "sql.log"
 # The quick and telling ones first: most mutants end there.
 TESTS = [
     "burn_order",
@@ -38,6 +38,8 @@ TESTS = [
     "batch_equals_its_items",
     "adjust",
     "key_budget",
+    "session_budget",
+    "one_free_allowance_for_each_mailbox",
     "take_back",
     "plan_change",
     "invoiced_periods",
@@ -47,10 +49,17 @@ TESTS = [
     "grant",
     "renewal_of_leases",
     "batches",
+    "weights_of_receipts",
+    "analytics_outbox",
     "verify_ledger",
     "parallel",
     "ledger_model",
 ]
+_PYTEST = [
+    *("-q", "-p", "no:cacheprovider", "-p", "tests.mutants.database", "-p", "tests.mutants.quick"),
+    *(f"tests/tokens/test_{name}.py" for name in TESTS),
+]
+_RESULTS = {0, 1, -signal.SIGALRM}
 # Each operator, and what it becomes.
 _CHANGES = [
     (r"<=", "<"),
@@ -107,13 +116,11 @@ def install(mutant: Mutant) -> bool:
     """Make the mutant's database. False where PostgreSQL does not take it: it is no mutant."""
     lines = (SQL / mutant.file).read_text().splitlines()
     lines[mutant.line] = mutant.after
-    with psycopg.connect(database_url("postgres"), autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
-        server.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template()}".encode())
+    database.make()
     try:
-        with psycopg.connect(database_url(DATABASE), autocommit=True) as database:
-            database.execute("SET check_function_bodies = off")
-            database.execute("\n".join(lines).encode())
+        with psycopg.connect(database_url(database.NAME), autocommit=True) as connection:
+            connection.execute("SET check_function_bodies = off")
+            connection.execute("\n".join(lines).encode())
     except psycopg.Error:
         return False
     return True
@@ -121,22 +128,30 @@ def install(mutant: Mutant) -> bool:
 
 def is_killed(timeout: float) -> bool:
     """Tell whether a test fails on the mutant's database; one that hangs fails."""
-    tests = [f"tests/tokens/test_{name}.py" for name in TESTS]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0"]
-    environment = {
-        **os.environ,
-        "TEST_TEMPLATE": DATABASE,
-        "LEDGER_PROGRAMS": "40",
-    }
-    try:
-        done = subprocess.run(
-            [*command, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=timeout
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    if done.returncode not in {0, 1}:  # The tests did not run.
-        sys.exit((done.stdout[-2000:] + done.stderr[-2000:]).decode(errors="replace"))
-    return done.returncode != 0
+    child = get_context("fork").Process(target=_run_tests)
+    child.start()
+    child.join(timeout)
+    if child.exitcode is None:
+        child.kill()
+        child.join()
+    elif child.exitcode not in _RESULTS:
+        sys.exit(f"The tests did not run: see {LOG}.")
+    return child.exitcode != 0
+
+
+def _run_tests() -> None:
+    os._exit(_pytest("-x"))  # Threads that a mutant keeps waiting are not waited for.
+
+
+def import_tests() -> None:
+    """Import the tests, for all the processes that will run them."""
+    if _pytest("--collect-only"):
+        sys.exit(f"The tests cannot be imported: see {LOG}.")
+
+
+def _pytest(argument: str) -> int:
+    with LOG.open("w") as log, redirect_stdout(log):
+        return int(pytest.main([*_PYTEST, argument]))
 
 
 def main() -> int:
@@ -150,6 +165,9 @@ def main() -> int:
     chosen = [mutant for file in files for mutant in mutants(file)]
     if asked.sample:
         chosen = random.Random(asked.seed).sample(chosen, min(asked.sample, len(chosen)))
+    LOG.parent.mkdir(exist_ok=True)
+    os.environ["LEDGER_PROGRAMS"] = "40"
+    import_tests()
     until = time.monotonic() + asked.minutes * 60
     allowed, killed, survivors, reasoned = excused(), 0, [], 0
     for mutant in chosen:

@@ -11,7 +11,7 @@ from tests.upgrades.released import ROOT
 class Suite:
     """Modules, and the tests for them. ``sources`` are copied, with ``tests``, and changed there.
 
-    ``own_pytest``: whether the tests run with the configuration of the project, or without any.
+    ``has_database``: whether the tests have one, and the project's configuration, or neither.
     ``isolation``: mutmut's ``process_isolation``. ``patience``: how many times longer than without
     a change the tests may take.
     """
@@ -21,7 +21,7 @@ class Suite:
     modules: list[str]
     tests: list[str]
     sources: list[str]
-    own_pytest: bool = False
+    has_database: bool = False
     isolation: str = "fork"
     patience: int = 15
     at_once: int = os.cpu_count() or 1
@@ -70,7 +70,7 @@ PURE = Suite(
     environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
 )
 
-# The Python that calls the ledger's SQL, with a database: each mutant makes a new one.
+# The Python that calls the ledger's SQL, with a database, which all mutants share.
 CALLERS = Suite(
     name="callers",
     title="Callers of the ledger",
@@ -82,7 +82,7 @@ CALLERS = Suite(
         f"tests/tokens/test_{name}.py"
         for name in (
             *("settle", "reserve", "adjust", "bounded_reports", "batch_equals_its_items"),
-            *("batches", "key_budget", "session_budget", "expire", "renewal_of_leases"),
+            *("batcher", "batches", "key_budget", "session_budget", "expire", "renewal_of_leases"),
             *("running_requests", "weights_of_receipts", "spool", "items_of_the_ledger"),
         )
     ],
@@ -90,7 +90,7 @@ CALLERS = Suite(
         *("accounts", "adminpanel", "apikeys", "billing", "config", "core", "devserver"),
         *("docs", "llmproxy", "manage.py", "portal", "requirements", "tokens"),
     ],
-    own_pytest=True,
+    has_database=True,
     isolation="forkserver",  # the tests' connections do not survive a fork
     patience=5,
     at_once=1,
