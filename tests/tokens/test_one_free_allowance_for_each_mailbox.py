@@ -72,6 +72,15 @@ def test_a_new_account_gets_what_is_left_when_the_allowance_has_grown(name: str)
 
 
 @pytest.mark.django_db
+def test_who_is_given_nothing_has_not_begun_the_mailboxs_period(name: str) -> None:
+    seed_tiers()
+    Tier.objects.filter(name=DEFAULT_TIER).update(monthly_tokens=0)
+
+    assert given(account(f"{name}@example.com")) == 0
+    assert not FreeAllowance.objects.exists()
+
+
+@pytest.mark.django_db
 def test_the_next_period_has_one_again_and_only_one(name: str) -> None:
     first = account(f"{name}@example.com")
     second = account(f"{name}+b@example.com")
