@@ -90,6 +90,24 @@ def test_final_usage_corrects_it(ada: User) -> None:
     assert verify() == []
 
 
+def test_what_other_keys_and_other_months_have_spent_stays(ada: User) -> None:
+    spend(ada, 10)
+    KeySpending.objects.update(month="2020-01-01")
+    UsageRecord.objects.update(created_at="2020-01-15T00:00:00Z")
+    context = HoldContext(api_key=uuid.uuid4(), key_budget=100)
+    other = ledger.reserve(user_id=ada.pk, amount=20, ttl=60, context=context)
+    ledger.settle(hold=other, charge=20, receipt=Receipt(model="m"))
+    hold = reserve(ada, 50)
+    ledger.settle(hold=hold, charge=50, receipt=Receipt(model="m", final=False))
+    correction = Correction(provider="p", upstream_id="u", prompt_tokens=1, completion_tokens=1)
+
+    ledger.adjust(record_id=hold.id, user_id=ada.pk, charge=30, correction=correction)
+
+    assert sorted(KeySpending.objects.values_list("charged", flat=True)) == [10, 20, 30]
+    UsageRecord.objects.filter(pk=hold.id).delete()
+    assert sorted(KeySpending.objects.values_list("charged", flat=True)) == [0, 10, 20]
+
+
 def test_what_changes_no_charge_touches_no_counter(ada: User) -> None:
     """It does not have the lock of the balance, under which keys are counted."""
     spend(ada, 10)

@@ -6,8 +6,9 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -17,6 +18,8 @@ from accounts.models import User
 from tests.accounts.signing_in import post
 from tests.factories import PASSWORD
 from tests.tokens.clock import set_clock
+from tests.tokens.parallel import in_parallel
+from tests.webserver import database_url
 from tokens import ledger
 from tokens.ledger import allowances, free_allowance, open_account
 from tokens.ledger.verify import verify
@@ -134,6 +137,15 @@ def test_of_eight_registrations_at_once_one_gets_it(name: str) -> None:
     assert verify() == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_at_once_one_gets_what_the_allowance_has_grown_by(name: str) -> None:
+    users = [account(f"{name}+{number}@example.com") for number in range(9)]
+    given(users[8])
+    Tier.objects.filter(name=DEFAULT_TIER).update(monthly_tokens=FREE + 7)
+
+    assert sorted(in_parallel(lambda number: given(users[number]), 8)) == [0] * 7 + [7]
+
+
 def rotate(settings: Settings) -> None:
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = uuid4().hex * 2
@@ -202,6 +214,22 @@ def test_accounts_of_an_earlier_version_count_as_well(
     then(user)
 
     assert given(account(f"{name}+2@example.com")) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mailbox_is_noted_late_only_while_no_period_begins(name: str) -> None:
+    user = account(f"{name}@example.com")
+    given(user)
+    Mailbox.objects.all().delete()
+    database = database_url(connection.settings_dict["NAME"])
+    with psycopg.connect(database) as other, connection.cursor() as cursor:
+        other.execute("SELECT FROM tokens_balance WHERE user_id = %s FOR UPDATE", [user.pk])
+        cursor.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            free_allowance.note_missing()
+        cursor.execute("RESET lock_timeout")
+
+    assert free_allowance.note_missing() == 1
 
 
 @pytest.mark.django_db
