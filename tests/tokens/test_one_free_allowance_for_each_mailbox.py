@@ -19,6 +19,7 @@ from tests.accounts.signing_in import post
 from tests.factories import PASSWORD
 from tests.tokens.clock import set_clock
 from tests.tokens.parallel import in_parallel
+from tests.waiting import wait_for
 from tests.webserver import database_url
 from tokens import ledger
 from tokens.ledger import allowances, free_allowance, open_account
@@ -138,12 +139,26 @@ def test_of_eight_registrations_at_once_one_gets_it(name: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_at_once_one_gets_what_the_allowance_has_grown_by(name: str) -> None:
-    users = [account(f"{name}+{number}@example.com") for number in range(9)]
-    given(users[8])
+def test_what_another_account_is_given_at_this_moment_is_not_given_twice(name: str) -> None:
+    given(account(f"{name}@example.com"))
     Tier.objects.filter(name=DEFAULT_TIER).update(monthly_tokens=FREE + 7)
+    user = account(f"{name}+b@example.com")
 
-    assert sorted(in_parallel(lambda number: given(users[number]), 8)) == [0] * 7 + [7]
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return cursor.fetchone() is not None
+
+    database = database_url(connection.settings_dict["NAME"])
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as other:
+        other.execute("UPDATE tokens_freeallowance SET granted = granted + 7")
+        asked = pool.submit(in_parallel, lambda _: given(user), 1)
+        wait_for(waits)
+        other.commit()
+        assert asked.result() == [0]
 
 
 def rotate(settings: Settings) -> None:

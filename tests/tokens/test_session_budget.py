@@ -66,6 +66,16 @@ def test_what_was_spent_before_the_budget_counts_and_nobody_elses(ada: User) -> 
     assert reserve(ada, 1000, HoldContext(task="t", task_budget=70), minimum=1).amount == 60
 
 
+def test_every_session_and_every_task_has_its_own(ada: User) -> None:
+    hold = reserve(ada, 30, HoldContext(session="one", session_budget=100))
+    ledger.settle(hold=hold, charge=30, receipt=Receipt(model="m"))
+
+    assert (
+        reserve(ada, 500, HoldContext(session="two", session_budget=100), minimum=1).amount == 100
+    )
+    assert reserve(ada, 500, HoldContext(task="one", task_budget=100), minimum=1).amount == 100
+
+
 def test_a_request_is_given_what_its_budget_leaves(ada: User) -> None:
     reserve(ada, 60)
 
