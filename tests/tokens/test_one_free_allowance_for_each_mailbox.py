@@ -154,9 +154,10 @@ def test_what_another_account_is_given_at_this_moment_is_not_given_twice(name: s
 
     database = database_url(connection.settings_dict["NAME"])
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as other:
-        other.execute("UPDATE tokens_freeallowance SET granted = granted + 7")
+        other.execute("SELECT FROM tokens_freeallowance FOR UPDATE")
         asked = pool.submit(in_parallel, lambda _: given(user), 1)
         wait_for(waits)
+        other.execute("UPDATE tokens_freeallowance SET granted = granted + 7")
         other.commit()
         assert asked.result() == [0]
 
