@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from core.instruments import of
 from core.loops import ended
@@ -243,6 +244,9 @@ class Exchange(RunningRequest):
     def _outcome(self, status: str) -> tuple[Receipt, int]:
         """Return the receipt, and the tokens to charge."""
         usage, source, final = self._used(status)
+        columns = figures(usage, self.model.weights, self._prices)
+        if source == Source.NONE:
+            columns["cost"] = None
         receipt = Receipt(
             model=self.model.name,
             status=status,
@@ -254,10 +258,8 @@ class Exchange(RunningRequest):
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
+            **columns,
         )
-        vars(receipt).update(figures(usage, self.model.weights, self._prices))
-        if source == Source.NONE:
-            receipt.cost = None
         return receipt, pricing.charge(usage, self.model.weights)
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
@@ -277,9 +279,9 @@ class Exchange(RunningRequest):
         requests, and would otherwise pay for the same prompt each time.
         """
         counted = self._completed(self._report or Report())
-        counted = counted._replace(completion=max(counted.completion, self._written))
+        counted = replace(counted, completion=max(counted.completion, self._written))
         if self.broke_off and not self.client_left:
-            return counted._replace(prompt=0, cache_read=0, cache_write=0, cost=None)
+            return replace(counted, prompt=0, cache_read=0, cache_write=0, cost=None)
         return counted
 
     def _completed(self, report: Report) -> Usage:
@@ -291,7 +293,7 @@ class Exchange(RunningRequest):
             writes=self.call.endpoint.kind != "embedding",
         )
         believed = self._asked is not None and self._asked.provider.dialect.cost_in_usd
-        return usage if believed or usage.cost is None else usage._replace(cost=None)
+        return usage if believed or usage.cost is None else replace(usage, cost=None)
 
     @property
     def _written(self) -> int:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from msgspec.structs import asdict
 from uuid_utils.compat import uuid7
 
 from tokens.errors import (
@@ -86,7 +87,7 @@ def to_adjust(
 
 
 def _columns(receipt: Receipt | Correction | None) -> dict[str, Any] | None:
-    return vars(receipt).copy() if receipt else None
+    return asdict(receipt) if receipt else None
 
 
 def settled(answer: dict[str, Any] | None) -> Settlement:
