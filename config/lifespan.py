@@ -4,7 +4,7 @@ import asyncio
 import gc
 from typing import Any
 
-from core import instruments
+from core import instruments, plain_settings
 from llmproxy.relay import lifecycle
 
 
@@ -13,6 +13,7 @@ async def serve(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            plain_settings.read_all()
             await lifecycle.start()
             instruments.write_together(asyncio.get_running_loop())
             _spare_what_stays()

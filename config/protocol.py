@@ -28,6 +28,8 @@ _LINGER_SECONDS = 0.5
 class Protocol(HttpToolsProtocol):
     """A client's connection. One that sends no whole head in time, or a long one, is closed.
 
+    One alarm serves this and uvicorn's time limit for a connection without a request.
+
     uvicorn tells the request that came last of the connection's end. With pipelining another one
     is being answered: that one is told here, or it would write to a closed connection.
     """
@@ -79,6 +81,17 @@ class Protocol(HttpToolsProtocol):
             self._patience.set(_LINGER_SECONDS)
         else:
             super().shutdown()
+
+    def on_response_complete(self) -> None:
+        """Do as uvicorn, but without a timer of its own for each pause between two requests."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._is_waiting:
+            self._patience.set(self.timeout_keep_alive)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP. An answer that is under way is cut: nothing fits into it."""

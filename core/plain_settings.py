@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 
 class _PlainSettings:
+    """The settings as attributes of its own. All are read: see ``read_all``."""
+
+
+class _LazySettings(_PlainSettings):
+    """The same, until all are read. A look at one costs more where a class has ``__getattr__``."""
+
     def __getattr__(self, name: str) -> Any:
         """Look up a setting that is not known yet."""
         value = getattr(settings_of_django, name)
@@ -21,12 +27,21 @@ class _PlainSettings:
         return value
 
 
-_settings = _PlainSettings()
+_settings: _PlainSettings = _LazySettings()
 settings = cast("LazySettings", _settings)
 
 
-def _forget(*, setting: str, **_: Any) -> None:
+def read_all() -> None:
+    """Read all settings, as a web worker does at its start: then they are plain attributes."""
+    names = [name for name in dir(settings_of_django) if name.isupper()]
+    vars(_settings).update({name: getattr(settings_of_django, name) for name in names})
+    _settings.__class__ = _PlainSettings
+
+
+def _changed(*, setting: str, **_: Any) -> None:
     vars(_settings).pop(setting, None)
+    if type(_settings) is _PlainSettings and hasattr(settings_of_django, setting):
+        setattr(_settings, setting, getattr(settings_of_django, setting))
 
 
-setting_changed.connect(_forget)
+setting_changed.connect(_changed)

@@ -12,7 +12,9 @@ than ``LONGEST`` ends with a digest of the whole, so that different names stay d
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 LONGEST = 200
 _DIGEST = 16
@@ -28,7 +30,7 @@ _HEADERS = frozenset((*_SESSION, *_TASK))
 _IN_BODY = ("prompt_cache_key", "user")
 
 
-class Attribution(NamedTuple):
+class Attribution(Struct, frozen=True):
     """The names that the client gave; empty where it gave none."""
 
     session: str = ""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpResponseBase
 from django.http.response import ResponseHeaders
+from msgspec import Struct
 
 # In a scope: its server takes a `PlainHead`. In the start of an answer: that head, instead of
 # "headers". With a "body" beside it, the answer is complete.
@@ -64,7 +65,7 @@ def plain(response: HttpResponseBase, names: Iterable[str]) -> list[str | None]:
     return [stored[name][1] if name in stored else None for name in names]
 
 
-class PlainHead(NamedTuple):
+class PlainHead(Struct, frozen=True):
     """The head of an answer in one piece, for a server that takes it (config/protocol.py).
 
     ``lines`` has the headers as they are written, each with its line end; ``length`` is that of

@@ -53,15 +53,13 @@ class LeanRequest(ASGIRequest):
             meta["REMOTE_PORT"] = client[1]
         name, port = scope.get("server") or ("unknown", 0)
         meta["SERVER_NAME"], meta["SERVER_PORT"] = name, str(port)
-        headers: dict[str, str] = {}
         repeated: dict[str, list[str]] = {}  # Text is not added to text: there may be a million.
         for raw, value in scope.get("headers", ()):
             key = _keys[raw] if raw in _keys else _key(raw)
-            if key in headers:
-                repeated.setdefault(key, [headers[key]]).append(value.decode("latin1"))
+            if key in meta:  # of another header: the names above are none's
+                repeated.setdefault(key, [meta[key]]).append(value.decode("latin1"))
             elif key:
-                headers[key] = value.decode("latin1")
-        meta.update(headers)
+                meta[key] = value.decode("latin1")
         for key, texts in repeated.items():
             meta[key] = ",".join(texts)
         return meta

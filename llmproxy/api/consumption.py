@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
+from msgspec.structs import asdict
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -90,7 +91,7 @@ class ConsumeView(APIView):
         asked.is_valid(raise_exception=True)
         used = dict(asked.validated_data)
         done, receipt = _consume(request, used.pop("reservation"), Consumption(**used))
-        return Response(ConsumedSerializer({**done._asdict(), "request_id": receipt}).data)
+        return Response(ConsumedSerializer({**asdict(done), "request_id": receipt}).data)
 
 
 def _consume(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from msgspec.structs import replace
 
 from core.errors import UnsupportedMediaType
 from core.http.attribution import attribution
@@ -32,7 +33,7 @@ def _relayed(endpoint: Endpoint) -> Callable[[HttpRequest], Coroutine[Any, Any, 
         raw = await _body(request, caller)
         call = await _parse(endpoint, raw)
         if endpoint.dialect == "messages":
-            call = call._replace(headers=headers_for_provider(request))
+            call = replace(call, headers=headers_for_provider(request))
         on_leave = partial(when_client_leaves, request)
         named = attribution(request.META, call.body)
         trace = request.META.get("HTTP_TRACEPARENT", "")

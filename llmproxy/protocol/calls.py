@@ -6,9 +6,10 @@ The proxy reads only the fields that it needs. All others are passed on unchange
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from core.errors import InvalidRequest
 from llmproxy.protocol import hosted_tools, inputs
@@ -26,9 +27,11 @@ _MOST_PARTS = 500_000
 _MOST_COMMAS = 2_000_000
 _MOST_COMMAS_BESIDE_LONG = 400_000  # `json` is five times slower
 _LARGE = 200_000
+# orjson writes 254 levels of what it reads.
+_SURELY_SHALLOW = 254
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """A validated request. `max_output` is the client's own limit for each choice, if any.
 
     `choices` is how many choices the answer has; `drafts` is how many are generated and charged.
@@ -243,14 +246,8 @@ def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     has_many_parts = size > _MOST_PARTS and raw.count(b"[") + raw.count(b"{") > _MOST_PARTS
     if has_many_parts or (size > _MOST_COMMAS and raw.count(b",") > _MOST_COMMAS):
         raise InvalidRequest("The body has too many parts.")
-    encode: Callable[[Any], bytes] = orjson.dumps
     try:
-        body = orjson.loads(raw)
-        if raw.translate(_DIGITS).find(_LONG) >= 0:  # orjson would turn it into a float.
-            if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
-                raise InvalidRequest("The body has too many parts for one with such a long number.")
-            body, encode = json.loads(raw), _dumps_long
-        encode(body)  # It is serialized again for the provider.
+        body, encode = _parsed(raw)
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise InvalidRequest("The body is nested too deeply.") from error
     except ValueError as error:
@@ -260,6 +257,20 @@ def _object(raw: bytes) -> tuple[Body, Callable[[Any], bytes]]:
     if "models" in body:  # OpenRouter could use one without our plan and price.
         raise InvalidRequest("models is not supported: send one model in `model`.", param="models")
     return body, encode
+
+
+def _parsed(raw: bytes) -> tuple[Any, Callable[[Any], bytes]]:
+    """Parse what can also be serialized again, for the provider. Raises what the parsers raise."""
+    body = orjson.loads(raw)
+    if raw.translate(_DIGITS).find(_LONG) >= 0:  # orjson would turn it into a float.
+        if raw.count(b",") > _MOST_COMMAS_BESIDE_LONG:
+            raise InvalidRequest("The body has too many parts for one with such a long number.")
+        body = json.loads(raw)
+        _dumps_long(body)
+        return body, _dumps_long
+    if raw.count(b"[") + raw.count(b"{") > _SURELY_SHALLOW:
+        orjson.dumps(body)
+    return body, orjson.dumps
 
 
 # Integers of 19 digits and more may exceed 64 bits.

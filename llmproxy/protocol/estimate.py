@@ -10,7 +10,9 @@ So each kind has its own figures, measured with OpenAI's tokenizers
 
 import math
 import string
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from llmproxy.protocol import media
 
@@ -36,7 +38,7 @@ _ATTACHMENTS = frozenset(
 )
 
 
-class PromptSize(NamedTuple):
+class PromptSize(Struct, frozen=True):
     """The tokens of a prompt: the likely number, and the most that is expected.
 
     ``prompts`` is how many prompts it contains. Each has the whole context of the model.

@@ -15,7 +15,10 @@ not named. The reports of one stream are merged, with the greatest value of each
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from llmproxy.protocol.usage import Usage
 
@@ -71,7 +74,7 @@ _OF_DETAILS = {
 }
 
 
-class Report(NamedTuple):
+class Report(Struct, frozen=True):
     """The figures of a provider; None for missing ones. The cost is in the provider's unit.
 
     ``cache_is_apart``: the prompt excludes tokens read from or written to the cache, as in
@@ -140,7 +143,7 @@ def merged(one: Report | None, other: Report | None) -> Report | None:
     """Merge two reports of one answer: each figure is the greater one."""
     if one is None or other is None:
         return one or other
-    return Report(*map(_greater, one, other))
+    return Report(*map(_greater, astuple(one), astuple(other)))
 
 
 def usage_of(report: Report, *, prompt: int, completion: int, writes: bool = True) -> Usage:

@@ -1,7 +1,8 @@
 """The usage of a request, and the part of it that is charged. Pure."""
 
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from llmproxy.protocol.estimate import text_tokens
 
@@ -14,7 +15,7 @@ _CLEARLY = 1.5
 _BY_FAR = 16
 
 
-class Usage(NamedTuple):
+class Usage(Struct, frozen=True):
     """The usage in tokens, with the cost in USD that the provider reports.
 
     ``prompt`` includes tokens read from (``cache_read``) and written to (``cache_write``) the
@@ -32,7 +33,7 @@ class Usage(NamedTuple):
     estimated: frozenset[str] = frozenset()
 
 
-class Billable(NamedTuple):
+class Billable(Struct, frozen=True):
     """The tokens of each kind with its own weight. Each token is of exactly one kind."""
 
     prompt: int

@@ -4,7 +4,7 @@ It is not known in advance how much of the prompt the provider reads from its ca
 it, so the prompt is reserved at its greatest weight.
 """
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from llmproxy.catalog.pricing import Weights, most_charged, most_output
 
@@ -12,14 +12,14 @@ from llmproxy.catalog.pricing import Weights, most_charged, most_output
 LEAST_OUTPUT = 16
 
 
-class OutputLimit(NamedTuple):
+class OutputLimit(Struct, frozen=True):
     """The most output that a provider is asked for in each choice, and what sets the limit."""
 
     tokens: int = 0
     by: str = "request"
 
 
-class Ceiling(NamedTuple):
+class Ceiling(Struct, frozen=True):
     """`prompt` and `output` (of each choice) in LLM tokens; `amount` and `minimum` as charged.
 
     ``limited_by`` names what limits the output: request, plan, model or context.

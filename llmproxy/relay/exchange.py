@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from core.instruments import of
 from core.loops import ended
@@ -22,15 +24,29 @@ from llmproxy.settlement.figures import figures
 from tokens import ledger
 from tokens.errors import LedgerUnavailable
 from tokens.ledger import Hold, Receipt, running, spool
-from tokens.ledger.batching import Item
+from tokens.ledger.batching import Answer, Item
 from tokens.ledger.running import RunningRequest
 from tokens.limits.admission import Slot
 from tokens.models import UsageRecord
 
 log = structlog.get_logger("tokengate.proxy")
 
-Status = UsageRecord.Status
-Source = UsageRecord.Source
+
+class Status:
+    """The texts of ``UsageRecord.Status``: to look members up, or write them as JSON, is dear."""
+
+    OK = UsageRecord.Status.OK.value
+    CANCELLED = UsageRecord.Status.CANCELLED.value
+    FAILED = UsageRecord.Status.FAILED.value
+
+
+class Source:
+    """The texts of ``UsageRecord.Source``, as above."""
+
+    REPORTED = UsageRecord.Source.REPORTED.value
+    ESTIMATED = UsageRecord.Source.ESTIMATED.value
+    NONE = UsageRecord.Source.NONE.value
+
 
 # How long an answer waits for its settlement. If the ledger is unavailable, the answer goes out
 # before it is settled; by then the spool contains the charge.
@@ -89,7 +105,9 @@ class Exchange(RunningRequest):
         self._prices = _NO_PRICES
         self._started = time.perf_counter()
         self._settlement: Item | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._settling_at = 0
+        self._closed: asyncio.Future[None] | None = None
+        self._finishing: asyncio.Task[None] | None = None
 
     def tried(self, route: ServedRoute, *, outcome: str, status: int | None, ms: int) -> None:
         """Record one attempt at a provider."""
@@ -139,7 +157,7 @@ class Exchange(RunningRequest):
 
     @property
     def is_closing(self) -> bool:
-        return self._closing is not None
+        return self._closed is not None
 
     def content_began(self) -> None:
         """Record that the model has begun to answer. From now on the request is charged."""
@@ -168,50 +186,91 @@ class Exchange(RunningRequest):
         self.usage_is_final = final and self._report is not None
 
     def close(self, status: str) -> None:
-        """Start the settlement. Only the first call has an effect; cancellation does not stop it.
+        """Start the settlement. Only the first call has an effect; nothing stops it.
 
         If the client disconnected, the status is ``CANCELLED``, however the answer ended.
         """
-        if self._closing is None:
-            ended = Status.CANCELLED if self.client_left else status
-            self._closing = asyncio.get_running_loop().create_task(self._settle(ended))
+        if self._closed is None:
+            self._closed = asyncio.get_running_loop().create_future()
+            self._settle(Status.CANCELLED if self.client_left else status)
 
     def closed(self) -> Coroutine[Any, Any, None]:
         """Wait for the settlement, but only for a limited time if the ledger is unavailable."""
-        assert self._closing is not None
-        return ended(self._closing, within=_PATIENCE)
+        assert self._closed is not None
+        return ended(self._closed, within=_PATIENCE)
 
-    async def _settle(self, status: str) -> None:
-        """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
-        settling_at = time.time_ns()
+    def _settle(self, status: str) -> None:
+        """Send the settlement to the ledger."""
+        self._settling_at = time.time_ns()
         try:
-            receipt, self.charged = self._outcome(status)
-            self.receipt = receipt
-            freed = self.slot.release(charged=self._counted(receipt))
-            self._settlement = self._closing_by(receipt, self.charged)
+            self.receipt, self.charged = self._outcome(status)
+            freed = self.slot.release(charged=self._counted(self.receipt))
+            self._settlement = self._closing_by(self.receipt, self.charged)
+            asked = ledger.settling(self._settlement)
+        except Exception:  # noqa: BLE001 - logged there
+            self._failed()
+            self._end()
+        else:
+            asked.add_done_callback(partial(self._answered, freed))
+
+    def _answered(self, freed: asyncio.Future[Any], asked: asyncio.Future[Answer]) -> None:
+        """End, at once if the ledger has accepted the settlement: nearly always. Else in a task."""
+        is_accepted = not (asked.cancelled() or asked.exception()) and asked.result() is not None
+        if not (is_accepted and freed.done()):
+            self._finishing = asyncio.create_task(self._finish(freed, asked))
+            return
+        try:
+            self._settled()
+        except Exception:  # noqa: BLE001 - logged there
+            self._failed()
+        finally:
+            self._end()
+
+    async def _finish(self, freed: asyncio.Future[Any], asked: asyncio.Future[Answer]) -> None:
+        """Settle. If this is cancelled, the charge stays in the spool for the next worker."""
+        assert self._settlement is not None
+        try:
             try:
-                await ledger.asettle(self._settlement)
+                await ledger.asettle(self._settlement, asked)
             except LedgerUnavailable:  # The charge stays in the spool.
                 await _until_settled(self._settlement)
-            self.ended()
-            _count(receipt)
-            if tracing.traces.provider:
-                self._record(receipt, settling_at)
+            self._settled()
             await ended(freed, within=_PATIENCE_WITH_LIMITS)
-        except Exception:
-            log.exception("settle_failed", reservation=str(self.hold.id))
-            self._refused()
+        except Exception:  # noqa: BLE001 - logged there
+            self._failed()
         finally:
-            self.slot.release(charged=self.hold.amount)
+            self._end()
 
-    def _record(self, receipt: Receipt, settling_at: int) -> None:
+    def _settled(self) -> None:
+        assert self.receipt is not None
+        self.ended()
+        _count(self.receipt)
+        if tracing.traces.provider:
+            self._record(self.receipt)
+
+    def _failed(self) -> None:
+        """Set the settlement aside for the operator: nobody can make it."""
+        log.exception("settle_failed", reservation=str(self.hold.id))
+        try:
+            spool.set_aside(self)
+        except Exception:
+            log.exception("settlement_not_set_aside", reservation=str(self.hold.id))
+        finally:
+            self.ended()
+
+    def _end(self) -> None:
+        assert self._closed is not None
+        self.slot.release(charged=self.hold.amount)  # unless it was
+        self._closed.set_result(None)
+
+    def _record(self, receipt: Receipt) -> None:
         story = tracing.Story(
             endpoint=self.call.endpoint.path,
             request_id=self.request_id,
             traceparent=self._traceparent,
             times=self._times,
             tried_at=self._tried_at,
-            settling_at=settling_at,
+            settling_at=self._settling_at,
             hold=self.hold,
             receipt=receipt,
             charged=self.charged,
@@ -220,12 +279,6 @@ class Exchange(RunningRequest):
             tracing.record(story)
         except Exception:  # The request is settled: no trace is worth its failure.
             log.exception("trace_not_recorded")
-
-    def _refused(self) -> None:
-        try:
-            spool.set_aside(self)
-        finally:
-            self.ended()
 
     def _closing_by(self, receipt: Receipt, charge: int) -> Item:
         return ledger.closing(hold=self.hold, charge=charge, receipt=receipt)
@@ -243,6 +296,9 @@ class Exchange(RunningRequest):
     def _outcome(self, status: str) -> tuple[Receipt, int]:
         """Return the receipt, and the tokens to charge."""
         usage, source, final = self._used(status)
+        columns = figures(usage, self.model.weights, self._prices)
+        if source == Source.NONE:
+            columns["cost"] = None
         receipt = Receipt(
             model=self.model.name,
             status=status,
@@ -254,10 +310,8 @@ class Exchange(RunningRequest):
             attempts=self.attempts,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self._elapsed_ms(),
+            **columns,
         )
-        vars(receipt).update(figures(usage, self.model.weights, self._prices))
-        if source == Source.NONE:
-            receipt.cost = None
         return receipt, pricing.charge(usage, self.model.weights)
 
     def _used(self, status: str) -> tuple[Usage, str, bool]:
@@ -277,9 +331,9 @@ class Exchange(RunningRequest):
         requests, and would otherwise pay for the same prompt each time.
         """
         counted = self._completed(self._report or Report())
-        counted = counted._replace(completion=max(counted.completion, self._written))
+        counted = replace(counted, completion=max(counted.completion, self._written))
         if self.broke_off and not self.client_left:
-            return counted._replace(prompt=0, cache_read=0, cache_write=0, cost=None)
+            return replace(counted, prompt=0, cache_read=0, cache_write=0, cost=None)
         return counted
 
     def _completed(self, report: Report) -> Usage:
@@ -291,7 +345,7 @@ class Exchange(RunningRequest):
             writes=self.call.endpoint.kind != "embedding",
         )
         believed = self._asked is not None and self._asked.provider.dialect.cost_in_usd
-        return usage if believed or usage.cost is None else usage._replace(cost=None)
+        return usage if believed or usage.cost is None else replace(usage, cost=None)
 
     @property
     def _written(self) -> int:

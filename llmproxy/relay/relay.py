@@ -8,7 +8,8 @@ No database connection, transaction or lock is held during network calls.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from core.errors import ApiError, Unavailable
 from core.http.attribution import Attribution
@@ -51,7 +52,7 @@ from tokens.tiers import allows
 _MOST_OVERRATED = 4
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """The answer to the client: a whole JSON body, or a stream that must be closed."""
 
     exchange: Exchange
@@ -111,7 +112,7 @@ async def relay(
         raise
 
 
-class _Asking(NamedTuple):
+class _Asking(Struct, frozen=True):
     """The requests to the providers, each with its wire; ``max_output`` is for each choice."""
 
     exchange: Exchange

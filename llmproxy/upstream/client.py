@@ -130,13 +130,17 @@ class UpstreamAnswer:
         """Return the whole body. Raises ``AttemptFailed`` if it is incomplete or times out."""
         body = bytearray()
         try:
-            while data := await self.read(timeout):
+            while True:
+                data = self.take()  # It has mostly come with the head.
+                if data is None:
+                    data = await self.read(timeout)
+                if not data:
+                    return bytes(body)
                 body += data
                 if len(body) > _MAX_JSON_BYTES:
                     raise AttemptFailed(UpstreamError(), outcome="too_large")
         except TimeoutError as error:
             raise AttemptFailed(UpstreamTimeout(), outcome="idle_timeout") from error
-        return bytes(body)
 
     def close(self) -> None:
         """Release the connection. An unfinished answer is cancelled at the provider."""

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import httpx
+from msgspec import Struct
 
 from llmproxy.upstream.connection import Connection
 
@@ -48,7 +49,7 @@ def _target(request: httpx.Request) -> Target:
     return Target((url.raw_scheme, url.raw_host, url.port), b"\r\n".join([*lines, b""]))
 
 
-class Response(NamedTuple):
+class Response(Struct, frozen=True):
     """A response's head, with names in lower case, and its unread body."""
 
     status: int

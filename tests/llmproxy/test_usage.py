@@ -1,6 +1,7 @@
 """Counting what was written, where a provider does not say it."""
 
 import pytest
+from msgspec.structs import replace
 
 from llmproxy.protocol.output import output_characters
 from llmproxy.protocol.usage import Billable, OutputTally, Usage, billable
@@ -87,4 +88,4 @@ def test_no_token_is_charged_as_two_kinds() -> None:
     usage = Usage(prompt=100, completion=20, cache_read=60, cache_write=30, reasoning=5)
 
     assert billable(usage) == Billable(prompt=10, cache_read=60, cache_write=30, completion=20)
-    assert billable(usage._replace(prompt=70)) == Billable(0, 60, 10, 20)
+    assert billable(replace(usage, prompt=70)) == Billable(0, 60, 10, 20)

@@ -16,7 +16,9 @@ ODD: list[Any] = [-1, "free", float("inf"), "NaN", [], True, 10**9]
 
 def charged(usage: dict[str, Any], *, writes: bool = True) -> Usage | None:
     report = read(usage)
-    return report and usage_of(report, prompt=PROMPT, completion=COMPLETION, writes=writes)
+    if report is None:
+        return None
+    return usage_of(report, prompt=PROMPT, completion=COMPLETION, writes=writes)
 
 
 @pytest.mark.parametrize(

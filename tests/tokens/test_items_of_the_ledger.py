@@ -1,12 +1,12 @@
 """What the ledger's SQL functions are given, and what is made of their answers."""
 
 import uuid
-from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from tests.tokens.accounts import account
 from tokens.errors import (
@@ -51,7 +51,7 @@ def test_a_reservation_without_context_leaves_no_receipt() -> None:
 
     assert (item["minimum"], item["amount"]) == (100, 100)
     assert item["id"].version == 7
-    assert {name: item[name] for name in HoldContext._fields} == HoldContext()._asdict()
+    assert {name: item[name] for name in HoldContext.__struct_fields__} == asdict(HoldContext())
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,8 @@ def test_an_accepted_reservation() -> None:
 def test_a_settlement_has_the_columns_of_its_receipt() -> None:
     item = items.to_close(HOLD, 30, RECEIPT)
 
-    assert item == {"id": ID, "user_id": 7, "charge": 30, "record": vars(RECEIPT)}
-    assert list(item["record"]) == [field.name for field in fields(Receipt)]
-    assert item["record"] is not vars(RECEIPT)
+    assert item == {"id": ID, "user_id": 7, "charge": 30, "record": asdict(RECEIPT)}
+    assert tuple(item["record"]) == Receipt.__struct_fields__
     assert '"price_prompt":"0.1"' in as_json([item])
 
 
@@ -96,7 +95,7 @@ def test_a_correction_has_its_columns_or_none() -> None:
     correction = Correction(provider="p", upstream_id="u", prompt_tokens=5, completion_tokens=6)
 
     item = items.to_adjust(ID, 7, 30, correction)
-    assert item == {"id": ID, "user_id": 7, "charge": 30, "record": vars(correction)}
+    assert item == {"id": ID, "user_id": 7, "charge": 30, "record": asdict(correction)}
     assert items.to_adjust(ID, 7, None, None) == {
         "id": ID,
         "user_id": 7,

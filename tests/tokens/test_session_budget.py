@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -43,16 +44,16 @@ def test_what_is_held_and_what_was_charged_count_together(ada: User) -> None:
     reserve(ada, 60)
     with pytest.raises(SessionBudgetExceeded):
         reserve(ada, 1)
-    assert reserve(ada, 30, CAPPED._replace(task="other")).amount == 30
+    assert reserve(ada, 30, replace(CAPPED, task="other")).amount == 30
     with pytest.raises(SessionBudgetExceeded) as refused:
-        reserve(ada, 1, CAPPED._replace(task="third"))
+        reserve(ada, 1, replace(CAPPED, task="third"))
     assert refused.value.facts["session"] == "s"
     assert verify() == []
 
 
 def test_what_was_spent_before_the_budget_counts_and_nobody_elses(ada: User) -> None:
-    without = CAPPED._replace(session_budget=None, task_budget=None)
-    others = (without._replace(session="other"), without._replace(task="other"))
+    without = replace(CAPPED, session_budget=None, task_budget=None)
+    others = (replace(without, session="other"), replace(without, task="other"))
     for user, context in (
         (ada, without),
         (account(1000), without),
@@ -125,7 +126,7 @@ def test_who_has_no_tokens_is_told_that(ada: User) -> None:
 
 def test_a_hold_that_expires_leaves_its_names_on_the_receipt(ada: User) -> None:
     hold = ledger.reserve(
-        user_id=ada.pk, amount=5, ttl=-1, context=CAPPED._replace(endpoint="chat", model="m")
+        user_id=ada.pk, amount=5, ttl=-1, context=replace(CAPPED, endpoint="chat", model="m")
     )
 
     assert ledger.expire() == 1

@@ -5,13 +5,13 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from msgspec.structs import replace
 from pytest_django import Settings
 
 from accounts.models import User

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from accounts.models import User
 from llmproxy.catalog.pricing import Weights, charge
@@ -128,7 +129,7 @@ def test_a_process_of_an_earlier_version_settles_as_before(ada: User, together: 
 def test_a_process_of_an_earlier_version_corrects_a_receipt_of_this_one(ada: User) -> None:
     """It weighs the tokens as it always did, so the receipt says that."""
     hold = ledger.reserve(user_id=ada.pk, amount=500, ttl=60)
-    guess = {**vars(RECEIPT), "final": False, "weight_cache_read": Decimal("0.2")}
+    guess = {**asdict(RECEIPT), "final": False, "weight_cache_read": Decimal("0.2")}
     ledger.settle(hold=hold, charge=59, receipt=ledger.Receipt(**guess))
     correction = ledger.Correction(
         provider="p",
@@ -152,7 +153,7 @@ def test_a_process_of_an_earlier_version_corrects_a_receipt_of_this_one(ada: Use
 def test_a_receipt_that_nobody_corrects_keeps_its_kinds(ada: User) -> None:
     hold = ledger.reserve(user_id=ada.pk, amount=500, ttl=60)
     kinds = {"cache_write_tokens": 10, "weight_cache_write": Decimal(3), "surplus_tokens": 1}
-    guess = ledger.Receipt(**{**vars(RECEIPT), "final": False, **kinds})
+    guess = ledger.Receipt(**{**asdict(RECEIPT), "final": False, **kinds})
     ledger.settle(hold=hold, charge=213, receipt=guess)
 
     ledger.conclude(record_id=hold.id, user_id=ada.pk)

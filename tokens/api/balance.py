@@ -1,6 +1,7 @@
 """A user's balance, reservations and receipts: /api/tokens/*, and /api/auth/me."""
 
 from drf_spectacular.utils import extend_schema
+from msgspec.structs import asdict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -38,7 +39,7 @@ def context_of(request: Request) -> HoldContext:
         request_id=str(getattr(request._request, "id", "")),  # noqa: SLF001 - there is no other way
         api_key=getattr(key, "pk", None),
         key_budget=getattr(key, "monthly_token_budget", None),
-        **attribution(request.META)._asdict(),
+        **asdict(attribution(request.META)),
         session_budget=getattr(key, "session_budget", None),
         task_budget=getattr(key, "task_budget", None),
     )

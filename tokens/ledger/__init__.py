@@ -7,7 +7,7 @@ reservations and settlements by the reservation's id.
 """
 
 from tokens.ledger.accounts import grant, open_account
-from tokens.ledger.batched import aclose, areserve, asettle, closing
+from tokens.ledger.batched import aclose, areserve, asettle, closing, settling
 from tokens.ledger.synchronous import (
     adjust,
     conclude,
@@ -41,5 +41,6 @@ __all__ = [
     "reserve",
     "settle",
     "settle_within",
+    "settling",
     "trace",
 ]

@@ -66,15 +66,23 @@ def closing(*, hold: Hold, charge: int, receipt: Receipt) -> Item:
     return items.to_close(hold, charge, receipt)
 
 
-async def asettle(closing: Item) -> Settlement:
+def settling(closing: Item) -> asyncio.Future[Answer]:
+    """Send a settlement. The future gets the answer as it is: what else it can be, see ``asettle``.
+
+    A caller who has no other use for a task needs none while nothing fails.
+    """
+    return _batchers().settle.submit(closing)
+
+
+async def asettle(closing: Item, asked: asyncio.Future[Answer] | None = None) -> Settlement:
     """Do as ``settle``; also raises ``LedgerUnavailable``, after which it can be repeated.
 
-    If the database refuses a receipt because of text of the upstream, it is written without that
-    text, so that the charge is not lost.
+    ``asked`` is what ``settling`` has returned for it. If the database refuses a receipt because of
+    text of the upstream, it is written without that text, so that the charge is not lost.
     """
     submit = _batchers().settle.submit
     try:
-        return items.settled(await submit(closing))
+        return items.settled(await (asked or submit(closing)))
     except psycopg.Error:
         if not closing["record"]:
             raise

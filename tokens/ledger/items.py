@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from msgspec.structs import asdict
 from uuid_utils.compat import uuid7
 
 from tokens.errors import (
@@ -91,7 +92,7 @@ def to_adjust(
 
 
 def _columns(receipt: Receipt | Correction) -> dict[str, Any]:
-    return vars(receipt).copy()
+    return asdict(receipt)
 
 
 def settled(answer: dict[str, Any] | None) -> Settlement:

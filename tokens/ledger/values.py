@@ -1,14 +1,15 @@
 """The parameters and results of the ledger."""
 
 import uuid
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from tokens.models import UsageRecord
 
 
-class Hold(NamedTuple):
+class Hold(Struct, frozen=True):
     """Tokens reserved for one request. ``available`` is the user's balance just after."""
 
     id: uuid.UUID
@@ -17,7 +18,7 @@ class Hold(NamedTuple):
     available: int
 
 
-class Settlement(NamedTuple):
+class Settlement(Struct, frozen=True):
     """The result of closing a reservation. ``fresh`` is false if it was closed before."""
 
     charged: int
@@ -25,7 +26,7 @@ class Settlement(NamedTuple):
     fresh: bool
 
 
-class HoldContext(NamedTuple):
+class HoldContext(Struct, frozen=True):
     """The request of a reservation, kept for its receipt. An empty endpoint leaves none."""
 
     request_id: str = ""
@@ -39,8 +40,7 @@ class HoldContext(NamedTuple):
     task_budget: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Correction:
+class Correction(Struct, frozen=True, kw_only=True):
     """The final usage of a provisional receipt: the new values of its columns."""
 
     provider: str
@@ -65,8 +65,7 @@ class Correction:
     upstream_cost: Decimal | None = None
 
 
-@dataclass(kw_only=True)
-class Receipt:
+class Receipt(Struct, kw_only=True):
     """How a request ended: the columns of a usage record that its caller knows."""
 
     model: str
@@ -93,6 +92,6 @@ class Receipt:
     weight_cache_write: Decimal | str | None = None
     cost: Decimal | None = None
     upstream_cost: Decimal | None = None
-    attempts: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = []
     first_byte_ms: int | None = None
     duration_ms: int = 0

@@ -16,7 +16,6 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -27,6 +26,7 @@ import orjson
 import redis
 import structlog
 from django.utils import timezone
+from msgspec import Struct
 
 from core import redis_servers
 from core.instruments import of
@@ -53,18 +53,17 @@ _NAMES = {
 }
 
 
-@dataclass(eq=False)
-class Slot:
+class Slot(Struct, eq=False):
     """A slot for one of the user's concurrent requests. The caller must ``release`` it."""
 
     id: str
     user_id: int
     counted: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     bucket: int = 0
     # Whether it is recorded in Redis, or only in this process.
     shared: bool = False
-    released: asyncio.Future[Any] | None = field(default=None, repr=False)
+    released: asyncio.Future[Any] | None = None
 
     def release(self, *, charged: int) -> asyncio.Future[Any]:
         """Release the slot and count the charge. Only the first call has an effect.

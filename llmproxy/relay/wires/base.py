@@ -1,7 +1,9 @@
 """The interface of a wire, which the relay uses."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from llmproxy.protocol import sse
 from llmproxy.protocol.reports import Report
@@ -10,7 +12,7 @@ from llmproxy.relay.stream import Leave, Opening, RelayedStream
 from llmproxy.upstream.client import AttemptFailed, UpstreamAnswer
 
 
-class Whole(NamedTuple):
+class Whole(Struct, frozen=True):
     """A whole answer: the body for the client, and the facts that the relay needs from it."""
 
     body: bytes

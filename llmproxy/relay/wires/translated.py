@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.errors import ApiError
 from llmproxy.protocol import sse
 from llmproxy.protocol.calls import CHAT, Call
@@ -18,13 +20,13 @@ from llmproxy.relay.wires.chat_stream import ChatStream, ReadEvents
 
 class TranslatedWire(ChatWire):
     def __init__(self, call: Call, translation: Translation) -> None:
-        super().__init__(call._replace(endpoint=CHAT, body=translation.chat))
+        super().__init__(replace(call, endpoint=CHAT, body=translation.chat))
         self.omitted = (*call.omitted, *translation.omitted)
         self._translation = translation
 
     def _whole(self, body: bytes, content: dict[str, Any]) -> Whole:
         whole = super()._whole(body, content)
-        return whole._replace(body=dumps(self._translation.answer(content)))
+        return replace(whole, body=dumps(self._translation.answer(content)))
 
     def beginning(self) -> Beginning:
         return _TranslatedBeginning(self._translation)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.errors import ApiError, RateLimited
 from llmproxy.protocol.dialects import DIALECTS
@@ -249,7 +250,7 @@ def test_the_usage_of_a_response(usage: Json) -> None:
     found = reader("responses", response(usage=usage))
 
     assert found.usage == USED
-    assert found.report == REPORTED._replace(total=usage.get("total_tokens"))
+    assert found.report == replace(REPORTED, total=usage.get("total_tokens"))
 
 
 @pytest.mark.parametrize(
