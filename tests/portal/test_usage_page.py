@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from django.http import HttpResponseBase
 from django.test import Client
+from msgspec.structs import replace
 
 from accounts.models import User
 from tests.tokens.spending import RECEIPT
 from tokens import ledger
-from tokens.ledger import HoldContext, Receipt
+from tokens.ledger import HoldContext
 from tokens.models import UsageRecord
 
 
@@ -19,7 +20,7 @@ def use(user: User, tokens: int, *, model: str = "test/model", **context: object
     """Leave a receipt of a request."""
     told = HoldContext(request_id=uuid4().hex, endpoint="chat", model=model, **context)  # type: ignore[arg-type]
     hold = ledger.reserve(user_id=user.pk, amount=tokens, ttl=60, context=told)
-    receipt = Receipt(**{**vars(RECEIPT), "model": model, "prompt_tokens": tokens})
+    receipt = replace(RECEIPT, model=model, prompt_tokens=tokens)
     ledger.settle(hold=hold, charge=tokens, receipt=receipt)
     return UsageRecord.objects.get(pk=hold.id)
 

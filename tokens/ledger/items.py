@@ -43,7 +43,7 @@ def to_hold(
         "minimum": minimum,
         "amount": amount,
         "ttl": ttl,
-        # As `_asdict`, at a quarter of what that takes.
+        # As `asdict`, at a fraction of what that takes.
         "request_id": context.request_id,
         "api_key": context.api_key,
         "key_budget": context.key_budget,
