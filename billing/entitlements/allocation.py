@@ -4,6 +4,8 @@ The only module of billing that writes to the ledger. Every write is idempotent,
 or the id of the event that caused it.
 """
 
+from datetime import timedelta
+
 from django.db.models import F
 
 from billing.models import Interval, Invoice, Price, Subscription
@@ -13,6 +15,9 @@ from tokens.ledger import allowances
 from tokens.models import Balance
 from tokens.periods import months_after
 from tokens.tiers import DEFAULT_TIER
+
+# A subscription that began on a 31st has months from 28 February to 31 March.
+_SHORTEST_MONTH, _LONGEST_MONTH = timedelta(days=28), timedelta(days=31)
 
 
 def grant(*, subscription: Subscription, price: Price, bought: Bought, invoice_id: str) -> int:
@@ -24,14 +29,14 @@ def grant(*, subscription: Subscription, price: Price, bought: Bought, invoice_i
     tier = price.plan.tier
     if not bought.whole:
         return _change(subscription, tier=tier.pk, source=invoice_id, renews_by=None)
-    end = min(bought.end, months_after(bought.start, 1))
+    one_month = bought.end - bought.start <= _LONGEST_MONTH
     begun = allowances.renew_period(
         user_id=subscription.user_id,
         tier=tier.pk,
         start=bought.start,
-        end=end,
+        end=bought.end if one_month else months_after(bought.start, 1),
         source=invoice_id,
-        renews_by=allowances.SCHEDULE if end < bought.end else allowances.INVOICE,
+        renews_by=allowances.INVOICE if one_month else allowances.SCHEDULE,
     )
     return tier.monthly_tokens if begun else 0
 
@@ -51,13 +56,14 @@ def withdraw(subscription: Subscription, *, source: str) -> None:
 def close_paid_years() -> int:
     """Have the last month of a paid year wait for the next invoice; returns how many years.
 
-    The schedule would go on for ever. There is a month's time to do this in.
+    The schedule would go on for ever. There is a month's time to do this in. The last month is the
+    one after which no whole month is left.
     """
     last_months = Subscription.objects.filter(
         ended_at=None,
         entitled=True,
         user__balance__renews_by=allowances.SCHEDULE,
-        user__balance__period_end__gte=F("period_end"),
+        user__balance__period_end__gt=F("period_end") - _SHORTEST_MONTH,
     )
     rows = list(last_months)
     for row in rows:

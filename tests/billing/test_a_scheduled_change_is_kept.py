@@ -121,7 +121,7 @@ def test_the_process_dies_half_way(caller: APIClient, user: User, shop: Shop, wh
     assert scheduled_at_stripe(user)
     shop.deliver()
     assert current(caller) == shown
-    shop.advance(days=366)
+    shop.advance(days=367)
     shop.deliver()
     last = Invoice.objects.filter(subscription__user=user).first()
     assert last

@@ -1,5 +1,7 @@
 """Changing the plan: up at once, with money and tokens; down, and off, at the period's end."""
 
+from datetime import timedelta
+
 import pytest
 from rest_framework.test import APIClient
 
@@ -46,9 +48,10 @@ def test_an_upgrade_takes_effect_and_is_charged_at_once(
 
 
 def test_an_upgrade_half_way_is_prorated(caller: APIClient, user: User, shop: Shop) -> None:
-    shop.advance(days=15)
     half = Balance.objects.get(user=user)
-    half.period_start -= half.period_end - half.period_start
+    period = half.period_end - half.period_start
+    shop.advance(days=period / timedelta(days=2))
+    half.period_start -= period
     half.save()  # for the ledger as for Stripe, half of the period is over
 
     assert change(caller, "enterprise").status_code == 200
@@ -116,7 +119,7 @@ def test_a_period_that_is_not_paid_for_is_not_credited(
 ) -> None:
     card = shop.card_of(user.billing_customer.stripe_id)
     shop.fake.decline(card)
-    shop.advance(days=31)
+    shop.advance(days=32)
     shop.deliver()
     shop.fake.decline(card, None)
 

@@ -26,7 +26,7 @@ def life(caller: APIClient, user: User, shop: Shop) -> list[Delivery]:
     change(caller, "enterprise")
     change(caller, "pro")
     shop.advance(days=32)
-    shop.advance(days=31)
+    shop.advance(days=32)
     return shop.take()
 
 

@@ -42,7 +42,7 @@ def test_a_failed_payment_starts_the_grace_period_and_is_told(
     shop.fake.decline(card)
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(2):
-            shop.advance(days=31)
+            shop.advance(days=32)
             shop.deliver()
 
     assert current(caller)["status"] == "past_due"
@@ -72,7 +72,7 @@ def test_a_failed_payment_starts_the_grace_period_and_is_told(
 
 def test_stripe_gives_up(caller: APIClient, user: User, shop: Shop) -> None:
     shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
-    shop.advance(days=31)
+    shop.advance(days=32)
     shop.advance(days=30)
     shop.deliver()
 
@@ -210,7 +210,7 @@ def test_a_smaller_plan_that_was_not_paid_for(
     client.force_login(user)
     assert "Your plan changes to Pro on" in client.get("/portal/plan/").content.decode()
     shop.fake.decline(shop.card_of(user.billing_customer.stripe_id))
-    shop.advance(days=31)
+    shop.advance(days=32)
     shop.deliver()
 
     owed = Invoice.objects.get(subscription__user=user, status="open")

@@ -16,7 +16,7 @@ from tokens.models import Balance
 def test_sync_applies_what_events_did_not_bring(caller: APIClient, user: User, shop: Shop) -> None:
     """No event has come for two months."""
     subscribe(caller)
-    shop.advance(days=62)
+    shop.advance(days=64)
     shop.take()
 
     dry = run("sync_stripe", dry_run=True)

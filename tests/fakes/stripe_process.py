@@ -3,7 +3,7 @@
 with StripeProcess() as fake:
     stripe.api_key, stripe.api_base = fake.api_key, fake.base_url
     endpoint = fake.webhook("http://127.0.0.1:8000/api/stripe/webhook/…")
-    fake.advance(days=31)
+    fake.advance(days=32)
 """
 
 from pathlib import Path
