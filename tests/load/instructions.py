@@ -5,7 +5,8 @@ thousandth. The proxy and bare ASGI are asked in lockstep (``tests.load.lockstep
 held that is done at set times. Of N and 2 N requests, or of streams of more and fewer chunks, the
 difference counts.
 
-This fails if a figure has grown by 3 % over ``instructions.json``, which ``--save`` writes.
+This fails if a figure has grown by 3 % over that of the same Python in ``instructions.json``, which
+``--save`` writes.
 """
 
 import argparse
@@ -20,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.load import stage
 from tests.load.contenders import Site, bare
@@ -89,17 +89,16 @@ def main() -> int:
     if options.write:
         write_section(Path(options.write), "instructions", text + "\n")
     if options.save:
-        budget = {"counted with": _python(), "instructions": ours}
-        _BUDGET.write_text(json.dumps(budget, indent=2) + "\n")
+        budgets = {**json.loads(_BUDGET.read_text()), _python(): ours}
+        _BUDGET.write_text(json.dumps(budgets, indent=2, sort_keys=True) + "\n")
         return 0
-    return _judge(ours, json.loads(_BUDGET.read_text()))
+    return _judge(ours, json.loads(_BUDGET.read_text()).get(_python()))
 
 
-def _judge(figures: Figures, budgeted: dict[str, Any]) -> int:
-    if budgeted["counted with"] != _python():
-        sys.stdout.write(f"Not compared: {_BUDGET.name} has those of another Python.\n")
+def _judge(figures: Figures, budget: Figures | None) -> int:
+    if budget is None:
+        sys.stdout.write(f"Not compared: {_BUDGET.name} has no figures of this Python.\n")
         return 0
-    budget: Figures = budgeted["instructions"]
     grown = [name for name, figure in figures.items() if figure > budget[name] * _MARGIN]
     for name in grown:
         sys.stdout.write(f"FAILED: {name}: {figures[name]:,}, budgeted {budget[name]:,}\n")

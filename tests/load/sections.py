@@ -9,7 +9,8 @@ from pathlib import Path
 def machine() -> str:
     """Say what it was measured on, and when."""
     cores = f"{os.cpu_count()} cores ({platform.machine()})"
-    return f"{cores}, Python {platform.python_version()}, {datetime.now(UTC).date()}"
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return f"{cores}, {system}, Python {platform.python_version()}, {datetime.now(UTC).date()}"
 
 
 def write_section(file: Path, name: str, text: str) -> None:
