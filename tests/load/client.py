@@ -268,8 +268,8 @@ def _request(load: Load, headers: dict[str, str], body: bytes) -> bytes:
 def _percentiles(times: list[float]) -> dict[str, float]:
     times.sort()
     return {
-        f"p{share}": round(times[(len(times) - 1) * share // 100], 3) if times else float("nan")
-        for share in (50, 95, 99)
+        f"p{share}": round(times[int((len(times) - 1) * share / 100)], 3) if times else float("nan")
+        for share in (50, 95, 99, 99.9)
     }
 
 

@@ -1,10 +1,6 @@
 """Who is measured: each a command that relays ``/chat/completions`` to the upstream.
 
-Foreign gateways are measured where they are installed: ``--litellm`` and ``--portkey`` (or
-``BENCH_LITELLM`` and ``BENCH_PORTKEY``) name their executables, nginx is looked for in the path.
-
-    uv venv litellm && uv pip install --python litellm/bin/python 'litellm[proxy]'
-    npm install @portkey-ai/gateway      # BENCH_PORTKEY=…/gateway/build/start-server.js, Node 24
+Other gateways are in ``tests.load.gateways``. nginx is looked for in the path.
 """
 
 import os
@@ -39,6 +35,8 @@ class Contender:
     name: str
     command: Callable[[Site, int], list[str]]
     env: Callable[[Site], dict[str, str]] = lambda _: {}
+    keys: Callable[[int], list[str]] | None = None
+    """Creates keys for its callers, at its port, as soon as it listens."""
     path: str = CHAT
     headers: Callable[[Site], list[dict[str, str]]] = lambda _: [{"Authorization": "Bearer any"}]
     missing: str = ""
@@ -48,11 +46,6 @@ class Contender:
     streams: bool = True
     """Whether it can relay a stream of the upstream's."""
     model: str = field(default=MODEL)
-
-
-def everybody(proxy: Contender) -> list[Contender]:
-    """Return all contenders, ours first, also those that are not installed."""
-    return [proxy, bare(), stock(), _nginx(), _portkey(), _litellm()]
 
 
 def uvicorn(application: str, port: int) -> list[str]:
@@ -82,7 +75,7 @@ def stock() -> Contender:
     )
 
 
-def _nginx() -> Contender:
+def nginx() -> Contender:
     program = os.environ.get("BENCH_NGINX") or shutil.which("nginx", path=_WITH_SBIN)
 
     def command(site: Site, port: int) -> list[str]:
@@ -92,42 +85,6 @@ def _nginx() -> Contender:
 
     missing = "" if program else "not installed"
     return Contender("nginx", command=command, missing=missing)
-
-
-def _portkey() -> Contender:
-    script = os.environ.get("BENCH_PORTKEY", "")
-    node = shutil.which("node")
-
-    def headers(site: Site) -> list[dict[str, str]]:
-        names = {"x-portkey-provider": "openai", "x-portkey-custom-host": site.upstream_url}
-        return [{"Authorization": "Bearer any", **names}]
-
-    return Contender(
-        "Portkey gateway",
-        command=lambda _, port: [node or "", script, f"--port={port}", "--headless"],
-        env=lambda _: {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost"},
-        headers=headers,
-        missing="" if node and Path(script).is_file() else "not installed",
-        streams=False,  # 1.15 on Node 24 answers 500 to each: "TypeError: immutable"
-    )
-
-
-def _litellm() -> Contender:
-    program = os.environ.get("BENCH_LITELLM", "")
-
-    def command(site: Site, port: int) -> list[str]:
-        config = site.folder / "litellm.yaml"
-        config.write_text(_LITELLM.format(model=MODEL, upstream=site.upstream_url))
-        where = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-        return [program, "--config", str(config), *where]
-
-    return Contender(
-        "LiteLLM proxy",
-        command=command,
-        env=lambda _: _LITELLM_ENV,
-        missing="" if Path(program).is_file() else "not installed",
-        slow=True,
-    )
 
 
 _WITH_SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
@@ -158,21 +115,4 @@ http {{
     }}
   }}
 }}
-"""
-
-_LITELLM_ENV = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_LOG": "ERROR",
-    "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # It asks for no key then.
-}
-
-_LITELLM = """
-model_list:
-  - model_name: {model}
-    litellm_params:
-      model: openai/{model}
-      api_base: {upstream}
-      api_key: any
-litellm_settings:
-  telemetry: false
 """

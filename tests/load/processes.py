@@ -25,8 +25,11 @@ class Server:
         self._port = port
         self._log = log
         self._env = env
+        self.start_seconds = 0.0
+        """How long it took until it listened."""
 
     def __enter__(self) -> Self:
+        began = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -42,6 +45,7 @@ class Server:
         except BaseException:
             self.stop()
             raise
+        self.start_seconds = time.monotonic() - began
         return self
 
     def __exit__(
@@ -79,7 +83,7 @@ class Server:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                     return
-            time.sleep(0.1)
+            time.sleep(0.02)
         command = " ".join(self._command)
         raise RuntimeError(f"{command} did not start: see {self._log}")
 

@@ -1,14 +1,12 @@
 """From figures to the section of docs/performance.md that is ours."""
 
-import os
-import platform
 import statistics
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.load.contenders import Contender
 from tests.load.rounds import DIRECT, Measured
-from tests.load.scenarios import SCENARIOS, Scenario
+from tests.load.scenarios import SCENARIOS, START, Scenario
+from tests.load.sections import machine
 
 OURS = "this proxy"
 _BEGIN, _END = "<!-- the proxy: begin -->", "<!-- the proxy: end -->"
@@ -18,7 +16,11 @@ _TITLE = "# Performance\n"
 def section(measured: Measured, found: list[Contender], *, callers: int, command: str) -> str:
     """Return the section as Markdown: how it was measured, and a table for each scenario."""
     parts = [_BEGIN, "## The proxy", _conditions(callers, command)]
-    parts += [_table(scenario, measured) for scenario in SCENARIOS if _was_run(scenario, measured)]
+    parts += [
+        _table(scenario, measured)
+        for scenario in [*SCENARIOS, START]
+        if _was_run(scenario, measured)
+    ]
     if missing := [f"{c.name} ({c.missing})" for c in found if c.missing]:
         parts.append(f"Not measured: {', '.join(missing)}.")
     if silent := [c.name for c in found if not c.missing and not c.streams]:
@@ -35,21 +37,17 @@ def write(file: Path, section: str) -> None:
 
 
 def _conditions(callers: int, command: str) -> str:
-    today = datetime.now(UTC).date()
     return (
-        f"Measured by `{command}` on {today}: {_machine()}. This proxy runs as in production, one"
+        f"Measured by `{command}` ({machine()}). This proxy runs as in production, one"
         f" worker process with everything on: {callers} users with a key each, the ledger in"
-        " PostgreSQL with synchronous commits, usage records, JSON logs. The others only relay."
+        " PostgreSQL with synchronous commits, usage records, JSON logs. LiteLLM checks a master"
+        " key, any-llm's gateway checks keys and writes spend to PostgreSQL; the others only relay."
         " Each contender has a core to itself; the load generator, the upstream and PostgreSQL"
         f" share another. *{DIRECT}* is the load generator on the upstream itself.\n\n"
         "The figures are medians over interleaved rounds; a ratio is the median of the ratios to"
         " *bare ASGI* (a loop of a few lines over the same transport) within a round. CPU is the"
         " server's own, from `/proc`."
     )
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
 
 
 def _was_run(scenario: Scenario, measured: Measured) -> bool:
@@ -59,17 +57,19 @@ def _was_run(scenario: Scenario, measured: Measured) -> bool:
 def _table(scenario: Scenario, measured: Measured) -> str:
     rows = {who: figures for (name, who), figures in measured.items() if name == scenario.name}
     names = list(next(iter(rows.values()))[0])
-    lines = [
-        f"### {scenario.title}",
-        "",
-        f"| | {' | '.join(names)} | {names[0]}, of bare ASGI |",
-        "|---" * (len(names) + 2) + "|",
-    ]
+    ratios = [(names[0], "bare ASGI"), *((name, OURS) for name in names if "CPU" in name)]
+    titles = [*names, *(f"{_quantity(name)}, of {base}" for name, base in ratios)]
+    lines = [f"### {scenario.title}", "", f"| | {' | '.join(titles)} |"]
+    lines.append("|---" * (len(titles) + 1) + "|")
     for who in sorted(rows, key=lambda who: (who != OURS, who)):
-        medians = [statistics.median(one[name] for one in rows[who]) for name in names]
-        ratio = _ratio(rows[who], rows.get("bare ASGI", []), names[0])
-        lines.append(f"| {who} | {' | '.join(map(_shown, medians))} | {ratio} |")
+        medians = [_shown(statistics.median(one[name] for one in rows[who])) for name in names]
+        compared = [_ratio(rows[who], rows.get(base, []), name) for name, base in ratios]
+        lines.append(f"| {' | '.join([who, *medians, *compared])} |")
     return "\n".join(lines)
+
+
+def _quantity(name: str) -> str:
+    return "CPU" if "CPU" in name else name
 
 
 def _ratio(ours: list[dict[str, float]], base: list[dict[str, float]], name: str) -> str:

@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.load import proxy, stage
-from tests.load.contenders import Contender, Site, everybody
+from tests.load import gateways, proxy, stage
+from tests.load.contenders import Contender, Site, bare, nginx, stock
 from tests.load.processes import Server
-from tests.load.scenarios import SCENARIOS, Figures, Running, Scenario, warm_up
+from tests.load.scenarios import SCENARIOS, START, Figures, Running, Scenario, warm_up
 from tests.load.stage import cores
 from tests.ports import free_port
 
@@ -19,6 +19,11 @@ Measured = dict[tuple[str, str], list[Figures]]
 """(scenario, contender) -> its figures, round by round."""
 
 _SLOW_ROUNDS = 2
+
+
+def _everybody() -> list[Contender]:
+    """Return all contenders, ours first, also those that are not installed."""
+    return [proxy.contender(), bare(), stock(), nginx(), *gateways.installed()]
 
 
 @contextmanager
@@ -43,7 +48,9 @@ def running(contender: Contender, site: Site) -> Iterator[Running]:
         env={**contender.env(site), "PORT": str(port)},
     )
     with server:
-        started = Running(contender, site, server, port, load_core)
+        if contender.keys:
+            site = replace(site, keys=contender.keys(port))
+        started = Running(contender, site, server, port, load_core, start_cpu=server.cpu())
         for stream in (False, True) if contender.streams else (False,):
             warm_up(started, stream=stream)  # It listens, but may still be loading.
         yield started
@@ -53,7 +60,7 @@ def measure(
     *, rounds: int, scale: float, callers: int, only: set[str], names: set[str]
 ) -> tuple[Measured, list[Contender]]:
     """Run all rounds. ``only`` and ``names`` narrow scenarios and contenders; empty means all."""
-    found = [c for c in everybody(proxy.contender()) if not names or c.name in names]
+    found = [c for c in _everybody() if not names or c.name in names]
     wanted = [s for s in SCENARIOS if not only or s.name in only]
     measured: Measured = {}
     _, load_core = cores()
@@ -69,11 +76,27 @@ def measure(
             except RuntimeError as error:  # A foreign one that does not serve here stops nobody.
                 print(error, flush=True)  # noqa: T201
                 found[place] = replace(one, missing="failed to serve")
+        measured.update(_starts(up))
         up.append(_direct(site, load_core))
         for number in range(rounds):
             for scenario in wanted:
                 _round(scenario, up, number, scale, measured)
     return measured, found
+
+
+def _starts(up: list[Running]) -> Measured:
+    """Return how long each took to listen, and its CPU and memory after the warm-up."""
+    return {
+        (START.name, one.contender.name): [
+            {
+                "seconds": one.server.start_seconds,
+                "CPU s": one.start_cpu,
+                "MB": one.memory(),
+            }
+        ]
+        for one in up
+        if one.server
+    }
 
 
 def _direct(site: Site, load_core: int | None) -> Running:

@@ -1,4 +1,4 @@
-"""What is measured: five loads, and the figures that each yields for one contender."""
+"""What is measured: six loads, and the figures that each yields for one contender."""
 
 import json
 from collections.abc import Callable
@@ -21,6 +21,8 @@ class Running:
     server: Server | None
     port: int
     load_core: int | None
+    start_cpu: float = 0.0
+    """The CPU seconds that it had used when it listened."""
 
     def cpu(self) -> float:
         return self.server.cpu() if self.server else 0.0
@@ -130,6 +132,27 @@ def _many(running: Running, scale: float) -> Figures:
     }
 
 
+def _idle(running: Running, scale: float) -> Figures:
+    """1,000 streams that have begun, and then wait for a chunk."""
+    idle = running.memory()
+    load = _load(
+        running,
+        "[[n=1,d=8000]]",
+        stream=True,
+        connections=1_000,
+        requests=1_000,
+        seconds=90,
+        ramp=4,
+    )
+    watch = _Peak(running)
+    result, cpu = watch.during(lambda: _run(running, load))
+    return {
+        "more MB for 1,000": watch.most - idle,
+        "CPU s": cpu,
+        "failed": result.failed,
+    }
+
+
 def _rate(running: Running, scale: float) -> Figures:
     load = _load(running, "[[n=20,d=200]]", stream=False, rate=300, seconds=5 * scale)
     result, cpu = _run(running, load)
@@ -137,6 +160,7 @@ def _rate(running: Running, scale: float) -> Figures:
         "p50 ms": result.whole["p50"],
         "p95 ms": result.whole["p95"],
         "p99 ms": result.whole["p99"],
+        "p99.9 ms": result.whole["p99.9"],
         "CPU ms/request": _per(cpu, result.answered),
         "failed": result.failed,
     }
@@ -170,5 +194,8 @@ SCENARIOS = [
         streams=True,
     ),
     Scenario("many", "500 streams of 50 chunks, over 10 s", _many, streams=True),
+    Scenario("idle", "1,000 streams that wait 8 s for their chunk", _idle, streams=True),
     Scenario("rate", "300 requests a second, whatever comes, on a 200 ms upstream", _rate),
 ]
+
+START = Scenario("start", "Start, until it listens, and memory after 600 requests", lambda *_: {})
