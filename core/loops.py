@@ -109,7 +109,6 @@ async def ended(future: asyncio.Future[Any], *, within: float) -> None:
     try:
         await waiter
     finally:
-        waiter.cancel()  # else it would be kept until its time has come
         future.remove_done_callback(wake)
 
 

@@ -1,6 +1,9 @@
 """A bounded wait ends with what is waited for, or in time, and neither touches the other."""
 
 import asyncio
+import gc
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -86,3 +89,98 @@ async def test_a_wait_that_is_cancelled_leaves_the_future_alone() -> None:
         await wait
     assert not future.done()
     future.set_result(None)
+
+
+async def test_one_that_ended_early_disturbs_none_that_begins_after_its_time() -> None:
+    future = pending()
+    early = waiting(future, within=0.02)
+    await asyncio.sleep(0)
+    future.set_result(None)
+    await early
+    await in_order(until_its_time_is_over=0.04)
+
+    await asyncio.wait_for(ended(pending(), within=0.02), 60)
+
+
+def futures() -> int:
+    gc.collect()
+    return sum(isinstance(each, asyncio.Future) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("end", ["the future's", "cancellation"])
+async def test_one_that_has_ended_is_not_kept_until_its_time(end: str) -> None:
+    before = futures()
+
+    for _ in range(100):
+        future = pending()
+        wait = waiting(future)
+        await asyncio.sleep(0)
+        wait.cancel() if end == "cancellation" else future.set_result(None)
+        await asyncio.wait([wait])
+
+    assert futures() < before + 10
+
+
+async def test_a_future_keeps_nothing_of_a_wait_in_vain() -> None:
+    future = pending()
+    before = gc.get_referents(future)
+
+    await ended(future, within=0.01)
+
+    assert gc.get_referents(future) == before
+
+
+@dataclass
+class Clock:
+    """The event loop's clock, which a test sets, and how many timers were started."""
+
+    now: float
+    timers: int = 0
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    loop = asyncio.get_running_loop()
+    clock, start = Clock(loop.time()), loop.call_at
+
+    def call_at(*arguments: Any) -> asyncio.TimerHandle:
+        clock.timers += 1
+        return start(*arguments)
+
+    monkeypatch.setattr(loop, "time", lambda: clock.now)
+    monkeypatch.setattr(loop, "call_at", call_at)
+    return clock
+
+
+async def two(clock: Clock, *, second_ends: bool) -> asyncio.Task[None]:
+    """Begin two waits of 600 seconds; return the second one when the first has had its time."""
+    first, future = waiting(pending()), pending()
+    await asyncio.sleep(0)
+    clock.now += 300
+    second = waiting(future)
+    await asyncio.sleep(0)
+    if second_ends:
+        future.set_result(None)
+        await second
+    clock.now += 300
+    await first
+    return second
+
+
+async def test_those_of_one_length_share_a_timer(clock: Clock) -> None:
+    second = await two(clock, second_ends=False)
+    third = waiting(pending())
+    await asyncio.sleep(0)
+
+    assert clock.timers == 2  # one for the first, and then one for the second
+    clock.now += 300
+    await second
+    assert clock.timers == 3
+    clock.now += 300
+    await third
+
+
+async def test_one_that_has_ended_needs_no_timer(clock: Clock) -> None:
+    await two(clock, second_ends=True)
+
+    assert clock.timers == 1
