@@ -10,6 +10,7 @@ from tests.tokens.clock import set_clock
 from tests.tokens.spending import RECEIPT, entries, joined
 from tokens import ledger
 from tokens.errors import InsufficientTokens
+from tokens.ledger import Correction, Receipt
 from tokens.ledger.verify import verify
 from tokens.models import Grant
 from tokens.tasks import reset_allowances
@@ -64,6 +65,21 @@ def test_a_late_charge_does_not_burn_it(user: User) -> None:
     ledger.settle(hold=hold, charge=40, receipt=RECEIPT)
 
     assert parts(user) == (100, 40, 0, 0, 0)
+    assert verify() == []
+
+
+@pytest.mark.parametrize("now", ["2026-01-20T00:00", "2026-01-25T00:00"])
+def test_what_is_given_back_after_it_ended_can_still_be_spent(user: User, now: str) -> None:
+    hold = ledger.reserve(user_id=user.pk, amount=50, ttl=60)
+    ledger.settle(hold=hold, charge=50, receipt=Receipt(model="m", final=False))
+    set_clock(now)
+
+    correction = Correction(provider="p", upstream_id="u", prompt_tokens=1, completion_tokens=1)
+    ledger.adjust(record_id=hold.id, user_id=user.pk, charge=20, correction=correction)
+
+    assert ledger.open_account(user.pk).available == 130
+    assert Grant.objects.get(source="gift").remaining == 0
+    assert parts(user) == (100, 0, 30, 0, 0)
     assert verify() == []
 
 

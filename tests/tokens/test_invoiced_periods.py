@@ -50,6 +50,7 @@ def test_a_paid_invoice_begins_its_period(user: User) -> None:
     assert days(user) == ["2026-01-31", "2026-02-28"]
     balance = ledger.open_account(user.pk)
     assert (balance.tier_id, balance.renews_by) == ("pro", "invoice")
+    assert Adjustment.objects.get(source="in_1").amount == 500
     assert verify() == []
 
 
@@ -106,6 +107,14 @@ def test_a_plan_paid_for_a_year_renews_monthly_by_itself(user: User) -> None:
     assert verify() == []
 
 
+def test_a_plan_paid_for_a_year_months_ago_runs_in_this_month_at_once(user: User) -> None:
+    assert pay(user, "in_1", START.replace(month=1, year=2025), renews_by="schedule") is True
+
+    assert parts(user) == (500, 0, 0, 0, 0)
+    assert days(user) == ["2026-01-31", "2026-02-28"]
+    assert verify() == []
+
+
 def test_the_next_years_invoice_does_not_pay_a_month_twice(user: User) -> None:
     pay(user, "in_1", renews_by="schedule")
     set_clock("2027-01-31T12:00")
@@ -115,6 +124,36 @@ def test_the_next_years_invoice_does_not_pay_a_month_twice(user: User) -> None:
     assert pay(user, "in_2", START.replace(year=2027), renews_by="schedule") is False
     assert parts(user) == (500, 30, 0, 0, 0)
     assert Adjustment.objects.get(source="in_2").amount == 0
+    assert verify() == []
+
+
+def test_who_pays_for_a_running_period_waits_for_the_next_invoice_and_others_do_not(
+    user: User,
+) -> None:
+    pay(user, "in_1", renews_by="schedule")
+    other = joined("2026-01-10T00:00")
+    set_clock(START)
+
+    assert pay(user, "in_2") is False
+
+    balances = {one: Balance.objects.get(user=one) for one in (user, other)}
+    assert (balances[user].renews_by, balances[user].due_at) == ("invoice", None)
+    assert balances[other].renews_by == "schedule"
+    assert balances[other].due_at == balances[other].period_end
+
+
+def test_an_earlier_invoice_of_another_plan_changes_nothing(user: User) -> None:
+    later = datetime(2026, 2, 28, 12, tzinfo=UTC)
+    Tier.objects.create(name="max", title="Max", monthly_tokens=900)
+    set_clock(later)
+    pay(user, "in_2", later)
+    spend(user, 40)
+
+    began = allowances.renew_period(user_id=user.pk, tier="max", start=START, source="in_1")
+
+    assert began is False
+    assert (parts(user), days(user)[0]) == ((500, 40, 0, 0, 0), "2026-02-28")
+    assert ledger.open_account(user.pk).tier_id == "pro"
     assert verify() == []
 
 

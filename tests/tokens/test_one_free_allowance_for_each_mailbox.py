@@ -18,7 +18,7 @@ from accounts.models import User
 from tests.accounts.signing_in import post
 from tests.factories import PASSWORD
 from tests.tokens.clock import set_clock
-from tests.tokens.parallel import in_parallel
+from tests.tokens.parallel import in_parallel, somebody_waits
 from tests.waiting import wait_for
 from tests.webserver import database_url
 from tokens import ledger
@@ -144,19 +144,11 @@ def test_what_another_account_is_given_at_this_moment_is_not_given_twice(name: s
     Tier.objects.filter(name=DEFAULT_TIER).update(monthly_tokens=FREE + 7)
     user = account(f"{name}+b@example.com")
 
-    def waits() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            return cursor.fetchone() is not None
-
     database = database_url(connection.settings_dict["NAME"])
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as other:
         other.execute("SELECT FROM tokens_freeallowance FOR UPDATE")
         asked = pool.submit(in_parallel, lambda _: given(user), 1)
-        wait_for(waits)
+        wait_for(somebody_waits)
         other.execute("UPDATE tokens_freeallowance SET granted = granted + 7")
         other.commit()
         assert asked.result() == [0]

@@ -78,6 +78,27 @@ def test_down_takes_neither_what_is_held_nor_bonus(user: User) -> None:
     assert verify() == []
 
 
+def test_down_takes_no_bonus_of_who_has_spent(user: User) -> None:
+    put(user, "pro", "staff:1")
+    spend(user, 250)
+    ledger.grant(user_id=user.pk, amount=50, source="gift")
+
+    assert put(user, "free", "staff:2") == -50
+    assert parts(user) == (250, 250, 50, 0, 0)
+    assert verify() == []
+
+
+def test_down_takes_nothing_that_is_held_of_who_has_spent(user: User) -> None:
+    put(user, "pro", "staff:1")
+    spend(user, 20)
+    ledger.grant(user_id=user.pk, amount=50, source="gift")
+    ledger.reserve(user_id=user.pk, amount=300, ttl=60)
+
+    assert put(user, "free", "staff:2") == -30
+    assert parts(user) == (270, 20, 50, 300, 0)
+    assert verify() == []
+
+
 def test_up_pays_debts_first(user: User) -> None:
     ledger.settle(
         hold=ledger.reserve(user_id=user.pk, amount=10, ttl=60), charge=150, receipt=RECEIPT

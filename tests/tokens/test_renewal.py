@@ -222,6 +222,21 @@ def test_what_lapses_pays_debts_before_it_goes() -> None:
     assert verify() == []
 
 
+def test_what_lapses_burns_before_the_new_allowance_and_bonus() -> None:
+    user = joined("2026-01-10T00:00")
+    ledger.grant(user_id=user.pk, amount=50, source="gift")
+    hold = ledger.reserve(user_id=user.pk, amount=150, ttl=60)
+    Tier.objects.filter(name="free").update(monthly_tokens=20)
+    set_clock("2026-02-10T00:00")
+    reset_allowances()
+    assert parts(user) == (100, 0, 50, 150, 0)  # 80 lapse with the hold
+
+    assert ledger.settle(hold=hold, charge=120, receipt=RECEIPT).available == 30
+
+    assert parts(user) == (100, 100, 30, 0, 0)
+    assert verify() == []
+
+
 def test_what_lapses_goes_when_a_larger_plan_covers_the_hold() -> None:
     user, _ = shrunk(60)
     Tier.objects.create(name="large", title="Large", monthly_tokens=500)

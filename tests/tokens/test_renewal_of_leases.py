@@ -1,5 +1,8 @@
 """Pushing out the deadlines of running requests waits for nobody."""
 
+from datetime import datetime
+from uuid import UUID
+
 import psycopg
 import pytest
 from django.db import connection
@@ -43,3 +46,25 @@ def test_tracing_who_answers_skips_it_as_well() -> None:
 
     traced = dict(Reservation.objects.values_list("pk", "provider"))
     assert traced == {closing: "", other: "b"}
+
+
+def seen() -> dict[UUID, tuple[datetime, str]]:
+    """Return the deadline of each hold, and who answers it."""
+    return {hold.pk: (hold.expires_at, hold.provider) for hold in Reservation.objects.all()}
+
+
+def test_only_holds_that_are_named_and_not_closed_are_renewed_and_traced() -> None:
+    user = account(100)
+    named, closed, other = (ledger.reserve(user_id=user.pk, amount=10, ttl=60) for _ in range(3))
+    ledger.release(hold=closed)
+    before = seen()
+
+    ledger.renew(reservation_ids=[named.id, closed.id], ttl=3600)
+    ledger.trace(answering={named.id: ("a", "1"), closed.id: ("b", "2")})
+
+    after = seen()
+    assert after[named.id][0] > before[named.id][0]
+    assert after[named.id][1] == "a"
+    assert {id_: after[id_] for id_ in (closed.id, other.id)} == {
+        id_: before[id_] for id_ in (closed.id, other.id)
+    }
