@@ -203,7 +203,7 @@ drill: $(DEV) $(DRILL) ## Break a site of several hosts, part by part, with real
 pentest: $(DEV) ## Attack the stack in production settings, on this machine only (10 minutes).
 	@CI=true $(BIN)/python -m tests.pentest $(ARGS)
 
-mutants: $(DEV) ## Mutation tests (ARGS=pure, ARGS=callers: 30 minutes each; ARGS="sql --sample 50").
+mutants: $(DEV) ## Mutation tests (ARGS=pure, ARGS=callers, ARGS=sql: 30 minutes each).
 	@CI=true $(BIN)/python -m tests.mutants $(ARGS)
 
 test-browser: $(DEV) ## Look at every page in Chromium: axe, keyboard, 320 pixels, no JavaScript (5 minutes).

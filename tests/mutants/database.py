@@ -3,6 +3,8 @@
 Django would look for migrations in it each time, which takes longer than most of the tests.
 """
 
+import os
+
 import psycopg
 import pytest
 from django.db import connection
@@ -11,18 +13,23 @@ from pytest_django import DjangoDbBlocker
 from tests.databases import empty, template
 from tests.webserver import database_url
 
-NAME = "tokengate_mutants"
 _OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()
+       AND application_name <> 'mutants'
 """
+
+
+def name() -> str:
+    """Return the name of this process's database."""
+    return "tokengate_mutants_" + os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
 def make() -> None:
     """Make it anew: migrated, and empty."""
     with psycopg.connect(database_url("postgres"), autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)".encode())
-        server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template()}".encode())
+        server.execute(f"DROP DATABASE IF EXISTS {name()} WITH (FORCE)".encode())
+        server.execute(f"CREATE DATABASE {name()} TEMPLATE {template()}".encode())
 
 
 class _Fixtures:
@@ -31,7 +38,7 @@ class _Fixtures:
         self, django_test_environment: None, django_db_blocker: DjangoDbBlocker
     ) -> None:
         """Take it in place of Django's. The tests of the mutant before may have been killed."""
-        connection.settings_dict["NAME"] = NAME
+        connection.settings_dict["NAME"] = name()
         with django_db_blocker.unblock():
             with connection.cursor() as cursor:
                 cursor.execute(_OTHERS)

@@ -1,157 +1,126 @@
 """``python -m tests.mutants sql``: change the ledger's SQL in one place at a time.
 
-Each mutant is one file of ``tokens/sql`` with one operator changed. It is installed in a database
-of its own, on which the ledger's tests run until one fails: then the mutant is killed. The tests
-are imported once, and run in a fork of that process. Those that survive fail the run, unless
+Each mutant is one function of ``tokens/sql`` with one operator changed. It is installed in a
+database, on which those of the ledger's tests run that call the function, until one fails: then
+the mutant is killed. Which they are is recorded first. Those that survive fail the run, unless
 ``survivors.txt`` gives a reason for them.
+
+What was killed is kept in ``.mutants/sql.json`` by the text of the function, for ``--again``.
 """
 
 import argparse
+import json
 import os
 import random
-import re
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from multiprocessing import get_context
-from pathlib import Path
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from queue import Empty
+from typing import Any
 
-import psycopg
-import pytest
-
-from tests.mutants import database
+from tests.databases import template
+from tests.mutants.sql_changes import SQL, Mutant, mutants
+from tests.mutants.sql_worker import FOLDER, Recorder, Result, Test, Trier, work
 from tests.mutants.survivors import excused, summary
-from tests.upgrades.released import ROOT
-from tests.webserver import database_url
 
-SQL = ROOT / "tokens" / "sql"
-LOG = ROOT / ".mutants" / "sql.log"
-# The quick and telling ones first: most mutants end there.
-TESTS = [
-    "burn_order",
-    "settle",
-    "reserve",
-    "bounded_reports",
-    "batch_equals_its_items",
-    "adjust",
-    "key_budget",
-    "session_budget",
-    "one_free_allowance_for_each_mailbox",
-    "take_back",
-    "plan_change",
-    "invoiced_periods",
-    "bonus_expiry",
-    "renewal",
-    "expire",
-    "grant",
-    "renewal_of_leases",
-    "batches",
-    "weights_of_receipts",
-    "analytics_outbox",
-    "verify_ledger",
-    "parallel",
-    "ledger_model",
-]
-_PYTEST = [
-    *("-q", "-p", "no:cacheprovider", "-p", "tests.mutants.database", "-p", "tests.mutants.quick"),
-    *(f"tests/tokens/test_{name}.py" for name in TESTS),
-]
-_RESULTS = {0, 1, -signal.SIGALRM}
-# Each operator, and what it becomes.
-_CHANGES = [
-    (r"<=", "<"),
-    (r">=", ">"),
-    (r"(?<![<>=:-])<(?![=>])", "<="),
-    (r"(?<![<>=:-])>(?![=>])", ">="),
-    (r"<>", "="),
-    (r"(?<![<>=:])=(?!>)", "<>"),
-    (r" \+ ", " - "),
-    (r" - ", " + "),
-    (r"\bLEAST\(", "GREATEST("),
-    (r"\bGREATEST\(", "LEAST("),
-    (r"\bAND\b", "OR"),
-    (r"\bOR\b(?! REPLACE)", "AND"),
-    (r"\bIF NOT\b(?! FOUND| EXISTS)", "IF"),
-    (r"\bIS NOT NULL\b", "IS NULL"),
-    (r"\bIS NULL\b", "IS NOT NULL"),
-    (r"\bDESC\b", "ASC"),
-    (r"\bORDER BY (\w+)(?=[;)\s])", r"ORDER BY \1 DESC"),
-    (r" FOR UPDATE(?! OF)", ""),
-    (r" SKIP LOCKED", ""),
-    (r"\bLIMIT at_most\b", ""),
-    (r"\btrue\b", "false"),
-    (r"\bfalse\b", "true"),
-]
+_KILLED = FOLDER / "sql.json"
+_TESTS = FOLDER / "sql-tests.json"
+Plugin = Callable[[int, Any], Recorder | Trier]
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One change in one line of one file."""
-
-    file: str
-    line: int
-    before: str
-    after: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.before.strip()} → {self.after.strip()}"
-
-
-def mutants(file: Path) -> Iterator[Mutant]:
-    """Return every change of a file that is not one of a comment."""
-    for number, line in enumerate(file.read_text().splitlines()):
-        code = line.split("--")[0]
-        if not code.strip() or code.lstrip().startswith(("SET ", "CREATE ", "DROP ")):
-            continue
-        for pattern, replacement in _CHANGES:
-            for match in re.finditer(pattern, code):
-                after = code[: match.start()] + match.expand(replacement) + code[match.end() :]
-                yield Mutant(file.name, number, line, after)
+def results(processes: int, plugin: Plugin) -> Iterator[Any]:
+    """Have so many processes work at once; yield what they find."""
+    context = get_context("spawn")
+    found: Queue[Any] = context.Queue()
+    workers: list[BaseProcess] = [
+        context.Process(target=work, args=(number, plugin(number, found)))
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    working = processes
+    while working:
+        one = _next(found, workers)
+        if one is None:
+            working -= 1
+        else:
+            yield one
+    for worker in workers:
+        worker.join()
 
 
-def install(mutant: Mutant) -> bool:
-    """Make the mutant's database. False where PostgreSQL does not take it: it is no mutant."""
-    lines = (SQL / mutant.file).read_text().splitlines()
-    lines[mutant.line] = mutant.after
-    database.make()
-    try:
-        with psycopg.connect(database_url(database.NAME), autocommit=True) as connection:
-            connection.execute("SET check_function_bodies = off")
-            connection.execute("\n".join(lines).encode())
-    except psycopg.Error:
-        return False
-    return True
+def _next(found: "Queue[Any]", workers: list[BaseProcess]) -> Any:
+    """Return what they have found next. A text says what is wrong, and ends the run."""
+    while True:
+        try:
+            one = found.get(timeout=5)
+        except Empty:
+            if all(worker.is_alive() or worker.exitcode == 0 for worker in workers):
+                continue
+            one = "A process has ended."
+        if not isinstance(one, str):
+            return one
+        for worker in workers:
+            worker.kill()
+        sys.exit(f"{one} See {FOLDER}/sql-*.log.")
 
 
-def is_killed(timeout: float) -> bool:
-    """Tell whether a test fails on the mutant's database; one that hangs fails."""
-    child = get_context("fork").Process(target=_run_tests)
-    child.start()
-    child.join(timeout)
-    if child.exitcode is None:
-        child.kill()
-        child.join()
-    elif child.exitcode not in _RESULTS:
-        sys.exit(f"The tests did not run: see {LOG}.")
-    return child.exitcode != 0
+def record(processes: int) -> list[Test]:
+    """Run the tests once without a mutant: how long each takes, and which functions it calls.
+
+    Those of files that did not change since it was last done are known.
+    """
+    lines = _TESTS.read_text().splitlines() if _TESTS.exists() else []
+    known = [Test(*json.loads(line)) for line in lines]
+    found = [*results(processes, lambda number, found: Recorder(number, processes, known, found))]
+    _TESTS.write_text("\n".join(json.dumps(astuple(test)) for test in found))
+    return found
 
 
-def _run_tests() -> None:
-    os._exit(_pytest("-x"))  # Threads that a mutant keeps waiting are not waited for.
+def try_all(chosen: list[Mutant], processes: int, until: float) -> Iterator[Result]:
+    """Try mutants, as long as there is time."""
+    tests = record(processes)
+    waiting: Queue[Mutant | None] = get_context("spawn").Queue()
+    for mutant in chosen:
+        waiting.put(mutant)
+    for _ in range(processes):
+        waiting.put(None)
+    for result in results(processes, lambda _, found: Trier(tests, waiting, found, until)):
+        if result.valid:
+            yield result
 
 
-def import_tests() -> None:
-    """Import the tests, for all the processes that will run them."""
-    if _pytest("--collect-only"):
-        sys.exit(f"The tests cannot be imported: see {LOG}.")
+def select(files: list[str], sample: int | None, seed: int) -> list[Mutant]:
+    paths = [SQL / name for name in files] or sorted(SQL.glob("*.sql"))
+    chosen = [mutant for path in paths for mutant in mutants(path)]
+    return random.Random(seed).sample(chosen, min(sample, len(chosen))) if sample else chosen
 
 
-def _pytest(argument: str) -> int:
-    with LOG.open("w") as log, redirect_stdout(log):
-        return int(pytest.main([*_PYTEST, argument]))
+def report(killed: list[Mutant], survivors: list[Mutant]) -> int:
+    """Print the share of each file, and the survivors without a reason."""
+    allowed = excused()
+    without = [mutant for mutant in survivors if str(mutant) not in allowed]
+    alive = Counter(mutant.file for mutant in survivors)
+    dead = Counter(mutant.file for mutant in killed)
+    for file in sorted({*alive, *dead}):
+        tried = dead[file] + alive[file]
+        share = 100 * dead[file] / tried
+        sys.stdout.write(f"{share:5.1f} %  {dead[file]:4} of {tried:4}  {file}\n")
+    for mutant in without:
+        sys.stdout.write(f"survived  {mutant}\n")
+    line, is_good = summary(
+        "The ledger's SQL",
+        killed=len(killed),
+        reasoned=len(survivors) - len(without),
+        unexplained=len(without),
+    )
+    sys.stdout.write(line + "\n")
+    return 0 if is_good else 1
 
 
 def main() -> int:
@@ -159,38 +128,29 @@ def main() -> int:
     arguments.add_argument("files", nargs="*", help="such as settle.sql; all by default")
     arguments.add_argument("--sample", type=int, help="so many, chosen at random")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--again", action="store_true", help="those not killed before")
     arguments.add_argument("--minutes", type=float, default=600, help="end after about so long")
+    arguments.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = arguments.parse_intermixed_args()
-    files = [SQL / name for name in asked.files] or sorted(SQL.glob("*.sql"))
-    chosen = [mutant for file in files for mutant in mutants(file)]
-    if asked.sample:
-        chosen = random.Random(asked.seed).sample(chosen, min(asked.sample, len(chosen)))
-    LOG.parent.mkdir(exist_ok=True)
-    os.environ["LEDGER_PROGRAMS"] = "40"
-    import_tests()
-    until = time.monotonic() + asked.minutes * 60
-    allowed, killed, survivors, reasoned = excused(), 0, [], 0
-    for mutant in chosen:
-        if time.monotonic() > until:
-            break
-        if not install(mutant):
-            continue
-        if is_killed(timeout=900):
-            killed += 1
-            sys.stdout.write(f"killed    {mutant}\n")
-            sys.stdout.flush()
-            continue
-        if str(mutant) in allowed:
-            reasoned += 1
+    until = time.time() + asked.minutes * 60
+    FOLDER.mkdir(exist_ok=True)
+    template()  # for all processes
+    known: dict[str, str] = json.loads(_KILLED.read_text()) if _KILLED.exists() else {}
+    chosen = select(asked.files, asked.sample, asked.seed)
+    left = [mutant for mutant in chosen if not (asked.again and mutant.key in known)]
+    killed = [mutant for mutant in chosen if mutant not in left]
+    survivors = []
+    for result in try_all(left, asked.processes, until) if left else ():
+        known.pop(result.mutant.key, None)
+        if result.killer:
+            killed.append(result.mutant)
+            known[result.mutant.key] = result.killer
         else:
-            survivors.append(mutant)
-        sys.stdout.write(f"survived  {mutant}\n")
-        sys.stdout.flush()
-    line, is_good = summary(
-        "The ledger's SQL", killed=killed, reasoned=reasoned, unexplained=len(survivors)
-    )
-    sys.stdout.write(line + "\n")
-    return 0 if is_good else 1
+            survivors.append(result.mutant)
+            sys.stdout.write(f"survived  {result.mutant}\n")
+            sys.stdout.flush()
+        _KILLED.write_text(json.dumps(known, indent=0))
+    return report(killed, survivors)
 
 
 if __name__ == "__main__":
